@@ -1,0 +1,81 @@
+"""The one tree of Cantor's errors.
+
+    CantorError
+    ├── ConfigError           a file or option that a person wrote is wrong        exit 2
+    ├── LocalProtocolError    our own code broke the protocol's rules              exit 70
+    ├── RemoteProtocolError   bytes from another party broke them                  exit 76
+    ├── IdentityError         a key, certificate or token does not hold            exit 77
+    │   └── EnrolmentError    a hub refused to make this box a node                exit 77
+    ├── DeviceError           hardware is missing or does not answer               exit 74
+    ├── UnavailableError      a party that must answer cannot be reached           exit 69
+    └── ModelError            a model file cannot be used                          exit 65
+
+Exit codes follow BSD ``sysexits.h`` where it has a fitting one.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CantorError(Exception):
+    """An error that says what is wrong, where, and what to do about it."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        mend = f" — {self.remedy}" if self.remedy else ""
+        return f"{place}{self.what}{mend}"
+
+
+class ConfigError(CantorError):
+    """A file or option that a person wrote is wrong."""
+
+    exit_code = 2
+
+
+class LocalProtocolError(CantorError):
+    """Our own code broke the protocol's rules: a bug here."""
+
+    exit_code = 70
+
+
+class RemoteProtocolError(CantorError):
+    """Bytes from another party broke the protocol's rules: never a crash here."""
+
+    exit_code = 76
+
+
+class IdentityError(CantorError):
+    """A key, certificate or token does not hold."""
+
+    exit_code = 77
+
+
+class EnrolmentError(IdentityError):
+    """A hub refused to make this box a node."""
+
+
+class DeviceError(CantorError):
+    """Hardware is missing or does not answer."""
+
+    exit_code = 74
+
+
+class UnavailableError(CantorError):
+    """A party that must answer cannot be reached."""
+
+    exit_code = 69
+
+
+class ModelError(CantorError):
+    """A model file cannot be used."""
+
+    exit_code = 65
