@@ -1,0 +1,59 @@
+# Every everyday command of Cantor Edge. Needs only make and python3; the rest is fetched and pinned.
+#
+#   make test                          everything below, minutes
+#   make test TESTS=tests/unit         one folder or file, seconds
+#   make sim NODES=100 SEEDS=50        the mesh's rules on a virtual network, by seed
+
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help environment console test lint format sim bench lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+CODE := agent devices hub
+TESTS ?= tests
+PYTEST_OPTIONS ?= -q
+NODES ?= 100
+SEEDS ?= 20
+REPORT ?= build/simulation.json
+NAME ?= pipeline
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+environment: ## make .venv from the hash lock
+	@$(PYTHON) .ci/bootstrap.py environment
+
+console: ## build the web console into the hub's package
+	@$(PYTHON) .ci/bootstrap.py console
+
+test: ## run the tests (TESTS=tests/unit for some of them)
+	@$(PYTHON) .ci/bootstrap.py
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
+
+lint: environment ## check style, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE) tests
+	$(BIN)/mypy .ci/*.py
+	$(BIN)/lint-imports
+
+format: environment ## bring the code into its one format
+	$(BIN)/ruff check --fix --exit-zero --quiet .
+	$(BIN)/ruff format .
+
+sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
+	$(BIN)/python tests/simulation/run.py --nodes $(NODES) --seeds $(SEEDS) --report $(REPORT)
+
+bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
+	$(BIN)/python tests/benchmarks/$(NAME)/run.py
+
+lock: environment ## choose the newest allowed packages and write their hashes
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
+	  --no-header --all-extras --python-version 3.11 --upgrade pyproject.toml -o requirements.lock
+
+clean: ## remove what was built (the environment stays)
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +
