@@ -1,0 +1,1 @@
+"""What work needs, and which node can give it: decisions only, no input or output."""
