@@ -1,0 +1,1 @@
+"""Who a node is: keys, certificates, enrolment, and the TLS contexts built from them."""

@@ -1,0 +1,144 @@
+"""Certificates as the rest of Cantor needs them: a checked chain, and what a leaf says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from cantor.base.errors import IdentityError
+from cantor.base.ids import node_id_from_public_key
+from cantor.identity.names import NodeName, parse_node_uri, root_pin_of
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+CHAIN_CERTIFICATES_MAX = 4
+CHAIN_SIZE_BYTES_MAX = 32 * 1024
+
+
+@dataclass(frozen=True)
+class CertificateChain:
+    """A node's certificates: ``pem`` is the leaf, then its authority; ``root_pem`` the root."""
+
+    pem: bytes
+    root_pem: bytes
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        """The node's own certificate."""
+        return parse_certificates(self.pem)[0]
+
+    @property
+    def issuing(self) -> x509.Certificate:
+        """The authority of the tenant, which signed the leaf."""
+        return parse_certificates(self.pem)[-1]
+
+    @property
+    def root_pin(self) -> str:
+        """The pin of the root, as tokens carry it."""
+        return root_pin_of(parse_certificates(self.root_pem)[0].public_bytes(Encoding.DER))
+
+    def check(self) -> NodeName:
+        """Check every signature and constraint in the chain, and tell whom it names.
+
+        Time is not looked at: see ``cantor.identity.contexts.verify_peer``.
+
+        Raises:
+            IdentityError: a certificate is malformed, or the chain does not hold.
+        """
+        leaf, issuing = self._pair()
+        root = parse_certificates(self.root_pem)[0]
+        try:
+            root.verify_directly_issued_by(root)
+            issuing.verify_directly_issued_by(root)
+            leaf.verify_directly_issued_by(issuing)
+        except (InvalidSignature, ValueError, TypeError) as error:
+            raise _broken("a signature in it does not hold") from error
+        if not (_is_authority(root) and _is_authority(issuing)) or _is_authority(leaf):
+            raise _broken("one of its certificates plays a part that it was not issued for")
+        name = node_name(leaf)
+        if f"{name.tenant}.{name.mesh}" not in _permitted_hosts(issuing):
+            raise _broken("its authority may not name nodes of that tenant")
+        return name
+
+    def _pair(self) -> tuple[x509.Certificate, x509.Certificate]:
+        certificates = parse_certificates(self.pem)
+        if len(certificates) != 2:
+            raise _broken(f"it has {len(certificates)} certificates where 2 belong")
+        return certificates[0], certificates[1]
+
+
+def parse_certificates(pem: bytes) -> list[x509.Certificate]:
+    """The certificates in a PEM text, at least one.
+
+    Raises:
+        IdentityError: it is no PEM text, too long, or holds more than four.
+    """
+    if len(pem) > CHAIN_SIZE_BYTES_MAX:
+        raise _broken(f"it is longer than {CHAIN_SIZE_BYTES_MAX} bytes")
+    try:
+        certificates = x509.load_pem_x509_certificates(pem)
+    except ValueError as error:
+        raise _broken("it cannot be read") from error
+    if len(certificates) > CHAIN_CERTIFICATES_MAX:
+        raise _broken(f"it has more than {CHAIN_CERTIFICATES_MAX} certificates")
+    return certificates
+
+
+def node_name(leaf: x509.Certificate) -> NodeName:
+    """Whom a leaf names, after checking that the name belongs to the key in it.
+
+    Raises:
+        IdentityError: it names no node, several, or one that another key owns.
+    """
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        common_names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        spki = public_key_spki(leaf.public_key())
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+        raise _broken("it names no node") from error
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    if len(uris) != 1 or len(list(names)) != 1:
+        raise _broken("it does not name exactly one node")
+    name = parse_node_uri(uris[0])
+    if node_id_from_public_key(spki) != name.node_id:
+        raise _broken("its name belongs to another key")
+    if [attribute.value for attribute in common_names] != [name.node_id]:
+        raise _broken("its common name is not its node id")
+    return name
+
+
+def public_key_spki(key: CertificatePublicKeyTypes) -> bytes:
+    """The DER SubjectPublicKeyInfo of a P-256 key.
+
+    Raises:
+        IdentityError: it is another kind of key.
+    """
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise IdentityError("the key is not a P-256 key", remedy="make the key with cantor itself")
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+
+
+def _permitted_hosts(issuing: x509.Certificate) -> set[str]:
+    try:
+        constraints = issuing.extensions.get_extension_for_class(x509.NameConstraints).value
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return set()
+    permitted = constraints.permitted_subtrees or []
+    return {name.value for name in permitted if isinstance(name, x509.UniformResourceIdentifier)}
+
+
+def _broken(what: str) -> IdentityError:
+    return IdentityError(what, where="certificate", remedy="enrol the node again with a new token")

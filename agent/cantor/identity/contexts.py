@@ -1,0 +1,168 @@
+"""TLS contexts of the mesh: TLS 1.3, both sides certified, nothing resumed.
+
+Boxes boot in 1970, so the handshake does not look at time; ``verify_peer`` does, right after it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cryptography import x509
+
+from cantor.base.errors import EnrolmentError, IdentityError
+from cantor.identity.certificates import node_name, parse_certificates
+from cantor.identity.names import root_pin_of
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.identity.store import Identity
+
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME, which Python does not name
+_PRESENTED_MAX = 8
+
+
+class PeerIdentity(NamedTuple):
+    """Who is at the other end of a link, and until when (seconds since 1970)."""
+
+    node_id: NodeId
+    tenant: str
+    mesh: str
+    not_after: float
+
+
+class TlsObject(Protocol):
+    """What ``verify_peer`` needs of an ``ssl.SSLObject`` or ``ssl.SSLSocket``."""
+
+    def getpeercert(self, binary_form: bool = False) -> object:
+        """The peer's certificate, DER if ``binary_form``."""
+
+
+def server_context(identity: Identity) -> ssl.SSLContext:
+    """The context for accepting links.
+
+    No session tickets are given out: a resumed session would outlive expiry and denial.
+
+    Raises:
+        IdentityError: OpenSSL refuses the identity.
+    """
+    context = _mesh_context(ssl.PROTOCOL_TLS_SERVER, identity)
+    context.num_tickets = 0
+    return context
+
+
+def client_context(identity: Identity) -> ssl.SSLContext:
+    """The context for dialling links; whom one reached is told by ``verify_peer``.
+
+    Raises:
+        IdentityError: OpenSSL refuses the identity.
+    """
+    return _mesh_context(ssl.PROTOCOL_TLS_CLIENT, identity)
+
+
+def reload(context: ssl.SSLContext, identity: Identity) -> None:
+    """Use a renewed certificate for new handshakes; live links are not touched.
+
+    Raises:
+        IdentityError: OpenSSL refuses the identity; ``context`` then still works with the old one.
+    """
+    # A pair that does not match breaks the context that loads it: try in another one first.
+    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), identity)
+    _load(context, identity)
+
+
+def verify_peer(ssl_object: TlsObject, *, mesh: str, now: float) -> PeerIdentity:
+    """Who is at the other end, to be asked right after the handshake and before any frame.
+
+    Only the end of validity is checked: a certificate from the future proves that this box's clock
+    is behind, not that the peer is wrong.
+
+    Args:
+        ssl_object: the finished TLS session.
+        mesh: the mesh of this node.
+        now: seconds since 1970, from ``IdentityFolder.now``.
+
+    Raises:
+        IdentityError: the peer shows no node certificate of this mesh, or an expired one.
+    """
+    der = ssl_object.getpeercert(True)
+    if not isinstance(der, bytes):
+        raise IdentityError("the peer showed no certificate", where="link")
+    try:
+        leaf = x509.load_der_x509_certificate(der)
+    except ValueError as error:
+        raise IdentityError("the peer's certificate cannot be read", where="link") from error
+    name = node_name(leaf)
+    if name.mesh != mesh:
+        raise IdentityError(
+            f"the peer belongs to mesh {name.mesh}, not {mesh}", where=f"node {name.node_id}"
+        )
+    not_after = leaf.not_valid_after_utc.timestamp()
+    if now >= not_after:
+        raise IdentityError(
+            f"the peer's certificate ended at {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
+            where=f"node {name.node_id}",
+            remedy="enrol that node again, or correct the clock of this one",
+        )
+    return PeerIdentity(name.node_id, name.tenant, name.mesh, not_after)
+
+
+def discovery_context() -> ssl.SSLContext:
+    """The context that only fetches the hub's certificates, to be matched against a token's pin.
+
+    It authenticates nobody: nothing may be sent over a session made with it.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def enrolment_context(root_pem: bytes) -> ssl.SSLContext:
+    """The context for enrolment: trusts one root, checks the host name, does not look at time."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.verify_flags |= _NO_CHECK_TIME
+    context.load_verify_locations(cadata=root_pem.decode("ascii"))
+    return context
+
+
+def pinned_root(presented: list[bytes], root_pin: str) -> bytes:
+    """The certificate (PEM) among those that a hub presented (DER) whose hash begins with the pin.
+
+    Raises:
+        EnrolmentError: none does.
+    """
+    for der in presented[:_PRESENTED_MAX]:
+        if root_pin_of(der) == root_pin:
+            pem = ssl.DER_cert_to_PEM_cert(der).encode()
+            parse_certificates(pem)
+            return pem
+    raise EnrolmentError(
+        "the server there is not the hub that made this token: the pin of its root does not match",
+        where="enrolment",
+        remedy="check the hub's address, and ask the hub for a new token if its root was replaced",
+    )
+
+
+def _mesh_context(protocol: int, identity: Identity) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= _NO_CHECK_TIME
+    context.load_verify_locations(cadata=identity.root_pem.decode("ascii"))
+    _load(context, identity)
+    return context
+
+
+def _load(context: ssl.SSLContext, identity: Identity) -> None:
+    try:
+        context.load_cert_chain(identity.pem_path)
+    except (ssl.SSLError, OSError) as error:
+        raise IdentityError(
+            "OpenSSL refuses the key and certificate",
+            where=str(identity.pem_path),
+            remedy="enrol the node again with a new token",
+        ) from error
