@@ -40,6 +40,7 @@ STUDIO = ROOT / "hub" / "studio"
 STATIC = ROOT / "hub" / "edge_hub" / "static"
 PYTHON_WANTED = ">=3.11"
 NODE_MAJOR_MIN = 22
+STUDIO_LEFT_OUT = {"node_modules", "dist", "coverage", "test-results"}
 DOWNLOAD_BYTES_MAX = 200 * 1024 * 1024
 DOWNLOAD_TRIES = 4
 DOWNLOAD_TIMEOUT_S = 60
@@ -206,12 +207,11 @@ def make_console() -> None:
 
 def studio_sources() -> list[Path]:
     """Every file that the console is built from, in a fixed order."""
-    left_out = {"node_modules", "dist", "coverage", ".vite"}
-    return sorted(
-        path
-        for path in STUDIO.rglob("*")
-        if path.is_file() and not left_out.intersection(path.relative_to(STUDIO).parts)
-    )
+    found: list[Path] = []
+    for folder, folders, files in os.walk(STUDIO):
+        folders[:] = [name for name in folders if name not in STUDIO_LEFT_OUT]
+        found.extend(Path(folder) / name for name in files)
+    return sorted(found)
 
 
 def find_node() -> Path:
