@@ -1,0 +1,1 @@
+"""Devices that are computed instead of built: for demos, tests and training."""
