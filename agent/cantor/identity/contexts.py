@@ -6,7 +6,7 @@ Boxes boot in 1970, so the handshake does not look at time; ``verify_peer`` does
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 
@@ -29,13 +29,6 @@ class PeerIdentity(NamedTuple):
     tenant: str
     mesh: str
     not_after: float
-
-
-class TlsObject(Protocol):
-    """What ``verify_peer`` needs of an ``ssl.SSLObject`` or ``ssl.SSLSocket``."""
-
-    def getpeercert(self, binary_form: bool = False) -> object:
-        """The peer's certificate, DER if ``binary_form``."""
 
 
 def server_context(identity: Identity) -> ssl.SSLContext:
@@ -71,7 +64,9 @@ def reload(context: ssl.SSLContext, identity: Identity) -> None:
     _load(context, identity)
 
 
-def verify_peer(ssl_object: TlsObject, *, mesh: str, now: float) -> PeerIdentity:
+def verify_peer(
+    ssl_object: ssl.SSLObject | ssl.SSLSocket, *, mesh: str, now: float
+) -> PeerIdentity:
     """Who is at the other end, to be asked right after the handshake and before any frame.
 
     Only the end of validity is checked: a certificate from the future proves that this box's clock
@@ -86,7 +81,7 @@ def verify_peer(ssl_object: TlsObject, *, mesh: str, now: float) -> PeerIdentity
         IdentityError: the peer shows no node certificate of this mesh, or an expired one.
     """
     der = ssl_object.getpeercert(True)
-    if not isinstance(der, bytes):
+    if der is None:
         raise IdentityError("the peer showed no certificate", where="link")
     try:
         leaf = x509.load_der_x509_certificate(der)
@@ -123,6 +118,8 @@ def enrolment_context(root_pem: bytes) -> ssl.SSLContext:
     """The context for enrolment: trusts one root, checks the host name, does not look at time."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    # Node certificates carry no host names: without this their common name would serve as one.
+    context.hostname_checks_common_name = False
     context.verify_flags |= _NO_CHECK_TIME
     context.load_verify_locations(cadata=root_pem.decode("ascii"))
     return context

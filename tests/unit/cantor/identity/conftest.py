@@ -1,0 +1,36 @@
+"""A small mesh to test identities with."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.identity.authority import Authority
+from cantor.identity.store import Identity, IdentityFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def now() -> dt.datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def authority() -> Authority:
+    return Authority.create("mesh.test", "acme", now=NOW)
+
+
+@pytest.fixture
+def make_node(tmp_path: Path, authority: Authority) -> Callable[..., Identity]:
+    def make(name: str, by: Authority = authority, now: dt.datetime = NOW) -> Identity:
+        folder = IdentityFolder(tmp_path / name)
+        return folder.install(by.issue(folder.csr_pem(), now=now))
+
+    return make
