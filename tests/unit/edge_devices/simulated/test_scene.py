@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -40,7 +41,6 @@ def test_another_process_tells_the_same_truth(scene: ConveyorScene) -> None:
     told = subprocess.run(
         [sys.executable, "-c", program, repr(sys.path)], capture_output=True, text=True, check=True
     )
-    import zlib
 
     image, truth = scene.frame(912)
     assert told.stdout.strip() == f"{zlib.crc32(image.tobytes())} {truth}"
