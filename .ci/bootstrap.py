@@ -115,14 +115,14 @@ def make_environment() -> None:
             "install one, for example: sudo apt-get install -y python3",
         )
     say("installing the locked packages")
-    install = [uv, "pip", "install", "--quiet", "--python", str(python)]
+    target = ["--quiet", "--python", str(python)]
     run_or_explain(
-        [*install, "--require-hashes", "-r", str(LOCK)],
+        [uv, "pip", "sync", *target, "--require-hashes", str(LOCK)],
         "the locked packages could not be installed",
         "see the lines above; UV_INDEX_URL names another package index",
     )
     run_or_explain(
-        [*install, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
+        [uv, "pip", "install", *target, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
         "this project could not be installed",
         "see the lines above",
     )
