@@ -1,0 +1,89 @@
+"""A fact, and the batches in which an owner signs its facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgpack
+
+from cantor.base.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.wire.frame import Value
+
+NAME_LENGTH_MAX = 128
+BATCH_FACTS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What ``owner`` says under ``name``; the newest (epoch, hlc) holds, ``None`` is withdrawn."""
+
+    owner: NodeId
+    name: str
+    value: Value
+    epoch: int
+    hlc: int
+
+    @property
+    def stamp(self) -> tuple[int, int]:
+        """What decides between two values of one fact."""
+        return self.epoch, self.hlc
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Facts as their owner signed them; kept whole, so that unknown fields travel on."""
+
+    owner: NodeId
+    data: bytes
+    signature: bytes
+    certificate: bytes
+
+
+def pack_facts(facts: list[Fact]) -> bytes:
+    """The bytes that the owner of ``facts`` signs."""
+    rows = [[fact.name, fact.epoch, fact.hlc, fact.value] for fact in facts]
+    packed: bytes = msgpack.packb({"owner": facts[0].owner, "facts": rows})
+    return packed
+
+
+def unpack_facts(batch: Batch) -> list[Fact]:
+    """The facts inside a batch; fields after those that this version knows are left alone.
+
+    Raises:
+        RemoteProtocolError: the bytes are no batch of ``batch.owner``.
+    """
+    where = f"facts of {batch.owner}"
+    try:
+        content = msgpack.unpackb(batch.data)
+        if content["owner"] != batch.owner:
+            raise RemoteProtocolError("the signed owner is another", where=where)
+        rows = content["facts"]
+        if not 0 < len(rows) <= BATCH_FACTS_MAX or not all(map(_is_sound, rows)):
+            raise RemoteProtocolError("a batch with unusable facts", where=where)
+        return [Fact(batch.owner, row[0], row[3], row[1], row[2]) for row in rows]
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        IndexError,
+        OverflowError,
+        RecursionError,
+        msgpack.UnpackException,
+    ) as error:
+        raise RemoteProtocolError(f"not a batch: {error}", where=where) from error
+
+
+def _is_sound(row: list[object]) -> bool:
+    name, epoch, hlc = row[:3]
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= NAME_LENGTH_MAX
+        and type(epoch) is int
+        and type(hlc) is int
+        and 0 <= epoch < 2**63
+        and 0 <= hlc < 2**63
+    )

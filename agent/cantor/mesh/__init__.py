@@ -1,0 +1,1 @@
+"""The mesh as a state machine: links, who lives, routes, and the flood of facts."""

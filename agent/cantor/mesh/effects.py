@@ -1,0 +1,94 @@
+"""What a driver must do: the output of ``MeshCore.handle``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.ledger.facts import Fact
+    from cantor.wire import DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Write ``frame`` to ``peer`` on the link with nonce ``link``; drop it if that is gone."""
+
+    peer: NodeId
+    frame: DataFrame
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """Feed ``TimerFired(name)`` at ``at`` (the time of ``now``); replaces a timer of that name."""
+
+    name: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """``frame`` has arrived at this node."""
+
+    frame: DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Try to open a link to ``node``; answer with LinkUp or DialFailed."""
+
+    node: NodeId
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseLink:
+    """Close the connection with nonce ``link`` to ``peer``."""
+
+    peer: NodeId
+    link: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FactsChanged:
+    """These facts are new in the ledger; a value of ``None`` means withdrawn."""
+
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAlive:
+    """A node can be reached again, or for the first time."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class NodeDead:
+    """No live node reports a link to ``node`` any more."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """A DataFrame of this node cannot be taken to its destination now."""
+
+    frame: DataFrame
+    reason: str
+
+
+Effect: TypeAlias = (
+    Transmit
+    | SetTimer
+    | Deliver
+    | Dial
+    | CloseLink
+    | FactsChanged
+    | NodeAlive
+    | NodeDead
+    | Undeliverable
+)

@@ -1,0 +1,104 @@
+"""What happens to a node: the input of ``MeshCore.handle``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.wire import DataFrame
+    from cantor.wire.frame import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The node begins. Must be the first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkUp:
+    """A control connection is authenticated and both hellos agree.
+
+    ``link`` is the nonce of its hello; ``dialled`` says that this node opened it; ``cost`` is its
+    weight in routes (more is worse).
+    """
+
+    peer: NodeId
+    link: str
+    dialled: bool
+    cost: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkDown:
+    """A control connection that was reported up has ended."""
+
+    peer: NodeId
+    link: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A frame came from ``peer`` over either connection of its link."""
+
+    peer: NodeId
+    frame: DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """The timer ``name`` of a SetTimer effect is due."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSeen:
+    """Discovery, a seed or memory knows ``node`` at ``addresses`` (``host:port``)."""
+
+    node: NodeId
+    mesh: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DialFailed:
+    """No address of a Dial effect led to a link."""
+
+    node: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFact:
+    """This node publishes a fact about itself; ``None`` withdraws it."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Take a DataFrame of this node to its destination."""
+
+    frame: DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """The node leaves on purpose: withdraw its facts and close its links."""
+
+
+Event: TypeAlias = (
+    Started
+    | LinkUp
+    | LinkDown
+    | Received
+    | TimerFired
+    | PeerSeen
+    | DialFailed
+    | LocalFact
+    | Send
+    | Stopping
+)

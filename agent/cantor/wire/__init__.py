@@ -1,0 +1,20 @@
+"""What travels between nodes: the frame, its limits, and how a link is opened."""
+
+from __future__ import annotations
+
+from cantor.wire.frame import DataFrame, Kind, encode
+from cantor.wire.hello import Agreement, Hello, agree, hello_frame, parse_hello
+from cantor.wire.reader import FRAME_BYTES_MAX, FrameReader
+
+__all__ = [
+    "FRAME_BYTES_MAX",
+    "Agreement",
+    "DataFrame",
+    "FrameReader",
+    "Hello",
+    "Kind",
+    "agree",
+    "encode",
+    "hello_frame",
+    "parse_hello",
+]

@@ -1,0 +1,106 @@
+"""The frame of protocol version 1.
+
+    length  u32            bytes that follow
+    header  64 bytes       version u8, kind u8, priority u8, ttl u8, flags u16, area u16,
+                           source 16 B, destination 16 B, message id u64, HLC u64,
+                           length of the headers u32, number of buffers u32
+    table   u32 each       lengths of the buffers
+    headers                a msgpack map with text keys
+    body                   the buffers, raw
+
+Numbers are big-endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import msgpack
+
+from cantor.base.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+
+VERSION = 1
+PRIORITY_MAX = 2
+TTL_DEFAULT = 16
+HEADERS_BYTES_MAX = 16 * 1024 * 1024
+BUFFERS_MAX = 1024
+LENGTH = struct.Struct(">I")
+HEADER = struct.Struct(">BBBBHH16s16sQQII")
+
+Value = None | bool | int | float | str | bytes | list["Value"] | dict[str, "Value"]
+Buffer = bytes | bytearray | memoryview
+
+
+class Kind(IntEnum):
+    """What a frame is for. A node forwards kinds that it does not know."""
+
+    HELLO = 1
+    HELLO_ACK = 2
+    HEARTBEAT = 3
+    FACTS = 4
+    DIGEST = 5
+    DATA = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DataFrame:
+    """The unit that travels. ``body`` holds raw buffers that relays never decode.
+
+    ``priority`` is 0 (control, events), 1 (interactive) or 2 (bulk); ``ttl`` counts hops left;
+    ``hlc`` is the sender's hybrid clock, 0 if it does not matter.
+    """
+
+    kind: int
+    source: NodeId
+    destination: NodeId
+    message_id: int = 0
+    priority: int = 1
+    ttl: int = TTL_DEFAULT
+    flags: int = 0
+    area: int = 0
+    hlc: int = 0
+    headers: dict[str, Value] = field(default_factory=dict)
+    body: tuple[Buffer, ...] = ()
+
+
+def encode(frame: DataFrame) -> list[Buffer]:
+    """The frame as buffers to be written one after the other; bodies are not copied.
+
+    Raises:
+        LocalProtocolError: a field lies outside its limits.
+    """
+    try:
+        headers: bytes = msgpack.packb(frame.headers)
+        sizes = [memoryview(buffer).nbytes for buffer in frame.body]
+        table = struct.pack(f">{len(sizes)}I", *sizes)
+        header = HEADER.pack(
+            VERSION,
+            frame.kind,
+            frame.priority,
+            frame.ttl,
+            frame.flags,
+            frame.area,
+            bytes.fromhex(frame.source),
+            bytes.fromhex(frame.destination),
+            frame.message_id,
+            frame.hlc,
+            len(headers),
+            len(sizes),
+        )
+        length = LENGTH.pack(HEADER.size + len(table) + len(headers) + sum(sizes))
+    except (struct.error, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise LocalProtocolError(
+            f"a frame cannot be encoded: {error}", remedy="use msgpack types and fields in range"
+        ) from error
+    if len(sizes) > BUFFERS_MAX or len(headers) > HEADERS_BYTES_MAX:
+        raise LocalProtocolError(
+            f"a frame has {len(sizes)} buffers and {len(headers)} bytes of headers",
+            remedy=f"at most {BUFFERS_MAX} buffers and {HEADERS_BYTES_MAX} bytes of headers",
+        )
+    return [length + header + table + headers, *frame.body]

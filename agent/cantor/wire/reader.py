@@ -1,0 +1,119 @@
+"""Bytes in, frames out. Whatever the bytes are, the outcome is frames or RemoteProtocolError."""
+
+from __future__ import annotations
+
+import struct
+from typing import cast
+
+import msgpack
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.base.ids import NodeId
+from cantor.wire.frame import (
+    BUFFERS_MAX,
+    HEADER,
+    HEADERS_BYTES_MAX,
+    LENGTH,
+    PRIORITY_MAX,
+    VERSION,
+    DataFrame,
+    Value,
+)
+
+FRAME_BYTES_MAX = 64 * 1024 * 1024
+_REMEDY = "the other side is broken or speaks another protocol"
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames of at most ``frame_bytes_max`` bytes."""
+
+    def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
+        self._frame_bytes_max = frame_bytes_max
+        self._buffer = bytearray()
+
+    def receive(self, data: bytes | bytearray | memoryview) -> list[DataFrame]:
+        """The frames that ``data`` completes.
+
+        Raises:
+            RemoteProtocolError: the bytes are not frames; the stream is of no more use.
+        """
+        self._buffer += data
+        frames: list[DataFrame] = []
+        start = 0
+        while len(self._buffer) - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._buffer, start)
+            if not HEADER.size <= length <= self._frame_bytes_max:
+                raise RemoteProtocolError(
+                    f"a frame of {length} bytes (limit {self._frame_bytes_max})", remedy=_REMEDY
+                )
+            end = start + LENGTH.size + length
+            if len(self._buffer) < end:
+                break
+            frames.append(_parse(bytes(self._buffer[start + LENGTH.size : end])))
+            start = end
+        del self._buffer[:start]
+        return frames
+
+
+def _parse(data: bytes) -> DataFrame:
+    (
+        version,
+        kind,
+        priority,
+        ttl,
+        flags,
+        area,
+        source,
+        destination,
+        message_id,
+        hlc,
+        size,
+        count,
+    ) = HEADER.unpack_from(data)
+    if version != VERSION or priority > PRIORITY_MAX:
+        raise RemoteProtocolError(
+            f"a frame of version {version} and priority {priority}", remedy=_REMEDY
+        )
+    table_end = HEADER.size + 4 * count
+    if count > BUFFERS_MAX or size > HEADERS_BYTES_MAX or table_end + size > len(data):
+        raise RemoteProtocolError(
+            f"a frame of {len(data)} bytes with {count} buffers and {size} bytes of headers",
+            remedy=_REMEDY,
+        )
+    sizes = struct.unpack_from(f">{count}I", data, HEADER.size)
+    if table_end + size + sum(sizes) != len(data):
+        raise RemoteProtocolError("the lengths inside a frame do not add up", remedy=_REMEDY)
+    view = memoryview(data)
+    return DataFrame(
+        kind=kind,
+        source=NodeId(source.hex()),
+        destination=NodeId(destination.hex()),
+        message_id=message_id,
+        priority=priority,
+        ttl=ttl,
+        flags=flags,
+        area=area,
+        hlc=hlc,
+        headers=_headers(view[HEADER.size + 4 * count : table_end + size]),
+        body=_buffers(view, table_end + size, sizes),
+    )
+
+
+def _headers(data: memoryview) -> dict[str, Value]:
+    try:
+        headers = msgpack.unpackb(data)
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
+        raise RemoteProtocolError(
+            f"headers that are not msgpack: {error}", remedy=_REMEDY
+        ) from error
+    if not isinstance(headers, dict) or not all(isinstance(key, str) for key in headers):
+        raise RemoteProtocolError("headers that are not a map with text keys", remedy=_REMEDY)
+    return cast("dict[str, Value]", headers)
+
+
+def _buffers(view: memoryview, start: int, sizes: tuple[int, ...]) -> tuple[memoryview, ...]:
+    buffers = []
+    for size in sizes:
+        buffers.append(view[start : start + size])
+        start += size
+    return tuple(buffers)
