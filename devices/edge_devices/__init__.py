@@ -1,0 +1,1 @@
+"""Find the hardware of a box, describe it, and open it."""

@@ -1,0 +1,82 @@
+"""Providers are found by entry points, and make one inventory."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from typing import TYPE_CHECKING
+
+from cantor.base.resources import Device, DeviceProvider, Resource
+from edge_devices.fake import FakeProvider
+from edge_devices.registry import Inventory, built_in_providers, load_providers, merge_resources
+
+if TYPE_CHECKING:
+    import pytest
+
+
+class BrokenProvider:
+    name = "broken"
+
+    def scan(self) -> list[Device]:
+        message = "out of order"
+        raise RuntimeError(message)
+
+
+def gpu(device_id: str, name: str) -> Device:
+    provides = (Resource("GPU", "quantity", 1), Resource("GPUName", "condition", name))
+    return Device(device_id, "gpu", name, provides=provides)
+
+
+def test_entry_points_name_the_providers() -> None:
+    point = EntryPoint("a", "edge_devices.fake:FakeProvider", "cantor.device_providers")
+    assert [provider.name for provider in load_providers([point])] == ["fake"]
+
+
+def test_without_entry_points_the_built_in_providers_are_used(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gone = EntryPoint("a", "edge_devices.gone:Provider", "cantor.device_providers")
+    names = [provider.name for provider in built_in_providers()]
+    assert [provider.name for provider in load_providers([])] == names
+    assert [provider.name for provider in load_providers([gone])] == names
+    assert "device provider left out" in caplog.text
+
+
+def test_an_inventory_sums_quantities_and_keeps_each_name() -> None:
+    provider = FakeProvider([gpu("1", "A"), gpu("2", "B"), gpu("3", "A")])
+    devices, resources = Inventory([provider]).scan()
+    assert [device.id for device in devices] == ["1", "2", "3"]
+    assert resources == [
+        Resource("GPU", "quantity", 3),
+        Resource("GPUName", "condition", "A"),
+        Resource("GPUName", "condition", "B"),
+    ]
+    provider.unplug("2")
+    provider.unplug("9")
+    provider.plug(gpu("1", "C"))
+    assert [device.name for device in Inventory([provider]).scan()[0]] == ["C", "A"]
+
+
+def test_conditions_hold_if_one_device_gives_them() -> None:
+    flags = [Resource("USBCamera", "condition", value) for value in (False, True, False)]
+    assert merge_resources(flags) == [Resource("USBCamera", "condition", value=True)]
+
+
+def test_a_provider_that_fails_and_an_id_found_twice_hide_nothing_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    providers: list[DeviceProvider] = [
+        BrokenProvider(),
+        FakeProvider([gpu("1", "A")]),
+        FakeProvider([gpu("1", "B")]),
+    ]
+    devices, resources = Inventory(providers).scan()
+    assert [device.name for device in devices] == ["A"]
+    assert resources[0] == Resource("GPU", "quantity", 1)
+    assert "device provider failed" in caplog.text
+    assert "device id found twice" in caplog.text
+
+
+def test_this_machine_can_be_scanned() -> None:
+    devices, resources = Inventory(built_in_providers()).scan()
+    assert {"cpu", "memory"} <= {device.kind for device in devices}
+    assert {"CPU", "Memory", "os"} <= {resource.name for resource in resources}
