@@ -1,0 +1,92 @@
+/** Feeds the stream into the query cache, and tells the page whether what it shows is live. */
+import { notifications } from "@mantine/notifications";
+import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import { mergeEvents, mergeNodes } from "./merge";
+import { EVENTS_KEPT, keys } from "./queries";
+import { Stream, type StreamState, streamUrl } from "./stream";
+import type { HubEvent, Node, NodePage, Overview, Page } from "./types";
+
+const REFRESH_AFTER_MS = 400;
+const EVENTS_ON_OVERVIEW = 10;
+
+interface Live {
+  state: StreamState;
+  /** When the last message arrived, in milliseconds since 1970. */
+  heardAt: number;
+}
+
+const LiveContext = createContext<Live>({ state: "connecting", heardAt: 0 });
+
+export function useLive(): Live {
+  return useContext(LiveContext);
+}
+
+type Nodes = InfiniteData<NodePage, string | null>;
+
+function patchNodes(client: QueryClient, upserts: Node[], removed: string[]): void {
+  const byId = new Map(upserts.map((node) => [node.id, node]));
+  const gone = new Set(removed);
+  client.setQueriesData<Nodes>({ queryKey: keys.nodes }, (known) => {
+    if (!known) return known;
+    return { ...known, pages: known.pages.map((page) => ({ ...page, items: mergeNodes(page.items, byId, gone) })) };
+  });
+}
+
+function patchEvents(client: QueryClient, events: HubEvent[]): void {
+  client.setQueryData<Page<HubEvent>>(keys.events, (known) =>
+    known ? { ...known, items: mergeEvents(known.items, events, EVENTS_KEPT) } : known,
+  );
+  client.setQueryData<Overview>(keys.overview, (known) =>
+    known ? { ...known, events: mergeEvents(known.events, events, EVENTS_ON_OVERVIEW) } : known,
+  );
+}
+
+/** Collects bursts: filters, totals and ETags are the hub's to compute, so they are asked again, once. */
+function makeRefresh(client: QueryClient) {
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  const refresh = () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      void client.invalidateQueries({ queryKey: keys.nodes });
+      void client.invalidateQueries({ queryKey: ["node"] });
+      void client.invalidateQueries({ queryKey: keys.overview });
+    }, REFRESH_AFTER_MS);
+  };
+  const stop = () => {
+    if (timer !== null) clearTimeout(timer);
+  };
+  return { refresh, stop };
+}
+
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const client = useQueryClient();
+  const [live, setLive] = useState<Live>({ state: "connecting", heardAt: Date.now() });
+  useEffect(() => {
+    const { refresh, stop } = makeRefresh(client);
+    let opened = false;
+    const stream = new Stream(streamUrl(window.location), {
+      onState: (state) =>
+        setLive((now) => ({ state, heardAt: state === "live" ? Date.now() : now.heardAt })),
+      onNodes: (upserts, removed, whole) => {
+        patchNodes(client, upserts, removed);
+        // The first snapshot only repeats what the pages are loading anyway.
+        if (!whole || opened) refresh();
+        opened = true;
+      },
+      onEvents: (events, whole) => {
+        patchEvents(client, events);
+        if (whole) return;
+        for (const event of events.filter((item) => item.severity === "alarm")) {
+          notifications.show({ id: `event-${event.id}`, color: "red", message: event.text, autoClose: 10_000 });
+        }
+      },
+    });
+    stream.start();
+    return () => {
+      stop();
+      stream.close();
+    };
+  }, [client]);
+  return <LiveContext value={live}>{children}</LiveContext>;
+}

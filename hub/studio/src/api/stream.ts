@@ -1,0 +1,121 @@
+/** The live stream: snapshot, then deltas, per topic; a gap in the sequence asks for a new snapshot. */
+import { backoffMs } from "./merge";
+import type { HubEvent, Node } from "./types";
+
+export type StreamState = "connecting" | "live" | "lost";
+
+interface Snapshot {
+  type: "snapshot";
+  topic: string;
+  seq: number;
+  items: unknown[];
+}
+
+interface Delta {
+  type: "delta";
+  topic: string;
+  seq: number;
+  upserts: unknown[];
+  removed: string[];
+}
+
+export interface StreamHandlers {
+  onState(state: StreamState): void;
+  onNodes(upserts: Node[], removed: string[], whole: boolean): void;
+  onEvents(events: HubEvent[], whole: boolean): void;
+}
+
+export type SocketFactory = (url: string) => WebSocket;
+
+function parse(data: unknown): Snapshot | Delta | { type: "other" } {
+  if (typeof data !== "string") return { type: "other" };
+  let message: unknown;
+  try {
+    message = JSON.parse(data);
+  } catch {
+    return { type: "other" };
+  }
+  if (typeof message !== "object" || message === null) return { type: "other" };
+  const fields = message as Record<string, unknown>;
+  const { type, topic, seq } = fields;
+  if (typeof topic !== "string" || typeof seq !== "number") return { type: "other" };
+  if (type === "snapshot" && Array.isArray(fields["items"])) {
+    return { type, topic, seq, items: fields["items"] };
+  }
+  if (type === "delta") {
+    const upserts = Array.isArray(fields["upserts"]) ? fields["upserts"] : [];
+    const removed = Array.isArray(fields["removed"]) ? fields["removed"].map(String) : [];
+    return { type, topic, seq, upserts, removed };
+  }
+  return { type: "other" };
+}
+
+/** Keeps one WebSocket open until closed; reconnects with jittered backoff. */
+export class Stream {
+  private socket: WebSocket | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private attempt = 0;
+  private closed = false;
+  private readonly sequences = new Map<string, number>();
+
+  constructor(
+    private readonly url: string,
+    private readonly handlers: StreamHandlers,
+    private readonly open: SocketFactory = (address) => new WebSocket(address),
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  start(): void {
+    this.handlers.onState(this.attempt === 0 ? "connecting" : "lost");
+    this.sequences.clear();
+    const socket = this.open(this.url);
+    this.socket = socket;
+    socket.onopen = () => {
+      socket.send(JSON.stringify({ type: "subscribe", topics: ["nodes", "events"] }));
+    };
+    socket.onmessage = (message: MessageEvent) => this.receive(message.data);
+    socket.onclose = () => {
+      if (this.socket === socket) this.retry();
+    };
+  }
+
+  close(): void {
+    this.closed = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  private retry(): void {
+    if (this.closed) return;
+    this.handlers.onState("lost");
+    this.timer = setTimeout(() => this.start(), backoffMs(this.attempt, this.random));
+    this.attempt += 1;
+  }
+
+  private receive(data: unknown): void {
+    const message = parse(data);
+    if (message.type === "other") return;
+    if (message.type === "delta") {
+      const last = this.sequences.get(message.topic);
+      if (last === undefined || message.seq <= last) return;
+      if (message.seq !== last + 1) {
+        this.socket?.close();
+        return;
+      }
+    }
+    this.sequences.set(message.topic, message.seq);
+    this.attempt = 0;
+    this.handlers.onState("live");
+    const whole = message.type === "snapshot";
+    const rows = whole ? message.items : message.upserts;
+    const removed = whole ? [] : message.removed;
+    if (message.topic === "nodes") this.handlers.onNodes(rows as Node[], removed, whole);
+    if (message.topic === "events") this.handlers.onEvents(rows as HubEvent[], whole);
+  }
+}
+
+export function streamUrl(place: { protocol: string; host: string }): string {
+  return `${place.protocol === "https:" ? "wss" : "ws"}://${place.host}/api/v1/stream`;
+}

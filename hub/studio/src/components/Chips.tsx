@@ -1,0 +1,48 @@
+import type { Labels, Resource } from "../api/types";
+
+export function LabelChips({ labels }: { labels: Labels }) {
+  return (
+    <span className="chips">
+      {Object.entries(labels).map(([name, value]) => (
+        <span key={name} className="chip" title={`${name}=${value}`}>
+          {name}={value}
+        </span>
+      ))}
+    </span>
+  );
+}
+
+const BINARY = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** A resource's value for people: bytes in binary units, long fractions shortened. */
+export function amount({ value, unit }: Pick<Resource, "value" | "unit">): string {
+  if (typeof value !== "number") return value === null ? "" : String(value);
+  if (unit === "B" || unit === "bytes") {
+    let step = 0;
+    let rest = value;
+    while (rest >= 1024 && step < BINARY.length - 1) {
+      rest /= 1024;
+      step += 1;
+    }
+    return `${Number(rest.toFixed(rest < 10 ? 1 : 0))} ${BINARY[step]}`;
+  }
+  return `${Number(value.toFixed(2))}${unit ? ` ${unit}` : ""}`;
+}
+
+export function ResourceChips({ resources, limit }: { resources: Resource[]; limit: number }) {
+  const rest = resources.slice(limit);
+  return (
+    <span className="chips">
+      {resources.slice(0, limit).map((resource) => (
+        <span key={resource.name} className="chip">
+          {resource.name} <b>{amount(resource)}</b>
+        </span>
+      ))}
+      {rest.length > 0 && (
+        <span className="chip" title={rest.map((item) => `${item.name} ${amount(item)}`).join("\n")}>
+          +{rest.length}
+        </span>
+      )}
+    </span>
+  );
+}

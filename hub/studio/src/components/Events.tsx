@@ -1,0 +1,19 @@
+import type { HubEvent } from "../api/types";
+import { SeverityMark } from "./State";
+import { Ago } from "./Time";
+
+export function EventList({ events, label }: { events: HubEvent[]; label: string }) {
+  return (
+    <ul className="plain" aria-label={label}>
+      {events.map((event) => (
+        <li key={event.id} className="event">
+          <SeverityMark severity={event.severity} />
+          <span style={{ overflowWrap: "anywhere" }}>{event.text}</span>
+          <span style={{ color: "var(--mantine-color-dimmed)", fontSize: 12 }}>
+            <Ago at={event.at} />
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,29 @@
+import { Group, Text, Title } from "@mantine/core";
+import { type ReactNode, useEffect } from "react";
+import { useTranslation } from "react-i18next";
+
+interface PageHeadProps {
+  title: string;
+  subtitle?: string;
+  children?: ReactNode;
+}
+
+export function PageHead({ title, subtitle, children }: PageHeadProps) {
+  const { t } = useTranslation();
+  useEffect(() => {
+    document.title = `${title} · ${t("product")}`;
+  }, [title, t]);
+  return (
+    <Group justify="space-between" align="flex-start" mb="lg" wrap="nowrap">
+      <div>
+        <Title order={1}>{title}</Title>
+        {subtitle && (
+          <Text c="dimmed" size="sm" mt={2}>
+            {subtitle}
+          </Text>
+        )}
+      </div>
+      {children}
+    </Group>
+  );
+}

@@ -1,0 +1,43 @@
+import {
+  IconAlertTriangle,
+  IconBan,
+  IconCircleCheckFilled,
+  IconCircleX,
+  IconClockExclamation,
+  IconHourglass,
+  IconInfoCircle,
+} from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import type { NodeState, Severity } from "../api/types";
+
+const ICONS = {
+  online: IconCircleCheckFilled,
+  stale: IconClockExclamation,
+  offline: IconCircleX,
+  pending: IconHourglass,
+  denied: IconBan,
+} as const;
+
+/** A state is always icon, colour and word together. */
+export function StateMark({ state }: { state: NodeState }) {
+  const { t } = useTranslation();
+  const Icon = ICONS[state] ?? IconInfoCircle;
+  return (
+    <span className="state" style={{ color: `var(--edge-${state})` }}>
+      <Icon size={16} aria-hidden />
+      {t(`state.${state}`)}
+    </span>
+  );
+}
+
+const SEVERITIES = {
+  info: { Icon: IconInfoCircle, colour: "var(--mantine-color-dimmed)" },
+  warning: { Icon: IconAlertTriangle, colour: "var(--edge-stale)" },
+  alarm: { Icon: IconCircleX, colour: "var(--edge-offline)" },
+} as const;
+
+export function SeverityMark({ severity }: { severity: Severity }) {
+  const { t } = useTranslation();
+  const { Icon, colour } = SEVERITIES[severity] ?? SEVERITIES.info;
+  return <Icon size={17} color={colour} role="img" aria-label={t(`severity.${severity}`)} />;
+}

@@ -1,0 +1,109 @@
+import { Alert, Button, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { IconHourglass, IconPlus, IconServer2 } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { useOverview, useSession } from "../api/queries";
+import type { Overview as OverviewData } from "../api/types";
+import { EventList } from "../components/Events";
+import { EmptyNotice, ErrorNotice } from "../components/Notices";
+import { PageHead } from "../components/PageHead";
+import { StateMark } from "../components/State";
+
+const SHOWN = ["online", "stale", "offline", "pending"] as const;
+
+function AddDevice() {
+  const { t } = useTranslation();
+  return (
+    <Button component={Link} to="/devices?add=1" leftSection={<IconPlus size={16} />}>
+      {t("devices.add")}
+    </Button>
+  );
+}
+
+function Counts({ nodes }: { nodes: OverviewData["nodes"] }) {
+  const { t } = useTranslation();
+  return (
+    <ul className="counts" aria-label={t("overview.states")}>
+      {SHOWN.map((state) => (
+        <li key={state}>
+          <Link className="card count" to={`/devices?filter=state:${state}`}>
+            <StateMark state={state} />
+            <div className="count-number">{nodes[state]}</div>
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Waiting({ count }: { count: number }) {
+  const { t } = useTranslation();
+  return (
+    <Alert variant="outline" color="accent" icon={<IconHourglass />} styles={{ icon: { color: "var(--edge-pending)" } }}>
+      <Group justify="space-between">
+        <Text size="sm">{t("overview.waiting", { count })}</Text>
+        <Button component={Link} to="/devices?filter=state:pending" size="xs" variant="default">
+          {t("overview.review")}
+        </Button>
+      </Group>
+    </Alert>
+  );
+}
+
+function Body({ data }: { data: OverviewData }) {
+  const { t } = useTranslation();
+  const total = SHOWN.reduce((sum, state) => sum + data.nodes[state], 0);
+  return (
+    <Stack gap="lg">
+      {total === 0 ? (
+        <div className="card">
+          <EmptyNotice
+            icon={<IconServer2 size={40} stroke={1.3} />}
+            title={t("overview.emptyTitle")}
+            body={t("overview.emptyBody")}
+            action={<AddDevice />}
+          />
+        </div>
+      ) : (
+        <Counts nodes={data.nodes} />
+      )}
+      {data.nodes.pending > 0 && <Waiting count={data.nodes.pending} />}
+      <section className="card" aria-label={t("overview.events")}>
+        <Title order={2} px="md" pt="md" pb={6}>
+          {t("overview.events")}
+        </Title>
+        {data.events.length === 0 ? (
+          <Text c="dimmed" size="sm" px="md" pb="md">
+            {t("overview.noEvents")}
+          </Text>
+        ) : (
+          <EventList events={data.events} label={t("overview.events")} />
+        )}
+      </section>
+    </Stack>
+  );
+}
+
+export default function Overview() {
+  const { t } = useTranslation();
+  const overview = useOverview();
+  const session = useSession();
+  const { data } = overview;
+  return (
+    <>
+      <PageHead title={t("overview.title")} subtitle={t("overview.subtitle", { mesh: session.data?.mesh ?? "" })} />
+      {overview.isPending && (
+        <Stack aria-hidden>
+          <div className="counts">
+            {SHOWN.map((state) => (
+              <Skeleton key={state} height={94} radius={12} />
+            ))}
+          </div>
+          <Skeleton height={280} radius={12} />
+        </Stack>
+      )}
+      {overview.isError && !data && <ErrorNotice error={overview.error} onRetry={() => void overview.refetch()} />}
+      {data && <Body data={data} />}
+    </>
+  );
+}

@@ -1,0 +1,230 @@
+import { Alert, Button, CopyButton, Drawer, Group, Skeleton, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { notifications } from "@mantine/notifications";
+import { IconCheck, IconCopy } from "@tabler/icons-react";
+import { type FormEvent, type ReactNode, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { ApiError } from "../../api/client";
+import { useBatch, useChangeNode, useNode } from "../../api/queries";
+import type { Device, Node, Resource } from "../../api/types";
+import { amount } from "../../components/Chips";
+import { formatLabels, parseLabels } from "../../components/labels";
+import { ErrorNotice, useCause } from "../../components/Notices";
+import { StateMark } from "../../components/State";
+import { Ago } from "../../components/Time";
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <Title order={3} fz={13} mb={8}>
+        {title}
+      </Title>
+      {children}
+    </section>
+  );
+}
+
+function Rows({ heads, rows, empty, label }: { heads: string[]; rows: ReactNode[][]; empty: string; label: string }) {
+  if (rows.length === 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        {empty}
+      </Text>
+    );
+  }
+  return (
+    <div className="card" style={{ overflow: "hidden" }}>
+      <Table className="nodes" aria-label={label} verticalSpacing={6}>
+        <Table.Thead>
+          <Table.Tr>
+            {heads.map((head) => (
+              <Table.Th key={head}>{head}</Table.Th>
+            ))}
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {rows.map((cells, at) => (
+            <Table.Tr key={at} style={{ cursor: "default" }}>
+              {cells.map((cell, column) => (
+                <Table.Td key={column} style={{ overflowWrap: "anywhere" }}>
+                  {cell}
+                </Table.Td>
+              ))}
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
+  );
+}
+
+function Resources({ items }: { items: Resource[] }) {
+  const { t } = useTranslation();
+  const kind = (name: string) => (name === "condition" || name === "quantity" ? t(`node.kind.${name}`) : name);
+  const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.value")];
+  const rows = items.map((item) => [item.name, kind(item.kind), amount(item)]);
+  return <Rows label={t("node.resources")} heads={heads} rows={rows} empty={t("node.noResources")} />;
+}
+
+function Hardware({ items }: { items: Device[] }) {
+  const { t } = useTranslation();
+  const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.path")];
+  const rows = items.map((item) => [item.name, item.kind, <code key="path">{item.path ?? "–"}</code>]);
+  return <Rows label={t("node.devices")} heads={heads} rows={rows} empty={t("node.noDevices")} />;
+}
+
+function Settings({ node, etag }: { node: Node; etag: string | null }) {
+  const { t } = useTranslation();
+  const change = useChangeNode(node.id);
+  const [name, setName] = useState(node.name);
+  const [labels, setLabels] = useState(formatLabels(node.labels));
+  const [wrong, setWrong] = useState<string | null>(null);
+  const conflict = change.error instanceof ApiError && change.error.status === 412;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const parsed = parseLabels(labels);
+    setWrong(parsed.wrong);
+    if (parsed.wrong !== null) return;
+    change.mutate(
+      { change: { name: name.trim(), labels: parsed.labels }, etag },
+      { onSuccess: () => notifications.show({ color: "green", message: t("node.saved") }) },
+    );
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack gap="sm">
+        <TextInput label={t("node.name")} required maxLength={63} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+        <TextInput
+          label={t("labels.field")}
+          description={t("labels.hint")}
+          value={labels}
+          onChange={(event) => setLabels(event.currentTarget.value)}
+          error={wrong === null ? null : t("labels.wrong", { part: wrong })}
+        />
+        {conflict && (
+          <Alert role="alert" variant="outline" color="yellow">
+            {t("node.conflict")}
+          </Alert>
+        )}
+        {change.isError && !conflict && <ErrorNotice error={change.error} title={t("error.action")} />}
+        <Group justify="flex-end">
+          <Button type="submit" size="xs" loading={change.isPending}>
+            {t("action.save")}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}
+
+function Identifier({ id }: { id: string }) {
+  const { t } = useTranslation();
+  return (
+    <CopyButton value={id}>
+      {({ copied, copy }) => (
+        <Group gap={6} wrap="nowrap">
+          <code>{id}</code>
+          <Button size="compact-xs" variant="default" onClick={copy} leftSection={copied ? <IconCheck size={12} /> : <IconCopy size={12} />}>
+            {copied ? t("action.copied") : t("action.copy")}
+          </Button>
+        </Group>
+      )}
+    </CopyButton>
+  );
+}
+
+function Pending({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const cause = useCause();
+  const batch = useBatch();
+  const approve = () =>
+    batch.mutate(
+      { action: "approve", ids: [id] },
+      { onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }) },
+    );
+  return (
+    <Button size="xs" leftSection={<IconCheck size={15} />} loading={batch.isPending} onClick={approve}>
+      {t("bulk.approve")}
+    </Button>
+  );
+}
+
+function Body({ node, etag }: { node: Node; etag: string | null }) {
+  const { t } = useTranslation();
+  const facts: [string, ReactNode][] = [
+    [t("node.id"), <Identifier key="id" id={node.id} />],
+    [t("words.project"), `${node.tenant} / ${node.project}`],
+    [t("node.version"), node.version ?? "–"],
+    [t("node.enrolled"), node.enrolled_at ? <Ago key="enrolled" at={node.enrolled_at} /> : "–"],
+    [t("node.lastSeen"), node.last_seen_at ? <Ago key="seen" at={node.last_seen_at} /> : t("devices.never")],
+  ];
+  return (
+    <Stack gap="xl">
+      <Group justify="space-between">
+        <StateMark state={node.state} />
+        {node.state === "pending" && <Pending id={node.id} />}
+      </Group>
+      <Section title={t("node.facts")}>
+        <dl className="facts">
+          {facts.map(([name, value]) => (
+            <div key={name} style={{ display: "contents" }}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      </Section>
+      <Section title={t("node.resources")}>
+        <Resources items={node.resources} />
+      </Section>
+      <Section title={t("node.devices")}>
+        <Hardware items={node.devices} />
+      </Section>
+      <Section title={t("node.addresses")}>
+        {node.addresses.length === 0 && (
+          <Text size="sm" c="dimmed">
+            {t("node.noAddresses")}
+          </Text>
+        )}
+        <ul className="plain chips">
+          {node.addresses.map((address) => (
+            <li key={address}>
+              <code className="chip">{address}</code>
+            </li>
+          ))}
+        </ul>
+      </Section>
+      <Section title={t("node.settings")}>
+        <Settings key={node.id} node={node} etag={etag} />
+      </Section>
+    </Stack>
+  );
+}
+
+export function NodeDrawer({ id, onClose }: { id: string; onClose: () => void }) {
+  const { t } = useTranslation();
+  const query = useNode(id);
+  const missing = query.error instanceof ApiError && query.error.status === 404;
+  const node = query.data?.data;
+  return (
+    <Drawer
+      opened
+      onClose={onClose}
+      position="right"
+      size={520}
+      title={<span style={{ fontWeight: 600, fontSize: 16 }}>{node?.name ?? id}</span>}
+      closeButtonProps={{ "aria-label": t("action.close") }}
+    >
+      {query.isPending && (
+        <Stack aria-hidden>
+          <Skeleton height={20} width={120} />
+          <Skeleton height={130} />
+          <Skeleton height={180} />
+        </Stack>
+      )}
+      {query.isError && !node && (
+        <ErrorNotice error={query.error} title={missing ? t("node.gone") : undefined} onRetry={() => void query.refetch()} />
+      )}
+      {node && <Body node={node} etag={query.data?.etag ?? null} />}
+    </Drawer>
+  );
+}

@@ -1,0 +1,58 @@
+import { ActionIcon, Indicator, Popover, ScrollArea, Skeleton, Text } from "@mantine/core";
+import { IconBell } from "@tabler/icons-react";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useEvents } from "../api/queries";
+import { ErrorNotice } from "../components/Notices";
+import { EventList } from "../components/Events";
+
+const STORED = "cantor-events-seen-at";
+
+/** Notifications: warnings and alarms newer than the last look count as new. */
+export function Bell() {
+  const { t } = useTranslation();
+  const events = useEvents();
+  const [open, setOpen] = useState(false);
+  const [seenAt, setSeenAt] = useState(() => Number(localStorage.getItem(STORED) ?? 0));
+  const items = events.data?.items ?? [];
+  const fresh = items.filter((event) => event.severity !== "info" && Date.parse(event.at) > seenAt).length;
+  const change = (next: boolean) => {
+    setOpen(next);
+    if (!next || !items[0]) return;
+    const newest = Math.max(...items.map((event) => Date.parse(event.at)));
+    localStorage.setItem(STORED, String(newest));
+    setSeenAt(newest);
+  };
+  return (
+    <Popover opened={open} onChange={change} position="bottom-end" width={400} shadow="md" trapFocus>
+      <Popover.Target>
+        <Indicator disabled={fresh === 0} color="red" size={8} offset={7}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size={34}
+            aria-label={t("bell.open", { count: fresh })}
+            onClick={() => change(!open)}
+          >
+            <IconBell size={18} />
+          </ActionIcon>
+        </Indicator>
+      </Popover.Target>
+      <Popover.Dropdown p={0} aria-label={t("bell.title")}>
+        <Text fw={600} size="sm" px="md" pt="sm" pb={6}>
+          {t("bell.title")}
+        </Text>
+        {events.isPending && <Skeleton height={60} m="md" width="auto" />}
+        {events.isError && <ErrorNotice error={events.error} onRetry={() => void events.refetch()} />}
+        {events.isSuccess && items.length === 0 && (
+          <Text c="dimmed" size="sm" px="md" pb="md">
+            {t("bell.empty")}
+          </Text>
+        )}
+        <ScrollArea.Autosize mah={420} viewportProps={{ tabIndex: 0 }}>
+          <EventList events={items} label={t("bell.title")} />
+        </ScrollArea.Autosize>
+      </Popover.Dropdown>
+    </Popover>
+  );
+}
