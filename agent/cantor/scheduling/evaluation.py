@@ -65,7 +65,8 @@ class Situation:
         shown = [
             format_size(v) if sizes and isinstance(v, int | float) else _shown(v) for v in values
         ]
-        text = ", ".join(shown)
+        # Other nodes choose these strings: no terminal may obey them.
+        text = "".join(sign if sign.isprintable() else "?" for sign in ", ".join(shown))
         return text if len(text) <= FOUND_CHARACTERS_MAX else text[:FOUND_CHARACTERS_MAX] + "…"
 
 

@@ -154,6 +154,13 @@ def test_a_value_that_is_no_number_is_equal_to_nothing() -> None:
     assert not parse("t >= 1 or t <= 1").satisfied_by(node)
 
 
+def test_what_another_node_wrote_is_shown_short_and_printable() -> None:
+    node = [Resource("os", "condition", "\x1b[2J" + "x" * 500)]
+    why = parse('os == "linux"').explain(node)
+    assert why.isprintable()
+    assert len(why) < 160
+
+
 def names() -> st.SearchStrategy[tree.Name]:
     resource = st.from_regex(tree.NAME, fullmatch=True).filter(
         lambda text: text not in tree.KEYWORDS and not text.startswith("label.")
