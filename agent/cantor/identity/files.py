@@ -38,7 +38,11 @@ def write_draft(path: Path, data: bytes, mode: int = PRIVATE_MODE) -> Path:
 
 def publish(draft: Path, path: Path) -> None:
     """Put a draft in place of ``path`` in one step that a power cut cannot halve."""
-    draft.replace(path)
+    try:
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 
