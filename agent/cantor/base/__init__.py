@@ -1,1 +1,1 @@
-"""What every other room of Cantor stands on: errors, identifiers, time, configuration, resources."""
+"""What every other room of Cantor stands on: errors, identifiers, clocks, units, resources."""

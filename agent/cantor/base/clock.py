@@ -32,7 +32,7 @@ class SystemClock:
 
 
 class HybridClock:
-    """A hybrid logical clock (Kulkarni et al., 2014) in 64 bits: 48 bits of milliseconds, 16 of counter."""
+    """A hybrid logical clock (Kulkarni et al., 2014): 48 bits of milliseconds, 16 of counter."""
 
     def __init__(self, floor: int = 0) -> None:
         self._last = floor

@@ -6,7 +6,7 @@ import hashlib
 from typing import NewType
 
 NodeId = NewType("NodeId", str)
-"""32 lower-case hexadecimal digits: the first 16 bytes of SHA-256 over the key's SubjectPublicKeyInfo."""
+"""32 lower-case hexadecimal digits: the start of SHA-256 over the key's SubjectPublicKeyInfo."""
 
 NODE_ID_BYTES = 16
 BROADCAST = NodeId("f" * (2 * NODE_ID_BYTES))

@@ -39,7 +39,7 @@ class Device:
 
 
 class DeviceProvider(Protocol):
-    """Finds one kind of hardware. Registered in the entry-point group ``cantor.device_providers``."""
+    """Finds one kind of hardware; registered in the entry points ``cantor.device_providers``."""
 
     name: str
 
