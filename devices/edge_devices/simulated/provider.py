@@ -48,7 +48,7 @@ class SimulatedCameraProvider:
                 name="Simulated conveyor camera",
                 path=o.path,
                 provides=(
-                    Resource("USBCamera", "condition", 1),
+                    Resource("USBCamera", "condition", value=True),
                     Resource("Camera", "quantity", 1),
                 ),
                 attributes={

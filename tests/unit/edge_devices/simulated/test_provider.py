@@ -30,7 +30,7 @@ def test_a_camera_that_was_asked_for_gives_the_resources_of_one() -> None:
     assert device.id == "sim:conveyor-3"
     assert CameraOptions.parse(device.path) == CameraOptions(seed=3, fps=15.0)
     assert device.provides == (
-        Resource("USBCamera", "condition", 1),
+        Resource("USBCamera", "condition", value=True),
         Resource("Camera", "quantity", 1),
     )
     assert "MJPG:640x480@15" in device.attributes["formats"].split()
