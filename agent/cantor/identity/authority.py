@@ -179,7 +179,7 @@ class Authority:
             raise IdentityError(
                 "holds no authority",
                 where=str(folder),
-                remedy="run cantor mesh init, or restore it",
+                remedy="start a hub with cantor hub, or restore its folder",
             ) from error
         trust_domain(tenant, mesh)
         return cls(mesh, tenant, _load_signer(folder, "root"), _load_signer(folder, "issuing"))

@@ -105,7 +105,7 @@ class IdentityFolder:
             raise IdentityError(
                 "this node belongs to no mesh yet",
                 where=str(self.path),
-                remedy="enrol it: cantor agent enroll TOKEN",
+                remedy="enrol it: cantor enroll TOKEN",
             )
         pem = read_private(self.path / "identity.pem")
         return CertificateChain(pem[pem.find(b"-----BEGIN CERTIFICATE") :], self.root_pem)

@@ -1,0 +1,1 @@
+"""Sockets: authenticated links between nodes, and the discovery of peers on the local network."""

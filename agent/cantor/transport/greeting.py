@@ -1,0 +1,84 @@
+"""The dialler's half of a handshake: connect, say hello, await the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import RemoteProtocolError, UnavailableError
+from cantor.transport.connection import Connection
+from cantor.wire import DataFrame, Hello, agree, hello_frame, parse_hello
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+DIAL_TIMEOUT_S = 3.0
+HANDSHAKE_TIMEOUT_S = 5.0
+
+
+class Greeting:
+    """One attempt to open a connection; frames after the answer go to ``on_frame``."""
+
+    def __init__(
+        self,
+        address: str,
+        hello: Hello,
+        on_frame: Callable[[Connection, DataFrame], None],
+        on_lost: Callable[[Connection, str], None],
+    ) -> None:
+        self._address = address
+        self._hello = hello
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._answer: asyncio.Future[DataFrame] = asyncio.get_running_loop().create_future()
+
+    async def connect(self, context: ssl.SSLContext) -> Connection:
+        """Open the connection; the hello leaves with the end of the TLS handshake.
+
+        Raises:
+            UnavailableError: nobody answers there, or TLS fails.
+        """
+        host, _, port = self._address.rpartition(":")
+        try:
+            async with asyncio.timeout(DIAL_TIMEOUT_S):
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: Connection(self._opened, self._received, self._lost),
+                    host.strip("[]"),
+                    int(port),
+                    ssl=context,
+                    server_hostname="",
+                )
+        except (OSError, ValueError, TimeoutError) as error:
+            cause = str(error) or "no answer in time"
+            raise UnavailableError(f"cannot be reached: {cause}", where=self._address) from error
+        return connection
+
+    async def answered(self) -> None:
+        """Wait for the other side's answer.
+
+        Raises:
+            RemoteProtocolError: it refuses, does not answer in time or does not agree.
+        """
+        try:
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                agree(self._hello, parse_hello(await self._answer))
+        except TimeoutError as error:
+            raise RemoteProtocolError("does not answer our hello", where=self._address) from error
+
+    def _opened(self, connection: Connection) -> None:
+        connection.send(hello_frame(self._hello))
+
+    def _received(self, connection: Connection, frame: DataFrame) -> None:
+        if self._answer.done():
+            self._on_frame(connection, frame)
+        else:
+            self._answer.set_result(frame)
+
+    def _lost(self, connection: Connection, reason: str) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(
+                RemoteProtocolError(f"refused us: {reason}", where=self._address)
+            )
+            self._answer.exception()
+        self._on_lost(connection, reason)

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from cantor.base.errors import CantorError
+from cantor.identity.authority import Authority
+from cantor.identity.store import Identity, IdentityFolder
+from cantor.transport.links import Links
+from cantor.wire import DataFrame, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from cantor.base.ids import NodeId
+    from cantor.identity.contexts import PeerIdentity
+
+pytestmark = pytest.mark.integration
+WAIT_S = 10.0
+T = TypeVar("T")
+
+
+class End:
+    """One node's links and what it was told about them."""
+
+    def __init__(self, identity: Identity, *, denied: set[NodeId] | None = None) -> None:
+        self.identity = identity
+        self.up: asyncio.Queue[tuple[PeerIdentity, str, bool]] = asyncio.Queue()
+        self.down: asyncio.Queue[tuple[NodeId, str]] = asyncio.Queue()
+        self.frames: asyncio.Queue[DataFrame] = asyncio.Queue()
+        self.links = Links(
+            identity,
+            self,
+            now=lambda: datetime.now(UTC).timestamp(),
+            is_denied=lambda node: node in (denied or set()),
+        )
+
+    def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:
+        assert address
+        self.up.put_nowait((peer, nonce, dialled))
+
+    def link_down(self, peer: PeerIdentity, nonce: str, reason: str) -> None:
+        assert nonce
+        self.down.put_nowait((peer.node_id, reason))
+
+    def frame_received(self, peer: PeerIdentity, frame: DataFrame) -> None:
+        assert frame.source == peer.node_id
+        self.frames.put_nowait(frame)
+
+
+def enrolled(authority: Authority, folder: Path, *, age: timedelta = timedelta(0)) -> Identity:
+    box = IdentityFolder(folder)
+    return box.install(authority.issue(box.csr_pem(), now=datetime.now(UTC) - age))
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.create("plant", now=datetime.now(UTC) - timedelta(days=60))
+
+
+@pytest.fixture
+async def pair(authority: Authority, tmp_path: Path) -> AsyncIterator[tuple[End, End, str]]:
+    left = End(enrolled(authority, tmp_path / "left"))
+    right = End(enrolled(authority, tmp_path / "right"))
+    port = await right.links.listen("127.0.0.1", 0)
+    yield left, right, f"127.0.0.1:{port}"
+    await left.links.close()
+    await right.links.close()
+
+
+async def take(queue: asyncio.Queue[T]) -> T:
+    async with asyncio.timeout(WAIT_S):
+        return await queue.get()
+
+
+def frame(source: Identity, destination: Identity, priority: int, body: bytes) -> DataFrame:
+    return DataFrame(
+        Kind.DATA, source.node_id, destination.node_id, priority=priority, body=(body,)
+    )
+
+
+async def test_a_link_carries_frames_both_ways(pair: tuple[End, End, str]) -> None:
+    left, right, address = pair
+
+    await left.links.dial([address], right.identity.node_id)
+    at_left, nonce, dialled = await take(left.up)
+    at_right, same_nonce, accepted = await take(right.up)
+    left.links.transmit(nonce, frame(left.identity, right.identity, 0, b"there"))
+    right.links.transmit(nonce, frame(right.identity, left.identity, 1, b"back"))
+
+    assert at_left.node_id == right.identity.node_id
+    assert at_right.node_id == left.identity.node_id
+    assert (nonce, dialled, accepted) == (same_nonce, True, False)
+    assert bytes((await take(right.frames)).body[0]) == b"there"
+    assert bytes((await take(left.frames)).body[0]) == b"back"
+
+
+async def test_bulk_frames_of_both_sides_arrive_whole(pair: tuple[End, End, str]) -> None:
+    left, right, address = pair
+    await left.links.dial([address])
+    _, nonce, _ = await take(left.up)
+    body = bytes(range(256)) * 8192
+
+    for _ in range(4):
+        assert left.links.transmit(nonce, frame(left.identity, right.identity, 2, body))
+        assert bytes((await take(right.frames)).body[0]) == body
+        assert right.links.transmit(nonce, frame(right.identity, left.identity, 2, body))
+        assert bytes((await take(left.frames)).body[0]) == body
+
+
+async def test_closing_a_link_tells_both_ends_why(pair: tuple[End, End, str]) -> None:
+    left, right, address = pair
+    await left.links.dial([address])
+    _, nonce, _ = await take(left.up)
+    await take(right.up)
+
+    left.links.close_link(nonce, "a test is over")
+
+    assert await take(left.down) == (right.identity.node_id, "a test is over")
+    assert (await take(right.down))[0] == left.identity.node_id
+    assert not left.links.transmit(nonce, frame(left.identity, right.identity, 0, b"late"))
+
+
+async def test_another_node_at_the_address_is_not_taken_for_the_expected_one(
+    pair: tuple[End, End, str],
+) -> None:
+    left, _, address = pair
+
+    with pytest.raises(CantorError, match="answers there, not"):
+        await left.links.dial([address], left.identity.node_id)
+
+
+async def test_a_node_of_another_mesh_is_refused_by_both(
+    pair: tuple[End, End, str], tmp_path: Path
+) -> None:
+    _, right, address = pair
+    stranger = End(
+        enrolled(Authority.create("other", now=datetime.now(UTC)), tmp_path / "stranger")
+    )
+
+    with pytest.raises(CantorError, match=address):
+        await stranger.links.dial([address])
+
+    assert right.up.empty()
+    await stranger.links.close()
+
+
+async def test_an_expired_node_is_refused(
+    pair: tuple[End, End, str], authority: Authority, tmp_path: Path
+) -> None:
+    _, right, address = pair
+    late = End(enrolled(authority, tmp_path / "late", age=timedelta(days=40)))
+
+    with pytest.raises(CantorError, match="refused us"):
+        await late.links.dial([address])
+
+    assert right.up.empty()
+    await late.links.close()
+
+
+async def test_a_denied_node_is_refused(authority: Authority, tmp_path: Path) -> None:
+    banned = End(enrolled(authority, tmp_path / "banned"))
+    guard = End(enrolled(authority, tmp_path / "guard"), denied={banned.identity.node_id})
+    port = await guard.links.listen("127.0.0.1", 0)
+
+    with pytest.raises(CantorError, match="refused us"):
+        await banned.links.dial([f"127.0.0.1:{port}"])
+
+    assert guard.up.empty()
+    await banned.links.close()
+    await guard.links.close()
+
+
+async def test_an_address_where_nobody_listens_does_not_hide_one_that_answers(
+    pair: tuple[End, End, str],
+) -> None:
+    left, right, address = pair
+
+    await left.links.dial(["127.0.0.1:1", "nonsense", address])
+
+    assert (await take(left.up))[0].node_id == right.identity.node_id
+
+
+async def test_a_dial_without_any_answer_names_each_address(pair: tuple[End, End, str]) -> None:
+    left, _, _ = pair
+
+    with pytest.raises(CantorError, match=r"127\.0\.0\.1:1: cannot be reached"):
+        await left.links.dial(["127.0.0.1:1"])
+
+
+async def test_bytes_that_are_no_frames_close_the_connection_only(
+    pair: tuple[End, End, str],
+) -> None:
+    left, right, address = pair
+    await left.links.dial([address])
+    _, nonce, _ = await take(left.up)
+    await take(right.up)
+    link = left.links._links[nonce]
+    assert link.control._transport is not None
+
+    link.control._transport.write(b"\xff" * 64)
+
+    assert (await take(right.down))[0] == left.identity.node_id
+    await take(left.down)
+    await left.links.dial([address])
+    await take(left.up)
