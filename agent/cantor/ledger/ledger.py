@@ -1,0 +1,144 @@
+"""One node's copy of the facts of all nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
+from cantor.ledger.facts import Batch, Fact, pack_facts, unpack_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cantor.base.ids import NodeId
+    from cantor.wire.frame import Value
+
+OWNERS_MAX = 4096
+FACTS_PER_OWNER_MAX = 256
+BYTES_PER_OWNER_MAX = 1024 * 1024
+
+
+class Verify(Protocol):
+    """Does ``signature`` over ``data`` come from ``owner``, whose certificate is given?"""
+
+    def __call__(self, owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
+        """True only if the certificate is trusted, names the owner, and the signature holds."""
+
+
+class Ledger:
+    """Facts by (owner, name); the newest stamp holds; only the owner can write its own.
+
+    Each fact is kept with the batch that its owner signed, which is what other nodes are sent.
+    """
+
+    def __init__(
+        self,
+        node: NodeId,
+        *,
+        epoch: int,
+        sign: Callable[[bytes], bytes],
+        certificate: bytes,
+        verify: Verify,
+    ) -> None:
+        self._node = node
+        self._epoch = epoch
+        self._sign = sign
+        self._certificate = certificate
+        self._verify = verify
+        self._facts: dict[NodeId, dict[str, tuple[Fact, Batch]]] = {}
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which this node writes; persist it if it grew past the one given."""
+        return self._epoch
+
+    def get(self, owner: NodeId, name: str) -> Value:
+        """The value of a fact; ``None`` if it is unknown or withdrawn."""
+        kept = self._facts.get(owner, {}).get(name)
+        return kept[0].value if kept else None
+
+    def all_facts(self) -> Iterator[Fact]:
+        """Every fact in the order of (owner, name), the withdrawn with ``None`` as value."""
+        for owner in sorted(self._facts):
+            for name in sorted(self._facts[owner]):
+                yield self._facts[owner][name][0]
+
+    def publish(self, values: dict[str, Value], hlc: int) -> tuple[Batch, list[Fact]]:
+        """Write facts of this node under one signature; ``None`` withdraws a fact.
+
+        Raises:
+            LocalProtocolError: the values are not msgpack types or exceed this node's share.
+        """
+        facts = [Fact(self._node, name, values[name], self._epoch, hlc) for name in sorted(values)]
+        try:
+            data = pack_facts(facts)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise LocalProtocolError(
+                f"a fact cannot be written: {error}", remedy="use msgpack types"
+            ) from error
+        batch = Batch(self._node, data, self._sign(data), self._certificate)
+        if not self._has_room(batch, facts):
+            raise LocalProtocolError("too many facts or bytes", remedy="publish less per node")
+        self._keep(batch, facts)
+        return batch, facts
+
+    def merge(self, batch: Batch, hlc: int) -> tuple[list[Batch], list[Fact]]:
+        """Take a batch from the network; return the batches to flood and the facts that changed.
+
+        ``hlc`` is a new stamp of this node: a fact of its own heard with a higher stamp (a former
+        run that this one has forgotten) makes it jump above that epoch and write its own again.
+
+        Raises:
+            RemoteProtocolError: malformed, forged, or more than the owner's share.
+        """
+        facts = [fact for fact in unpack_facts(batch) if self._is_newer(fact)]
+        if not facts:
+            return [], []
+        if not self._verify(batch.owner, batch.data, batch.signature, batch.certificate):
+            raise RemoteProtocolError("forged facts", where=f"facts of {batch.owner}")
+        if batch.owner == self._node:
+            return self._jump_above(facts, hlc)
+        if not self._has_room(batch, facts):
+            raise RemoteProtocolError("more than its share", where=f"facts of {batch.owner}")
+        self._keep(batch, facts)
+        return [batch], facts
+
+    def depart(self, hlc: int) -> tuple[Batch, list[Fact]] | None:
+        """Withdraw every fact of this node, because it leaves on purpose."""
+        own = self._facts.get(self._node, {})
+        return self.publish(dict.fromkeys(own), hlc) if own else None
+
+    def batch(self, owner: NodeId, name: str) -> Batch | None:
+        """The signed batch that holds a fact."""
+        kept = self._facts.get(owner, {}).get(name)
+        return kept[1] if kept else None
+
+    def stamp(self, owner: NodeId, name: str) -> tuple[int, int]:
+        """The stamp of a fact; lower than every stamp if it is unknown."""
+        kept = self._facts.get(owner, {}).get(name)
+        return kept[0].stamp if kept else (-1, -1)
+
+    def _is_newer(self, fact: Fact) -> bool:
+        return fact.stamp > self.stamp(fact.owner, fact.name)
+
+    def _jump_above(self, heard: list[Fact], hlc: int) -> tuple[list[Batch], list[Fact]]:
+        self._epoch = max(self._epoch, max(fact.epoch for fact in heard) + 1)
+        own = self._facts.get(self._node, {})
+        values: dict[str, Value] = dict.fromkeys(fact.name for fact in heard)
+        values |= {name: own[name][0].value for name in own}
+        batch, facts = self.publish(values, hlc)
+        return [batch], facts
+
+    def _keep(self, batch: Batch, facts: list[Fact]) -> None:
+        kept = self._facts.setdefault(batch.owner, {})
+        for fact in facts:
+            kept[fact.name] = (fact, batch)
+
+    def _has_room(self, batch: Batch, facts: list[Fact]) -> bool:
+        kept = dict(self._facts.get(batch.owner, {}))
+        if not kept and len(self._facts) >= OWNERS_MAX:
+            return False
+        for fact in facts:
+            kept[fact.name] = (fact, batch)
+        batches = {id(held): len(held.data) for _, held in kept.values()}
+        return len(kept) <= FACTS_PER_OWNER_MAX and sum(batches.values()) <= BYTES_PER_OWNER_MAX

@@ -1,0 +1,83 @@
+"""The links of a node: which of two connections counts, heartbeats, and silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+
+BEAT_ACTIVE_S = 0.2
+BEAT_IDLE_S = 0.5
+ACTIVE_FOR_S = 10.0
+BEATS_MISSED_MAX = 3
+BEAT_SLACK_S = 0.1
+STALL_S = 0.1
+
+
+@dataclass(slots=True)
+class Link:
+    """One link as this node sees it. Times are those of ``now``."""
+
+    peer: NodeId
+    nonce: str
+    dialled: bool
+    cost: float
+    silent_at: float
+    peer_beat_s: float = BEAT_IDLE_S
+    beat_at: float = 0.0
+    data_at: float = float("-inf")
+
+    def beat_s(self, now: float) -> float:
+        """How often this side sends a heartbeat."""
+        return BEAT_ACTIVE_S if now - self.data_at < ACTIVE_FOR_S else BEAT_IDLE_S
+
+    def heard(self, now: float) -> None:
+        """Any frame from the peer proves that it lives."""
+        self.silent_at = max(
+            self.silent_at, now + BEATS_MISSED_MAX * self.peer_beat_s + BEAT_SLACK_S
+        )
+
+
+class Links:
+    """The links of ``node`` by peer."""
+
+    def __init__(self, node: NodeId) -> None:
+        self._node = node
+        self._links: dict[NodeId, Link] = {}
+
+    def get(self, peer: NodeId) -> Link | None:
+        """The link to a peer."""
+        return self._links.get(peer)
+
+    def ordered(self) -> list[Link]:
+        """Every link, by peer."""
+        return [self._links[peer] for peer in sorted(self._links)]
+
+    def add(self, link: Link) -> str | None:
+        """Take a connection; return the nonce of the one to close if there are two now.
+
+        Of two that both sides dialled, the one that the lower node id dialled stays; of two
+        dialled by the same side, the newer.
+        """
+        old = self._links.get(link.peer)
+        if old is not None and old.dialled != link.dialled:
+            lower_dials = self._node < link.peer
+            if link.dialled != lower_dials:
+                return link.nonce
+        self._links[link.peer] = link
+        return old.nonce if old is not None else None
+
+    def remove(self, peer: NodeId, nonce: str) -> bool:
+        """Forget a link; False if it was not the one in use."""
+        link = self._links.get(peer)
+        if link is None or link.nonce != nonce:
+            return False
+        del self._links[peer]
+        return True
+
+    def widen(self, late_s: float) -> None:
+        """This node stood still itself: what it did not hear meanwhile proves nothing."""
+        for link in self._links.values():
+            link.silent_at += late_s + BEAT_IDLE_S

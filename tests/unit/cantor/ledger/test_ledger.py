@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
+from cantor.base.ids import NodeId
+from cantor.ledger import sync
+from cantor.ledger.facts import Batch
+from cantor.ledger.ledger import FACTS_PER_OWNER_MAX, Ledger
+
+A, B = NodeId("a" * 32), NodeId("b" * 32)
+
+
+def verify(owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
+    return signature == owner.encode() + data and certificate == b"c"
+
+
+def ledger(node: NodeId, epoch: int = 1) -> Ledger:
+    def sign(data: bytes) -> bytes:
+        return node.encode() + data
+
+    return Ledger(node, epoch=epoch, sign=sign, certificate=b"c", verify=verify)
+
+
+def test_the_newest_value_holds_in_whatever_order_it_arrives() -> None:
+    ours, theirs = ledger(A), ledger(B)
+    first, _ = theirs.publish({"x": 1}, 10)
+    second, _ = theirs.publish({"x": 2}, 11)
+
+    assert ours.merge(second, 1)[0] == [second]
+    assert ours.merge(first, 1) == ([], [])
+    assert ours.get(B, "x") == 2
+
+
+@pytest.mark.parametrize("change", [{"owner": A}, {"signature": b""}, {"data": b"\xc1"}])
+def test_facts_that_the_owner_did_not_sign_are_refused(change: dict[str, object]) -> None:
+    batch, _ = ledger(B).publish({"x": 1}, 10)
+    with pytest.raises(RemoteProtocolError, match="facts of"):
+        ledger(A).merge(replace(batch, **change), 1)  # type: ignore[arg-type]
+
+
+def test_a_node_that_forgot_its_epoch_jumps_above_what_others_remember() -> None:
+    old, _ = ledger(A, epoch=7).publish({"x": 1, "gone": 1}, 10)
+    reborn = ledger(A)
+    reborn.publish({"x": 2}, 5)
+    (batch,), _ = reborn.merge(old, 20)
+
+    other = ledger(B)
+    other.merge(old, 1)
+    other.merge(batch, 1)
+    assert (reborn.epoch, other.get(A, "x"), other.get(A, "gone")) == (8, 2, None)
+
+
+def test_a_node_that_leaves_withdraws_its_facts() -> None:
+    leaving = ledger(A)
+    leaving.publish({"x": 1}, 1)
+    leaving.depart(2)
+    assert leaving.get(A, "x") is None
+
+
+def test_a_node_keeps_to_its_share() -> None:
+    with pytest.raises(LocalProtocolError, match="too many"):
+        ledger(A).publish({str(n): n for n in range(FACTS_PER_OWNER_MAX + 1)}, 1)
+
+
+def test_two_ledgers_become_equal_by_comparing_digests() -> None:
+    left, right = ledger(A), ledger(B)
+    left.publish({"x": 1, "y": [1]}, 1)
+    right.publish({"z": {"k": b""}}, 1)
+    exchange: list[tuple[Ledger, Ledger, dict[str, object] | Batch]] = [
+        (left, right, sync.root(left))  # type: ignore[list-item]
+    ]
+    while exchange:
+        sender, receiver, message = exchange.pop()
+        if isinstance(message, Batch):
+            receiver.merge(message, 9)
+            continue
+        messages, batches = sync.answer(receiver, message)  # type: ignore[arg-type]
+        exchange += [(receiver, sender, back) for back in (*messages, *batches)]  # type: ignore[misc]
+    assert list(left.all_facts()) == list(right.all_facts())
+
+
+@pytest.mark.parametrize(
+    "message", [{"step": "root"}, {"step": "buckets", "hashes": 1}, {"step": "want", "keys": [[]]}]
+)
+def test_a_digest_of_the_wrong_shape_is_refused(message: dict[str, object]) -> None:
+    with pytest.raises(RemoteProtocolError, match="digest"):
+        sync.answer(ledger(A), message)  # type: ignore[arg-type]
