@@ -229,13 +229,15 @@ class MeshCore:
             raise RemoteProtocolError("facts without owners")
         flood: list[Batch] = []
         changed: list[Fact] = []
-        for index, owner in enumerate(owners):
-            parts = [bytes(part) for part in frame.body[3 * index : 3 * index + 3]]
-            batch = Batch(NodeId(str(owner)), *parts)
-            batches, facts = self.ledger.merge(batch, self._hlc(now))
-            flood += batches
-            changed += facts
-        self._spread(flood, changed, heard_from=peer)
+        try:
+            for index, owner in enumerate(owners):
+                parts = [bytes(part) for part in frame.body[3 * index : 3 * index + 3]]
+                batch = Batch(NodeId(str(owner)), *parts)
+                batches, facts = self.ledger.merge(batch, self._hlc(now))
+                flood += batches
+                changed += facts
+        finally:  # what was kept before a bad batch must be spread and routed by all the same
+            self._spread(flood, changed, heard_from=peer)
 
     def _spread(
         self, batches: list[Batch], facts: list[Fact], heard_from: NodeId | None = None
