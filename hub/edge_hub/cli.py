@@ -1,0 +1,269 @@
+"""``cantor hub`` and ``cantor token``: run a hub, save it, and hand out enrolment tokens.
+
+Exit codes: 0 done, 1 refused, 2 usage or configuration, others as in :mod:`cantor.base.errors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cantor.base.clock import SystemClock
+from cantor.base.errors import CantorError, ConfigError
+from cantor.cli.folders import default_folder
+from cantor.cli.table import format_table
+from cantor.identity.authority import Authority
+from edge_hub.settings import Address, HubSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from edge_hub.events import Scope
+    from edge_hub.mesh_view import MeshView
+    from edge_hub.tokens import Tokens
+
+    JoinMesh = Callable[[HubSettings, Authority], Awaitable["Membership"]]
+
+DEFAULT_MESH = "mesh"
+
+
+class Membership(Protocol):
+    """The hub's own node in the mesh that it serves."""
+
+    view: MeshView
+
+    async def close(self) -> None:
+        """Leave the mesh."""
+
+
+class Alone:
+    """The membership of a hub without a node: it enrols, and sees nothing of the mesh."""
+
+    def __init__(self) -> None:
+        from edge_hub.mesh_view import FakeMeshView
+
+        self.view: MeshView = FakeMeshView()
+
+    async def close(self) -> None:
+        """There is nothing to leave."""
+
+
+async def join_nothing(_settings: HubSettings, _authority: Authority) -> Membership:
+    """Run without a node in the mesh."""
+    return Alone()
+
+
+def register(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
+    *,
+    join: JoinMesh = join_nothing,
+) -> None:
+    """Add the verbs ``hub`` and ``token``; ``join`` makes the hub a node of its mesh."""
+    hub = subparsers.add_parser("hub", help="run the console, API and enrolment of a mesh")
+    _add_options(hub)
+    hub.add_argument("--mesh", default=DEFAULT_MESH, help="name for a new mesh")
+    hub.set_defaults(run=lambda options: asyncio.run(_serve(options, join)))
+    actions = hub.add_subparsers(title="actions", metavar="ACTION")
+    for name, run, text in (
+        ("backup", _backup, "write database and keys into one file"),
+        ("restore", _restore, "put a backup into an empty folder"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("file", type=Path, metavar="FILE")
+        _add_data(action, default=argparse.SUPPRESS)
+        action.set_defaults(run=run)
+    link = actions.add_parser("link", help="print a new sign-in link of a running hub")
+    _add_data(link, default=argparse.SUPPRESS)
+    link.set_defaults(run=lambda options: asyncio.run(_link(options)))
+    _register_tokens(subparsers)
+
+
+def _register_tokens(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    token = subparsers.add_parser("token", help="enrolment tokens of the hub on this machine")
+    actions = token.add_subparsers(title="actions", metavar="ACTION", required=True)
+    create = actions.add_parser("create", help="make a token and show it once")
+    create.add_argument("--label", action="append", default=[], metavar="NAME=VALUE")
+    create.add_argument("--uses", type=int, default=1, metavar="N")
+    create.add_argument("--ttl", type=int, default=3600, metavar="SECONDS")
+    create.add_argument("--approval", choices=("automatic", "manual"), default="automatic")
+    create.set_defaults(act=_create)
+    actions.add_parser("list", help="list tokens").set_defaults(act=_list)
+    revoke = actions.add_parser("revoke", help="make a token worthless")
+    revoke.add_argument("id")
+    revoke.set_defaults(act=_revoke)
+    for action in actions.choices.values():
+        _add_options(action)
+        action.add_argument("--json", action="store_true", help="print JSON")
+        action.set_defaults(run=lambda options: asyncio.run(_with_tokens(options)))
+
+
+def _add_data(parser: argparse.ArgumentParser, *, default: Path | str | None = None) -> None:
+    parser.add_argument(
+        "--data", type=Path, default=default or default_folder() / "hub", metavar="FOLDER",
+        help="the hub's folder (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    _add_data(parser)
+    parser.add_argument("--console", default="127.0.0.1:8080", metavar="HOST:PORT")
+    parser.add_argument("--enrol", default="127.0.0.1:8443", metavar="HOST:PORT")
+    parser.add_argument("--public-enrol", default="", metavar="HOST:PORT", help="what tokens say")
+    parser.add_argument("--host", action="append", default=[], help="a further name of this hub")
+    parser.add_argument("--seed", action="append", default=[], metavar="HOST:PORT")
+
+
+def _settings(options: argparse.Namespace) -> HubSettings:
+    return HubSettings(
+        data=options.data,
+        console=Address.parse(options.console),
+        enrol=Address.parse(options.enrol),
+        public_enrol=str(Address.parse(options.public_enrol)) if options.public_enrol else "",
+        hosts=tuple(options.host),
+        seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
+    )
+
+
+def load_or_create_authority(settings: HubSettings, mesh: str) -> Authority:
+    """The authority in the hub's folder; a first start makes it for ``mesh``."""
+    if not settings.authority_folder.exists():
+        Authority.create(mesh, now=datetime.now(UTC)).save(settings.authority_folder)
+    return Authority.load(settings.authority_folder)
+
+
+async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
+    from edge_hub.app import start_hub
+
+    settings = _settings(options)
+    authority = load_or_create_authority(settings, options.mesh)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        membership = await join(settings, authority)
+        stack.push_async_callback(membership.close)
+        hub = await start_hub(settings, authority, membership.view, clock=SystemClock())
+        stack.push_async_callback(hub.close)
+        _say(f"Mesh {authority.mesh}: enrolment at {hub.enrol}, console at {hub.console}")
+        _say(f"Sign in once with {await hub.sign_in_link()}")
+        await stop.wait()
+    return 0
+
+
+async def _link(options: argparse.Namespace) -> int:
+    from edge_hub.access import Access
+    from edge_hub.app import sign_in_url
+    from edge_hub.database import Database
+    from edge_hub.events import Scope
+
+    settings = _settings(options)
+    home = Scope(_existing(settings).tenant, settings.project)
+    database = await Database.open(settings.database_path, tenant=home.tenant, project=home.project)
+    try:
+        ticket = await Access(database, settings, SystemClock(), home=home).new_ticket()
+    finally:
+        await database.close()
+    _say(sign_in_url(settings, settings.console, ticket))
+    return 0
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from edge_hub.backup import backup
+
+    backup(HubSettings(data=options.data), options.file)
+    _say(f"Written to {options.file}; it holds the keys of the mesh, so keep it safe")
+    return 0
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from edge_hub.backup import restore
+
+    restore(HubSettings(data=options.data), options.file)
+    _say(f"Restored into {options.data}")
+    return 0
+
+
+async def _with_tokens(options: argparse.Namespace) -> int:
+    from edge_hub.app import enrolment_point
+    from edge_hub.database import Database
+    from edge_hub.events import Scope
+    from edge_hub.problems import ProblemError
+    from edge_hub.tokens import Tokens
+
+    settings = _settings(options)
+    authority = _existing(settings)
+    scope = Scope(authority.tenant, settings.project)
+    point = enrolment_point(settings, authority, settings.enrol)
+    database = await Database.open(
+        settings.database_path, tenant=scope.tenant, project=scope.project
+    )
+    try:
+        await options.act(options, Tokens(database, SystemClock(), point), scope)
+    except ProblemError as error:
+        raise CantorError(error.detail, where="token", remedy="see cantor token list") from error
+    finally:
+        await database.close()
+    return 0
+
+
+async def _create(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
+    import msgspec
+
+    from edge_hub.schemas import NewToken
+
+    wish = {
+        "labels": dict(_label(text) for text in options.label),
+        "max_uses": options.uses,
+        "ttl_s": options.ttl,
+        "approval": options.approval,
+    }
+    try:
+        made = await tokens.create(scope, msgspec.convert(wish, NewToken))
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error), where="token create", remedy="see --help") from error
+    _say(json.dumps(msgspec.to_builtins(made)) if options.json else made.token)
+
+
+async def _list(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
+    import msgspec
+
+    found, after = await tokens.list(scope, limit=1000)
+    while after is not None:
+        more, after = await tokens.list(scope, limit=1000, after=after)
+        found += more
+    if options.json:
+        _say(json.dumps(msgspec.to_builtins(found)))
+        return
+    rows = [(one.id, one.state, f"{one.uses}/{one.max_uses}", one.expires_at) for one in found]
+    _say(format_table(("ID", "STATE", "USES", "EXPIRES"), rows))
+
+
+async def _revoke(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
+    await tokens.revoke(scope, options.id)
+    _say(json.dumps({"id": options.id, "state": "revoked"}) if options.json else "revoked")
+
+
+def _existing(settings: HubSettings) -> Authority:
+    if not settings.authority_folder.exists():
+        raise ConfigError("holds no hub", where=str(settings.data), remedy="run cantor hub first")
+    return Authority.load(settings.authority_folder)
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise ConfigError(f"not a label: {text[:80]!r}", remedy="write NAME=VALUE")
+    return name, value
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,72 @@
+"""What the hub sees of the mesh that it is a node of, and a fake of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.base.resources import Device, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class LiveNode:
+    """What the ledger says about a node now; ``seen_at_s`` is wall time, None if never."""
+
+    id: NodeId
+    state: Literal["online", "stale", "offline"]
+    name: str = ""
+    version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    addresses: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    devices: tuple[Device, ...] = ()
+    seen_at_s: float | None = None
+
+
+class MeshView(Protocol):
+    """The mesh as its ledger shows it on the hub's own node."""
+
+    def nodes(self) -> Mapping[NodeId, LiveNode]:
+        """Every node that the ledger knows."""
+
+    def seeds(self) -> list[str]:
+        """Addresses (``host:port``) at which a new node finds the mesh."""
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` in the event loop after changes; the result ends that."""
+
+    def deny(self, nodes: Collection[NodeId]) -> None:
+        """Tell the mesh the whole list of nodes that no longer belong to it."""
+
+
+class FakeMeshView:
+    """A mesh that a test, or a hub alone, moves by hand."""
+
+    def __init__(self, *, seeds: Collection[str] = ()) -> None:
+        self.denied: frozenset[NodeId] = frozenset()
+        self._seeds = list(seeds)
+        self._nodes: dict[NodeId, LiveNode] = {}
+        self._subscribers: list[Callable[[], None]] = []
+
+    def put(self, node: LiveNode) -> None:
+        """Let the ledger say this about a node."""
+        self._nodes[node.id] = node
+        for changed in list(self._subscribers):
+            changed()
+
+    def nodes(self) -> Mapping[NodeId, LiveNode]:
+        return dict(self._nodes)
+
+    def seeds(self) -> list[str]:
+        return list(self._seeds)
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        self._subscribers.append(changed)
+        return lambda: self._subscribers.remove(changed)
+
+    def deny(self, nodes: Collection[NodeId]) -> None:
+        self.denied = frozenset(nodes)

@@ -1,0 +1,83 @@
+"""What a person may decide about a hub."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port to listen on; port 0 asks the system for a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``host:port`` or ``[v6]:port``.
+
+        Raises:
+            ConfigError: it is neither.
+        """
+        host, _, port = text.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            raise ConfigError(f"not an address: {text[:80]!r}", remedy="write HOST:PORT")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    """One hub.
+
+    ``console`` is plain HTTP on loopback and HTTPS elsewhere; ``hosts`` are further names under
+    which people and boxes reach this hub, ``public_enrol`` is what tokens say (``host:port``).
+    """
+
+    data: Path
+    console: Address = Address("127.0.0.1", 8080)
+    enrol: Address = Address("127.0.0.1", 8443)
+    public_enrol: str = ""
+    hosts: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
+    static: Path | None = None
+    project: str = DEFAULT_PROJECT
+    ticket_life_s: float = 15 * 60
+    session_idle_s: float = 8 * 3600
+    session_life_s: float = 7 * 86400
+    request_size_bytes_max: int = 64 * 1024
+    enrol_size_bytes_max: int = 16 * 1024
+
+    @property
+    def database_path(self) -> Path:
+        """The hub's database."""
+        return self.data / "hub.sqlite3"
+
+    @property
+    def authority_folder(self) -> Path:
+        """Where the keys of the mesh lie."""
+        return self.data / "authority"
+
+    @property
+    def console_is_https(self) -> bool:
+        """Whether the console needs TLS, since others can reach it."""
+        return not self.console.is_loopback

@@ -1,0 +1,163 @@
+"""Changes as they happen: one WebSocket per console, a snapshot and then deltas."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from edge_hub import events
+from edge_hub.access import check_origin
+from edge_hub.problems import ProblemError
+
+if TYPE_CHECKING:
+    from cantor.base.clock import Clock
+    from edge_hub.access import Session
+    from edge_hub.database import Database
+    from edge_hub.fleet import Fleet
+    from edge_hub.schemas import Event, Node
+
+PROTOCOL = 1
+CLIENTS_MAX = 256
+MESSAGE_SIZE_BYTES_MAX = 4096
+SEND_TIME_S_MAX = 10.0
+HEARTBEAT_S = 25.0
+EVENTS_SHOWN = 50
+_log = logging.getLogger(__name__)
+Topic = Literal["nodes", "events"]
+TOPICS: tuple[Topic, ...] = ("nodes", "events")
+
+
+class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
+    """What a console may say: the topics that it wants from now on."""
+
+    topics: Annotated[list[Topic], msgspec.Meta(max_length=8)]
+
+
+@dataclass(eq=False)
+class _Client:
+    """One console. ``shown`` is what it has of each topic, by id, as of which ``seq``."""
+
+    session: Session
+    socket: web.WebSocketResponse
+    topics: tuple[Topic, ...] = TOPICS
+    seq: dict[Topic, int] = field(default_factory=dict)
+    shown: dict[Topic, dict[str | int, Node | Event]] = field(default_factory=dict)
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Stream:
+    """Every open console, and the watch over the fleet that wakes them.
+
+    Each console is sent the difference to what it was sent last, so that a slow one skips what is
+    out of date and never holds a queue.
+    """
+
+    def __init__(self, database: Database, fleet: Fleet, clock: Clock, *, https: bool) -> None:
+        self._database = database
+        self._fleet = fleet
+        self._clock = clock
+        self._https = https
+        self._clients: set[_Client] = set()
+
+    def changed(self) -> None:
+        """Wake every console: nodes or events may have changed."""
+        for client in self._clients:
+            client.wake.set()
+
+    async def drop(self, session: Session) -> None:
+        """Close the consoles of a session that ended."""
+        for client in [one for one in self._clients if one.session.key == session.key]:
+            await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"signed out")
+
+    async def close(self) -> None:
+        """Close every console."""
+        for client in list(self._clients):
+            await client.socket.close(code=WSCloseCode.GOING_AWAY, message=b"hub stops")
+
+    async def serve(self, request: web.Request, session: Session) -> web.StreamResponse:
+        """Speak with one console until it goes or its session ends."""
+        check_origin(request, https=self._https)
+        socket = web.WebSocketResponse(
+            heartbeat=HEARTBEAT_S, max_msg_size=MESSAGE_SIZE_BYTES_MAX, timeout=2.0
+        )
+        if not socket.can_prepare(request):
+            raise ProblemError(426, "upgrade-required", "this address speaks WebSocket only")
+        if len(self._clients) >= CLIENTS_MAX:
+            raise ProblemError(503, "too-many-consoles", "close a console elsewhere and try again")
+        await socket.prepare(request)
+        client = _Client(session, socket)
+        self._clients.add(client)
+        writer = asyncio.create_task(self._write(client))
+        try:
+            remaining_s = session.expires_at - self._clock.wall()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(remaining_s):
+                    await self._read(client)
+        finally:
+            self._clients.discard(client)
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+            await socket.close()
+        return socket
+
+    async def _read(self, client: _Client) -> None:
+        async for message in client.socket:
+            if message.type is not WSMsgType.TEXT:
+                break
+            try:
+                wish = msgspec.json.decode(message.data, type=Subscribe)
+            except msgspec.DecodeError:
+                await client.socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"unknown")
+                return
+            client.topics = tuple(topic for topic in TOPICS if topic in wish.topics)
+            for topic in [topic for topic in client.shown if topic not in client.topics]:
+                del client.shown[topic]
+            client.wake.set()
+
+    async def _write(self, client: _Client) -> None:
+        try:
+            await self._send(client, {"type": "hello", "protocol": PROTOCOL})
+            while not client.socket.closed:
+                client.wake.clear()
+                for topic in client.topics:
+                    await self._update(client, topic)
+                await client.wake.wait()
+        except (ConnectionError, TimeoutError, RuntimeError):
+            await client.socket.close(code=WSCloseCode.TRY_AGAIN_LATER, message=b"too slow")
+        except Exception:  # noqa: BLE001 (one console must not end with the task unheard)
+            _log.exception("a console's stream failed")
+            await client.socket.close(code=WSCloseCode.INTERNAL_ERROR)
+
+    async def _update(self, client: _Client, topic: Topic) -> None:
+        now = await self._items(client, topic)
+        before = client.shown.get(topic)
+        seq = client.seq.get(topic, 0) + 1
+        message: dict[str, Any] = {"type": "snapshot", "topic": topic, "seq": seq}
+        if before is None:
+            message["items"] = list(now.values())
+        else:
+            upserts = [item for key, item in now.items() if before.get(key) != item]
+            removed = [key for key in before if key not in now and topic == "nodes"]
+            if not upserts and not removed:
+                return
+            message |= {"type": "delta", "upserts": upserts, "removed": removed}
+        client.seq[topic], client.shown[topic] = seq, now
+        await self._send(client, message)
+
+    async def _items(self, client: _Client, topic: Topic) -> dict[str | int, Node | Event]:
+        scope = client.session.scope
+        if topic == "nodes":
+            return {key: node for key, (node, _) in (await self._fleet.all(scope)).items()}
+        async with self._database.read() as connection:
+            latest = await events.latest(connection, scope, limit=EVENTS_SHOWN)
+        return {event.id: event for event in latest}
+
+    async def _send(self, client: _Client, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(SEND_TIME_S_MAX):
+            await client.socket.send_str(msgspec.json.encode(message).decode())
