@@ -72,7 +72,6 @@ export interface Overview {
   events: HubEvent[];
 }
 
-export type TokenState = "live" | "used" | "expired" | "revoked" | "stolen";
 export type Approval = "automatic" | "manual";
 
 export interface TokenRequest {
@@ -90,20 +89,10 @@ export interface IssuedToken {
   max_uses: number;
 }
 
-export interface TokenRecord {
-  id: string;
-  labels: Labels;
-  max_uses: number;
-  uses: number;
-  expires_at: string;
-  state: TokenState;
-  created_at: string;
-}
-
 export type BatchAction = "approve" | "deny" | "label";
 
 export interface BatchResult {
   id: string;
-  status: number | string;
+  status: number;
   detail?: string;
 }

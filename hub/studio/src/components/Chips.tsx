@@ -35,7 +35,7 @@ export function ResourceChips({ resources, limit }: { resources: Resource[]; lim
     <span className="chips">
       {resources.slice(0, limit).map((resource) => (
         <span key={resource.name} className="chip">
-          {resource.name} <b>{amount(resource)}</b>
+          {resource.name} {resource.value !== true && <b>{amount(resource)}</b>}
         </span>
       ))}
       {rest.length > 0 && (

@@ -2,7 +2,7 @@ export const en = {
   product: "Edge Hub",
   skip: "Skip to content",
   nav: { label: "Main", overview: "Overview", devices: "Devices", collapse: "Collapse the menu", expand: "Expand the menu" },
-  words: { node: "Node", tenant: "Tenant", project: "Project", device: "Device", resource: "Resource" },
+  words: { project: "Project" },
   action: {
     retry: "Try again",
     cancel: "Cancel",
@@ -11,16 +11,12 @@ export const en = {
     copied: "Copied",
     save: "Save",
     clear: "Clear",
-    done: "Done",
   },
   palette: {
     open: "Search",
     title: "Search or jump to",
     placeholder: "A page, an action or a node…",
-    empty: "Nothing matches “{{words}}”",
-    pages: "Pages",
-    actions: "Actions",
-    nodes: "Nodes",
+    empty: "Nothing matches '{{words}}'",
   },
   bell: {
     open_zero: "Notifications",
@@ -71,7 +67,6 @@ export const en = {
     title: "Overview",
     subtitle: "The state of the mesh {{mesh}}",
     states: "Nodes by state",
-    seeAll: "Show these nodes",
     events: "Latest events",
     noEvents: "No events yet. Enrolments, approvals and lost nodes appear here.",
     emptyTitle: "Add your first device",
@@ -88,7 +83,9 @@ export const en = {
     filter: "Filter",
     filterPlaceholder: "GPU >= 1 and USBCamera == 1, site:berlin, or a word",
     filterHelp:
-      "Words match names and labels. label:value matches a label. Compare resources with ==, >=, <=, > or <. Join with “and”.",
+      "Words match names and labels. label:value matches a label. Compare resources with ==, >=, <=, > or <. Join conditions with the word and.",
+    state: "State",
+    anyState: "Any state",
     filterWrong: "The hub does not understand this filter",
     count_one: "{{count}} node",
     count_other: "{{count}} nodes",
@@ -109,7 +106,6 @@ export const en = {
       lastSeen: "Last seen",
     },
     never: "Never",
-    none: "None",
     table: "Nodes",
   },
   bulk: {
@@ -136,7 +132,7 @@ export const en = {
   labels: {
     field: "Labels",
     hint: "name=value, separated by commas",
-    wrong: "Write each label as name=value; “{{part}}” is not.",
+    wrong: "Write each label as name=value; '{{part}}' is not.",
   },
   enrol: {
     title: "Add a device",
@@ -165,7 +161,6 @@ export const en = {
     waiting: "Waiting for the device… it appears here by itself.",
   },
   node: {
-    drawer: "Node {{name}}",
     id: "Node identifier",
     facts: "About",
     enrolled: "Enrolled",
@@ -180,7 +175,7 @@ export const en = {
     settings: "Name and labels",
     name: "Name",
     saved: "Saved",
-    conflict: "Somebody else changed this node meanwhile. Its newest state is loaded; check it and save again.",
+    conflict: "Somebody else changed this node meanwhile. Saving again replaces their name and labels with what stands here.",
     gone: "This node is not known to the hub.",
     kind: { condition: "Condition", quantity: "Quantity" },
     yes: "Yes",

@@ -26,7 +26,7 @@ function Counts({ nodes }: { nodes: OverviewData["nodes"] }) {
     <ul className="counts" aria-label={t("overview.states")}>
       {SHOWN.map((state) => (
         <li key={state}>
-          <Link className="card count" to={`/devices?filter=state:${state}`}>
+          <Link className="card count" to={`/devices?state=${state}`}>
             <StateMark state={state} />
             <div className="count-number">{nodes[state]}</div>
           </Link>
@@ -42,7 +42,7 @@ function Waiting({ count }: { count: number }) {
     <Alert variant="outline" color="accent" icon={<IconHourglass />} styles={{ icon: { color: "var(--edge-pending)" } }}>
       <Group justify="space-between">
         <Text size="sm">{t("overview.waiting", { count })}</Text>
-        <Button component={Link} to="/devices?filter=state:pending" size="xs" variant="default">
+        <Button component={Link} to="/devices?state=pending" size="xs" variant="default">
           {t("overview.review")}
         </Button>
       </Group>

@@ -3,5 +3,5 @@ export function ticketFrom(text: string): string | null {
   const words = text.trim();
   const at = words.indexOf("ticket=");
   const ticket = at >= 0 ? (words.slice(at + 7).split("&")[0] ?? "") : words;
-  return /^[\w.~%+-]{8,512}$/.test(ticket) ? decodeURIComponent(ticket) : null;
+  return /^[\w.~+=-]{8,512}$/.test(ticket) ? ticket : null;
 }

@@ -26,17 +26,17 @@ export function Bell() {
   return (
     <Popover opened={open} onChange={change} position="bottom-end" width={400} shadow="md" trapFocus>
       <Popover.Target>
-        <Indicator disabled={fresh === 0} color="red" size={8} offset={7}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size={34}
-            aria-label={t("bell.open", { count: fresh })}
-            onClick={() => change(!open)}
-          >
-            <IconBell size={18} />
-          </ActionIcon>
-        </Indicator>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={34}
+          aria-label={t("bell.open", { count: fresh })}
+          onClick={() => change(!open)}
+        >
+          <Indicator disabled={fresh === 0} color="red" size={8} offset={2}>
+            <IconBell size={18} style={{ display: "block" }} />
+          </Indicator>
+        </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p={0} aria-label={t("bell.title")}>
         <Text fw={600} size="sm" px="md" pt="sm" pb={6}>

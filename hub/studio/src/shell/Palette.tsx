@@ -89,7 +89,7 @@ export default function Palette({ opened, onClose }: { opened: boolean; onClose:
       yOffset="12vh"
       size={560}
       padding={10}
-      aria-label={t("palette.title")}
+      attributes={{ content: { "aria-label": t("palette.title") } }}
     >
       <TextInput
         data-autofocus

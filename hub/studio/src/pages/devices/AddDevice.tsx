@@ -1,8 +1,8 @@
-import { Button, Collapse, CopyButton, Group, Modal, NumberInput, Select, Skeleton, Stack, Text, TextInput } from "@mantine/core";
-import { IconCheck, IconCopy } from "@tabler/icons-react";
+import { Button, CopyButton, Group, Modal, NumberInput, Select, Skeleton, Stack, Text, TextInput } from "@mantine/core";
+import { IconCheck, IconCircleCheckFilled, IconCopy } from "@tabler/icons-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useIssueToken, useRevokeToken } from "../../api/queries";
+import { useIssueToken, useNodes, useRevokeToken } from "../../api/queries";
 import type { Approval, IssuedToken, TokenRequest } from "../../api/types";
 import { parseLabels } from "../../components/labels";
 import { ErrorNotice } from "../../components/Notices";
@@ -102,6 +102,26 @@ function Options({ busy, onRenew }: { busy: boolean; onRenew: (request: TokenReq
   );
 }
 
+/** Watches the node list for nodes that were not there when the dialog opened. */
+function Joined() {
+  const { t } = useTranslation();
+  const nodes = useNodes("");
+  const items = nodes.data?.pages.flatMap((page) => page.items);
+  const [before, setBefore] = useState<ReadonlySet<string> | null>(null);
+  if (before === null && items) setBefore(new Set(items.map((node) => node.id)));
+  const fresh = before && items ? items.filter((node) => !before.has(node.id)) : [];
+  return (
+    <Text size="sm" role="status" c={fresh.length > 0 ? "var(--edge-online)" : "dimmed"}>
+      {fresh.length === 0 && t("enrol.waiting")}
+      {fresh.map((node) => (
+        <span key={node.id} className="state" style={{ marginRight: 12 }}>
+          <IconCircleCheckFilled size={16} aria-hidden /> {t("enrol.joined", { name: node.name })}
+        </span>
+      ))}
+    </Text>
+  );
+}
+
 /** One line to copy: opening the dialog makes the token, so that Copy is the second click. */
 export function AddDevice({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation();
@@ -135,6 +155,7 @@ export function AddDevice({ onClose }: { onClose: () => void }) {
         ) : (
           issued && <Line issued={issued} approval={issue.variables?.approval ?? "automatic"} />
         )}
+        <Joined />
         <Group justify="space-between">
           <Button variant="subtle" size="xs" px={6} c="var(--edge-accent-text)" aria-expanded={options} onClick={() => setOptions(!options)}>
             {t("enrol.options")}
@@ -145,9 +166,7 @@ export function AddDevice({ onClose }: { onClose: () => void }) {
             </Button>
           )}
         </Group>
-        <Collapse expanded={options}>
-          <Options busy={issue.isPending} onRenew={renew} />
-        </Collapse>
+        {options && <Options busy={issue.isPending} onRenew={renew} />}
       </Stack>
     </Modal>
   );

@@ -1,10 +1,11 @@
-import { Button, Group, Stack, Text } from "@mantine/core";
+import { Button, Group, Select, Stack, Text } from "@mantine/core";
 import { IconFilterOff, IconPlus, IconServer2 } from "@tabler/icons-react";
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { ApiError } from "../../api/client";
 import { useNodes } from "../../api/queries";
+import { NODE_STATES, type NodeState } from "../../api/types";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { AddDevice } from "./AddDevice";
@@ -17,37 +18,57 @@ import { NodeTable, TableSkeleton } from "./NodeTable";
 function useAddress() {
   const [query, setQuery] = useSearchParams();
   const set = useCallback(
-    (name: string, value: string | null) =>
-      setQuery(
-        (before) => {
-          const after = new URLSearchParams(before);
+    (changes: Record<string, string | null>) =>
+      setQuery((before) => {
+        const after = new URLSearchParams(before);
+        for (const [name, value] of Object.entries(changes)) {
           if (value) after.set(name, value);
           else after.delete(name);
-          return after;
-        },
-        { replace: name === "filter" },
-      ),
+        }
+        return after;
+      }),
     [setQuery],
   );
-  return { filter: query.get("filter") ?? "", node: query.get("node"), adding: query.has("add"), set };
+  const state = NODE_STATES.find((one) => one === query.get("state")) ?? null;
+  return { filter: query.get("filter") ?? "", state, node: query.get("node"), adding: query.has("add"), set };
 }
 
 function isFilterError(error: unknown): error is ApiError {
   return error instanceof ApiError && (error.status === 400 || error.status === 422);
 }
 
+/** The hub filters by words and resources; the state is narrowed here, over all of its pages. */
+function useRows(filter: string, state: NodeState | null) {
+  const nodes = useNodes(filter);
+  const { hasNextPage, isFetching, isError, fetchNextPage } = nodes;
+  useEffect(() => {
+    if (state && hasNextPage && !isFetching && !isError) void fetchNextPage();
+  }, [state, hasNextPage, isFetching, isError, fetchNextPage]);
+  const rows = useMemo(() => {
+    const all = nodes.data?.pages.flatMap((page) => page.items) ?? [];
+    return state ? all.filter((node) => node.state === state) : all;
+  }, [nodes.data, state]);
+  const total = state ? rows.length : (nodes.data?.pages.at(-1)?.total ?? 0);
+  return { nodes, rows, total };
+}
+
+function StateSelect({ state, onChange }: { state: NodeState | null; onChange: (state: string | null) => void }) {
+  const { t } = useTranslation();
+  const data = [{ value: "", label: t("devices.anyState") }, ...NODE_STATES.map((value) => ({ value, label: t(`state.${value}`) }))];
+  return <Select w={190} label={t("devices.state")} data={data} value={state ?? ""} allowDeselect={false} onChange={onChange} />;
+}
+
 export default function Devices() {
   const { t } = useTranslation();
-  const { filter, node, adding, set } = useAddress();
-  const nodes = useNodes(filter);
+  const { filter, state, node, adding, set } = useAddress();
+  const { nodes, rows, total } = useRows(filter, state);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const open = useCallback((id: string) => set("node", id), [set]);
+  const open = useCallback((id: string) => set({ node: id }), [set]);
   const wrong = isFilterError(nodes.error) ? nodes.error : null;
-  const rows = useMemo(() => nodes.data?.pages.flatMap((page) => page.items) ?? [], [nodes.data]);
-  const total = nodes.data?.pages.at(-1)?.total ?? 0;
   const selected = useMemo(() => rows.filter((row) => chosen.has(row.id)), [rows, chosen]);
+  const clear = () => set({ filter: null, state: null });
   const add = (
-    <Button leftSection={<IconPlus size={16} />} onClick={() => set("add", "1")}>
+    <Button leftSection={<IconPlus size={16} />} onClick={() => set({ add: "1" })}>
       {t("devices.add")}
     </Button>
   );
@@ -58,19 +79,22 @@ export default function Devices() {
         {add}
       </PageHead>
       <Stack gap="md">
-        <FilterBox key={filter} filter={filter} error={wrong?.detail || wrong?.title} onChange={(value) => set("filter", value)} />
+        <Group align="flex-start" wrap="nowrap">
+          <FilterBox filter={filter} error={wrong?.detail || wrong?.title} onChange={(value) => set({ filter: value })} />
+          <StateSelect state={state} onChange={(value) => set({ state: value })} />
+        </Group>
         {nodes.isPending && <TableSkeleton />}
         {nodes.isError && !wrong && rows.length === 0 && (
           <ErrorNotice error={nodes.error} onRetry={() => void nodes.refetch()} />
         )}
         {empty && (
           <div className="card">
-            {filter ? (
+            {filter || state ? (
               <EmptyNotice
                 icon={<IconFilterOff size={38} stroke={1.3} />}
                 title={t("devices.noMatchTitle")}
                 body={t("devices.noMatchBody")}
-                action={<Button variant="default" onClick={() => set("filter", null)}>{t("devices.clearFilter")}</Button>}
+                action={<Button variant="default" onClick={clear}>{t("devices.clearFilter")}</Button>}
               />
             ) : (
               <EmptyNotice
@@ -100,8 +124,8 @@ export default function Devices() {
         )}
       </Stack>
       {selected.length > 0 && <BulkBar ids={selected.map((row) => row.id)} onDone={() => setChosen(new Set())} />}
-      {adding && <AddDevice onClose={() => set("add", null)} />}
-      {node && <NodeDrawer key={node} id={node} onClose={() => set("node", null)} />}
+      {adding && <AddDevice onClose={() => set({ add: null })} />}
+      {node && <NodeDrawer key={node} id={node} onClose={() => set({ node: null })} />}
     </>
   );
 }

@@ -20,6 +20,7 @@ export function FilterBox({ filter, error, onChange }: FilterBoxProps) {
   return (
     <form
       role="search"
+      style={{ flex: 1 }}
       onSubmit={(event) => {
         event.preventDefault();
         apply();
@@ -32,7 +33,7 @@ export function FilterBox({ filter, error, onChange }: FilterBoxProps) {
         value={text}
         autoComplete="off"
         spellCheck={false}
-        maxLength={500}
+        maxLength={512}
         onChange={(event) => setText(event.currentTarget.value)}
         onBlur={apply}
         error={error ? `${t("devices.filterWrong")}: ${error}` : null}

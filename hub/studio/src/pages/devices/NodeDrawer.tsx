@@ -61,20 +61,22 @@ function Resources({ items }: { items: Resource[] }) {
   const { t } = useTranslation();
   const kind = (name: string) => (name === "condition" || name === "quantity" ? t(`node.kind.${name}`) : name);
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.value")];
-  const rows = items.map((item) => [item.name, kind(item.kind), amount(item)]);
+  const rows = items.map((item) => [item.name, kind(item.kind), typeof item.value === "boolean" ? t(item.value ? "node.yes" : "node.no") : amount(item)]);
   return <Rows label={t("node.resources")} heads={heads} rows={rows} empty={t("node.noResources")} />;
 }
 
 function Hardware({ items }: { items: Device[] }) {
   const { t } = useTranslation();
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.path")];
-  const rows = items.map((item) => [item.name, item.kind, <code key="path">{item.path ?? "–"}</code>]);
+  const rows = items.map((item) => [item.name, item.kind, <code key="path">{item.path || "–"}</code>]);
   return <Rows label={t("node.devices")} heads={heads} rows={rows} empty={t("node.noDevices")} />;
 }
 
 function Settings({ node, etag }: { node: Node; etag: string | null }) {
   const { t } = useTranslation();
   const change = useChangeNode(node.id);
+  // The version that the person saw: a live update behind the open form must not hide a conflict.
+  const [seen, setSeen] = useState(etag);
   const [name, setName] = useState(node.name);
   const [labels, setLabels] = useState(formatLabels(node.labels));
   const [wrong, setWrong] = useState<string | null>(null);
@@ -85,14 +87,20 @@ function Settings({ node, etag }: { node: Node; etag: string | null }) {
     setWrong(parsed.wrong);
     if (parsed.wrong !== null) return;
     change.mutate(
-      { change: { name: name.trim(), labels: parsed.labels }, etag },
-      { onSuccess: () => notifications.show({ color: "green", message: t("node.saved") }) },
+      { change: { name: name.trim(), labels: parsed.labels }, etag: seen ?? etag },
+      {
+        onSuccess: (answer) => {
+          setSeen(answer.etag);
+          notifications.show({ color: "green", message: t("node.saved") });
+        },
+        onError: () => setSeen(null),
+      },
     );
   };
   return (
     <form onSubmit={submit}>
       <Stack gap="sm">
-        <TextInput label={t("node.name")} required maxLength={63} value={name} onChange={(event) => setName(event.currentTarget.value)} />
+        <TextInput label={t("node.name")} required maxLength={128} value={name} onChange={(event) => setName(event.currentTarget.value)} />
         <TextInput
           label={t("labels.field")}
           description={t("labels.hint")}
@@ -153,7 +161,7 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
   const facts: [string, ReactNode][] = [
     [t("node.id"), <Identifier key="id" id={node.id} />],
     [t("words.project"), `${node.tenant} / ${node.project}`],
-    [t("node.version"), node.version ?? "–"],
+    [t("node.version"), node.version || "–"],
     [t("node.enrolled"), node.enrolled_at ? <Ago key="enrolled" at={node.enrolled_at} /> : "–"],
     [t("node.lastSeen"), node.last_seen_at ? <Ago key="seen" at={node.last_seen_at} /> : t("devices.never")],
   ];

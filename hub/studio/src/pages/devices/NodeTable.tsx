@@ -49,7 +49,7 @@ const Row = memo(function Row({ node, chosen, onToggle, onOpen }: RowProps) {
       <Table.Td>
         <ResourceChips resources={node.resources} limit={4} />
       </Table.Td>
-      <Table.Td style={{ whiteSpace: "nowrap" }}>{node.version ?? "–"}</Table.Td>
+      <Table.Td style={{ whiteSpace: "nowrap" }}>{node.version || "–"}</Table.Td>
       <Table.Td>
         {node.last_seen_at ? <Ago at={node.last_seen_at} /> : <Text span c="dimmed" size="sm">{t("devices.never")}</Text>}
       </Table.Td>
@@ -77,7 +77,7 @@ export function NodeTable({ rows, chosen, onChoose, onOpen }: NodeTableProps) {
   const heads = ["state", "name", "labels", "resources", "version", "lastSeen"] as const;
   return (
     <div className="card" style={{ overflow: "hidden" }}>
-      <Table.ScrollContainer minWidth={860} scrollAreaProps={{ viewportProps: { tabIndex: 0 } }}>
+      <Table.ScrollContainer minWidth={860} type="native">
         <Table className="nodes" highlightOnHover highlightOnHoverColor="var(--edge-hover)" verticalSpacing={9} horizontalSpacing="sm" aria-label={t("devices.table")}>
           <Table.Thead>
             <Table.Tr>

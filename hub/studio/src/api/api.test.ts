@@ -1,0 +1,99 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { ApiError, call } from "./client";
+import { backoffMs, mergeEvents, mergeNodes } from "./merge";
+import { Stream, type StreamHandlers, streamUrl } from "./stream";
+import type { HubEvent, Node } from "./types";
+
+afterEach(() => vi.unstubAllGlobals());
+
+function answer(status: number, body: unknown, headers: Record<string, string> = {}) {
+  const send = vi.fn(async (_url: string, _init: RequestInit) => {
+    const text = body === null ? null : JSON.stringify(body);
+    return new Response(text, { status, headers });
+  });
+  vi.stubGlobal("fetch", send);
+  return send;
+}
+
+function node(id: string, name = id): Node {
+  const empty = { labels: {}, resources: [], devices: [], addresses: [] };
+  const base = { tenant: "t", project: "p", state: "online", version: "1", enrolled_at: null, last_seen_at: null };
+  return { id, name, ...base, ...empty } as Node;
+}
+
+test("an unsafe call carries the header against cross-site requests and the version it changes", async () => {
+  const send = answer(200, {}, { etag: '"2"' });
+  const { etag } = await call("PATCH", "/nodes/a", { body: { name: "b" }, ifMatch: '"1"' });
+  const [url, init] = send.mock.calls[0]!;
+  expect(url).toBe("/api/v1/nodes/a");
+  expect(init.headers).toMatchObject({ "X-Cantor-Request": "1", "If-Match": '"1"' });
+  expect(etag).toBe('"2"');
+});
+
+test("a refusal carries the hub's own words and its trace", async () => {
+  answer(410, { title: "Used", detail: "This link was used.", trace_id: "t1" });
+  const error: unknown = await call("POST", "/sign-in", { body: {} }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ status: 410, title: "Used", detail: "This link was used.", traceId: "t1" });
+});
+
+test("a hub that does not answer is told apart from one that refuses", async () => {
+  vi.stubGlobal("fetch", async () => {
+    throw new TypeError("refused");
+  });
+  const error: unknown = await call("GET", "/session").catch((reason: unknown) => reason);
+  expect(error instanceof ApiError && error.unreachable).toBe(true);
+});
+
+test("an empty answer is no error", async () => {
+  answer(204, null);
+  expect((await call("POST", "/sign-out")).data).toBeUndefined();
+});
+
+test("a delta replaces known nodes in place and drops removed ones", () => {
+  const [a, b, c] = [node("a"), node("b"), node("c")];
+  const merged = mergeNodes([a, b, c], new Map([["b", node("b", "new")]]), new Set(["c"]));
+  expect(merged.map((one) => one.name)).toEqual(["a", "new"]);
+  expect(merged[0]).toBe(a);
+});
+
+test("events are kept newest first, once, up to the limit", () => {
+  const event = (id: number) => ({ id, at: new Date(id * 1000).toISOString() }) as HubEvent;
+  expect(mergeEvents([event(1), event(2)], [event(2), event(3)], 2).map((one) => one.id)).toEqual([3, 2]);
+});
+
+test("reconnection waits longer each time, never beyond twenty seconds", () => {
+  expect(backoffMs(0, () => 1)).toBe(500);
+  expect(backoffMs(50, () => 1)).toBe(20_000);
+  expect(backoffMs(50, () => 0)).toBe(10_000);
+});
+
+function stream() {
+  const socket = { close: vi.fn(), send: vi.fn(), onmessage: null as unknown };
+  const handlers = { onState: vi.fn(), onNodes: vi.fn(), onEvents: vi.fn() } satisfies StreamHandlers;
+  new Stream("ws://hub", handlers, () => socket as unknown as WebSocket).start();
+  const say = (message: unknown) =>
+    (socket.onmessage as (event: { data: string }) => void)({ data: JSON.stringify(message) });
+  return { socket, handlers, say };
+}
+
+test("the stream hands on a snapshot and the deltas that follow it", () => {
+  const { handlers, say } = stream();
+  say({ type: "hello", protocol: 1 });
+  say({ type: "snapshot", topic: "nodes", seq: 4, items: [node("a")] });
+  say({ type: "delta", topic: "nodes", seq: 5, upserts: [node("b")], removed: ["a"] });
+  expect(handlers.onNodes).toHaveBeenLastCalledWith([node("b")], ["a"], false);
+  expect(handlers.onState).toHaveBeenLastCalledWith("live");
+});
+
+test("a gap in the sequence asks for a new snapshot by reconnecting", () => {
+  const { socket, handlers, say } = stream();
+  say({ type: "snapshot", topic: "nodes", seq: 4, items: [] });
+  say({ type: "delta", topic: "nodes", seq: 7, upserts: [node("b")], removed: [] });
+  expect(socket.close).toHaveBeenCalledOnce();
+  expect(handlers.onNodes).toHaveBeenCalledOnce();
+});
+
+test("the stream is encrypted exactly when the page is", () => {
+  expect(streamUrl({ protocol: "https:", host: "hub:1" })).toBe("wss://hub:1/api/v1/stream");
+  expect(streamUrl({ protocol: "http:", host: "hub:1" })).toBe("ws://hub:1/api/v1/stream");
+});

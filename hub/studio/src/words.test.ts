@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { amount } from "./components/Chips";
+import { formatLabels, parseLabels } from "./components/labels";
+import { relative } from "./components/Time";
+import { en } from "./i18n/en";
+import { zh } from "./i18n/zh";
+import { ticketFrom } from "./pages/ticket";
+
+function flat(tree: object, path = ""): Map<string, string> {
+  const pairs = Object.entries(tree).flatMap(([key, value]): [string, string][] =>
+    typeof value === "string" ? [[path + key, value]] : [...flat(value as object, `${path}${key}.`)],
+  );
+  return new Map(pairs);
+}
+
+test("both languages hold the same texts with the same blanks", () => {
+  const blanks = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((match) => match[1]).sort();
+  const [english, chinese] = [flat(en), flat(zh)];
+  expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort());
+  for (const [key, text] of english) expect([key, blanks(chinese.get(key) ?? "")]).toEqual([key, blanks(text)]);
+});
+
+test("a ticket is read from a link, a fragment or bare, and from nothing else", () => {
+  expect(ticketFrom("http://127.0.0.1:8470/sign-in#ticket=abcDEF12_-34")).toBe("abcDEF12_-34");
+  expect(ticketFrom("  abcDEF12_-34 ")).toBe("abcDEF12_-34");
+  expect(ticketFrom("http://127.0.0.1/sign-in")).toBeNull();
+  expect(ticketFrom("")).toBeNull();
+  expect(ticketFrom("ticket=%E0%A4%A")).toBeNull();
+});
+
+test("labels survive writing and reading, and a mistake is named", () => {
+  expect(parseLabels("site=berlin, line:a")).toEqual({ labels: { site: "berlin", line: "a" }, wrong: null });
+  expect(parseLabels(formatLabels({ a: "1", b: "2" })).labels).toEqual({ a: "1", b: "2" });
+  expect(parseLabels("site=berlin, oops").wrong).toBe("oops");
+});
+
+test("amounts are written for people", () => {
+  expect(amount({ value: 8 * 1024 ** 3, unit: "B" })).toBe("8 GiB");
+  expect(amount({ value: 1, unit: "" })).toBe("1");
+});
+
+test("times are written in the language of the page", () => {
+  expect(relative(0, 180_000, "en")).toBe("3 minutes ago");
+  expect(relative(0, 180_000, "zh")).toContain("分钟前");
+});
