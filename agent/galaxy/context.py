@@ -1,0 +1,61 @@
+"""What the runtime gives a filter: its name, time, a way to stop, to publish and to count."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cantor.base.clock import Clock
+
+
+class Context:
+    """The surroundings of one filter in one run; used only in that filter's thread.
+
+    ``pin`` is the input on which the frame being processed arrived; ``counters`` appear in
+    the run's snapshot.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        node: str,
+        pipeline: str,
+        clock: Clock,
+        epoch: int = 0,
+        stop: threading.Event | None = None,
+        publish: Callable[[str, bytes], None] | None = None,
+    ) -> None:
+        self.name = name
+        self.node = node
+        self.pipeline = pipeline
+        self.clock = clock
+        self.epoch = epoch
+        self.pin = ""
+        self.counters: Counter[str] = Counter()
+        self.log = logging.getLogger(f"galaxy.filters.{name}")
+        self._stop = stop or threading.Event()
+        self._publish = publish
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end."""
+        return self._stop.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, but no longer than until the run is to end; True if it is."""
+        return self._stop.wait(seconds)
+
+    def count(self, what: str, by: int = 1) -> None:
+        """Add to a counter of this filter."""
+        self.counters[what] += by
+
+    def publish(self, topic: str, data: bytes) -> None:
+        """Hand bytes (a preview's JPEG) to whoever watches this pipeline; nobody may."""
+        if self._publish is not None:
+            self._publish(topic, data)

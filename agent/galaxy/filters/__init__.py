@@ -1,0 +1,1 @@
+"""The filters that come with Galaxy, by family; listed in :data:`galaxy.registry.BUILT_IN`."""

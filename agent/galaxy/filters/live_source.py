@@ -1,0 +1,165 @@
+"""Live sources: the freshest frame, a watchdog on its age, and reconnection with backoff."""
+
+from __future__ import annotations
+
+import random
+from abc import abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit, urlunsplit
+
+from galaxy.filter import BaseSource
+from galaxy.filters.capture import FreshestReader, opencv
+from galaxy.frame import Frame
+from galaxy.params import Param
+from galaxy.pins import Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from galaxy.context import Context
+    from galaxy.filters.capture import Capture
+
+POLL_S = 0.1
+
+
+class LiveSource(BaseSource):
+    """What every live capture shares.
+
+    It never ends by itself: a capture that fails, or whose last frame is older than
+    ``stall_timeout_s``, is opened anew after a pause that doubles up to
+    ``backoff_max_s``, with jitter.
+    Counters: ``connects``, ``stalls``, ``failures`` and ``skipped`` (frames nobody took in time).
+    """
+
+    live: ClassVar[bool] = True
+    outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
+
+    stall_timeout_s = Param(
+        float, 5.0, minimum=0.1, maximum=120, unit="s", description="Age that counts as a stall."
+    )
+    backoff_max_s = Param(
+        float, 15.0, minimum=0.01, maximum=600, unit="s", description="Longest pause between tries."
+    )
+    stream = Param(str, "", description="Name of the stream; empty means the filter's name.")
+
+    def __init__(self, params: Mapping[str, object] | None = None) -> None:
+        super().__init__(params)
+        self._reader: FreshestReader | None = None
+
+    @abstractmethod
+    def open_capture(self) -> Capture:
+        """Open the source; called in the reader's thread, as often as needed."""
+
+    @abstractmethod
+    def shown_address(self) -> str:
+        """The source without secrets, for logs."""
+
+    def frames(self, ctx: Context) -> Iterator[Frame]:
+        """The freshest frame again and again, until the run is to end."""
+        seq = 0
+        failures = 0
+        while not ctx.stopping:
+            self._reader = FreshestReader(self.open_capture, ctx.clock.monotonic)
+            ctx.count("connects")
+            before = seq
+            for frame in self._until_it_fails(self._reader, seq, ctx):
+                seq = frame.seq + 1
+                yield frame
+            ctx.count("skipped", self._reader.skipped)
+            reason = self._reader.reason if self._reader.failed else "its frames are too old"
+            self._reader.close()
+            failures = 0 if seq > before else failures + 1
+            if not ctx.stopping:
+                ctx.log.warning("%s lost, opening it again: %s", self.shown_address(), reason)
+                ctx.wait(self.pause_s(failures))
+
+    def pause_s(self, failures: int) -> float:
+        """How long to wait after so many tries without a frame: doubling, half of it by chance."""
+        longest = min(self.backoff_max_s, 0.5 * 2.0 ** min(failures, 16))
+        chance: float = random.uniform(0.5, 1.0)  # noqa: S311 # spreads load, guards nothing
+        return longest * chance
+
+    def close(self) -> None:
+        """Stop reading; a call that hangs is left to its own time-out."""
+        if self._reader is not None:
+            self._reader.close(timeout_s=1.0)
+
+    def _until_it_fails(self, reader: FreshestReader, seq: int, ctx: Context) -> Iterator[Frame]:
+        last_s = ctx.clock.monotonic()
+        while not ctx.stopping:
+            taken = reader.take(POLL_S)
+            if taken is not None:
+                image, captured_s = taken
+                last_s = captured_s
+                age_s = ctx.clock.monotonic() - captured_s
+                yield Frame(
+                    self.stream or ctx.name,
+                    seq,
+                    image,
+                    captured_s=captured_s,
+                    captured_wall_s=ctx.clock.wall() - age_s,
+                    epoch=ctx.epoch,
+                )
+                seq += 1
+            elif reader.failed:
+                ctx.count("failures")
+                return
+            elif ctx.clock.monotonic() - last_s > self.stall_timeout_s:
+                ctx.count("stalls")
+                return
+
+
+class Rtsp(LiveSource):
+    """A network camera by RTSP, decoded by OpenCV's FFmpeg."""
+
+    description: ClassVar[str] = "A network camera (RTSP)"
+
+    url = Param(str, description="rtsp://user:password@host:port/path", secret=True)
+    open_timeout_s = Param(float, 5.0, minimum=0.5, maximum=60, unit="s", description="To connect.")
+
+    def open_capture(self) -> Capture:
+        """Connect by RTSP, with time-outs on connecting and reading."""
+        cv2 = opencv()
+        capture: Capture = cv2.VideoCapture(
+            self.url,
+            cv2.CAP_FFMPEG,
+            [
+                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+                int(self.open_timeout_s * 1000),
+                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                int(self.stall_timeout_s * 1000),
+            ],
+        )
+        return capture
+
+    def shown_address(self) -> str:
+        """The URL without user and password."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+class UsbCamera(LiveSource):
+    """A camera of this box by Video4Linux."""
+
+    description: ClassVar[str] = "A camera of this box (V4L2)"
+    needs: ClassVar[str] = "USBCamera == 1"
+
+    device = Param(str, "/dev/video0", description="The camera's path or by-id link.")
+    width = Param(int, 1280, minimum=16, maximum=8192, unit="px", description="Asked width.")
+    height = Param(int, 720, minimum=16, maximum=8192, unit="px", description="Asked height.")
+    fps = Param(float, 30.0, minimum=0.1, maximum=1000, unit="1/s", description="Asked frame rate.")
+
+    def open_capture(self) -> Capture:
+        """Open the camera with the asked size and rate; it may give others."""
+        cv2 = opencv()
+        capture = cv2.VideoCapture(self.device, cv2.CAP_V4L2)
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.height)
+        capture.set(cv2.CAP_PROP_FPS, self.fps)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        opened: Capture = capture
+        return opened
+
+    def shown_address(self) -> str:
+        """The device's path."""
+        return self.device

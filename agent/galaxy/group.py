@@ -1,0 +1,262 @@
+"""A strong group: filters that run in one thread and pass frames by reference."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from galaxy.errors import FilterError
+from galaxy.figures import FilterFigures, Recorder
+from galaxy.filter import BaseSource
+from galaxy.frame import Frame, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cantor.base.clock import Clock
+    from galaxy.context import Context
+    from galaxy.edges import EdgeTransport
+    from galaxy.filter import BaseFilter, Output
+    from galaxy.params import JsonValue
+
+
+class Stage:
+    """One filter at work: its instance, where its outputs go, and its figures."""
+
+    def __init__(self, name: str, instance: BaseFilter, ctx: Context) -> None:
+        self.name = name
+        self.instance = instance
+        self.ctx = ctx
+        self.strong: dict[str, list[tuple[Stage, str]]] = {}
+        self.weak: dict[str, list[EdgeTransport]] = {}
+        self.changed_params: dict[str, object] = {}
+        self.report: dict[str, JsonValue] = {}
+        self._frames_in = self._frames_out = 0
+        self._run_ms = Recorder()
+        self._age_ms = Recorder()
+
+    @property
+    def is_sink(self) -> bool:
+        """Whether nothing follows."""
+        return not (self.strong or self.weak)
+
+    def run(self, frame: Frame, pin: str, clock: Clock) -> None:
+        """Process a frame and everything in this thread that follows from it.
+
+        Raises:
+            FilterError: this filter or one that follows failed.
+        """
+        self._frames_in += 1
+        self.ctx.pin = pin
+        started_s = clock.monotonic()
+        with blame(self):
+            self.apply_params()
+            output = self.instance.process(frame, self.ctx)
+        run_ms = (clock.monotonic() - started_s) * 1000
+        if self.is_sink:
+            self._age_ms.add((clock.monotonic() - frame.captured_s) * 1000)
+        for out_pin, produced in self._each(output):
+            self._emit(out_pin, produced, run_ms, clock)
+        self._run_ms.add(run_ms)
+
+    def emit_source(self, frame: Frame, run_ms: float, clock: Clock) -> None:
+        """Pass on a frame that this source has made."""
+        self._run_ms.add(run_ms)
+        self._emit(self._only_output(), frame, run_ms, clock)
+
+    def apply_params(self) -> None:
+        """Take over live parameters that were changed since the last frame."""
+        if self.changed_params:
+            changed, self.changed_params = self.changed_params, {}
+            self.instance.param_values.update(changed)  # type: ignore[arg-type] # checked values
+            self.instance.on_params(frozenset(changed))
+
+    def figures(self) -> FilterFigures:
+        """Frames and times so far."""
+        return FilterFigures(
+            self._frames_in,
+            self._frames_out,
+            self._run_ms.summary(),
+            self._age_ms.summary(),
+            dict(self.ctx.counters),
+        )
+
+    def _emit(self, pin: str, frame: Frame, run_ms: float, clock: Clock) -> None:
+        self._frames_out += 1
+        timing = Timing(self.name, "run", run_ms)
+        stamped = frame.derive(timings=(*frame.timings, timing))
+        for edge in self.weak.get(pin, ()):
+            edge.send(stamped)
+        for stage, input_pin in self.strong.get(pin, ()):
+            stage.run(stamped, input_pin, clock)
+
+    def _each(self, output: Output) -> Iterator[tuple[str, Frame]]:
+        if output is None:
+            return
+        if isinstance(output, Frame):
+            yield self._only_output(), output
+        elif isinstance(output, Mapping):
+            for pin in output:
+                if pin not in self.instance.outputs:
+                    raise self.error(ValueError(f"it gave a frame for {pin!r}, no output of it"))
+            yield from output.items()
+        else:
+            pin = self._only_output()
+            while True:
+                with blame(self):
+                    produced = next(output, None)
+                if produced is None:
+                    return
+                yield pin, produced
+
+    def _only_output(self) -> str:
+        pins = tuple(self.instance.outputs)
+        if len(pins) != 1:
+            raise self.error(
+                ValueError("it must name the pin of each frame: it has no single output")
+            )
+        return pins[0]
+
+    def error(self, cause: Exception) -> FilterError:
+        """The failure of this filter, with its name and node."""
+        what = getattr(cause, "what", None) or f"{type(cause).__name__}: {cause}"
+        inner = getattr(cause, "where", "")
+        return FilterError(
+            f"{inner}: {what}" if inner else what,
+            where=f"filter {self.name} on node {self.ctx.node}",
+            remedy=getattr(cause, "remedy", ""),
+        )
+
+
+class blame:  # noqa: N801 # reads as a statement: with blame(stage)
+    """Turns whatever a filter raises into a :class:`FilterError` that names it."""
+
+    __slots__ = ("_stage",)
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, FilterError):
+            raise self._stage.error(error) from error
+
+
+class Group:
+    """The stages of one strong group and the thread that runs them."""
+
+    def __init__(
+        self,
+        stages: list[Stage],
+        *,
+        clock: Clock,
+        stop: threading.Event,
+        frames_max: int,
+        done: Callable[[Exception | None], None],
+    ) -> None:
+        self.stages = stages
+        self.inbox: list[tuple[EdgeTransport, Stage, str]] = []
+        self.outbox: list[EdgeTransport] = []
+        self.opened = threading.Event()
+        self._clock = clock
+        self._stop = stop
+        self._frames_max = frames_max
+        self._done = done
+        self._go = threading.Event()
+        self._news = threading.Event()
+        self._thread = threading.Thread(
+            target=self._main, name=f"galaxy:{stages[0].name}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread; it opens the filters, then waits for :meth:`release`."""
+        for edge, _, _ in self.inbox:
+            edge.subscribe(self._news.set)
+        self._thread.start()
+
+    def release(self) -> None:
+        """Let frames flow."""
+        self._go.set()
+
+    def wake(self) -> None:
+        """Look again whether the run is to end."""
+        self._go.set()
+        self._news.set()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread; True if it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _main(self) -> None:
+        error: Exception | None = None
+        try:
+            self._open()
+            self._go.wait()
+            if not self._stop.is_set():
+                self._run()
+        except Exception as failure:  # noqa: BLE001 # a filter may raise anything; the run must end
+            error = failure
+        closing = self._close()
+        self.opened.set()
+        for edge in self.outbox:
+            edge.finish()
+        self._done(error or closing)
+
+    def _open(self) -> None:
+        for stage in self.stages:
+            with blame(stage):
+                stage.instance.open(stage.ctx)
+        self.opened.set()
+
+    def _run(self) -> None:
+        sources = [stage for stage in self.stages if isinstance(stage.instance, BaseSource)]
+        if sources:
+            self._run_source(sources[0], sources[0].instance)
+        else:
+            self._run_inbox()
+
+    def _run_source(self, stage: Stage, source: BaseFilter) -> None:
+        if not isinstance(source, BaseSource):
+            return
+        with blame(stage):
+            frames = source.frames(stage.ctx)
+        count = 0
+        while not self._stop.is_set() and (not self._frames_max or count < self._frames_max):
+            started_s = self._clock.monotonic()
+            with blame(stage):
+                stage.apply_params()
+                frame = next(frames, None)
+            if frame is None:
+                return
+            count += 1
+            stage.emit_source(frame, (self._clock.monotonic() - started_s) * 1000, self._clock)
+
+    def _run_inbox(self) -> None:
+        while not self._stop.is_set():
+            self._news.clear()
+            took = False
+            for edge, stage, pin in self.inbox:
+                frame = edge.receive()
+                if frame is not None:
+                    took = True
+                    stage.run(frame, pin, self._clock)
+            if took:
+                continue
+            if all(edge.ended for edge, _, _ in self.inbox):
+                return
+            self._news.wait()
+
+    def _close(self) -> Exception | None:
+        first: Exception | None = None
+        for stage in reversed(self.stages):
+            try:
+                with blame(stage):
+                    stage.report = stage.instance.report()
+                    stage.instance.close()
+            except FilterError as error:
+                first = first or error
+        return first

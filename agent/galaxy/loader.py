@@ -1,0 +1,226 @@
+"""Read a pipeline file. It is strict: an unknown key or a wrong type names file, line and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from cantor.base.errors import ConfigError
+from galaxy.check import Problem, find_problems
+from galaxy.params import Param, shown
+from galaxy.pipeline import CONNECTION_KEYS, FILTER_KEYS, Connection, FilterSpec, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from galaxy.check import Path as KeyPath
+    from galaxy.registry import Registry
+
+SIZE_BYTES_MAX = 1 << 20
+NESTING_MAX = 16
+TOP_KEYS = ("name", "filters", "connections")
+
+
+class PipelineFile:
+    """A pipeline file with the line of every key, and all that is wrong with it."""
+
+    def __init__(self, text: str, where: str) -> None:
+        """Read the text.
+
+        Raises:
+            ConfigError: it is no YAML, too large, too deep, or holds an alias or a key twice.
+        """
+        self.where = where
+        self._lines: dict[KeyPath, int] = {}
+        self.problems: list[Problem] = []
+        self.pipeline: Pipeline | None = None
+        root = self._compose(text)
+        document = self._value(root, ()) if root is not None else None
+        if not isinstance(document, dict):
+            raise ConfigError(
+                "is not a mapping with the keys name, filters and connections", where=where
+            )
+        self._read(document)
+
+    def check(
+        self, registry: Registry, parse_needs: Callable[[str], object] | None = None
+    ) -> list[Problem]:
+        """Every problem of the file and of the pipeline that it describes."""
+        if self.problems or self.pipeline is None:
+            return self.problems
+        return find_problems(self.pipeline, registry, parse_needs)
+
+    def error(self, problem: Problem) -> ConfigError:
+        """The problem as an error that names file, line and key."""
+        path = problem.path
+        while path and path not in self._lines:
+            path = path[:-1]
+        line = self._lines.get(path, 1)
+        return ConfigError(
+            f"{problem.key}: {problem.what}", where=f"{self.where}:{line}", remedy=problem.remedy
+        )
+
+    def _compose(self, text: str) -> yaml.Node | None:
+        if len(text) > SIZE_BYTES_MAX:
+            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=self.where)
+        depth = 0
+        try:
+            for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                if isinstance(event, yaml.AliasEvent):
+                    line = event.start_mark.line + 1 if event.start_mark else 1
+                    raise ConfigError(
+                        "aliases (*name) are not allowed", where=f"{self.where}:{line}"
+                    )
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                if depth > NESTING_MAX:
+                    raise ConfigError(f"is nested deeper than {NESTING_MAX}", where=self.where)
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{self.where}:{mark.line + 1}" if mark else self.where
+            what = getattr(error, "problem", None) or "unreadable characters"
+            raise ConfigError(f"is not YAML: {what}", where=where) from error
+
+    def _value(self, node: yaml.Node, path: KeyPath) -> object:
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            line = node.start_mark.line + 1
+            raise ConfigError("is no plain value", where=f"{self.where}:{line}") from error
+        finally:
+            loader.dispose()
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError("a key must be a word", where=f"{self.where}:{line}")
+            key = str(key_node.value)
+            if key in values:
+                raise ConfigError(f"the key {key!r} stands twice", where=f"{self.where}:{line}")
+            self._lines[(*path, key)] = line
+            values[key] = self._value(value_node, (*path, key))
+        return values
+
+    def _read(self, document: dict[str, object]) -> None:
+        self._unknown_keys((), document, TOP_KEYS)
+        name = self._scalars((), document, {"name": Param(str, Path(self.where).stem)})
+        filters = self._filters(document.get("filters"))
+        connections = self._connections(document.get("connections", []))
+        if not self.problems:
+            self.pipeline = Pipeline(str(name["name"]), filters, tuple(connections))
+
+    def _filters(self, entries: object) -> dict[str, FilterSpec]:
+        if not isinstance(entries, dict) or not entries:
+            self._wrong(
+                ("filters",), "must be a mapping from name to filter with one entry or more"
+            )
+            return {}
+        filters: dict[str, FilterSpec] = {}
+        for name, entry in entries.items():
+            path: KeyPath = ("filters", name)
+            if not name or "." in name:
+                self._wrong(path, "a filter's name must not be empty or hold a dot")
+            if not isinstance(entry, dict):
+                self._wrong(path, f"must be a mapping with a type, not {shown(entry)}")
+                continue
+            self._unknown_keys(path, entry, (*FILTER_KEYS, "params"))
+            values = self._scalars(path, entry, FILTER_KEYS)
+            params = entry.get("params") or {}
+            if not isinstance(params, dict):
+                self._wrong((*path, "params"), f"must be a mapping, not {shown(params)}")
+                params = {}
+            filters[name] = FilterSpec(
+                str(values["type"]), params, str(values["needs"]), str(values["node"])
+            )
+        return filters
+
+    def _connections(self, entries: object) -> list[Connection]:
+        if not isinstance(entries, list):
+            self._wrong(("connections",), f"must be a list, not {shown(entries)}")
+            return []
+        connections: list[Connection] = []
+        for index, entry in enumerate(entries):
+            path: KeyPath = ("connections", index)
+            if not isinstance(entry, dict):
+                self._wrong(path, f"must be a mapping with from and to, not {shown(entry)}")
+                continue
+            before = len(self.problems)
+            self._unknown_keys(path, entry, tuple(CONNECTION_KEYS))
+            values = self._scalars(path, entry, CONNECTION_KEYS)
+            if len(self.problems) == before:
+                try:
+                    connections.append(Connection.from_values(values))
+                except ValueError as error:
+                    self._wrong(path, str(error))
+        return connections
+
+    def _scalars(
+        self,
+        path: KeyPath,
+        entry: Mapping[str, object],
+        keys: Mapping[str, Param[str]] | Mapping[str, Param[str] | Param[int] | Param[float]],
+    ) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for key, param in keys.items():
+            values[key] = param.default
+            if key not in entry:
+                if param.required:
+                    self._wrong((*path, key), "is missing")
+                continue
+            try:
+                values[key] = param.check(entry[key])
+            except ValueError as error:
+                self._wrong((*path, key), str(error))
+        return values
+
+    def _unknown_keys(
+        self, path: KeyPath, entry: Mapping[str, object], known: tuple[str, ...]
+    ) -> None:
+        for key in entry:
+            if key not in known:
+                self._wrong((*path, key), "unknown key", f"known keys: {', '.join(known)}")
+
+    def _wrong(self, path: KeyPath, what: str, remedy: str = "") -> None:
+        self.problems.append(Problem(path, what, remedy))
+
+
+def read_pipeline_file(path: Path) -> PipelineFile:
+    """Open a pipeline file.
+
+    Raises:
+        ConfigError: it cannot be read or is no YAML mapping.
+    """
+    try:
+        if path.stat().st_size > SIZE_BYTES_MAX:
+            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=str(path))
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
+    return PipelineFile(text, str(path))
+
+
+def load_pipeline(
+    path: Path, registry: Registry, parse_needs: Callable[[str], object] | None = None
+) -> Pipeline:
+    """The checked pipeline of a file.
+
+    Raises:
+        ConfigError: for the first problem found; it names file, line and key.
+    """
+    file = read_pipeline_file(path)
+    problems = file.check(registry, parse_needs)
+    if problems or file.pipeline is None:
+        raise file.error(problems[0])
+    return file.pipeline

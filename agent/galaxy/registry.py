@@ -1,0 +1,81 @@
+"""Filter types: those built in, and those of the entry-point group ``galaxy.filters``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError
+from galaxy.filter import BaseFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FILTER_GROUP = "galaxy.filters"
+
+BUILT_IN: Mapping[str, str] = {
+    "collect": "galaxy.filters.sinks:Collect",
+    "count": "galaxy.filters.sinks:Count",
+    "file": "galaxy.filters.file_source:FileSource",
+    "mjpeg_preview": "galaxy.filters.draw:MjpegPreview",
+    "mqtt": "galaxy.filters.mqtt:Mqtt",
+    "onnx": "galaxy.filters.onnx_detect:OnnxDetect",
+    "overlay": "galaxy.filters.draw:Overlay",
+    "resize": "galaxy.filters.resize:Resize",
+    "rtsp": "galaxy.filters.live_source:Rtsp",
+    "test_pattern": "galaxy.filters.test_pattern:TestPattern",
+    "usb_camera": "galaxy.filters.live_source:UsbCamera",
+}
+"""Loaded only when a pipeline names them: each may pull in OpenCV or ONNX Runtime."""
+
+
+class Registry:
+    """Filter types by name."""
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        """``places`` maps a type's name to ``module:class``."""
+        self._places = dict(places)
+        self._types: dict[str, type[BaseFilter]] = {}
+
+    @classmethod
+    def default(cls) -> Registry:
+        """The built-in types and those of installed packages, which cannot take their names."""
+        added = {point.name: point.value for point in entry_points(group=FILTER_GROUP)}
+        return cls({**added, **BUILT_IN})
+
+    def add(self, name: str, filter_type: type[BaseFilter]) -> None:
+        """Add a type made in this process."""
+        self._types[name] = filter_type
+
+    def names(self) -> list[str]:
+        """Every known type, sorted."""
+        return sorted({*self._places, *self._types})
+
+    def get(self, name: str) -> type[BaseFilter]:
+        """The type of that name.
+
+        Raises:
+            ConfigError: there is none, or its package is not in this build.
+        """
+        if name not in self._types:
+            self._types[name] = self._load(name)
+        return self._types[name]
+
+    def _load(self, name: str) -> type[BaseFilter]:
+        if name not in self._places:
+            raise ConfigError(
+                f"unknown filter type {name!r}",
+                remedy=f"known types: {', '.join(self.names())}",
+            )
+        module_name, _, attribute = self._places[name].partition(":")
+        try:
+            loaded = getattr(import_module(module_name), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ConfigError(
+                f"filter type {name!r} is not in this build ({error})",
+                remedy="install the package that brings it",
+            ) from error
+        if not (isinstance(loaded, type) and issubclass(loaded, BaseFilter)):
+            raise ConfigError(f"filter type {name!r}: {self._places[name]} is no galaxy.BaseFilter")
+        return loaded
