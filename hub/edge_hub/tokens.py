@@ -60,7 +60,7 @@ class Tokens:
         return TokenMade(
             id=token_id,
             token=token.text,
-            command=f"cantor agent --join {token.text}",
+            command=f"cantor enroll {token.text}",
             expires_at=rfc3339(now + wish.ttl_s),
             max_uses=wish.max_uses,
         )

@@ -22,8 +22,11 @@ from edge_hub.mesh_view import FakeMeshView
 from edge_hub.settings import Address, HubSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
+
+    RunHub = Callable[[Path, Authority, "HandClock"], AbstractAsyncContextManager["World"]]
 
 START = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 
@@ -138,6 +141,12 @@ async def running(folder: Path, authority: Authority, clock: HandClock) -> Async
 @pytest.fixture
 def authority() -> Authority:
     return Authority.create("plant.example", now=START - dt.timedelta(days=1))
+
+
+@pytest.fixture
+def run_hub() -> RunHub:
+    """Start a hub in a folder, for tests that need more than one."""
+    return running
 
 
 @pytest.fixture

@@ -4,9 +4,15 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
+from cantor.base.clock import SystemClock
+from cantor.identity.client import enrol
 from cantor.identity.reply import check_reply
+from cantor.identity.store import IdentityFolder
+from cantor.identity.tokens import EnrolmentToken
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.edge_hub.conftest import World
 
 
@@ -32,6 +38,17 @@ async def test_a_box_with_a_token_becomes_a_node(world: World) -> None:
     assert (node["name"], node["state"]) == ("press-4", "offline")
     assert node["labels"] == {"site": "north"}
     assert "node.enrolled" in await _event_kinds(world)
+
+
+async def test_the_enrolment_of_a_real_box_is_accepted(world: World, tmp_path: Path) -> None:
+    _, made = await world.call("POST", "/enrolment-tokens", {})
+    token = EnrolmentToken.parse(str(made["token"]))
+    folder = IdentityFolder(tmp_path / "box")
+
+    identity = await enrol(token, folder, clock=SystemClock(), facts={"hostname": "press"})
+
+    assert made["command"] == f"cantor enroll {made['token']}"
+    assert (await world.call("GET", f"/nodes/{identity.node_id}"))[1]["name"] == "press"
 
 
 async def test_a_lost_reply_is_harmless(world: World) -> None:

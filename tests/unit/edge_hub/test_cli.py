@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.errors import CantorError, ConfigError
+from cantor.identity.authority import Authority
+from cantor.identity.tokens import EnrolmentToken
+from edge_hub.cli import register
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers())
+    options = parser.parse_args(arguments)
+    return int(options.run(options))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
+    authority.save(tmp_path / "hub" / "authority")
+    return str(tmp_path / "hub")
+
+
+def test_a_token_is_made_listed_and_revoked(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    made_with = ("--data", data, "--json", "--enrol", "hub.example:8443", "--label", "site=north")
+    assert _run("token", "create", *made_with) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert EnrolmentToken.parse(made["token"]).hub == "hub.example:8443"
+
+    assert _run("token", "revoke", made["id"], "--data", data) == 0
+    capsys.readouterr()
+    assert _run("token", "list", "--data", data, "--json") == 0
+    (listed,) = json.loads(capsys.readouterr().out)
+    assert (listed["state"], listed["labels"]) == ("revoked", {"site": "north"})
+    assert _run("token", "list", "--data", data) == 0
+    assert "revoked" in capsys.readouterr().out
+
+
+def test_what_cannot_be_done_is_explained(data: str, tmp_path: Path) -> None:
+    with pytest.raises(CantorError, match="there is no token"):
+        _run("token", "revoke", "x", "--data", data)
+    with pytest.raises(ConfigError, match="holds no hub"):
+        _run("token", "list", "--data", str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="not a label"):
+        _run("token", "create", "--data", data, "--label", "x")
+    with pytest.raises(ConfigError, match="ttl_s"):
+        _run("token", "create", "--data", data, "--ttl", "1")
+
+
+def test_a_hub_is_saved_and_restored(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("token", "create", "--data", data) == 0
+    assert _run("hub", "--data", data, "backup", str(tmp_path / "b.tar")) == 0
+    assert _run("hub", "restore", str(tmp_path / "b.tar"), "--data", str(tmp_path / "new")) == 0
+    capsys.readouterr()
+    assert _run("token", "list", "--data", str(tmp_path / "new"), "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_a_sign_in_link_can_be_had_again(data: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("hub", "--data", data, "--console", "127.0.0.1:9", "link") == 0
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:9/sign-in#ticket=")
