@@ -1,4 +1,4 @@
-import { ActionIcon, Indicator, Popover, ScrollArea, Skeleton, Text } from "@mantine/core";
+import { ActionIcon, Indicator, Popover, Skeleton, Text } from "@mantine/core";
 import { IconBell } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -49,9 +49,9 @@ export function Bell() {
             {t("bell.empty")}
           </Text>
         )}
-        <ScrollArea.Autosize mah={420} viewportProps={{ tabIndex: 0 }}>
+        <div style={{ maxHeight: 420, overflowY: "auto" }} tabIndex={0} role="group" aria-label={t("bell.title")}>
           <EventList events={items} label={t("bell.title")} />
-        </ScrollArea.Autosize>
+        </div>
       </Popover.Dropdown>
     </Popover>
   );

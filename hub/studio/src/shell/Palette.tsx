@@ -1,4 +1,4 @@
-import { Kbd, Modal, ScrollArea, Text, TextInput } from "@mantine/core";
+import { Kbd, Modal, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconLanguage, IconLayoutDashboard, IconPlus, IconSearch, IconServer2, IconSunMoon } from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useState } from "react";
@@ -110,7 +110,7 @@ export default function Palette({ opened, onClose }: { opened: boolean; onClose:
         }}
         onKeyDown={onKeyDown}
       />
-      <ScrollArea.Autosize mah={360} mt={8} viewportProps={{ tabIndex: -1 }}>
+      <div style={{ maxHeight: 360, marginTop: 8, overflowY: "auto" }}>
         <div role="listbox" id="palette-options" aria-label={t("palette.title")}>
           {options.map((option, at) => (
             <div
@@ -133,7 +133,7 @@ export default function Palette({ opened, onClose }: { opened: boolean; onClose:
             {t("palette.empty", { words })}
           </Text>
         )}
-      </ScrollArea.Autosize>
+      </div>
     </Modal>
   );
 }

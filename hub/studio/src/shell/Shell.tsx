@@ -1,4 +1,4 @@
-import { Alert, Avatar, Group, Kbd, Menu, Text, UnstyledButton } from "@mantine/core";
+import { Alert, Group, Kbd, Menu, Text, UnstyledButton } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
@@ -78,7 +78,9 @@ function UserMenu({ session }: { session: Session }) {
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
         <UnstyledButton aria-label={t("user.menu", { name: session.user.name })} style={{ borderRadius: 20 }}>
-          <Avatar size={30} radius="xl" color="accent" variant="filled" name={session.user.name} aria-hidden />
+          <span className="avatar" aria-hidden>
+            {[...session.user.name].slice(0, 2).join("").toUpperCase()}
+          </span>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
