@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from cantor.base.clock import SystemClock
+from galaxy import Context
+from galaxy.filters.capture import FreshestReader
+from galaxy.filters.live_source import LiveSource, Rtsp
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from galaxy.filters.capture import Capture
+
+
+class Camera:
+    """Gives ``frames`` images, then fails, or hangs until it is let go."""
+
+    def __init__(self, frames: int, hang: threading.Event | None = None) -> None:
+        self.left = frames
+        self.hang = hang
+        self.released = threading.Event()
+
+    def isOpened(self) -> bool:  # noqa: N802 # OpenCV's name
+        return True
+
+    def read(self) -> tuple[bool, npt.NDArray[np.uint8] | None]:
+        if not self.left:
+            if self.hang:
+                self.hang.wait(10)
+            return False, None
+        self.left -= 1
+        return True, np.full((4, 4, 3), self.left, np.uint8)
+
+    def get(self, key: int) -> float:
+        return 0.0
+
+    def release(self) -> None:
+        self.released.set()
+
+
+class Scripted(LiveSource):
+    """Opens one prepared camera after another."""
+
+    cameras: ClassVar[list[Camera]] = []
+
+    def open_capture(self) -> Capture:
+        if not self.cameras:
+            message = "no camera"
+            raise OSError(message)
+        return self.cameras.pop(0)
+
+    def shown_address(self) -> str:
+        return "scripted"
+
+
+def context() -> Context:
+    return Context(name="cam", node="n", pipeline="p", clock=SystemClock())
+
+
+def test_a_lost_source_is_opened_again_and_the_count_of_frames_goes_on() -> None:
+    cameras = [Camera(1), Camera(1), Camera(1)]
+    Scripted.cameras[:] = cameras
+    source, ctx = Scripted({"backoff_max_s": 0.01}), context()
+    frames = source.frames(ctx)
+    assert [next(frames).seq for _ in range(3)] == [0, 1, 2]
+    frames.close()  # type: ignore[attr-defined]
+    source.close()
+    assert ctx.counters["connects"] == 3
+    assert ctx.counters["failures"] == 2
+    assert all(camera.released.wait(10) for camera in cameras)
+
+
+def test_a_source_that_hangs_is_noticed_by_the_age_of_its_last_frame() -> None:
+    let_go = threading.Event()
+    stuck = Camera(1, hang=let_go)
+    Scripted.cameras[:] = [stuck, Camera(1)]
+    source, ctx = Scripted({"backoff_max_s": 0.01, "stall_timeout_s": 0.5}), context()
+    frames = source.frames(ctx)
+    assert [next(frames).seq for _ in range(2)] == [0, 1]
+    assert ctx.counters["stalls"] == 1
+    let_go.set()
+    frames.close()  # type: ignore[attr-defined]
+    source.close()
+
+
+def test_only_the_freshest_frame_is_held_and_the_others_are_counted() -> None:
+    camera = Camera(50)
+    reader = FreshestReader(lambda: camera, lambda: 7.0)
+    assert camera.released.wait(10)
+    taken = reader.take(0)
+    assert taken is not None
+    image, captured_s = taken
+    assert (image[0, 0, 0], captured_s, reader.skipped) == (0, 7.0, 49)
+    reader.close(timeout_s=10)
+
+
+def test_pauses_grow_to_the_limit_and_are_spread_by_chance() -> None:
+    source = Scripted({"backoff_max_s": 4.0})
+    for failures, longest in ((0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (40, 4.0)):
+        assert longest / 2 <= source.pause_s(failures) <= longest
+
+
+def test_the_address_of_a_network_camera_is_shown_without_its_password() -> None:
+    shown = Rtsp({"url": "rtsp://admin:secret@10.0.0.8:554/live?key=1"}).shown_address()
+    assert shown == "rtsp://10.0.0.8:554/live"
