@@ -111,10 +111,12 @@ class Enroller:
         applicant = _Applicant(node_id_from_public_key(key), key, wish)
         async with self._database.write() as connection:
             answer = await self._decide(connection, applicant)
-        self._changed()
         if isinstance(answer, Refuse):
+            if answer.alarm:
+                self._changed()
             code = f"token-{answer.reason.value}"
             raise ProblemError(answer.reason.status, code, answer.reason.detail)
+        self._changed()
         if isinstance(answer, Pending):
             body: dict[str, object] = {"retry_after_s": answer.retry_after_s}
             return web.json_response(body, status=202)

@@ -3,11 +3,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import web
 
+from edge_hub.access import Access
+from edge_hub.database import Database
+from edge_hub.events import Scope
 from edge_hub.routing import PREFIX
+from edge_hub.settings import Address, HubSettings
 
 if TYPE_CHECKING:
-    from tests.unit.edge_hub.conftest import World
+    from pathlib import Path
+
+    from tests.unit.edge_hub.conftest import HandClock, World
 
 
 async def test_a_sign_in_link_works_once(stranger: World) -> None:
@@ -33,6 +40,23 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(stranger: W
 
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
+
+
+async def test_over_https_the_browser_ties_the_cookie_to_this_host(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    settings = HubSettings(tmp_path, console=Address("hub.example", 443))
+    database = await Database.open(tmp_path / "x.sqlite3", tenant="t", project="p")
+    access = Access(database, settings, clock, home=Scope("t", "p"))
+    response = web.Response()
+
+    access.set_cookie(response, "secret")
+    await database.close()
+
+    cookie = response.cookies["__Host-cantor_session"].OutputString()
+    assert "Secure" in cookie
+    assert "Path=/" in cookie
+    assert "Domain" not in cookie
 
 
 async def test_secrets_are_not_in_the_database(world: World) -> None:
