@@ -20,6 +20,8 @@ from cantor.base.errors import CantorError, ConfigError
 from cantor.cli.folders import default_folder
 from cantor.cli.table import format_table
 from cantor.identity.authority import Authority
+from cantor.identity.files import make_private_folder
+from cantor.node.agent import LISTEN_DEFAULT
 from edge_hub.settings import Address, HubSettings
 
 if TYPE_CHECKING:
@@ -43,27 +45,17 @@ class Membership(Protocol):
         """Leave the mesh."""
 
 
-class Alone:
-    """The membership of a hub without a node: it enrols, and sees nothing of the mesh."""
+async def join_as_node(settings: HubSettings, authority: Authority) -> Membership:
+    """Run the hub's own node in this process."""
+    from edge_hub.membership import join_mesh
 
-    def __init__(self) -> None:
-        from edge_hub.mesh_view import FakeMeshView
-
-        self.view: MeshView = FakeMeshView()
-
-    async def close(self) -> None:
-        """There is nothing to leave."""
-
-
-async def join_nothing(_settings: HubSettings, _authority: Authority) -> Membership:
-    """Run without a node in the mesh."""
-    return Alone()
+    return await join_mesh(settings, authority)
 
 
 def register(
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser],
     *,
-    join: JoinMesh = join_nothing,
+    join: JoinMesh = join_as_node,
 ) -> None:
     """Add the verbs ``hub`` and ``token``; ``join`` makes the hub a node of its mesh."""
     hub = subparsers.add_parser("hub", help="run the console, API and enrolment of a mesh")
@@ -118,6 +110,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--public-enrol", default="", metavar="HOST:PORT", help="what tokens say")
     parser.add_argument("--host", action="append", default=[], help="a further name of this hub")
     parser.add_argument("--seed", action="append", default=[], metavar="HOST:PORT")
+    parser.add_argument(
+        "--listen", action="append", metavar="HOST:PORT", help="where the hub's node accepts links"
+    )
+    parser.add_argument(
+        "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
+    )
 
 
 def _settings(options: argparse.Namespace) -> HubSettings:
@@ -128,11 +126,14 @@ def _settings(options: argparse.Namespace) -> HubSettings:
         public_enrol=str(Address.parse(options.public_enrol)) if options.public_enrol else "",
         hosts=tuple(options.host),
         seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
+        mesh=tuple(options.listen or LISTEN_DEFAULT),
+        interfaces=tuple(options.interface),
     )
 
 
 def load_or_create_authority(settings: HubSettings, mesh: str) -> Authority:
     """The authority in the hub's folder; a first start makes it for ``mesh``."""
+    make_private_folder(settings.data)
     if not settings.authority_folder.exists():
         Authority.create(mesh, now=datetime.now(UTC)).save(settings.authority_folder)
     return Authority.load(settings.authority_folder)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
+from cantor.node.agent import LISTEN_DEFAULT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +52,7 @@ class HubSettings:
 
     ``console`` is plain HTTP on loopback and HTTPS elsewhere; ``hosts`` are further names under
     which people and boxes reach this hub, ``public_enrol`` is what tokens say (``host:port``).
+    ``mesh`` is where its own node accepts links, ``interfaces`` the local addresses of discovery.
     """
 
     data: Path
@@ -59,6 +61,8 @@ class HubSettings:
     public_enrol: str = ""
     hosts: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
+    mesh: tuple[str, ...] = LISTEN_DEFAULT
+    interfaces: tuple[str, ...] = ()
     static: Path | None = None
     project: str = DEFAULT_PROJECT
     ticket_life_s: float = 15 * 60

@@ -83,7 +83,7 @@ class Discovery:
             await self._zeroconf.async_close()
 
     def _announcement(self) -> AsyncServiceInfo:
-        addresses = self._interfaces or _local_addresses()
+        addresses = self._interfaces or local_addresses()
         return AsyncServiceInfo(
             SERVICE_TYPE,
             f"{self._node}.{SERVICE_TYPE}",
@@ -123,7 +123,7 @@ class Discovery:
         self._on_peer(node, addresses)
 
 
-def _local_addresses() -> list[str]:
+def local_addresses() -> list[str]:
     """The IPv4 addresses of this machine, without loopback unless there is no other."""
     import ifaddr
 

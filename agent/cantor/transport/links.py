@@ -23,7 +23,7 @@ from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
 from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from cantor.identity.store import Identity
 
@@ -144,6 +144,12 @@ class Links:
             if link.bulk is not None:
                 link.bulk.close(reason)
             link.control.close(reason)
+
+    def drop(self, nodes: Collection[NodeId], reason: str) -> None:
+        """End every link with these nodes."""
+        for link in list(self._links.values()):
+            if link.peer.node_id in nodes:
+                self.close_link(link.nonce, reason)
 
     async def close(self) -> None:
         """Stop listening and end every link."""

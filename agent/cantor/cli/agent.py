@@ -1,0 +1,123 @@
+"""``cantor agent``, ``cantor nodes`` and ``cantor status``: run a node; ask the one that runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import ConfigError
+from cantor.cli.folders import add_folder_option
+from cantor.cli.table import format_table
+from cantor.node.control import ControlServer, ask
+from cantor.node.view import view_from_value
+from cantor.scheduling.needs import parse
+
+if TYPE_CHECKING:
+    import argparse
+
+    from cantor.node.view import NodeView
+    from cantor.wire.frame import Value
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verbs."""
+    agent = verbs.add_parser("agent", help="run this box's node")
+    agent.add_argument("--name", default="", help="what people call it (default: host name)")
+    agent.add_argument(
+        "--listen", action="append", metavar="HOST:PORT", help="accept links there (default: all)"
+    )
+    agent.add_argument("--seed", action="append", default=[], metavar="HOST:PORT", help="dial it")
+    agent.add_argument("--label", action="append", default=[], metavar="NAME=VALUE")
+    agent.add_argument("--no-mdns", action="store_true", help="do not look for peers by multicast")
+    agent.add_argument(
+        "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
+    )
+    agent.add_argument("--verbose", action="store_true", help="log each link and dial")
+    add_folder_option(agent)
+    agent.set_defaults(run=lambda options: asyncio.run(_run_agent(options)))
+
+    nodes = verbs.add_parser("nodes", help="list the nodes that this box's agent knows")
+    nodes.add_argument("--needs", default="", metavar="EXPRESSION", help="only those that fit")
+    status = verbs.add_parser("status", help="say how this box's agent is")
+    for verb, run in ((nodes, _nodes), (status, _status)):
+        verb.add_argument("--json", action="store_true", help="print JSON")
+        add_folder_option(verb)
+        verb.set_defaults(run=run)
+
+
+async def _run_agent(options: argparse.Namespace) -> int:
+    from cantor.node.agent import LISTEN_DEFAULT, Agent, AgentSettings
+
+    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
+    settings = AgentSettings(
+        folder=options.data,
+        name=options.name,
+        listen=tuple(options.listen or LISTEN_DEFAULT),
+        seeds=tuple(options.seed),
+        labels=dict(_label(text) for text in options.label),
+        is_discovering=not options.no_mdns,
+        interfaces=tuple(options.interface),
+    )
+    agent = Agent(settings)
+    control = ControlServer(options.data, agent.calls())
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await control.start()
+    try:
+        await agent.start()
+        print(
+            f"Node {agent.identity.node_id[:8]} of mesh {agent.identity.mesh} "
+            f"listens on {', '.join(agent.addresses)}.",
+            flush=True,
+        )
+        await stop.wait()
+    finally:
+        await agent.close()
+        await control.close()
+    return 0
+
+
+def _nodes(options: argparse.Namespace) -> int:
+    needs = parse(options.needs)
+    answer = cast("list[dict[str, Value]]", asyncio.run(ask(options.data, "nodes")))
+    fitting = [
+        (raw, view)
+        for raw, view in ((raw, view_from_value(raw)) for raw in answer)
+        if not options.needs or needs.satisfied_by(view.resources, view.labels)
+    ]
+    if options.json:
+        print(json.dumps([raw for raw, _ in fitting], indent=1, ensure_ascii=False))
+    else:
+        rows = [_row(view) for _, view in fitting]
+        print(format_table(("NODE", "NAME", "STATE", "RESOURCES"), rows))
+    return 0
+
+
+def _row(view: NodeView) -> tuple[str, str, str, str]:
+    state = "online" if view.is_alive else "offline"
+    resources = ", ".join(
+        f"{r.name} {'==' if r.kind == 'condition' else '='} {r.value}" for r in view.resources
+    )
+    return view.id[:8], view.name, state, resources
+
+
+def _status(options: argparse.Namespace) -> int:
+    status = cast("dict[str, Value]", asyncio.run(ask(options.data, "status")))
+    if options.json:
+        print(json.dumps(status, indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(f"{name.replace('_', ' '):<12} {status[name]!s}" for name in status))
+    return 0
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise ConfigError(f"not a label: {text[:80]!r}", where="--label", remedy="write NAME=VALUE")
+    return name, value

@@ -1,0 +1,277 @@
+"""The agent: one node of the mesh, put together from the cores, the transport and this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import platform
+import random
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+import cantor
+from cantor.base.clock import Clock, SystemClock
+from cantor.base.errors import CantorError, ConfigError
+from cantor.identity.store import IdentityFolder
+from cantor.ledger.ledger import Ledger
+from cantor.mesh.core import MeshCore
+from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
+from cantor.mesh.events import LocalFact, PeerSeen
+from cantor.node.driver import MeshDriver
+from cantor.node.memory import NodeMemory
+from cantor.node.signing import FactSigner, FactVerifier
+from cantor.node.view import NodeView, pack_devices, pack_resources, view_nodes
+from cantor.transport.discovery import Discovery, local_addresses
+from cantor.transport.links import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from cantor.base.ids import NodeId
+    from cantor.base.resources import Device, Resource
+    from cantor.wire.frame import Value
+
+INVENTORY_GROUP = "cantor.inventory"
+SCAN_INTERVAL_S = 1.0
+LISTEN_DEFAULT = ("0.0.0.0:0",)  # only certificates of the mesh get in
+SEED_RETRY_S = 2.0
+_log = logging.getLogger(__name__)
+
+
+class Inventory(Protocol):
+    """Finds the hardware of this machine. One is registered in the group ``cantor.inventory``."""
+
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        """The devices present now and the resources that they give together."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """How one agent runs.
+
+    ``listen`` are ``host:port`` to accept links on (port 0: the system's choice); ``seeds`` are
+    addresses to dial whose nodes are not known yet; ``interfaces`` are the local IP addresses for
+    discovery, empty for the system's choice.
+    """
+
+    folder: Path
+    name: str = ""
+    listen: tuple[str, ...] = LISTEN_DEFAULT
+    seeds: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    is_discovering: bool = True
+    interfaces: tuple[str, ...] = ()
+
+
+class Agent:
+    """One running node. ``start`` it on an event loop and ``close`` it at the end."""
+
+    def __init__(
+        self,
+        settings: AgentSettings,
+        *,
+        clock: Clock | None = None,
+        inventory: Inventory | None = None,
+    ) -> None:
+        self.settings = settings
+        self._clock = clock or SystemClock()
+        self._inventory = inventory or load_inventory()
+        self._folder = IdentityFolder(settings.folder)
+        self.identity = self._folder.identity
+        self._memory = NodeMemory(settings.folder)
+        self._reached = self._memory.peers()
+        self._core = self._make_core()
+        self._driver = MeshDriver(
+            self._core, self._clock, on_effect=self._on_effect, on_reached=self._on_reached
+        )
+        self._denied: frozenset[NodeId] = frozenset()
+        self._links = Links(
+            self.identity,
+            self._driver,
+            now=self._trusted_now,
+            is_denied=lambda node: node in self._denied,
+        )
+        self._discovery: Discovery | None = None
+        self._subscribers: list[Callable[[], None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.addresses: tuple[str, ...] = ()
+
+    async def start(self) -> None:
+        """Listen, join the mesh and publish what this machine has.
+
+        Raises:
+            ConfigError: an address to listen on cannot be used.
+        """
+        ports = [await self._listen(address) for address in self.settings.listen]
+        hosts = self.settings.interfaces or tuple(local_addresses())
+        self.addresses = tuple(f"{host}:{port}" for port in ports for host in hosts)
+        self._driver.start(self._links)
+        self._publish_node()
+        for node, addresses in self._reached.items():
+            self._peer_seen(node, addresses)
+        self._tasks.append(asyncio.ensure_future(self._watch_hardware()))
+        self._tasks += [asyncio.ensure_future(self._join(seed)) for seed in self.settings.seeds]
+        if self.settings.is_discovering:
+            self._tasks.append(asyncio.ensure_future(self._discover(ports[0])))
+
+    async def close(self) -> None:
+        """Leave the mesh: withdraw this node's facts, close its links, stop every task."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._discovery is not None:
+            await self._discovery.close()
+        self._driver.stop()
+        await self._links.close()
+
+    def nodes(self) -> list[NodeView]:
+        """Every node that this node's ledger knows, itself among them."""
+        alive = {*self._core.alive, self.identity.node_id}
+        return view_nodes(self._core.ledger.all_facts(), alive)
+
+    def deny(self, nodes: Collection[NodeId]) -> None:
+        """Refuse links with these nodes, the whole list each time, and end those that are up."""
+        self._denied = frozenset(nodes)
+        self._links.drop(self._denied, "this node is denied")
+
+    def calls(self) -> dict[str, Callable[[], Value]]:
+        """What a process of the same user may ask: see ``cantor.node.control``."""
+        return {"nodes": lambda: [view.as_value() for view in self.nodes()], "status": self._status}
+
+    def _status(self) -> Value:
+        views = self.nodes()
+        return {
+            "id": self.identity.node_id,
+            "name": self.settings.name or platform.node(),
+            "mesh": self.identity.mesh,
+            "tenant": self.identity.tenant,
+            "version": cantor.__version__,
+            "addresses": list(self.addresses),
+            "nodes_online": sum(view.is_alive for view in views),
+            "nodes_known": len(views),
+        }
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after each change of facts or liveness; the result ends that."""
+        self._subscribers.append(changed)
+        return lambda: self._subscribers.remove(changed)
+
+    def _make_core(self) -> MeshCore:
+        signer = FactSigner(self._folder)
+        ledger = Ledger(
+            self.identity.node_id,
+            epoch=self._memory.next_epoch(),
+            sign=signer,
+            certificate=signer.certificate,
+            verify=FactVerifier(self.identity.mesh, self.identity.root_pem),
+        )
+        return MeshCore(
+            self.identity.node_id,
+            self.identity.mesh,
+            ledger,
+            random.Random(),  # noqa: S311 — jitter of dials, not a secret
+            wall_offset_s=self._trusted_now() - self._clock.monotonic(),
+        )
+
+    def _trusted_now(self) -> float:
+        return self._folder.now(self._clock.wall())
+
+    async def _listen(self, address: str) -> int:
+        host, _, port = address.rpartition(":")
+        try:
+            return await self._links.listen(host.strip("[]"), int(port))
+        except (OSError, ValueError, OverflowError) as error:
+            raise ConfigError(
+                f"cannot listen there: {error}",
+                where=f"--listen {address}",
+                remedy="choose another port, or end the program that holds this one",
+            ) from error
+
+    def _publish_node(self) -> None:
+        self._driver.post(
+            LocalFact(
+                "node",
+                {
+                    "name": self.settings.name or platform.node(),
+                    "version": cantor.__version__,
+                    "labels": dict(self.settings.labels),
+                    "addresses": list(self.addresses),
+                    "tenant": self.identity.tenant,
+                    "started_at": self._trusted_now(),
+                },
+            )
+        )
+
+    async def _watch_hardware(self) -> None:
+        known: tuple[list[Device], list[Resource]] | None = None
+        while True:
+            found = await asyncio.to_thread(self._inventory.scan)
+            if found != known:
+                known = found
+                self._driver.post(LocalFact("devices", pack_devices(found[0])))
+                self._driver.post(LocalFact("resources", pack_resources(found[1])))
+            await asyncio.sleep(SCAN_INTERVAL_S)
+
+    async def _join(self, seed: str) -> None:
+        """Dial a seed until it has answered once; from then on the core knows its node."""
+        while True:
+            try:
+                await self._links.dial([seed])
+            except CantorError as error:
+                _log.info("seed not reached", extra={"seed": seed, "reason": str(error)})
+                await asyncio.sleep(SEED_RETRY_S)
+            else:
+                return
+
+    async def _discover(self, port: int) -> None:
+        self._discovery = Discovery(
+            self.identity.node_id,
+            self.identity.mesh,
+            port,
+            self._peer_seen,
+            interfaces=self.settings.interfaces,
+        )
+        try:
+            await self._discovery.start()
+        except OSError as error:
+            _log.warning("no discovery here, seeds still work", extra={"reason": str(error)})
+
+    def _peer_seen(self, node: NodeId, addresses: list[str]) -> None:
+        self._driver.post(PeerSeen(node, self.identity.mesh, tuple(addresses)))
+
+    def _on_reached(self, node: NodeId, address: str) -> None:
+        known = [other for other in self._reached.get(node, []) if other != address]
+        self._reached[node] = [address, *known]
+        self._memory.remember_peers(self._reached)
+        self._peer_seen(node, self._reached[node])
+
+    def _on_effect(self, effect: Effect) -> None:
+        if isinstance(effect, FactsChanged):
+            self._memory.keep_epoch(self._core.ledger.epoch)
+            for fact in effect.facts:
+                if fact.name == "node" and isinstance(fact.value, dict):
+                    self._learn_addresses(fact.owner, fact.value.get("addresses"))
+        if isinstance(effect, FactsChanged | NodeAlive | NodeDead):
+            for changed in list(self._subscribers):
+                changed()
+
+    def _learn_addresses(self, node: NodeId, addresses: object) -> None:
+        """A node that one neighbour knows can be dialled by all: the ledger says where it is."""
+        if node != self.identity.node_id and isinstance(addresses, list):
+            usable = [address for address in addresses if isinstance(address, str)]
+            asyncio.get_running_loop().call_soon(self._peer_seen, node, usable)
+
+
+def load_inventory() -> Inventory:
+    """The inventory of this installation; one that finds nothing if there is none."""
+    for point in entry_points(group=INVENTORY_GROUP):
+        inventory: Inventory = point.load()()
+        return inventory
+    return _NoInventory()
+
+
+class _NoInventory:
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        return [], []

@@ -1,0 +1,135 @@
+"""Asking the agent on this machine: frames over a unix socket that only its own user may open.
+
+A request is a DATA frame whose header ``call`` names what is wanted; the answer carries ``result``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import RemoteProtocolError, UnavailableError
+from cantor.base.ids import BROADCAST
+from cantor.wire import DataFrame, FrameReader, Kind, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from cantor.wire.frame import Value
+
+    Calls = Mapping[str, Callable[[], Value]]
+
+SOCKET_NAME = "control.sock"
+TIMEOUT_S = 5.0
+_CHUNK_BYTES = 64 * 1024
+_REQUEST_BYTES_MAX = 64 * 1024
+_CREDENTIALS = struct.Struct("3i")
+_log = logging.getLogger(__name__)
+
+
+class ControlServer:
+    """Answers ``calls`` to processes of this user and of root."""
+
+    def __init__(self, folder: Path, calls: Calls) -> None:
+        self._path = folder / SOCKET_NAME
+        self._calls = calls
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            UnavailableError: an agent with this folder runs already.
+        """
+        if self._path.exists():
+            try:
+                await ask(self._path.parent, "status")
+            except UnavailableError:
+                self._path.unlink(missing_ok=True)
+            else:
+                raise UnavailableError(
+                    "an agent with this folder runs already",
+                    where=str(self._path.parent),
+                    remedy="end it, or give this one another --data folder",
+                )
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._path)
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Stop listening and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._path.unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            if _peer_user(writer) in (0, os.geteuid()):
+                request = await _receive(reader, _REQUEST_BYTES_MAX)
+                writer.writelines(encode(self._answer(request)))
+                await writer.drain()
+        except (RemoteProtocolError, OSError, TimeoutError) as error:
+            _log.info("control request failed", extra={"reason": str(error)})
+        finally:
+            writer.close()
+
+    def _answer(self, request: DataFrame) -> DataFrame:
+        call = self._calls.get(str(request.headers.get("call")))
+        headers: dict[str, Value] = (
+            {"error": "this agent does not know that call"} if call is None else {"result": call()}
+        )
+        return DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers)
+
+
+async def ask(folder: Path, call: str) -> Value:
+    """The agent's answer to one call.
+
+    Raises:
+        UnavailableError: no agent runs with this folder, or it does not answer.
+        RemoteProtocolError: it is of another version and does not know the call.
+    """
+    path = folder / SOCKET_NAME
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                request = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers={"call": call})
+                writer.writelines(encode(request))
+                answer = await _receive(reader)
+            finally:
+                writer.close()
+                await writer.wait_closed()
+    except (OSError, TimeoutError) as error:
+        raise UnavailableError(
+            "no agent answers here", where=str(folder), remedy="start one: cantor agent"
+        ) from error
+    if "result" not in answer.headers:
+        raise RemoteProtocolError(str(answer.headers.get("error", "an empty answer")))
+    return answer.headers["result"]
+
+
+async def _receive(
+    reader: asyncio.StreamReader, frame_bytes_max: int = 64 * 1024 * 1024
+) -> DataFrame:
+    frames = FrameReader(frame_bytes_max)
+    while True:
+        data = await reader.read(_CHUNK_BYTES)
+        if not data:
+            raise ConnectionResetError("the other side closed before a whole frame")
+        for frame in frames.receive(data):
+            return frame
+
+
+def _peer_user(writer: asyncio.StreamWriter) -> int:
+    raw = writer.get_extra_info("socket").getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+    )
+    return int(_CREDENTIALS.unpack(raw)[1])

@@ -1,0 +1,140 @@
+"""The thin shell around the mesh core: sockets and timers become events, effects become I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import CantorError
+from cantor.base.ids import NodeId, short_name
+from cantor.mesh.effects import (
+    CloseLink,
+    Deliver,
+    Dial,
+    Effect,
+    FactsChanged,
+    NodeAlive,
+    NodeDead,
+    SetTimer,
+    Transmit,
+    Undeliverable,
+)
+from cantor.mesh.events import (
+    DialFailed,
+    Event,
+    LinkDown,
+    LinkUp,
+    Received,
+    Started,
+    Stopping,
+    TimerFired,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cantor.base.clock import Clock
+    from cantor.identity.contexts import PeerIdentity
+    from cantor.mesh.core import MeshCore
+    from cantor.transport.links import Links
+    from cantor.wire import DataFrame
+
+_log = logging.getLogger(__name__)
+
+
+class MeshDriver:
+    """Feeds one mesh core and carries out what it orders, on one event loop.
+
+    ``on_effect`` is told of what concerns the layers above: DataFrames for this node, changed
+    facts, nodes alive and dead. ``on_reached(node, address)`` hears which address led to a link.
+    """
+
+    def __init__(
+        self,
+        core: MeshCore,
+        clock: Clock,
+        *,
+        on_effect: Callable[[Effect], None],
+        on_reached: Callable[[NodeId, str], None],
+    ) -> None:
+        self._core = core
+        self._clock = clock
+        self._on_effect = on_effect
+        self._on_reached = on_reached
+        self._links: Links | None = None
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._dials: set[asyncio.Task[None]] = set()
+
+    def start(self, links: Links) -> None:
+        """Begin, over these links."""
+        self._links = links
+        self.post(Started())
+
+    def stop(self) -> None:
+        """Say goodbye to the peers; the links close once that has left."""
+        self.post(Stopping())
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for dial in self._dials:
+            dial.cancel()
+
+    def post(self, event: Event) -> None:
+        """Hand the core one event and carry out its effects."""
+        for effect in self._core.handle(event, self._clock.monotonic()):
+            self._carry_out(effect)
+
+    def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:
+        _log.info("link up", extra={"peer": short_name(peer.node_id), "address": address})
+        if dialled:
+            self._on_reached(peer.node_id, address)
+        self.post(LinkUp(peer.node_id, nonce, dialled))
+
+    def link_down(self, peer: PeerIdentity, nonce: str, reason: str) -> None:
+        _log.info("link down", extra={"peer": short_name(peer.node_id), "reason": reason})
+        self.post(LinkDown(peer.node_id, nonce, reason))
+
+    def frame_received(self, peer: PeerIdentity, frame: DataFrame) -> None:
+        self.post(Received(peer.node_id, frame))
+
+    def _carry_out(self, effect: Effect) -> None:
+        if self._links is None:
+            return
+        match effect:
+            case Transmit(_, frame, nonce):
+                self._links.transmit(nonce, frame)
+            case SetTimer(name, at):
+                self._set_timer(name, at)
+            case Dial(node, addresses):
+                self._dial(node, addresses)
+            case CloseLink(_, nonce, reason):
+                self._links.close_link(nonce, reason)
+            case Deliver() | FactsChanged() | NodeAlive() | NodeDead() | Undeliverable():
+                self._on_effect(effect)
+
+    def _set_timer(self, name: str, at: float) -> None:
+        old = self._timers.pop(name, None)
+        if old is not None:
+            old.cancel()
+        delay_s = max(0.0, at - self._clock.monotonic())
+        loop = asyncio.get_running_loop()
+        self._timers[name] = loop.call_later(delay_s, self._timer_fired, name)
+
+    def _timer_fired(self, name: str) -> None:
+        self._timers.pop(name, None)
+        self.post(TimerFired(name))
+
+    def _dial(self, node: NodeId, addresses: tuple[str, ...]) -> None:
+        task = asyncio.ensure_future(self._try_dial(node, addresses))
+        self._dials.add(task)
+        task.add_done_callback(self._dials.discard)
+
+    async def _try_dial(self, node: NodeId, addresses: tuple[str, ...]) -> None:
+        if self._links is None:
+            return
+        try:
+            await self._links.dial(addresses, node)
+        except CantorError as error:
+            _log.info("dial failed", extra={"peer": short_name(node), "reason": str(error)})
+            self.post(DialFailed(node))

@@ -1,0 +1,68 @@
+"""What a node must remember across restarts: its epoch and where its peers were."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError
+from cantor.base.ids import NodeId, parse_node_id
+from cantor.identity.files import write_durably
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_EPOCH_FILE = "epoch"
+_PEERS_FILE = "peers.json"
+ADDRESSES_PER_PEER_MAX = 8
+PEERS_MAX = 256
+
+
+class NodeMemory:
+    """Small files in the node's folder, each replaced atomically and synced before it counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._epoch = 0
+
+    def next_epoch(self) -> int:
+        """Count this start of the node; it only ever grows.
+
+        Raises:
+            ConfigError: the file is damaged. Guessing an epoch could undo what others know.
+        """
+        path = self._folder / _EPOCH_FILE
+        try:
+            epoch = int(path.read_text()) + 1
+        except FileNotFoundError:
+            epoch = 1
+        except ValueError as error:
+            raise ConfigError(
+                "the node's epoch is damaged",
+                where=str(path),
+                remedy="enrol this box again with a new token",
+            ) from error
+        self._write_epoch(epoch)
+        return epoch
+
+    def keep_epoch(self, epoch: int) -> None:
+        """Write down an epoch that grew while the node ran."""
+        if epoch > self._epoch:
+            self._write_epoch(epoch)
+
+    def _write_epoch(self, epoch: int) -> None:
+        write_durably(self._folder / _EPOCH_FILE, str(epoch).encode())
+        self._epoch = epoch
+
+    def peers(self) -> dict[NodeId, list[str]]:
+        """The addresses where peers were last reached; empty if the file is missing or damaged."""
+        try:
+            stored = json.loads((self._folder / _PEERS_FILE).read_text())
+            return {parse_node_id(node): [str(a) for a in stored[node]] for node in stored}
+        except (FileNotFoundError, ValueError, TypeError):
+            return {}
+
+    def remember_peers(self, peers: dict[NodeId, list[str]]) -> None:
+        """Keep the newest addresses, bounded in number."""
+        kept = {node: peers[node][:ADDRESSES_PER_PEER_MAX] for node in sorted(peers)[:PEERS_MAX]}
+        write_durably(self._folder / _PEERS_FILE, json.dumps(kept, indent=1).encode())

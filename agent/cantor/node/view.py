@@ -1,0 +1,128 @@
+"""What this node's copy of the ledger says about the nodes of the mesh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.base.ids import NodeId
+from cantor.base.resources import Device, Resource, ResourceValue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cantor.ledger.facts import Fact
+    from cantor.wire.frame import Value
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node as the ledger knows it; ``is_alive`` as far as this node can reach it."""
+
+    id: NodeId
+    name: str
+    is_alive: bool
+    version: str
+    labels: dict[str, str]
+    addresses: tuple[str, ...]
+    resources: tuple[Resource, ...]
+    devices: tuple[Device, ...]
+
+    def as_value(self) -> dict[str, Value]:
+        """The view as msgpack types; ``view_from_value`` reads it back."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "state": "online" if self.is_alive else "offline",
+            "version": self.version,
+            "labels": dict(self.labels),
+            "addresses": list(self.addresses),
+            "resources": pack_resources(self.resources),
+            "devices": pack_devices(self.devices),
+        }
+
+
+def view_from_value(value: Value) -> NodeView:
+    """A view that ``as_value`` made.
+
+    Raises:
+        RemoteProtocolError: it was made by something else.
+    """
+    if not isinstance(value, dict) or not isinstance(value.get("id"), str):
+        raise RemoteProtocolError("the agent's answer holds no nodes")
+    facts = {"node": value, "resources": value.get("resources"), "devices": value.get("devices")}
+    owner = NodeId(_text(value["id"]))
+    return _view(owner, facts, is_alive=value.get("state") == "online")
+
+
+def view_nodes(facts: Iterable[Fact], alive: set[NodeId]) -> list[NodeView]:
+    """The nodes that have published who they are, by name.
+
+    Facts are another node's words: what does not have the right shape is left out.
+    """
+    by_owner: dict[NodeId, dict[str, Value]] = {}
+    for fact in facts:
+        if fact.value is not None:
+            by_owner.setdefault(fact.owner, {})[fact.name] = fact.value
+    views = [
+        _view(owner, values, is_alive=owner in alive)
+        for owner, values in by_owner.items()
+        if isinstance(values.get("node"), dict)
+    ]
+    return sorted(views, key=lambda view: (view.name, view.id))
+
+
+def pack_resources(resources: Iterable[Resource]) -> list[Value]:
+    """Resources as the value of the fact ``resources``."""
+    return [{"name": r.name, "kind": r.kind, "value": r.value, "unit": r.unit} for r in resources]
+
+
+def pack_devices(devices: Iterable[Device]) -> list[Value]:
+    """Devices as the value of the fact ``devices``."""
+    return [{"id": d.id, "kind": d.kind, "name": d.name, "path": d.path} for d in devices]
+
+
+def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool) -> NodeView:
+    about = cast("dict[str, Value]", values["node"])
+    labels = about.get("labels")
+    addresses = about.get("addresses")
+    return NodeView(
+        id=owner,
+        name=_text(about.get("name")) or owner[:8],
+        is_alive=is_alive,
+        version=_text(about.get("version")),
+        labels={k: v for k, v in labels.items() if isinstance(v, str)}
+        if isinstance(labels, dict)
+        else {},
+        addresses=tuple(a for a in addresses if isinstance(a, str))
+        if isinstance(addresses, list)
+        else (),
+        resources=tuple(_resources(values.get("resources"))),
+        devices=tuple(_devices(values.get("devices"))),
+    )
+
+
+def _resources(value: Value) -> Iterable[Resource]:
+    for row in _rows(value):
+        name, kind, amount, unit = (row.get(k) for k in ("name", "kind", "value", "unit"))
+        if isinstance(name, str) and isinstance(unit, str) and isinstance(amount, ResourceValue):
+            if kind == "condition":
+                yield Resource(name, "condition", amount, unit)
+            elif kind == "quantity":
+                yield Resource(name, "quantity", amount, unit)
+
+
+def _devices(value: Value) -> Iterable[Device]:
+    for row in _rows(value):
+        identity, kind, name, path = (_text(row.get(k)) for k in ("id", "kind", "name", "path"))
+        if identity and kind:
+            yield Device(identity, kind, name, path)
+
+
+def _rows(value: Value) -> list[dict[str, Value]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else ""

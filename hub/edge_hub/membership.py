@@ -1,0 +1,92 @@
+"""The hub's own node: the hub lets itself into the mesh, and sees it through its own ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cantor.base.clock import Clock, SystemClock
+from cantor.identity.store import IdentityFolder
+from cantor.node.agent import Agent, AgentSettings
+from edge_hub.mesh_view import LiveNode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.identity.authority import Authority
+    from edge_hub.mesh_view import MeshView
+    from edge_hub.settings import HubSettings
+
+HUB_LABEL = {"role": "hub"}
+
+
+class AgentView:
+    """The mesh as the hub's node sees it. ``seen_at_s`` is when this hub last saw a node alive."""
+
+    def __init__(self, agent: Agent, clock: Clock) -> None:
+        self._agent = agent
+        self._clock = clock
+        self._seen_at_s: dict[NodeId, float] = {}
+
+    def nodes(self) -> Mapping[NodeId, LiveNode]:
+        now_s = self._clock.wall()
+        found: dict[NodeId, LiveNode] = {}
+        for view in self._agent.nodes():
+            if view.is_alive:
+                self._seen_at_s[view.id] = now_s
+            found[view.id] = LiveNode(
+                id=view.id,
+                state="online" if view.is_alive else "offline",
+                name=view.name,
+                version=view.version,
+                labels=view.labels,
+                addresses=view.addresses,
+                resources=view.resources,
+                devices=view.devices,
+                seen_at_s=self._seen_at_s.get(view.id),
+            )
+        return found
+
+    def seeds(self) -> list[str]:
+        return list(self._agent.addresses)
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        return self._agent.subscribe(changed)
+
+    def deny(self, nodes: Collection[NodeId]) -> None:
+        self._agent.deny(nodes)
+
+
+class AgentMembership:
+    """A running node of the hub; ``close`` leaves the mesh."""
+
+    def __init__(self, agent: Agent, view: AgentView) -> None:
+        self.view: MeshView = view
+        self._agent = agent
+
+    async def close(self) -> None:
+        await self._agent.close()
+
+
+async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembership:
+    """Make the hub a node of the mesh that it serves.
+
+    Raises:
+        ConfigError: the node cannot listen.
+    """
+    folder = IdentityFolder(settings.data / "node")
+    if not folder.enrolled:
+        folder.install(authority.issue(folder.csr_pem(), now=datetime.now(UTC)))
+    agent = Agent(
+        AgentSettings(
+            settings.data / "node",
+            name="hub",
+            listen=settings.mesh,
+            seeds=settings.seeds,
+            labels=HUB_LABEL,
+            interfaces=settings.interfaces,
+        )
+    )
+    await agent.start()
+    return AgentMembership(agent, AgentView(agent, SystemClock()))

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.errors import ConfigError
+from cantor.base.resources import Device, Resource
+from cantor.identity.authority import Authority
+from cantor.identity.store import IdentityFolder
+from cantor.node.agent import Agent, AgentSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.integration
+WAIT_S = 20.0
+CAMERA = Device("usb-1", "camera", "A camera", "/dev/video0")
+
+
+class OneCamera:
+    """A machine with one camera."""
+
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        return [CAMERA], [Resource("USBCamera", "condition", True)]
+
+
+class Fleet:
+    """Agents of one mesh in this process, each with sockets of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority.create("plant", now=datetime.now(UTC))
+        self.agents: list[Agent] = []
+
+    async def add(self, name: str, *, seeds: tuple[str, ...] = (), mdns: bool = False) -> Agent:
+        box = IdentityFolder(self._folder / name)
+        if not box.enrolled:
+            box.install(self._authority.issue(box.csr_pem(), now=datetime.now(UTC)))
+        settings = AgentSettings(
+            self._folder / name,
+            name=name,
+            listen=("127.0.0.1:0",),
+            seeds=seeds,
+            is_discovering=mdns,
+            interfaces=("127.0.0.1",),
+        )
+        agent = Agent(settings, inventory=OneCamera())
+        self.agents.append(agent)
+        await agent.start()
+        return agent
+
+    async def remove(self, agent: Agent) -> None:
+        self.agents.remove(agent)
+        await agent.close()
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    fleet = Fleet(tmp_path)
+    yield fleet
+    for agent in list(fleet.agents):
+        await fleet.remove(agent)
+
+
+async def until(agent: Agent, holds: Callable[[Agent], bool]) -> None:
+    """Wait for the agent's view to change until the condition holds."""
+    changed = asyncio.Event()
+    end = agent.subscribe(changed.set)
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not holds(agent):
+                await changed.wait()
+                changed.clear()
+    finally:
+        end()
+
+
+def sees(*names: str) -> Callable[[Agent], bool]:
+    return lambda agent: {view.name for view in agent.nodes() if view.is_alive} == set(names)
+
+
+async def test_nodes_that_share_one_seed_all_know_each_other_and_their_hardware(
+    fleet: Fleet,
+) -> None:
+    hub = await fleet.add("hub")
+    for name in ("left", "right"):
+        await fleet.add(name, seeds=hub.addresses)
+
+    for agent in fleet.agents:
+        await until(agent, sees("hub", "left", "right"))
+        await until(agent, lambda a: all(CAMERA in view.devices for view in a.nodes()))
+        await until(agent, lambda a: all(view.resources for view in a.nodes()))
+
+
+async def test_nodes_find_each_other_by_multicast_dns(fleet: Fleet) -> None:
+    left = await fleet.add("left", mdns=True)
+    right = await fleet.add("right", mdns=True)
+
+    await until(left, sees("left", "right"))
+    await until(right, sees("left", "right"))
+
+
+async def test_a_node_that_leaves_is_gone_and_rejoins_from_memory(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    box = await fleet.add("box", seeds=hub.addresses)
+    await until(hub, sees("hub", "box"))
+    await until(box, sees("hub", "box"))
+
+    await fleet.remove(box)
+    await until(hub, sees("hub"))
+    again = await fleet.add("box")
+
+    await until(again, sees("hub", "box"))
+    await until(hub, sees("hub", "box"))
+
+
+async def test_an_address_in_use_is_one_clear_error(fleet: Fleet, tmp_path: Path) -> None:
+    hub = await fleet.add("hub")
+    settings = AgentSettings(tmp_path / "hub", listen=hub.addresses, is_discovering=False)
+    second = Agent(settings, inventory=OneCamera())
+
+    with pytest.raises(ConfigError, match=r"cannot listen there.*another port"):
+        await second.start()
+
+    await second.close()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.errors import ConfigError
+from cantor.base.ids import NodeId
+from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NODE = NodeId("ab" * 16)
+
+
+def test_each_start_counts_one_epoch(tmp_path: Path) -> None:
+    assert [NodeMemory(tmp_path).next_epoch() for _ in range(3)] == [1, 2, 3]
+
+
+def test_a_damaged_epoch_is_named_and_never_guessed(tmp_path: Path) -> None:
+    (tmp_path / "epoch").write_text("twelve")
+
+    with pytest.raises(ConfigError, match="epoch is damaged"):
+        NodeMemory(tmp_path).next_epoch()
+
+
+def test_peers_are_remembered_with_a_bounded_number_of_addresses(tmp_path: Path) -> None:
+    NodeMemory(tmp_path).remember_peers({NODE: [f"10.0.0.{i}:1" for i in range(20)]})
+
+    remembered = NodeMemory(tmp_path).peers()
+
+    assert remembered == {NODE: [f"10.0.0.{i}:1" for i in range(ADDRESSES_PER_PEER_MAX)]}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"x": ["a"]}', '{"' + "ab" * 16 + '": 7}'])
+def test_a_damaged_list_of_peers_is_as_good_as_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "peers.json").write_text(content)
+
+    assert NodeMemory(tmp_path).peers() == {}
