@@ -68,7 +68,7 @@ export default function Devices() {
   const selected = useMemo(() => rows.filter((row) => chosen.has(row.id)), [rows, chosen]);
   const clear = () => set({ filter: null, state: null });
   const add = (
-    <Button leftSection={<IconPlus size={16} />} onClick={() => set({ add: "1" })}>
+    <Button style={{ flex: "none" }} leftSection={<IconPlus size={16} />} onClick={() => set({ add: "1" })}>
       {t("devices.add")}
     </Button>
   );
@@ -79,7 +79,7 @@ export default function Devices() {
         {add}
       </PageHead>
       <Stack gap="md">
-        <Group align="flex-start" wrap="nowrap">
+        <Group align="flex-start">
           <FilterBox filter={filter} error={wrong?.detail || wrong?.title} onChange={(value) => set({ filter: value })} />
           <StateSelect state={state} onChange={(value) => set({ state: value })} />
         </Group>

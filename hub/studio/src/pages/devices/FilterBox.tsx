@@ -20,7 +20,7 @@ export function FilterBox({ filter, error, onChange }: FilterBoxProps) {
   return (
     <form
       role="search"
-      style={{ flex: 1 }}
+      style={{ flex: "1 1 320px" }}
       onSubmit={(event) => {
         event.preventDefault();
         apply();
