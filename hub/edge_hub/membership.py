@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from edge_hub.settings import HubSettings
 
 HUB_LABEL = {"role": "hub"}
+SEEN_STEP_S = 30.0
 
 
 class AgentView:
-    """The mesh as the hub's node sees it. ``seen_at_s`` is when this hub last saw a node alive."""
+    """The mesh as the hub's node sees it.
+
+    ``seen_at_s`` is when this hub saw a node alive, in steps of 30 s: a finer time would make every
+    look at the mesh a change of every node.
+    """
 
     def __init__(self, agent: Agent, clock: Clock) -> None:
         self._agent = agent
@@ -33,7 +38,7 @@ class AgentView:
         now_s = self._clock.wall()
         found: dict[NodeId, LiveNode] = {}
         for view in self._agent.nodes():
-            if view.is_alive:
+            if view.is_alive and now_s - self._seen_at_s.get(view.id, 0.0) >= SEEN_STEP_S:
                 self._seen_at_s[view.id] = now_s
             found[view.id] = LiveNode(
                 id=view.id,

@@ -18,7 +18,7 @@ def test_a_hello_is_read_as_it_was_sent() -> None:
 def test_both_sides_agree_on_the_newest_common_version_and_common_capabilities() -> None:
     theirs = replace(OURS, protocol_max=3, capabilities=("zstd",))
     agreement = agree(replace(OURS, protocol_max=2), theirs)
-    assert (agreement.protocol, agreement.capabilities) == (2, {"zstd"})
+    assert (agreement.protocol, agreement.capabilities) == (2, frozenset({"zstd"}))
 
 
 @pytest.mark.parametrize("change", [{"mesh": "other"}, {"nonce": "n2"}, {"protocol_min": 2}])
