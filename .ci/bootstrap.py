@@ -157,6 +157,8 @@ def child_environment() -> dict[str, str]:
         variables.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
     if os.environ.get("PIP_CERT"):
         variables.setdefault("SSL_CERT_FILE", os.environ["PIP_CERT"])
+    if variables.get("SSL_CERT_FILE"):
+        variables.setdefault("NODE_EXTRA_CA_CERTS", variables["SSL_CERT_FILE"])
     variables.setdefault("UV_HTTP_TIMEOUT", "120")
     variables.setdefault("UV_LINK_MODE", "copy")
     return variables
