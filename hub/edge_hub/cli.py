@@ -21,8 +21,7 @@ from cantor.cli.folders import default_folder
 from cantor.cli.table import format_table
 from cantor.identity.authority import Authority
 from cantor.identity.files import make_private_folder
-from cantor.node.agent import LISTEN_DEFAULT
-from edge_hub.settings import Address, HubSettings
+from edge_hub.settings import LISTEN_DEFAULT, Address, HubSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,7 +90,8 @@ def _register_tokens(subparsers: argparse._SubParsersAction[argparse.ArgumentPar
     revoke.add_argument("id")
     revoke.set_defaults(act=_revoke)
     for action in actions.choices.values():
-        _add_options(action)
+        _add_data(action)
+        _add_public_enrol(action)
         action.add_argument("--json", action="store_true", help="print JSON")
         action.set_defaults(run=lambda options: asyncio.run(_with_tokens(options)))
 
@@ -105,9 +105,9 @@ def _add_data(parser: argparse.ArgumentParser, *, default: Path | str | None = N
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
+    _add_public_enrol(parser)
     parser.add_argument("--console", default="127.0.0.1:8080", metavar="HOST:PORT")
     parser.add_argument("--enrol", default="127.0.0.1:8443", metavar="HOST:PORT")
-    parser.add_argument("--public-enrol", default="", metavar="HOST:PORT", help="what tokens say")
     parser.add_argument("--host", action="append", default=[], help="a further name of this hub")
     parser.add_argument("--seed", action="append", default=[], metavar="HOST:PORT")
     parser.add_argument(
@@ -116,6 +116,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
     )
+
+
+def _add_public_enrol(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--public-enrol", default="", metavar="HOST:PORT", help="what tokens say")
 
 
 def _settings(options: argparse.Namespace) -> HubSettings:
@@ -193,16 +197,16 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 async def _with_tokens(options: argparse.Namespace) -> int:
-    from edge_hub.app import enrolment_point
     from edge_hub.database import Database
     from edge_hub.events import Scope
     from edge_hub.problems import ProblemError
-    from edge_hub.tokens import Tokens
+    from edge_hub.tokens import EnrolmentPoint, Tokens
 
-    settings = _settings(options)
+    settings = HubSettings(data=options.data)
     authority = _existing(settings)
     scope = Scope(authority.tenant, settings.project)
-    point = enrolment_point(settings, authority, settings.enrol)
+    hub = _public_enrol(options, settings) if options.act is _create else ""
+    point = EnrolmentPoint(hub, authority.root_pin)
     database = await Database.open(
         settings.database_path, tenant=scope.tenant, project=scope.project
     )
@@ -250,6 +254,19 @@ async def _list(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> No
 async def _revoke(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
     await tokens.revoke(scope, options.id)
     _say(json.dumps({"id": options.id, "state": "revoked"}) if options.json else "revoked")
+
+
+def _public_enrol(options: argparse.Namespace, settings: HubSettings) -> str:
+    if options.public_enrol:
+        return str(Address.parse(options.public_enrol))
+    try:
+        return settings.enrol_file.read_text()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the hub has not run yet, so where boxes reach it is not known",
+            where=str(settings.data),
+            remedy="start it with cantor hub, or give --public-enrol HOST:PORT",
+        ) from error
 
 
 def _existing(settings: HubSettings) -> Authority:

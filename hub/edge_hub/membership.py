@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cantor.base.clock import Clock, SystemClock
+from cantor.base.errors import CantorError
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent, AgentSettings
+from cantor.node.control import ControlServer
 from edge_hub.mesh_view import LiveNode
 
 if TYPE_CHECKING:
@@ -66,12 +68,14 @@ class AgentView:
 class AgentMembership:
     """A running node of the hub; ``close`` leaves the mesh."""
 
-    def __init__(self, agent: Agent, view: AgentView) -> None:
-        self.view: MeshView = view
+    def __init__(self, agent: Agent, control: ControlServer) -> None:
+        self.view: MeshView = AgentView(agent, SystemClock())
         self._agent = agent
+        self._control = control
 
     async def close(self) -> None:
         await self._agent.close()
+        await self._control.close()
 
 
 async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembership:
@@ -79,6 +83,7 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
 
     Raises:
         ConfigError: the node cannot listen.
+        UnavailableError: a hub with this folder runs already.
     """
     folder = IdentityFolder(settings.data / "node")
     if not folder.enrolled:
@@ -93,5 +98,12 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
             interfaces=settings.interfaces,
         )
     )
-    await agent.start()
-    return AgentMembership(agent, AgentView(agent, SystemClock()))
+    control = ControlServer(folder.path, agent.calls())
+    await control.start()
+    try:
+        await agent.start()
+    except CantorError:
+        await control.close()
+        await agent.close()
+        raise
+    return AgentMembership(agent, control)

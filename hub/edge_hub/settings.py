@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
-from cantor.node.agent import LISTEN_DEFAULT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 DEFAULT_PROJECT = "default"
+# Beside the port of an agent, so that both run on one machine. Only certificates get in.
+LISTEN_DEFAULT = ("0.0.0.0:7434",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class HubSettings:
     def database_path(self) -> Path:
         """The hub's database."""
         return self.data / "hub.sqlite3"
+
+    @property
+    def enrol_file(self) -> Path:
+        """Where a running hub writes what tokens say, for tokens made by the command line."""
+        return self.data / "enrol"
 
     @property
     def authority_folder(self) -> Path:

@@ -16,6 +16,7 @@ from cantor.cli.folders import add_folder_option
 from cantor.identity.client import EnrolmentPendingError, enrol
 from cantor.identity.store import Identity, IdentityFolder
 from cantor.identity.tokens import EnrolmentToken
+from cantor.node.memory import NodeMemory
 
 if TYPE_CHECKING:
     import argparse
@@ -29,6 +30,9 @@ def register(verbs: Verbs) -> None:
     """Add the verbs."""
     enroll = verbs.add_parser("enroll", help="make this box a node, with a token from the hub")
     enroll.add_argument("token", metavar="TOKEN", help="what the hub's console or CLI showed")
+    enroll.add_argument(
+        "--name", default=platform.node(), help="what people call this box (default: %(default)s)"
+    )
     enroll.add_argument(
         "--no-wait", action="store_true", help="end with exit code 77 where a person must approve"
     )
@@ -46,7 +50,13 @@ def _enroll(options: argparse.Namespace) -> int:
     token = EnrolmentToken.parse(options.token)
     folder = IdentityFolder(options.data)
     identity = asyncio.run(
-        enrol_patiently(token, folder, clock=SystemClock(), is_waiting=not options.no_wait)
+        enrol_patiently(
+            token,
+            folder,
+            name=options.name,
+            clock=SystemClock(),
+            is_waiting=not options.no_wait,
+        )
     )
     _print(identity, as_json=options.json, sentence="This box is now a node")
     return 0
@@ -62,6 +72,7 @@ async def enrol_patiently(
     token: EnrolmentToken,
     folder: IdentityFolder,
     *,
+    name: str,
     clock: Clock,
     is_waiting: bool,
     pause: Pause = asyncio.sleep,
@@ -74,13 +85,19 @@ async def enrol_patiently(
         UnavailableError: the hub cannot be reached.
     """
     facts = {
-        "hostname": platform.node(),
+        "hostname": name,
         "platform": f"{platform.system()} {platform.machine()}",
         "version": cantor.__version__,
     }
     while True:
         try:
-            return await attempt(token, folder, clock=clock, facts=facts)
+            return await attempt(
+                token,
+                folder,
+                clock=clock,
+                facts=facts,
+                on_reply=lambda reply: NodeMemory(folder.path).remember_name(reply.name),
+            )
         except EnrolmentPendingError as pending:
             if not is_waiting:
                 raise

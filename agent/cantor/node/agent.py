@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 INVENTORY_GROUP = "cantor.inventory"
 SCAN_INTERVAL_S = 1.0
-LISTEN_DEFAULT = ("0.0.0.0:0",)  # only certificates of the mesh get in
+LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
 SEED_RETRY_S = 2.0
 _log = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class Agent:
         self._folder = IdentityFolder(settings.folder)
         self.identity = self._folder.identity
         self._memory = NodeMemory(settings.folder)
+        self.name = settings.name or self._memory.name() or platform.node()
         self._reached = self._memory.peers()
         self._core = self._make_core()
         self._driver = MeshDriver(
@@ -144,7 +145,7 @@ class Agent:
         views = self.nodes()
         return {
             "id": self.identity.node_id,
-            "name": self.settings.name or platform.node(),
+            "name": self.name,
             "mesh": self.identity.mesh,
             "tenant": self.identity.tenant,
             "version": cantor.__version__,
@@ -194,7 +195,7 @@ class Agent:
             LocalFact(
                 "node",
                 {
-                    "name": self.settings.name or platform.node(),
+                    "name": self.name,
                     "version": cantor.__version__,
                     "labels": dict(self.settings.labels),
                     "addresses": list(self.addresses),

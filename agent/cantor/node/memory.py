@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _EPOCH_FILE = "epoch"
 _PEERS_FILE = "peers.json"
+_NAME_FILE = "name"
 ADDRESSES_PER_PEER_MAX = 8
 PEERS_MAX = 256
 
@@ -53,6 +54,17 @@ class NodeMemory:
     def _write_epoch(self, epoch: int) -> None:
         write_durably(self._folder / _EPOCH_FILE, str(epoch).encode())
         self._epoch = epoch
+
+    def name(self) -> str:
+        """What the hub called this node when it was enrolled; empty if nothing was said."""
+        try:
+            return (self._folder / _NAME_FILE).read_text()
+        except (OSError, ValueError):
+            return ""
+
+    def remember_name(self, name: str) -> None:
+        """Keep what the hub calls this node."""
+        write_durably(self._folder / _NAME_FILE, name.encode())
 
     def peers(self) -> dict[NodeId, list[str]]:
         """The addresses where peers were last reached; empty if the file is missing or damaged."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +11,6 @@ from cantor.base.errors import CantorError, ConfigError
 from cantor.identity.authority import Authority
 from cantor.identity.tokens import EnrolmentToken
 from edge_hub.cli import register
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _run(*arguments: str) -> int:
@@ -27,11 +24,32 @@ def _run(*arguments: str) -> int:
 def data(tmp_path: Path) -> str:
     authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
     authority.save(tmp_path / "hub" / "authority")
+    (tmp_path / "hub" / "enrol").write_text("10.0.0.1:8443")
     return str(tmp_path / "hub")
 
 
+def test_a_token_says_where_the_hub_enrols_once_it_has_run(
+    data: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("token", "create", "--data", data) == 0
+    assert EnrolmentToken.parse(capsys.readouterr().out.strip()).hub == "10.0.0.1:8443"
+
+    (Path(data) / "enrol").unlink()
+
+    with pytest.raises(ConfigError, match="has not run yet"):
+        _run("token", "create", "--data", data)
+
+
 def test_a_token_is_made_listed_and_revoked(data: str, capsys: pytest.CaptureFixture[str]) -> None:
-    made_with = ("--data", data, "--json", "--enrol", "hub.example:8443", "--label", "site=north")
+    made_with = (
+        "--data",
+        data,
+        "--json",
+        "--public-enrol",
+        "hub.example:8443",
+        "--label",
+        "site=north",
+    )
     assert _run("token", "create", *made_with) == 0
     made = json.loads(capsys.readouterr().out)
     assert EnrolmentToken.parse(made["token"]).hub == "hub.example:8443"

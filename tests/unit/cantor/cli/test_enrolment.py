@@ -52,6 +52,7 @@ async def test_a_box_asks_again_until_a_person_has_approved(
     identity = await enrol_patiently(
         token_of(authority),
         IdentityFolder(tmp_path),
+        name="box",
         clock=SystemClock(),
         is_waiting=True,
         pause=hub.pause,
@@ -72,6 +73,7 @@ async def test_without_waiting_a_pending_approval_is_an_error(
         await enrol_patiently(
             token_of(authority),
             IdentityFolder(tmp_path),
+            name="box",
             clock=SystemClock(),
             is_waiting=False,
             attempt=hub.attempt,

@@ -38,3 +38,21 @@ def test_a_damaged_list_of_peers_is_as_good_as_none(tmp_path: Path, content: str
     (tmp_path / "peers.json").write_text(content)
 
     assert NodeMemory(tmp_path).peers() == {}
+
+
+def test_a_node_keeps_the_name_that_the_hub_gave_it(tmp_path: Path) -> None:
+    assert NodeMemory(tmp_path).name() == ""
+
+    NodeMemory(tmp_path).remember_name("北京-1")
+
+    assert NodeMemory(tmp_path).name() == "北京-1"
+
+
+def test_an_epoch_that_grew_while_running_is_kept(tmp_path: Path) -> None:
+    memory = NodeMemory(tmp_path)
+    memory.next_epoch()
+
+    memory.keep_epoch(7)
+    memory.keep_epoch(3)
+
+    assert NodeMemory(tmp_path).next_epoch() == 8
