@@ -154,9 +154,9 @@ def inspect(options: argparse.Namespace) -> int:
     Raises:
         ModelError: it is no ONNX model, or no known head fits.
     """
-    from galaxy.detection.model_file import Model
+    from galaxy.detection.model_file import Model, model_path
 
-    facts = Model(options.file).facts
+    facts = Model(model_path(str(options.file))).facts
     if options.json:
         _print_json(facts.document())
         return 0

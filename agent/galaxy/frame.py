@@ -47,7 +47,8 @@ class Frame:
 
     ``seq`` counts from 0 per stream and epoch; ``captured_wall_s`` is UTC since 1970,
     ``captured_s`` monotonic seconds of the capturing node, ``pts_s`` the media's own time (None if
-    it has none). ``image`` is read-only, uint8, or None for metadata alone.
+    it has none). ``image`` is read-only, uint8, or None for metadata alone. ``truth`` is what
+    is really on the picture, where a source knows it; None means that nobody knows.
     """
 
     __slots__ = (
@@ -61,6 +62,7 @@ class Frame:
         "seq",
         "stream",
         "timings",
+        "truth",
     )
 
     def __init__(
@@ -76,6 +78,7 @@ class Frame:
         format: str = "BGR",  # noqa: A002 # the word of the pins
         objects: Iterable[Detection] = (),
         timings: tuple[Timing, ...] = (),
+        truth: Iterable[Detection] | None = None,
     ) -> None:
         if image is not None and image.flags.writeable:
             image = image.view()
@@ -90,6 +93,7 @@ class Frame:
         self.format = format
         self.objects = tuple(objects)
         self.timings = timings
+        self.truth = None if truth is None else tuple(truth)
 
     def derive(
         self,
@@ -98,8 +102,9 @@ class Frame:
         objects: Iterable[Detection] | None = None,
         timings: tuple[Timing, ...] | None = None,
         format: str | None = None,  # noqa: A002 # the word of the pins
+        truth: Iterable[Detection] | None = None,
     ) -> Frame:
-        """The same moment of the same stream with another image, objects or timings."""
+        """The same moment of the same stream with another image, objects, timings or truth."""
         return Frame(
             self.stream,
             self.seq,
@@ -111,6 +116,7 @@ class Frame:
             format=self.format if format is None else format,
             objects=self.objects if objects is None else objects,
             timings=self.timings if timings is None else timings,
+            truth=self.truth if truth is None else truth,
         )
 
     def pixels(self) -> Image:
@@ -131,7 +137,7 @@ class Frame:
     def document(self, node: str) -> dict[str, JsonValue]:
         """The metadata of this frame as one JSON document."""
         height, width = (0, 0) if self.image is None else self.image.shape[:2]
-        return {
+        document: dict[str, JsonValue] = {
             "schema": SCHEMA,
             "stream": self.stream,
             "node": node,
@@ -147,6 +153,9 @@ class Frame:
                 for timing in self.timings
             ],
         }
+        if self.truth is not None:
+            document["truth"] = [_object_document(real, width, height) for real in self.truth]
+        return document
 
 
 def _object_document(found: Detection, width: int, height: int) -> dict[str, JsonValue]:

@@ -16,6 +16,7 @@ FILTER_GROUP = "galaxy.filters"
 
 BUILT_IN: Mapping[str, str] = {
     "collect": "galaxy.filters.sinks:Collect",
+    "conveyor": "galaxy.filters.conveyor:Conveyor",
     "count": "galaxy.filters.sinks:Count",
     "file": "galaxy.filters.file_source:FileSource",
     "mjpeg_preview": "galaxy.filters.draw:MjpegPreview",
@@ -24,6 +25,7 @@ BUILT_IN: Mapping[str, str] = {
     "overlay": "galaxy.filters.draw:Overlay",
     "resize": "galaxy.filters.resize:Resize",
     "rtsp": "galaxy.filters.live_source:Rtsp",
+    "score": "galaxy.filters.score:Score",
     "test_pattern": "galaxy.filters.test_pattern:TestPattern",
     "usb_camera": "galaxy.filters.live_source:UsbCamera",
 }

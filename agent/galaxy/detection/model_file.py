@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from cantor.base.errors import ModelError
@@ -13,12 +15,14 @@ from galaxy.detection.heads import Head, HeatmapHead, YoloxHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from galaxy.detection.heads import Floats
     from galaxy.params import JsonValue
 
 HEADS = ("yolox", "heatmap")
+PACKAGED = ("conveyor",)
+"""Models that ship with Galaxy, by the name that a pipeline gives instead of a path."""
+
 SIDE_DEFAULT_PX = 416
 HEATMAP_STRIDE = 4
 NAMES_MAX = 10_000
@@ -86,6 +90,13 @@ class Model:
     def run(self, tensor: Floats) -> list[Floats]:
         """Outputs in the head's order for an input [1, 3, height, width]."""
         return self._session.run(self._outputs, {self._input: tensor})
+
+
+def model_path(model: str) -> Path:
+    """Where a model lies: a packaged one by its name, any other by its path."""
+    if model in PACKAGED:
+        return Path(str(files("galaxy") / "models" / f"{model}.onnx"))
+    return Path(model)
 
 
 class OnnxSession(Protocol):

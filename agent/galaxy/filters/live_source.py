@@ -7,6 +7,9 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
+from edge_devices.simulated.camera import SimulatedCamera
+from edge_devices.simulated.capture import SimulatedCapture
+from edge_devices.simulated.options import PATH_PREFIX, CameraOptions
 from galaxy.filter import BaseSource
 from galaxy.filters.capture import FreshestReader, opencv
 from galaxy.frame import Frame
@@ -139,19 +142,33 @@ class Rtsp(LiveSource):
 
 
 class UsbCamera(LiveSource):
-    """A camera of this box by Video4Linux."""
+    """A camera of this box by Video4Linux, or a simulated one by a path that begins with ``sim:``.
 
-    description: ClassVar[str] = "A camera of this box (V4L2)"
+    A simulated camera's path says its size and rate; what is asked here does not change them.
+    """
+
+    description: ClassVar[str] = "A camera of this box (V4L2), or a simulated one"
     needs: ClassVar[str] = "USBCamera == 1"
 
-    device = Param(str, "/dev/video0", description="The camera's path or by-id link.")
+    device = Param(str, "/dev/video0", description="Path, by-id link or sim:...")
     width = Param(int, 1280, minimum=16, maximum=8192, unit="px", description="Asked width.")
     height = Param(int, 720, minimum=16, maximum=8192, unit="px", description="Asked height.")
     fps = Param(float, 30.0, minimum=0.1, maximum=1000, unit="1/s", description="Asked frame rate.")
 
+    def open(self, ctx: Context) -> None:
+        """Refuse a simulated camera that is asked for wrongly, instead of trying it for ever.
+
+        Raises:
+            ConfigError: the text after ``sim:`` does not describe a camera.
+        """
+        if self.device.startswith(PATH_PREFIX):
+            CameraOptions.parse(self.device)
+
     def open_capture(self) -> Capture:
         """Open the camera with the asked size and rate; it may give others."""
         cv2 = opencv()
+        if self.device.startswith(PATH_PREFIX):
+            return SimulatedCapture(SimulatedCamera(CameraOptions.parse(self.device)))
         capture = cv2.VideoCapture(self.device, cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.height)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from cantor.base.errors import ModelError
@@ -36,7 +35,7 @@ class OnnxDetect(BaseFilter):
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
-    model = Param(str, description="The model file.")
+    model = Param(str, description="The model file, or conveyor for the one that ships.")
     head = Param(
         str, "", choices=("", "yolox", "heatmap"), description="Empty: recognise it from the model."
     )
@@ -61,9 +60,10 @@ class OnnxDetect(BaseFilter):
         Raises:
             ModelError: it cannot be loaded, its head is unknown, or it lacks a named class.
         """
-        from galaxy.detection.model_file import Model
+        from galaxy.detection.model_file import Model, model_path
 
-        model = self._model = Model(Path(self.model), threads=self.intra_op_threads, head=self.head)
+        path = model_path(self.model)
+        model = self._model = Model(path, threads=self.intra_op_threads, head=self.head)
         missing = [name for name in self.classes if name not in model.facts.names]
         if missing:
             raise ModelError(

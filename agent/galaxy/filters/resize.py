@@ -43,7 +43,8 @@ class Resize(BaseFilter):
         scaled = cv2.resize(image, (self.width, height), interpolation=how)
         across, down = self.width / old_width, height / old_height
         objects = [_scaled(found, across, down) for found in frame.objects]
-        return frame.derive(image=scaled, objects=objects)
+        truth = None if frame.truth is None else [_scaled(t, across, down) for t in frame.truth]
+        return frame.derive(image=scaled, objects=objects, truth=truth)
 
 
 def _scaled(found: Detection, across: float, down: float) -> Detection:

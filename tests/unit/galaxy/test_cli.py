@@ -93,3 +93,9 @@ def test_filters_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> Non
 def test_inspecting_what_is_no_model_is_one_error(file: Path) -> None:
     with pytest.raises(ModelError, match="is no ONNX model"):
         cantor("model", "inspect", file)
+
+
+def test_inspect_knows_the_model_that_ships_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cantor("model", "inspect", "conveyor", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["head"], facts["names"]) == ("heatmap", ["part", "defect"])

@@ -4,11 +4,13 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+import pytest
 
 from cantor.base.clock import SystemClock
+from cantor.base.errors import ConfigError
 from galaxy import Context
 from galaxy.filters.capture import FreshestReader
-from galaxy.filters.live_source import LiveSource, Rtsp
+from galaxy.filters.live_source import LiveSource, Rtsp, UsbCamera
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -107,3 +109,21 @@ def test_pauses_grow_to_the_limit_and_are_spread_by_chance() -> None:
 def test_the_address_of_a_network_camera_is_shown_without_its_password() -> None:
     shown = Rtsp({"url": "rtsp://admin:secret@10.0.0.8:554/live?key=1"}).shown_address()
     assert shown == "rtsp://10.0.0.8:554/live"
+
+
+def test_a_simulated_camera_is_opened_by_its_path() -> None:
+    source = UsbCamera({"device": "sim:seed=3,size=160x120,fps=200"})
+    ctx = context()
+    source.open(ctx)
+    frames = source.frames(ctx)
+    taken = [next(frames) for _ in range(3)]
+    frames.close()  # type: ignore[attr-defined]
+    source.close()
+    assert [frame.seq for frame in taken] == [0, 1, 2]
+    assert all(frame.pixels().shape == (120, 160, 3) for frame in taken)
+    assert ctx.counters["connects"] == 1
+
+
+def test_a_simulated_camera_that_is_asked_for_wrongly_is_refused_before_the_run() -> None:
+    with pytest.raises(ConfigError, match="does not describe a simulated camera"):
+        UsbCamera({"device": "sim:colour=red"}).open(context())
