@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Protocol
+
+import msgpack
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.ledger.facts import Batch, Fact, pack_facts, unpack_facts
@@ -46,6 +49,7 @@ class Ledger:
         self._certificate = certificate
         self._verify = verify
         self._facts: dict[NodeId, dict[str, tuple[Fact, Batch]]] = {}
+        self._hashes: dict[NodeId, bytes] = {}
 
     @property
     def epoch(self) -> int:
@@ -62,6 +66,14 @@ class Ledger:
         for owner in sorted(self._facts):
             for name in sorted(self._facts[owner]):
                 yield self._facts[owner][name][0]
+
+    def hashes(self) -> list[tuple[NodeId, bytes]]:
+        """For every owner, in order, 16 bytes that differ if a name or stamp of its facts does."""
+        for owner in self._facts.keys() - self._hashes.keys():
+            kept = self._facts[owner]
+            rows = [[owner, name, *kept[name][0].stamp] for name in sorted(kept)]
+            self._hashes[owner] = hashlib.sha256(msgpack.packb(rows)).digest()[:16]
+        return [(owner, self._hashes[owner]) for owner in sorted(self._facts)]
 
     def publish(self, values: dict[str, Value], hlc: int) -> tuple[Batch, list[Fact]]:
         """Write facts of this node under one signature; ``None`` withdraws a fact.
@@ -82,11 +94,15 @@ class Ledger:
         self._keep(batch, facts)
         return batch, facts
 
-    def merge(self, batch: Batch, hlc: int) -> tuple[list[Batch], list[Fact]]:
+    def merge(
+        self, batch: Batch, hlc: int, *, observe: Callable[[int], None] = lambda _: None
+    ) -> tuple[list[Batch], list[Fact]]:
         """Take a batch from the network; return the batches to flood and the facts that changed.
 
         ``hlc`` is a new stamp of this node: a fact of its own heard with a higher stamp (a former
         run that this one has forgotten) makes it jump above that epoch and write its own again.
+        ``observe`` is called with the highest stamp of others' new facts before they are kept;
+        what it raises refuses them.
 
         Raises:
             RemoteProtocolError: malformed, forged, or more than the owner's share.
@@ -100,6 +116,7 @@ class Ledger:
             return self._jump_above(facts, hlc)
         if not self._has_room(batch, facts):
             raise RemoteProtocolError("more than its share", where=f"facts of {batch.owner}")
+        observe(max(fact.hlc for fact in facts))
         self._keep(batch, facts)
         return [batch], facts
 
@@ -131,6 +148,7 @@ class Ledger:
 
     def _keep(self, batch: Batch, facts: list[Fact]) -> None:
         kept = self._facts.setdefault(batch.owner, {})
+        self._hashes.pop(batch.owner, None)
         for fact in facts:
             kept[fact.name] = (fact, batch)
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-import msgpack
-
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
 
@@ -25,7 +23,7 @@ BUCKETS = 64
 
 def root(ledger: Ledger) -> dict[str, Value]:
     """The message that opens a comparison."""
-    return {"step": "root", "hash": _hash(list(_hashes(ledger)))}
+    return {"step": "root", "hash": _hash(_hashes(ledger))}
 
 
 def answer(ledger: Ledger, message: dict[str, Value]) -> tuple[list[dict[str, Value]], list[Batch]]:
@@ -54,7 +52,7 @@ def answer(ledger: Ledger, message: dict[str, Value]) -> tuple[list[dict[str, Va
 
 def _answer_root(ledger: Ledger, theirs: Value) -> tuple[list[dict[str, Value]], list[Batch]]:
     hashes = _hashes(ledger)
-    same = _hash(list(hashes)) == theirs
+    same = _hash(hashes) == theirs
     return ([] if same else [{"step": "buckets", "hashes": list(hashes)}]), []
 
 
@@ -102,15 +100,15 @@ def _keys(ledger: Ledger) -> list[list[Value]]:
 
 
 def _hashes(ledger: Ledger) -> list[bytes]:
-    buckets: list[list[list[Value]]] = [[] for _ in range(BUCKETS)]
-    for row in _keys(ledger):
-        buckets[_bucket(row[0])].append(row)
-    return [_hash(rows) for rows in buckets]
+    buckets: list[list[bytes]] = [[] for _ in range(BUCKETS)]
+    for owner, owner_hash in ledger.hashes():
+        buckets[_bucket(owner)].append(owner_hash)
+    return [_hash(hashes) if hashes else b"" for hashes in buckets]
 
 
 def _bucket(owner: Value) -> int:
     return int(str(owner)[:2], 16) % BUCKETS
 
 
-def _hash(value: list[bytes] | list[list[Value]]) -> bytes:
-    return hashlib.sha256(msgpack.packb(value)).digest()[:16]
+def _hash(hashes: list[bytes]) -> bytes:
+    return hashlib.sha256(b"".join(hashes)).digest()[:16]

@@ -17,7 +17,7 @@ How a driver uses it:
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ from cantor.mesh.events import (
     TimerFired,
 )
 from cantor.mesh.links import BEAT_IDLE_S, BEATS_MISSED_MAX, STALL_S, Link, Links
-from cantor.mesh.routes import read_links, shortest
+from cantor.mesh.routes import Routes
 from cantor.wire.frame import DataFrame, Kind, Value
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ SEEN_MAX = 8192
 class MeshCore:
     """Links, liveness, routes and the flood of facts of ``node``. See the module for its use.
 
-    ``wall_offset_s`` is wall time minus the time of ``now``: stamps follow the wall clock.
+    ``wall_offset_s`` is wall time minus the time of ``now``: stamps follow the wall clock, and
+    facts stamped more than 60 s ahead of it are refused. Set it anew when the wall clock is set.
+    ``counters`` holds what was dropped, by reason.
     """
 
     def __init__(
@@ -84,11 +86,12 @@ class MeshCore:
         self.node = node
         self.ledger = ledger
         self._mesh = mesh
-        self._wall_offset_s = wall_offset_s
+        self.wall_offset_s = wall_offset_s
+        self.counters: Counter[str] = Counter()
         self._clock = HybridClock()
         self._links = Links(node)
         self._dialling = Dialling(randomness)
-        self._first_hops: dict[NodeId, NodeId] = {}
+        self._routes = Routes(node)
         self._seen: OrderedDict[tuple[NodeId, int], None] = OrderedDict()
         self._tick_at = 0.0
         self._digest_at = 0.0
@@ -97,7 +100,7 @@ class MeshCore:
     @property
     def alive(self) -> tuple[NodeId, ...]:
         """The other nodes that can be reached, in order."""
-        return tuple(sorted(self._first_hops))
+        return tuple(sorted(self._routes.first_hops))
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take one event; return what must be done."""
@@ -137,7 +140,7 @@ class MeshCore:
                 self._dialling.lost(node, now)
 
     def _hlc(self, now: float) -> int:
-        return self._clock.tick(now + self._wall_offset_s)
+        return self._clock.tick(now + self.wall_offset_s)
 
     def _link_up(self, event: LinkUp, now: float) -> None:
         silent_at = now + BEATS_MISSED_MAX * BEAT_IDLE_S
@@ -174,6 +177,8 @@ class MeshCore:
             self._digest_at = now + DIGEST_S
             for link in self._links.ordered():
                 self._digest(link)
+        if self._routes.are_stale:
+            self._reroute()
         self._dial(now)
         self._next_tick(now)
 
@@ -233,11 +238,23 @@ class MeshCore:
             for index, owner in enumerate(owners):
                 parts = [bytes(part) for part in frame.body[3 * index : 3 * index + 3]]
                 batch = Batch(NodeId(str(owner)), *parts)
-                batches, facts = self.ledger.merge(batch, self._hlc(now))
+                try:
+                    batches, facts = self.ledger.merge(
+                        batch, self._hlc(now), observe=lambda stamp: self._observe(stamp, now)
+                    )
+                except _AheadError:  # the neighbour that passes it on does nothing wrong
+                    self.counters["facts_ahead"] += 1
+                    continue
                 flood += batches
                 changed += facts
         finally:  # what was kept before a bad batch must be spread and routed by all the same
             self._spread(flood, changed, heard_from=peer)
+
+    def _observe(self, stamp: int, now: float) -> None:
+        try:
+            self._clock.observe(stamp, now + self.wall_offset_s)
+        except RemoteProtocolError as error:
+            raise _AheadError from error
 
     def _spread(
         self, batches: list[Batch], facts: list[Fact], heard_from: NodeId | None = None
@@ -248,8 +265,11 @@ class MeshCore:
         for link in self._links.ordered():
             spread = [b for b in batches if link.peer != heard_from or b.owner == self.node]
             self._send_batches(link, spread)
-        if any(fact.name == "links" for fact in facts):
-            self._reroute()
+        for fact in facts:
+            if fact.name == "links":
+                self._routes.changed(fact.owner, fact.value)
+        if any(fact.name == "links" and fact.owner == self.node for fact in facts):
+            self._reroute()  # what others report waits for the tick, so that a burst costs one run
 
     def _send_batches(self, link: Link, batches: list[Batch]) -> None:
         for start in range(0, len(batches), 16):
@@ -258,21 +278,22 @@ class MeshCore:
             self._transmit(link, Kind.FACTS, {"owners": [b.owner for b in some]}, body)
 
     def _reroute(self) -> None:
-        before = set(self._first_hops)
         own = {link.peer: link.cost for link in self._links.ordered()}
-        self._first_hops = shortest(
-            self.node, own, lambda node: read_links(self.ledger.get(node, "links"))
-        )
-        after = set(self._first_hops)
-        self._effects += [NodeAlive(node) for node in sorted(after - before)]
-        self._effects += [NodeDead(node) for node in sorted(before - after)]
+        appeared, gone = self._routes.renew(own)
+        self._effects += [NodeAlive(node) for node in appeared]
+        self._effects += [NodeDead(node) for node in gone]
+
+    def _first_hop(self, destination: NodeId) -> NodeId | None:
+        if destination not in self._routes.first_hops and self._routes.are_stale:
+            self._reroute()
+        return self._routes.first_hops.get(destination)
 
     def _send(self, frame: DataFrame, now: float) -> None:
         if frame.destination == self.node:
             self._effects.append(Deliver(frame))
             return
         self._is_new(frame)
-        if frame.destination != BROADCAST and frame.destination not in self._first_hops:
+        if frame.destination != BROADCAST and self._first_hop(frame.destination) is None:
             reason = f"no path to node {frame.destination}"
             self._effects.append(Undeliverable(frame, reason))
             return
@@ -280,18 +301,25 @@ class MeshCore:
 
     def _relay(self, peer: NodeId, frame: DataFrame, now: float) -> None:
         if frame.source == self.node or not self._is_new(frame):
+            self.counters["duplicate"] += 1
             return
         if frame.destination in (self.node, BROADCAST):
             self._effects.append(Deliver(frame))
-        if frame.destination != self.node and frame.ttl > 1:
+        if frame.destination == self.node:
+            return
+        if frame.ttl > 1:
             self._forward(replace(frame, ttl=frame.ttl - 1), now, heard_from=peer)
+        else:
+            self.counters["ttl_expired"] += 1
 
     def _forward(self, frame: DataFrame, now: float, heard_from: NodeId | None = None) -> None:
         if frame.destination == BROADCAST:
             chosen = [link for link in self._links.ordered() if link.peer != heard_from]
         else:
-            link = self._links.get(self._first_hops.get(frame.destination, self.node))
+            link = self._links.get(self._first_hop(frame.destination) or self.node)
             chosen = [link] if link else []
+            if not chosen:
+                self.counters["no_path"] += 1
         for link in chosen:
             link.data_at = now
             self._effects.append(Transmit(link.peer, frame, link.nonce))
@@ -311,6 +339,10 @@ class MeshCore:
             self._spread(*_as_lists(withdrawn))
         for link in self._links.ordered():
             self._effects.append(CloseLink(link.peer, link.nonce, "this node stops"))
+
+
+class _AheadError(Exception):
+    """Facts from a clock that is too far ahead."""
 
 
 def _as_lists(published: tuple[Batch, list[Fact]]) -> tuple[list[Batch], list[Fact]]:

@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 COST_MIN = 0.001
 
 
+class Routes:
+    """The first hop from ``node`` to every node that it can reach."""
+
+    def __init__(self, node: NodeId) -> None:
+        self._node = node
+        self._links: dict[NodeId, dict[NodeId, float]] = {}
+        self.first_hops: dict[NodeId, NodeId] = {}
+        self.are_stale = False
+
+    def changed(self, owner: NodeId, links: Value) -> None:
+        """Take the new ``links`` fact of a node."""
+        self._links[owner] = read_links(links)
+        self.are_stale = True
+
+    def renew(self, own: Mapping[NodeId, float]) -> tuple[list[NodeId], list[NodeId]]:
+        """Compute anew; return the nodes that appeared and those that are gone."""
+        before = self.first_hops.keys()
+        self.first_hops = shortest(self._node, own, lambda node: self._links.get(node, {}))
+        self.are_stale = False
+        after = self.first_hops.keys()
+        return sorted(after - before), sorted(before - after)
+
+
 def read_links(value: Value) -> dict[NodeId, float]:
     """The neighbours and costs in a ``links`` fact; rows of another shape are left out."""
     found: dict[NodeId, float] = {}
