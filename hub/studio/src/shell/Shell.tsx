@@ -74,12 +74,15 @@ function UserMenu({ session }: { session: Session }) {
       },
       onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }),
     });
+  const initials = [...session.user.name].slice(0, 2).join("").toUpperCase();
+  // The name begins with the letters shown, so that a person who speaks them finds the button.
+  const label = `${initials}, ${t("user.menu", { name: session.user.name })}`;
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
-        <UnstyledButton aria-label={t("user.menu", { name: session.user.name })} style={{ borderRadius: 20 }}>
+        <UnstyledButton aria-label={label} style={{ borderRadius: 20 }}>
           <span className="avatar" aria-hidden>
-            {[...session.user.name].slice(0, 2).join("").toUpperCase()}
+            {initials}
           </span>
         </UnstyledButton>
       </Menu.Target>
