@@ -153,6 +153,7 @@ def copy_enrol_line(page: Page) -> str:
     assert page.evaluate("window.clicks") == 2
     line = dialog.get_by_role("textbox", name="Line to run").inner_text()
     assert page.evaluate("navigator.clipboard.readText()") == line
+    assert_accessible(page)
     return line
 
 
@@ -178,6 +179,7 @@ def test_sign_in_page_is_accessible_in_both_languages(
     picture(page, "sign-in-en")
     switch_language(page, "Language", "中文")
     expect(page.get_by_role("heading", name="登录 Edge Hub")).to_be_visible()
+    assert_accessible(page)
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     picture(page, "sign-in-zh")
     switch_language(page, "语言", "English")
@@ -217,19 +219,26 @@ def find_by_camera(page: Page) -> None:
 
 
 def look_at_pages(page: Page) -> None:
-    """Both pages are accessible and speak both languages; ends on Devices in English."""
+    """Both pages are accessible in both languages, and dark; ends on Devices in English."""
     assert_accessible(page)
     picture(page, "devices-en")
     page.get_by_role("link", name="Overview").click()
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     assert_accessible(page)
     picture(page, "overview-en")
+    page.get_by_role("button", name="Switch to dark colours").click()
+    expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    assert_accessible(page)
+    picture(page, "overview-dark-en")
+    page.get_by_role("button", name="Switch to light colours").click()
     switch_language(page, "Language", "中文")
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(page.get_by_role("heading", name="概览")).to_be_visible()
+    assert_accessible(page)
     picture(page, "overview-zh")
     page.get_by_role("link", name="设备").click()
     expect(page.get_by_role("heading", name="设备", exact=True)).to_be_visible()
+    assert_accessible(page)
     picture(page, "devices-zh")
     switch_language(page, "语言", "English")
     expect(page.get_by_role("heading", name="Devices")).to_be_visible()
