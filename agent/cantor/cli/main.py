@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import cantor
 from cantor.base.errors import CantorError
-from cantor.cli import agent, enrolment
+from cantor.cli import agent, doctor, enrolment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     enrolment.register(verbs)
     agent.register(verbs)
+    doctor.register(verbs)
     for point in sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name):
         getattr(import_module(point.module), point.attr)(verbs)
     return parser

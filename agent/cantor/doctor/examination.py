@@ -1,0 +1,27 @@
+"""All checks in the order in which a person should mend what they find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cantor.doctor import machine_checks, node_checks
+
+if TYPE_CHECKING:
+    from cantor.doctor.facts import Facts, Finding
+
+
+def examine(facts: Facts) -> list[Finding]:
+    """Judge everything that was seen."""
+    return [
+        machine_checks.check_python(facts.python),
+        node_checks.check_clock(facts.clock),
+        machine_checks.check_disk(facts.disk),
+        machine_checks.check_limit(facts.limit),
+        node_checks.check_identity(facts.identity),
+        node_checks.check_port(facts.port),
+        node_checks.check_agent(facts.agent),
+        node_checks.check_multicast(facts.multicast),
+        node_checks.check_peers(facts.peers),
+        machine_checks.check_cameras(facts.cameras),
+        machine_checks.check_gpu(facts.gpu),
+    ]
