@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgpack
 import pytest
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.ledger import sync
 from cantor.ledger.facts import Batch
-from cantor.ledger.ledger import FACTS_PER_OWNER_MAX, Ledger
+from cantor.ledger.ledger import BYTES_PER_OWNER_MAX, FACTS_PER_OWNER_MAX, Ledger
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
 
@@ -88,3 +89,47 @@ def test_two_ledgers_become_equal_by_comparing_digests() -> None:
 def test_a_digest_of_the_wrong_shape_is_refused(message: dict[str, object]) -> None:
     with pytest.raises(RemoteProtocolError, match="digest"):
         sync.answer(ledger(A), message)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [BYTES_PER_OWNER_MAX // 2, BYTES_PER_OWNER_MAX + 1])
+def test_an_owner_with_more_bytes_than_its_share_is_refused(size: int) -> None:
+    ours, data = ledger(A), b""
+    for number in range(3):
+        content = {"owner": B, "facts": [[str(number), 1, 1, bytes(size)]]}
+        data = msgpack.packb(content)
+        if size * (number + 1) >= BYTES_PER_OWNER_MAX:
+            break
+        ours.merge(Batch(B, data, B.encode() + data, b"c"), 1)
+    with pytest.raises(RemoteProtocolError, match="share"):
+        ours.merge(Batch(B, data, B.encode() + data, b"c"), 1)
+
+
+def test_fields_that_this_version_does_not_know_travel_on_as_they_were_signed() -> None:
+    content = {"owner": B, "facts": [["x", 1, 1, 5, "later"]], "more": {"k": 1}}
+    data = msgpack.packb(content)
+    batch = Batch(B, data, B.encode() + data, b"c")
+    ours = ledger(A)
+    assert ours.merge(batch, 1)[0] == [batch]
+    assert ours.get(B, "x") == 5
+    assert ours.batch(B, "x") == batch
+
+
+def test_the_hash_of_an_owner_follows_each_change_of_its_facts() -> None:
+    ours = ledger(A)
+    seen = []
+    for hlc in range(3):
+        ours.publish({"x": 1}, hlc)
+        seen.append(ours.hashes()[0][1])
+    assert len(set(seen)) == 3
+    assert ours.hashes() == [(A, seen[-1])]
+
+
+def test_what_the_observer_of_stamps_refuses_is_not_kept() -> None:
+    def refuse(stamp: int) -> None:
+        raise RemoteProtocolError(f"stamp {stamp}")
+
+    batch, _ = ledger(B).publish({"x": 1}, 10)
+    ours = ledger(A)
+    with pytest.raises(RemoteProtocolError, match="stamp 10"):
+        ours.merge(batch, 1, observe=refuse)
+    assert ours.get(B, "x") is None

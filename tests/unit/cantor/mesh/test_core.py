@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
-from cantor.base.ids import NodeId
+import pytest
+
+from cantor.base.ids import BROADCAST, NodeId
+from cantor.ledger.facts import Fact, pack_facts
 from cantor.ledger.ledger import Ledger
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import (
@@ -14,15 +18,24 @@ from cantor.mesh.effects import (
     Transmit,
     Undeliverable,
 )
-from cantor.mesh.events import DialFailed, LinkDown, LinkUp, PeerSeen, Received, Send, TimerFired
+from cantor.mesh.events import (
+    DialFailed,
+    LinkDown,
+    LinkUp,
+    PeerSeen,
+    Received,
+    Send,
+    Started,
+    TimerFired,
+)
 from cantor.wire import DataFrame, Kind
 
-A, B = NodeId("a" * 32), NodeId("b" * 32)
+A, B, C = NodeId("a" * 32), NodeId("b" * 32), NodeId("c" * 32)
 
 
-def core() -> MeshCore:
+def core(*, is_trusting: bool = False) -> MeshCore:
     def verify(owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
-        return (owner, data, signature, certificate) is None
+        return is_trusting and bool(owner and data) and not signature + certificate
 
     ledger = Ledger(A, epoch=1, sign=lambda _: b"", certificate=b"", verify=verify)
     return MeshCore(A, "m", ledger, Random(1))  # noqa: S311
@@ -72,3 +85,86 @@ def test_frames_are_delivered_once_and_sent_only_where_a_path_leads() -> None:
     incoming = DataFrame(Kind.DATA, B, A, message_id=1)
     assert node.handle(Received(B, incoming), 0.1) == [Deliver(incoming)]
     assert node.handle(Received(B, incoming), 0.1) == []
+
+
+def beats(node: MeshCore, start: float, seconds: float) -> int:
+    """How many heartbeats ``node`` sends while its peer keeps talking."""
+    count = 0
+    for step in range(1, round(seconds * 10) + 1):
+        now = start + step / 10
+        node.handle(Received(B, DataFrame(Kind.HEARTBEAT, B, A)), now)
+        effects = node.handle(TimerFired("tick"), now)
+        count += sum(isinstance(e, Transmit) and e.frame.kind == Kind.HEARTBEAT for e in effects)
+    return count
+
+
+def test_an_idle_link_beats_every_500_ms_and_one_with_data_every_200_ms() -> None:
+    node = core()
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    assert 9 <= beats(node, 0.0, 5.0) <= 11
+    node.handle(Send(DataFrame(Kind.DATA, A, B, message_id=1)), 5.0)
+    assert 23 <= beats(node, 5.0, 5.0) <= 26
+
+
+def test_a_node_that_stood_still_for_2_s_declares_nobody_dead() -> None:
+    node = core()
+    node.handle(Started(), 0.0)
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    beats(node, 0.0, 1.0)
+    effects = node.handle(TimerFired("tick"), 3.1)
+    assert not [e for e in effects if isinstance(e, NodeDead | CloseLink)]
+    later = [e for step in range(40) for e in node.handle(TimerFired("tick"), 3.2 + step / 10)]
+    assert NodeDead(B) in later
+
+
+def test_a_frame_whose_ttl_ends_here_is_counted_and_goes_no_farther() -> None:
+    node = core()
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    node.handle(LinkUp(C, "m", dialled=True), 0.0)
+    assert node.handle(Received(B, DataFrame(Kind.DATA, B, C, message_id=1, ttl=1)), 0.1) == []
+    assert node.counters["ttl_expired"] == 1
+    (sent,) = node.handle(Received(B, DataFrame(Kind.DATA, B, C, message_id=2, ttl=2)), 0.1)
+    assert isinstance(sent, Transmit)
+    assert (sent.peer, sent.frame.ttl) == (C, 1)
+
+
+def test_a_frame_without_a_path_is_counted() -> None:
+    node = core()
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    assert node.handle(Received(B, DataFrame(Kind.DATA, B, C, message_id=1)), 0.1) == []
+    assert node.counters["no_path"] == 1
+
+
+def test_a_broadcast_is_delivered_and_passed_on_once() -> None:
+    node = core()
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    node.handle(LinkUp(C, "m", dialled=True), 0.0)
+    frame = DataFrame(Kind.DATA, B, BROADCAST, message_id=1, ttl=9)
+    delivered, passed_on = node.handle(Received(B, frame), 0.1)
+    assert delivered == Deliver(frame)
+    assert passed_on == Transmit(C, replace(frame, ttl=8), "m")
+    assert node.handle(Received(C, frame), 0.2) == []
+    assert node.counters["duplicate"] == 1
+
+
+@pytest.mark.parametrize(("ahead_s", "is_kept"), [(59, True), (62, False), (10**6, False)])
+def test_a_stamp_over_60_s_ahead_is_refused_and_the_link_stays(ahead_s: int, is_kept: bool) -> None:
+    node = core(is_trusting=True)
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    data = pack_facts([Fact(C, "x", 1, 1, (1000 * ahead_s) << 16)])
+    frame = DataFrame(Kind.FACTS, B, A, headers={"owners": [C]}, body=(data, b"", b""))
+    effects = node.handle(Received(B, frame), 0.1)
+    assert not any(isinstance(effect, CloseLink) for effect in effects)
+    assert node.ledger.get(C, "x") == (1 if is_kept else None)
+    assert node.counters["facts_ahead"] == (0 if is_kept else 1)
+
+
+def test_a_clock_that_was_set_takes_the_stamps_it_refused_before() -> None:
+    node = core(is_trusting=True)
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    data = pack_facts([Fact(C, "x", 1, 1, 10**9 << 16)])
+    frame = DataFrame(Kind.FACTS, B, A, headers={"owners": [C]}, body=(data, b"", b""))
+    node.handle(Received(B, frame), 0.1)
+    node.wall_offset_s = 1e6
+    node.handle(Received(B, frame), 0.2)
+    assert node.ledger.get(C, "x") == 1
