@@ -1,7 +1,8 @@
 """The verbs ``cantor pipeline``, ``cantor filter`` and ``cantor model``.
 
-Exit codes: 0 done; 2 the pipeline file or an option is wrong; 65 a model cannot be used; 70 a
-filter failed (also for a video); 130 interrupted (the report is still written).
+Exit codes: 0 done; 1 a plan leaves a filter without a node; 2 the pipeline file or an option is
+wrong; 65 a model cannot be used; 70 a filter failed (also for a video); 130 interrupted (the report
+is still written).
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError
+from cantor.cli.folders import add_folder_option
 from galaxy.filter import params_of
 from galaxy.loader import load_pipeline, read_pipeline_file
 from galaxy.pipeline import FilterSpec, Pipeline
+from galaxy.plan import plan
 from galaxy.registry import Registry
 from galaxy.runtime import Runtime
 from galaxy.schema import describe_filter, pipeline_schema
@@ -34,6 +37,8 @@ def register(subparsers: Verbs) -> None:
     verbs = pipeline.add_subparsers(title="verbs", metavar="VERB", required=True)
     _verb(verbs, "validate", "check a pipeline file", "file", validate)
     _verb(verbs, "schema", "print the JSON Schema of pipeline files", "", schema)
+    plan_verb = _verb(verbs, "plan", "say on which node each filter would run", "file", plan)
+    add_folder_option(plan_verb)
     run_verb = _verb(verbs, "run", "run a pipeline on this box", "file", run)
     run_verb.add_argument(
         "--set", action="append", default=[], metavar="FILTER.PARAM=VALUE", help="may be repeated"

@@ -23,7 +23,6 @@ FUNCTION_LINES_MAX = 70
 ENTRANCES = {
     "edge_devices.simulated.capture": "code written for OpenCV opens the simulated camera by it",
     "galaxy.builder": "people write pipelines in Python with it",
-    "galaxy.placement": "whoever deploys over several nodes asks it where each group runs",
 }
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
 

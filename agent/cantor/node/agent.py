@@ -19,7 +19,7 @@ from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
 from cantor.mesh.events import LocalFact, PeerSeen
 from cantor.node.driver import MeshDriver
-from cantor.node.memory import NodeMemory
+from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
 from cantor.node.signing import FactSigner, FactVerifier
 from cantor.node.view import NodeView, pack_devices, pack_resources, view_nodes
 from cantor.transport.discovery import Discovery, local_addresses
@@ -243,9 +243,7 @@ class Agent:
         self._driver.post(PeerSeen(node, self.identity.mesh, tuple(addresses)))
 
     def _on_reached(self, node: NodeId, address: str) -> None:
-        known = [other for other in self._reached.get(node, []) if other != address]
-        self._reached[node] = [address, *known]
-        self._memory.remember_peers(self._reached)
+        self._remember(node, [address])
         self._peer_seen(node, self._reached[node])
 
     def _on_effect(self, effect: Effect) -> None:
@@ -262,7 +260,16 @@ class Agent:
         """A node that one neighbour knows can be dialled by all: the ledger says where it is."""
         if node != self.identity.node_id and isinstance(addresses, list):
             usable = [address for address in addresses if isinstance(address, str)]
+            self._remember(node, usable)
             asyncio.get_running_loop().call_soon(self._peer_seen, node, usable)
+
+    def _remember(self, node: NodeId, newest: list[str]) -> None:
+        """Keep where a node is, the newest first, so that the next start needs no discovery."""
+        before = self._reached.get(node, [])
+        after = [*newest, *(address for address in before if address not in newest)]
+        if after[:ADDRESSES_PER_PEER_MAX] != before:
+            self._reached[node] = after[:ADDRESSES_PER_PEER_MAX]
+            self._memory.remember_peers(self._reached)
 
 
 def load_inventory() -> Inventory:

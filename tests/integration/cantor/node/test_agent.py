@@ -118,6 +118,20 @@ async def test_a_node_that_leaves_is_gone_and_rejoins_from_memory(fleet: Fleet) 
     await until(hub, sees("hub", "box"))
 
 
+async def test_a_node_that_was_dialled_remembers_the_addresses_that_the_ledger_told_it(
+    fleet: Fleet,
+) -> None:
+    box = await fleet.add("box")
+    hub = await fleet.add("hub", seeds=box.addresses)
+    await until(box, sees("hub", "box"))
+    await fleet.remove(box)
+    await until(hub, sees("hub"))
+
+    again = await fleet.add("box")
+
+    await until(again, sees("hub", "box"))
+
+
 async def test_an_address_in_use_is_one_clear_error(fleet: Fleet, tmp_path: Path) -> None:
     hub = await fleet.add("hub")
     settings = AgentSettings(tmp_path / "hub", listen=hub.addresses, is_discovering=False)
