@@ -311,11 +311,13 @@ def _forge(world: World, forger: NodeId) -> None:
 def _one_fault(world: World) -> None:
     faults = world.faults
     node, kind = faults.choice(world.ids), faults.randrange(6)
+    dead = [other for other in world.ids if other not in world.cores]
     match kind:
         case 0 if node in world.cores:
             world.fired["crash"] += 1
             world.stop(node)
-        case 1 | 0 if node not in world.cores:
+        case 1 if dead:
+            node = faults.choice(dead)
             remembers = faults.random() < 0.5
             world.fired["restart" if remembers else "amnesia"] += 1
             world.start(node, remembers=remembers)
