@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, ConfigError
 from cantor.cli.folders import default_folder
+from cantor.cli.labels import parse_labels
 from cantor.cli.table import format_table
 from cantor.identity.authority import Authority
 from cantor.identity.files import make_private_folder
@@ -225,7 +226,7 @@ async def _create(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> 
     from edge_hub.schemas import NewToken
 
     wish = {
-        "labels": dict(_label(text) for text in options.label),
+        "labels": parse_labels(options.label),
         "max_uses": options.uses,
         "ttl_s": options.ttl,
         "approval": options.approval,
@@ -273,13 +274,6 @@ def _existing(settings: HubSettings) -> Authority:
     if not settings.authority_folder.exists():
         raise ConfigError("holds no hub", where=str(settings.data), remedy="run cantor hub first")
     return Authority.load(settings.authority_folder)
-
-
-def _label(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not sign:
-        raise ConfigError(f"not a label: {text[:80]!r}", remedy="write NAME=VALUE")
-    return name, value
 
 
 def _say(line: str) -> None:

@@ -8,8 +8,8 @@ import logging
 import signal
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import ConfigError
 from cantor.cli.folders import add_folder_option
+from cantor.cli.labels import parse_labels
 from cantor.cli.table import format_table
 from cantor.node.control import ControlServer, ask
 from cantor.node.view import view_from_value
@@ -59,7 +59,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         name=options.name,
         listen=tuple(options.listen or LISTEN_DEFAULT),
         seeds=tuple(options.seed),
-        labels=dict(_label(text) for text in options.label),
+        labels=parse_labels(options.label),
         is_discovering=not options.no_mdns,
         interfaces=tuple(options.interface),
     )
@@ -114,10 +114,3 @@ def _status(options: argparse.Namespace) -> int:
     else:
         print("\n".join(f"{name.replace('_', ' '):<12} {status[name]!s}" for name in status))
     return 0
-
-
-def _label(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not name or not sign:
-        raise ConfigError(f"not a label: {text[:80]!r}", where="--label", remedy="write NAME=VALUE")
-    return name, value

@@ -1,0 +1,27 @@
+"""Labels as people give them on a command line: ``--label site=north``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def parse_labels(texts: Iterable[str]) -> dict[str, str]:
+    """Names and values of ``NAME=VALUE`` texts; the last of a name holds.
+
+    Raises:
+        ConfigError: a text is no label.
+    """
+    labels: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not name or not sign:
+            raise ConfigError(
+                f"not a label: {text[:80]!r}", where="--label", remedy="write NAME=VALUE"
+            )
+        labels[name] = value
+    return labels
