@@ -17,6 +17,7 @@ TESTS ?= tests
 PYTEST_OPTIONS ?= -q
 NODES ?= 100
 SEEDS ?= 20
+REPORT ?= build/simulation.json
 NAME ?= pipeline
 
 help: ## show this list
@@ -43,8 +44,8 @@ format: environment ## bring the code into its one format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
-sim: environment ## run the mesh simulator (NODES=, SEEDS=)
-	$(BIN)/python tests/simulation/run.py --nodes $(NODES) --seeds $(SEEDS)
+sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
+	$(BIN)/python tests/simulation/run.py --nodes $(NODES) --seeds $(SEEDS) --report $(REPORT)
 
 bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
 	$(BIN)/python tests/benchmarks/$(NAME)/run.py

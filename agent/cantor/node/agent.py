@@ -112,7 +112,7 @@ class Agent:
         self._publish_node()
         for node, addresses in self._reached.items():
             self._peer_seen(node, addresses)
-        self._tasks.append(asyncio.ensure_future(self._watch_hardware()))
+        self._tasks.append(asyncio.ensure_future(self._watch_machine()))
         self._tasks += [asyncio.ensure_future(self._join(seed)) for seed in self.settings.seeds]
         if self.settings.is_discovering:
             self._tasks.append(asyncio.ensure_future(self._discover(ports[0])))
@@ -173,8 +173,11 @@ class Agent:
             self.identity.mesh,
             ledger,
             random.Random(),  # noqa: S311 — jitter of dials, not a secret
-            wall_offset_s=self._trusted_now() - self._clock.monotonic(),
+            wall_offset_s=self._wall_offset_s(),
         )
+
+    def _wall_offset_s(self) -> float:
+        return self._trusted_now() - self._clock.monotonic()
 
     def _trusted_now(self) -> float:
         return self._folder.now(self._clock.wall())
@@ -205,9 +208,11 @@ class Agent:
             )
         )
 
-    async def _watch_hardware(self) -> None:
+    async def _watch_machine(self) -> None:
+        """Publish hardware when it changes, and follow a clock that is set while the node runs."""
         known: tuple[list[Device], list[Resource]] | None = None
         while True:
+            self._core.wall_offset_s = self._wall_offset_s()
             found = await asyncio.to_thread(self._inventory.scan)
             if found != known:
                 known = found

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from cantor.base.clock import Clock
+
 pytestmark = pytest.mark.integration
 WAIT_S = 20.0
 CAMERA = Device("usb-1", "camera", "A camera", "/dev/video0")
@@ -28,6 +31,19 @@ class OneCamera:
         return [CAMERA], [Resource("USBCamera", "condition", True)]
 
 
+class BootedClock:
+    """A clock that stands in 1970 until it is set, as on a box without a battery."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wall(self) -> float:
+        return time.time() if self.is_set else 60.0
+
+
 class Fleet:
     """Agents of one mesh in this process, each with sockets of its own."""
 
@@ -36,7 +52,14 @@ class Fleet:
         self._authority = Authority.create("plant", now=datetime.now(UTC))
         self.agents: list[Agent] = []
 
-    async def add(self, name: str, *, seeds: tuple[str, ...] = (), mdns: bool = False) -> Agent:
+    async def add(
+        self,
+        name: str,
+        *,
+        seeds: tuple[str, ...] = (),
+        mdns: bool = False,
+        clock: Clock | None = None,
+    ) -> Agent:
         box = IdentityFolder(self._folder / name)
         if not box.enrolled:
             box.install(self._authority.issue(box.csr_pem(), now=datetime.now(UTC)))
@@ -48,7 +71,7 @@ class Fleet:
             is_discovering=mdns,
             interfaces=("127.0.0.1",),
         )
-        agent = Agent(settings, inventory=OneCamera())
+        agent = Agent(settings, inventory=OneCamera(), clock=clock)
         self.agents.append(agent)
         await agent.start()
         return agent
@@ -130,6 +153,19 @@ async def test_a_node_that_was_dialled_remembers_the_addresses_that_the_ledger_t
     again = await fleet.add("box")
 
     await until(again, sees("hub", "box"))
+
+
+async def test_a_box_that_booted_in_1970_joins_once_its_clock_is_set(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    clock = BootedClock()
+    box = await fleet.add("box", seeds=hub.addresses, clock=clock)
+    await until(hub, lambda a: len(a.nodes()) == 2)
+    assert [view.name for view in box.nodes()] == ["box"]
+
+    clock.is_set = True
+
+    await until(box, sees("hub", "box"))
+    await until(hub, sees("hub", "box"))
 
 
 async def test_an_address_in_use_is_one_clear_error(fleet: Fleet, tmp_path: Path) -> None:
