@@ -6,6 +6,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
     Tree = dict[tuple[str, ...], tuple[list[str], list[str]]]
 
@@ -26,17 +28,15 @@ complete -o default -F _cantor cantor"""
 _ZSH = "autoload -U +X compinit bashcompinit && compinit && bashcompinit\n"
 
 
-def register(verbs: Verbs) -> None:
-    """Add the verb."""
+def register(verbs: Verbs, build_parser: Callable[[], argparse.ArgumentParser]) -> None:
+    """Add the verb; ``build_parser`` makes the whole command line that is to be completed."""
     completion = verbs.add_parser("completion", help="print a script that completes commands")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
-    completion.set_defaults(run=_completion)
+    completion.set_defaults(run=lambda options: _completion(options.shell, build_parser()))
 
 
-def _completion(options: argparse.Namespace) -> int:
-    from cantor.cli.main import build_parser
-
-    print(script(options.shell, build_parser()))
+def _completion(shell: str, parser: argparse.ArgumentParser) -> int:
+    print(script(shell, parser))
     return 0
 
 

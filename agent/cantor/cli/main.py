@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     enrolment.register(verbs)
     agent.register(verbs)
     doctor.register(verbs)
-    completion.register(verbs)
+    completion.register(verbs, build_parser)
     for point in sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name):
         getattr(import_module(point.module), point.attr)(verbs)
     return parser
