@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cantor.base.ids import short_name
 from galaxy.check import find_cycle
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _fitting(
     refusals: list[str] = []
     pinned = {pipeline.filters[name].node for name in group} - {""}
     for node in nodes:
-        shown = node.name or node.id[:8]
+        shown = node.name or short_name(node.id)
         if pinned and not pinned <= {node.id, node.name}:
             refusals.append(f"{shown}: the pipeline asks for {min(pinned)}")
             continue

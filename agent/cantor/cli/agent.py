@@ -8,6 +8,7 @@ import logging
 import signal
 from typing import TYPE_CHECKING, cast
 
+from cantor.base.ids import short_name
 from cantor.cli.folders import add_folder_option
 from cantor.cli.labels import parse_labels
 from cantor.cli.table import format_table
@@ -72,7 +73,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
     try:
         await agent.start()
         print(
-            f"Node {agent.identity.node_id[:8]} of mesh {agent.identity.mesh} "
+            f"Node {short_name(agent.identity.node_id)} of mesh {agent.identity.mesh} "
             f"listens on {', '.join(agent.addresses)}.",
             flush=True,
         )
@@ -104,7 +105,7 @@ def _row(view: NodeView) -> tuple[str, str, str, str]:
     resources = ", ".join(
         f"{r.name} {'==' if r.kind == 'condition' else '='} {r.value}" for r in view.resources
     )
-    return view.id[:8], view.name, state, resources
+    return short_name(view.id), view.name, state, resources
 
 
 def _status(options: argparse.Namespace) -> int:

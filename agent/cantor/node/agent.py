@@ -80,6 +80,7 @@ class Agent:
         self._inventory = inventory or load_inventory()
         self._folder = IdentityFolder(settings.folder)
         self.identity = self._folder.identity
+        self._trusted_time = self._folder.trusted_time
         self._memory = NodeMemory(settings.folder)
         self.name = settings.name or self._memory.name() or platform.node()
         self._reached = self._memory.peers()
@@ -180,7 +181,7 @@ class Agent:
         return self._trusted_now() - self._clock.monotonic()
 
     def _trusted_now(self) -> float:
-        return self._folder.now(self._clock.wall())
+        return self._trusted_time.now(self._clock.wall())
 
     async def _listen(self, address: str) -> int:
         host, _, port = address.rpartition(":")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.base.ids import NodeId
+from cantor.base.ids import NodeId, short_name
 from cantor.base.resources import Device, Resource, ResourceValue
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool) -> NodeVie
     addresses = about.get("addresses")
     return NodeView(
         id=owner,
-        name=_text(about.get("name")) or owner[:8],
+        name=_text(about.get("name")) or short_name(owner),
         is_alive=is_alive,
         version=_text(about.get("version")),
         labels={k: v for k, v in labels.items() if isinstance(v, str)}
