@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from cantor.base.resources import Resource
+from cantor.base.resources import merge_resources
 from edge_devices.cameras import CameraProvider
 from edge_devices.gpus import GpuProvider
 from edge_devices.host import HostProvider
@@ -16,7 +16,7 @@ from edge_devices.serial_ports import SerialPortProvider
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cantor.base.resources import Device, DeviceProvider
+    from cantor.base.resources import Device, DeviceProvider, Resource
 
 PROVIDER_GROUP = "cantor.device_providers"
 _logger = logging.getLogger(__name__)
@@ -67,26 +67,3 @@ class Inventory:
                     _logger.warning("device id found twice", extra={"device": device.id})
         every = [resource for device in devices.values() for resource in device.provides]
         return list(devices.values()), merge_resources(every)
-
-
-def merge_resources(resources: Iterable[Resource]) -> list[Resource]:
-    """One entry for each resource, in order of first mention.
-
-    Quantities are summed. A condition holds if it holds for one device: of numbers the greatest
-    stays, and each different string keeps an entry of its own.
-    """
-    merged: dict[tuple[str, str, str], Resource] = {}
-    for resource in resources:
-        text = resource.value if isinstance(resource.value, str) else ""
-        key = (resource.name, resource.kind, text)
-        before = merged.get(key)
-        merged[key] = resource if before is None else _both(before, resource)
-    return list(merged.values())
-
-
-def _both(one: Resource, other: Resource) -> Resource:
-    if isinstance(one.value, str) or isinstance(other.value, str):
-        return one
-    quantity = one.kind == "quantity"
-    value = one.value + other.value if quantity else max(one.value, other.value)
-    return Resource(one.name, one.kind, value, one.unit)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ResourceValue = bool | int | float | str
 
@@ -45,3 +48,26 @@ class DeviceProvider(Protocol):
 
     def scan(self) -> list[Device]:
         """The devices present now; empty if there are none. Never raises for missing hardware."""
+
+
+def merge_resources(resources: Iterable[Resource]) -> list[Resource]:
+    """One entry for each resource, in order of first mention.
+
+    Quantities are summed. A condition holds if it holds for one device: of numbers the greatest
+    stays, and each different string keeps an entry of its own.
+    """
+    merged: dict[tuple[str, str, str], Resource] = {}
+    for resource in resources:
+        text = resource.value if isinstance(resource.value, str) else ""
+        key = (resource.name, resource.kind, text)
+        before = merged.get(key)
+        merged[key] = resource if before is None else _both(before, resource)
+    return list(merged.values())
+
+
+def _both(one: Resource, other: Resource) -> Resource:
+    if isinstance(one.value, str) or isinstance(other.value, str):
+        return one
+    quantity = one.kind == "quantity"
+    value = one.value + other.value if quantity else max(one.value, other.value)
+    return Resource(one.name, one.kind, value, one.unit)

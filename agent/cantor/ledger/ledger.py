@@ -11,7 +11,7 @@ from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.ledger.facts import Batch, Fact, pack_facts, unpack_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from cantor.base.ids import NodeId
     from cantor.wire.frame import Value
@@ -120,10 +120,11 @@ class Ledger:
         self._keep(batch, facts)
         return [batch], facts
 
-    def depart(self, hlc: int) -> tuple[Batch, list[Fact]] | None:
-        """Withdraw every fact of this node, because it leaves on purpose."""
+    def depart(self, hlc: int, *, keep: Collection[str] = ()) -> tuple[Batch, list[Fact]] | None:
+        """Withdraw every fact of this node but those to keep, because it leaves on purpose."""
         own = self._facts.get(self._node, {})
-        return self.publish(dict.fromkeys(own), hlc) if own else None
+        gone = [name for name in own if name not in keep and own[name][0].value is not None]
+        return self.publish(dict.fromkeys(gone), hlc) if gone else None
 
     def batch(self, owner: NodeId, name: str) -> Batch | None:
         """The signed batch that holds a fact."""

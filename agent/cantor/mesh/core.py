@@ -92,6 +92,7 @@ class MeshCore:
         self._links = Links(node)
         self._dialling = Dialling(randomness)
         self._routes = Routes(node)
+        self._lasting: set[str] = set()
         self._seen: OrderedDict[tuple[NodeId, int], None] = OrderedDict()
         self._tick_at = 0.0
         self._digest_at = 0.0
@@ -112,7 +113,9 @@ class MeshCore:
             case TimerFired(name):
                 if name == TICK:
                     self._tick(now)
-            case LocalFact(name, value):
+            case LocalFact(name, value, lasting):
+                if lasting:
+                    self._lasting.add(name)
                 self._spread(*_as_lists(self.ledger.publish({name: value}, self._hlc(now))))
             case Send(frame):
                 self._send(frame, now)
@@ -334,7 +337,7 @@ class MeshCore:
         return True
 
     def _stop(self, now: float) -> None:
-        withdrawn = self.ledger.depart(self._hlc(now))
+        withdrawn = self.ledger.depart(self._hlc(now), keep=self._lasting)
         if withdrawn is not None:
             self._spread(*_as_lists(withdrawn))
         for link in self._links.ordered():

@@ -72,10 +72,14 @@ class DialFailed:
 
 @dataclass(frozen=True, slots=True)
 class LocalFact:
-    """This node publishes a fact about itself; ``None`` withdraws it."""
+    """This node publishes a fact; ``None`` withdraws it.
+
+    A ``lasting`` fact stays in the mesh when this node leaves on purpose.
+    """
 
     name: str
     value: Value
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """The node leaves on purpose: withdraw its facts and close its links."""
+    """The node leaves on purpose: withdraw its facts but the lasting and close its links."""
 
 
 Event: TypeAlias = (

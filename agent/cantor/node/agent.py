@@ -7,8 +7,7 @@ import logging
 import platform
 import random
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import cantor
 from cantor.base.clock import Clock, SystemClock
@@ -16,35 +15,33 @@ from cantor.base.errors import CantorError, ConfigError
 from cantor.identity.store import IdentityFolder
 from cantor.ledger.ledger import Ledger
 from cantor.mesh.core import MeshCore
-from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
-from cantor.mesh.events import LocalFact, PeerSeen
+from cantor.mesh.effects import Deliver, Effect, FactsChanged, NodeAlive, NodeDead, Undeliverable
+from cantor.mesh.events import LocalFact, PeerSeen, Send
 from cantor.node.driver import MeshDriver
+from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
+from cantor.node.messages import Messages
+from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier
-from cantor.node.view import NodeView, pack_devices, pack_resources, view_nodes
+from cantor.node.view import NodeView, view_nodes
 from cantor.transport.discovery import Discovery, local_addresses
 from cantor.transport.links import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
-    from cantor.wire.frame import Value
+    from cantor.ledger.facts import Fact
+    from cantor.node.services import Answer, Call, Handler, Message, Service, ServiceFactory
+    from cantor.wire import DataFrame
+    from cantor.wire.frame import Buffer, Value
 
-INVENTORY_GROUP = "cantor.inventory"
-SCAN_INTERVAL_S = 1.0
+CLOCK_INTERVAL_S = 1.0
 LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
 SEED_RETRY_S = 2.0
 _log = logging.getLogger(__name__)
-
-
-class Inventory(Protocol):
-    """Finds the hardware of this machine. One is registered in the group ``cantor.inventory``."""
-
-    def scan(self) -> tuple[list[Device], list[Resource]]:
-        """The devices present now and the resources that they give together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,10 @@ class AgentSettings:
 
 
 class Agent:
-    """One running node. ``start`` it on an event loop and ``close`` it at the end."""
+    """One running node. ``start`` it on an event loop and ``close`` it at the end.
+
+    To its services it is the ``Node`` of :mod:`cantor.node.services`.
+    """
 
     def __init__(
         self,
@@ -74,28 +74,45 @@ class Agent:
         *,
         clock: Clock | None = None,
         inventory: Inventory | None = None,
+        services: Mapping[str, ServiceFactory] | None = None,
     ) -> None:
+        """``services`` are those that run on this node; None means all of this installation.
+
+        Raises:
+            IdentityError: the folder holds no usable identity.
+            ConfigError: what the node keeps in its folder is damaged.
+        """
         self.settings = settings
-        self._clock = clock or SystemClock()
-        self._inventory = inventory or load_inventory()
+        self.clock = clock or SystemClock()
         self._folder = IdentityFolder(settings.folder)
         self.identity = self._folder.identity
+        self.node_id = self.identity.node_id
+        self.folder = settings.folder
+        self.labels: Mapping[str, str] = settings.labels
+        self.tenant = self.identity.tenant
         self._trusted_time = self._folder.trusted_time
         self._memory = NodeMemory(settings.folder)
         self.name = settings.name or self._memory.name() or platform.node()
         self._reached = self._memory.peers()
         self._core = self._make_core()
         self._driver = MeshDriver(
-            self._core, self._clock, on_effect=self._on_effect, on_reached=self._on_reached
+            self._core, self.clock, on_effect=self._on_effect, on_reached=self._on_reached
         )
         self._denied: frozenset[NodeId] = frozenset()
         self._links = Links(
             self.identity,
             self._driver,
-            now=self._trusted_now,
+            now=self.wall,
             is_denied=lambda node: node in self._denied,
         )
         self._discovery: Discovery | None = None
+        self._hardware = Hardware(inventory or load_inventory(), self.publish)
+        self._lasting = self._memory.lasting_facts()
+        self._messages = Messages(self.node_id, self._core.ledger.epoch, self._post)
+        self._undeliverable: set[int] = set()
+        made = registered_services() if services is None else services
+        self._services: dict[str, Service] = {name: made[name](self) for name in made}
+        self._started: list[Service] = []
         self._subscribers: list[Callable[[], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self.addresses: tuple[str, ...] = ()
@@ -111,15 +128,24 @@ class Agent:
         self.addresses = tuple(f"{host}:{port}" for port in ports for host in hosts)
         self._driver.start(self._links)
         self._publish_node()
+        for name in self._lasting:
+            self._driver.post(LocalFact(name, self._lasting[name], lasting=True))
         for node, addresses in self._reached.items():
             self._peer_seen(node, addresses)
-        self._tasks.append(asyncio.ensure_future(self._watch_machine()))
+        self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
+        self._tasks.append(asyncio.ensure_future(self._watch_clock()))
         self._tasks += [asyncio.ensure_future(self._join(seed)) for seed in self.settings.seeds]
         if self.settings.is_discovering:
             self._tasks.append(asyncio.ensure_future(self._discover(ports[0])))
+        for service in self._services.values():
+            self._started.append(service)
+            await service.start()
 
     async def close(self) -> None:
-        """Leave the mesh: withdraw this node's facts, close its links, stop every task."""
+        """Leave the mesh: stop services, withdraw this node's facts, close its links."""
+        while self._started:
+            await self._started.pop().close()
+        await self._messages.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -130,19 +156,92 @@ class Agent:
 
     def nodes(self) -> list[NodeView]:
         """Every node that this node's ledger knows, itself among them."""
-        alive = {*self._core.alive, self.identity.node_id}
-        return view_nodes(self._core.ledger.all_facts(), alive)
+        return view_nodes(self._core.ledger.all_facts(), set(self.alive()))
+
+    def alive(self) -> frozenset[NodeId]:
+        """The nodes that can be reached now, this one among them."""
+        return frozenset((*self._core.alive, self.node_id))
+
+    def wall(self) -> float:
+        """UTC seconds since 1970, not before the time that this node knows to have passed."""
+        return self._trusted_time.now(self.clock.wall())
+
+    def service(self, name: str) -> Service | None:
+        """The service of that name, if this node has it."""
+        return self._services.get(name)
+
+    def facts(self, prefix: str) -> list[Fact]:
+        """The facts of all nodes whose name begins so; the withdrawn are left out."""
+        return [
+            fact
+            for fact in self._core.ledger.all_facts()
+            if fact.value is not None and fact.name.startswith(prefix)
+        ]
+
+    def publish(self, name: str, value: Value, *, lasting: bool = False) -> None:
+        """Say something about this node; ``lasting``: also while it is away and after."""
+        if lasting:
+            self._lasting = {**self._lasting, name: value}
+            if value is None:
+                del self._lasting[name]
+            self._memory.remember_lasting_facts(self._lasting)
+        self._driver.post(LocalFact(name, value, lasting))
+
+    def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
+        """Add hardware found behind this node; replaces what ``source`` offered before."""
+        self._hardware.offer(source, devices, resources)
+
+    def send(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+    ) -> bool:
+        """Send a message, at most once; False if there is no path to the node."""
+        return self._messages.send(destination, topic, headers, body, priority)
+
+    def on_message(self, topic: str, handler: Handler) -> None:
+        """Call ``handler`` for every message of this topic."""
+        self._messages.on_message(topic, handler)
+
+    def answer(self, topic: str, answer: Answer) -> None:
+        """Answer the requests of this topic."""
+        self._messages.answer(topic, answer)
+
+    async def request(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        timeout_s: float = 5.0,
+        priority: int = 1,
+    ) -> Message:
+        """Ask a node and wait for its answer. Raises as ``Node.request`` says."""
+        return await self._messages.request(
+            destination, topic, headers, body, timeout_s=timeout_s, priority=priority
+        )
 
     def deny(self, nodes: Collection[NodeId]) -> None:
         """Refuse links with these nodes, the whole list each time, and end those that are up."""
         self._denied = frozenset(nodes)
         self._links.drop(self._denied, "this node is denied")
 
-    def calls(self) -> dict[str, Callable[[], Value]]:
+    def calls(self) -> dict[str, Call]:
         """What a process of the same user may ask: see ``cantor.node.control``."""
-        return {"nodes": lambda: [view.as_value() for view in self.nodes()], "status": self._status}
+        calls: dict[str, Call] = {
+            "nodes": lambda _: [view.as_value() for view in self.nodes()],
+            "status": self._status,
+        }
+        for service in self._services.values():
+            calls.update(service.calls())
+        return calls
 
-    def _status(self) -> Value:
+    def _status(self, _args: dict[str, Value]) -> Value:
         views = self.nodes()
         return {
             "id": self.identity.node_id,
@@ -178,10 +277,7 @@ class Agent:
         )
 
     def _wall_offset_s(self) -> float:
-        return self._trusted_now() - self._clock.monotonic()
-
-    def _trusted_now(self) -> float:
-        return self._trusted_time.now(self._clock.wall())
+        return self.wall() - self.clock.monotonic()
 
     async def _listen(self, address: str) -> int:
         host, _, port = address.rpartition(":")
@@ -204,22 +300,22 @@ class Agent:
                     "labels": dict(self.settings.labels),
                     "addresses": list(self.addresses),
                     "tenant": self.identity.tenant,
-                    "started_at": self._trusted_now(),
+                    "started_at": self.wall(),
                 },
             )
         )
 
-    async def _watch_machine(self) -> None:
-        """Publish hardware when it changes, and follow a clock that is set while the node runs."""
-        known: tuple[list[Device], list[Resource]] | None = None
+    async def _watch_clock(self) -> None:
+        """Follow a clock that is set while the node runs."""
         while True:
             self._core.wall_offset_s = self._wall_offset_s()
-            found = await asyncio.to_thread(self._inventory.scan)
-            if found != known:
-                known = found
-                self._driver.post(LocalFact("devices", pack_devices(found[0])))
-                self._driver.post(LocalFact("resources", pack_resources(found[1])))
-            await asyncio.sleep(SCAN_INTERVAL_S)
+            await asyncio.sleep(CLOCK_INTERVAL_S)
+
+    def _post(self, frame: DataFrame) -> bool:
+        self._driver.post(Send(frame))
+        has_path = frame.message_id not in self._undeliverable
+        self._undeliverable.discard(frame.message_id)
+        return has_path
 
     async def _join(self, seed: str) -> None:
         """Dial a seed until it has answered once; from then on the core knows its node."""
@@ -253,6 +349,10 @@ class Agent:
         self._peer_seen(node, self._reached[node])
 
     def _on_effect(self, effect: Effect) -> None:
+        if isinstance(effect, Deliver):
+            self._messages.delivered(effect.frame)
+        elif isinstance(effect, Undeliverable):
+            self._undeliverable.add(effect.frame.message_id)
         if isinstance(effect, FactsChanged):
             self._memory.keep_epoch(self._core.ledger.epoch)
             for fact in effect.facts:
@@ -276,16 +376,3 @@ class Agent:
         if after[:ADDRESSES_PER_PEER_MAX] != before:
             self._reached[node] = after[:ADDRESSES_PER_PEER_MAX]
             self._memory.remember_peers(self._reached)
-
-
-def load_inventory() -> Inventory:
-    """The inventory of this installation; one that finds nothing if there is none."""
-    for point in entry_points(group=INVENTORY_GROUP):
-        inventory: Inventory = point.load()()
-        return inventory
-    return _NoInventory()
-
-
-class _NoInventory:
-    def scan(self) -> tuple[list[Device], list[Resource]]:
-        return [], []

@@ -1,33 +1,36 @@
 """Asking the agent on this machine: frames over a unix socket that only its own user may open.
 
-A request is a DATA frame whose header ``call`` names what is wanted; the answer carries ``result``.
+A request is a DATA frame whose header ``call`` names what is wanted and ``args`` says more; the
+answer carries ``result``, or ``error`` with the kind of error.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 import socket
 import struct
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import RemoteProtocolError, UnavailableError
+from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import BROADCAST
 from cantor.wire import DataFrame, FrameReader, Kind, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from cantor.node.services import Call
     from cantor.wire.frame import Value
 
-    Calls = Mapping[str, Callable[[], Value]]
+    Calls = Mapping[str, Call]
 
 SOCKET_NAME = "control.sock"
 TIMEOUT_S = 5.0
 _CHUNK_BYTES = 64 * 1024
-_REQUEST_BYTES_MAX = 64 * 1024
+_REQUEST_BYTES_MAX = 4 * 1024 * 1024
 _CREDENTIALS = struct.Struct("3i")
 _log = logging.getLogger(__name__)
 
@@ -74,34 +77,60 @@ class ControlServer:
         try:
             if _peer_user(writer) in (0, os.geteuid()):
                 request = await _receive(reader, _REQUEST_BYTES_MAX)
-                writer.writelines(encode(self._answer(request)))
+                writer.writelines(encode(await self._answer(request)))
                 await writer.drain()
         except (RemoteProtocolError, OSError, TimeoutError) as error:
             _log.info("control request failed", extra={"reason": str(error)})
         finally:
             writer.close()
 
-    def _answer(self, request: DataFrame) -> DataFrame:
+    async def _answer(self, request: DataFrame) -> DataFrame:
         call = self._calls.get(str(request.headers.get("call")))
-        headers: dict[str, Value] = (
-            {"error": "this agent does not know that call"} if call is None else {"result": call()}
-        )
+        args = request.headers.get("args")
+        headers: dict[str, Value]
+        if call is None:
+            headers = {"error": "this agent does not know that call"}
+        else:
+            try:
+                result = call(args if isinstance(args, dict) else {})
+                headers = {"result": await result if inspect.isawaitable(result) else result}
+            except CantorError as error:
+                headers = _refusal(error)
+            except Exception:  # noqa: BLE001 (what a service gets wrong must not end the agent)
+                _log.exception("a control call failed", extra={"call": request.headers["call"]})
+                headers = {"error": "the agent failed at that; its log says why"}
         return DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers)
 
 
-async def ask(folder: Path, call: str) -> Value:
+def _refusal(error: CantorError) -> dict[str, Value]:
+    return {
+        "error": error.what,
+        "kind": type(error).__name__,
+        "where": error.where,
+        "remedy": error.remedy,
+    }
+
+
+_ERRORS = {kind.__name__: kind for kind in (ConfigError, UnavailableError, RemoteProtocolError)}
+
+
+async def ask(
+    folder: Path, call: str, args: dict[str, Value] | None = None, *, timeout_s: float = TIMEOUT_S
+) -> Value:
     """The agent's answer to one call.
 
     Raises:
         UnavailableError: no agent runs with this folder, or it does not answer.
         RemoteProtocolError: it is of another version and does not know the call.
+        CantorError: the call was refused; the agent's own words.
     """
     path = folder / SOCKET_NAME
+    asked: dict[str, Value] = {"call": call, "args": args or {}}
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
-                request = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers={"call": call})
+                request = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=asked)
                 writer.writelines(encode(request))
                 answer = await _receive(reader)
             finally:
@@ -112,7 +141,9 @@ async def ask(folder: Path, call: str) -> Value:
             "no agent answers here", where=str(folder), remedy="start one: cantor agent"
         ) from error
     if "result" not in answer.headers:
-        raise RemoteProtocolError(str(answer.headers.get("error", "an empty answer")))
+        what, where, remedy = (str(answer.headers.get(k, "")) for k in ("error", "where", "remedy"))
+        kind = _ERRORS.get(str(answer.headers.get("kind")), RemoteProtocolError)
+        raise kind(what or "an empty answer", where=where, remedy=remedy)
     return answer.headers["result"]
 
 

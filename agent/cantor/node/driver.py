@@ -103,7 +103,8 @@ class MeshDriver:
             return
         match effect:
             case Transmit(_, frame, nonce):
-                self._links.transmit(nonce, frame)
+                if not self._links.transmit(nonce, frame):
+                    self._core.counters["queue_full"] += 1
             case SetTimer(name, at):
                 self._set_timer(name, at)
             case Dial(node, addresses):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import msgpack
+
 from cantor.base.errors import ConfigError
 from cantor.base.ids import NodeId, parse_node_id
 from cantor.identity.files import write_durably
@@ -12,9 +14,12 @@ from cantor.identity.files import write_durably
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cantor.wire.frame import Value
+
 _EPOCH_FILE = "epoch"
 _PEERS_FILE = "peers.json"
 _NAME_FILE = "name"
+_FACTS_FILE = "facts"
 ADDRESSES_PER_PEER_MAX = 8
 PEERS_MAX = 256
 
@@ -65,6 +70,29 @@ class NodeMemory:
     def remember_name(self, name: str) -> None:
         """Keep what the hub calls this node."""
         write_durably(self._folder / _NAME_FILE, name.encode())
+
+    def lasting_facts(self) -> dict[str, Value]:
+        """The facts that outlive this node's stop; empty if there are none.
+
+        Raises:
+            ConfigError: the file is damaged; starting without it would withdraw what it held.
+        """
+        path = self._folder / _FACTS_FILE
+        try:
+            facts = msgpack.unpackb(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, msgpack.UnpackException) as error:
+            raise ConfigError(
+                "the facts that this node keeps are damaged",
+                where=str(path),
+                remedy="restore the file, or remove it to give up what this node has deployed",
+            ) from error
+        return facts if isinstance(facts, dict) else {}
+
+    def remember_lasting_facts(self, facts: dict[str, Value]) -> None:
+        """Keep the facts that outlive this node's stop."""
+        write_durably(self._folder / _FACTS_FILE, msgpack.packb(facts))
 
     def peers(self) -> dict[NodeId, list[str]]:
         """The addresses where peers were last reached; empty if the file is missing or damaged."""

@@ -185,6 +185,8 @@ class Links:
     def _received(self, connection: Connection, frame: DataFrame) -> None:
         link = self._by_connection.get(connection)
         if link is not None:
+            if frame.priority >= _BULK_PRIORITY and connection is link.control:
+                self._want_bulk(link)  # only who dialled can open it, also for the other side
             self._listener.frame_received(link.peer, frame)
             return
         timer = self._greeting.pop(connection, None)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.resources import Device, DeviceProvider, Resource
 from edge_devices.fake import FakeProvider
-from edge_devices.registry import Inventory, built_in_providers, load_providers, merge_resources
+from edge_devices.registry import Inventory, built_in_providers, load_providers
 
 if TYPE_CHECKING:
     import pytest
@@ -54,11 +54,6 @@ def test_an_inventory_sums_quantities_and_keeps_each_name() -> None:
     provider.unplug("9")
     provider.plug(gpu("1", "C"))
     assert [device.name for device in Inventory([provider]).scan()[0]] == ["C", "A"]
-
-
-def test_conditions_hold_if_one_device_gives_them() -> None:
-    flags = [Resource("USBCamera", "condition", value) for value in (False, True, False)]
-    assert merge_resources(flags) == [Resource("USBCamera", "condition", value=True)]
 
 
 def test_a_provider_that_fails_and_an_id_found_twice_hide_nothing_else(

@@ -12,6 +12,7 @@ from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent, AgentSettings
+from cantor.node.services import Message, Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -71,7 +72,7 @@ class Fleet:
             is_discovering=mdns,
             interfaces=("127.0.0.1",),
         )
-        agent = Agent(settings, inventory=OneCamera(), clock=clock)
+        agent = Agent(settings, inventory=OneCamera(), clock=clock, services={})
         self.agents.append(agent)
         await agent.start()
         return agent
@@ -168,10 +169,47 @@ async def test_a_box_that_booted_in_1970_joins_once_its_clock_is_set(fleet: Flee
     await until(hub, sees("hub", "box"))
 
 
+async def test_a_lasting_fact_outlives_the_stop_and_the_restart_of_its_node(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    box = await fleet.add("box", seeds=hub.addresses)
+    box.publish("deployment/1", {"n": 1}, lasting=True)
+    box.publish("passing", True)
+    await until(hub, lambda a: bool(a.facts("deployment/")) and bool(a.facts("passing")))
+
+    await fleet.remove(box)
+    await until(hub, sees("hub"))
+    assert [fact.value for fact in hub.facts("deployment/")] == [{"n": 1}]
+    assert hub.facts("passing") == []
+
+    again = await fleet.add("box", seeds=hub.addresses)
+    epoch_before = hub.facts("deployment/")[0].epoch
+    await until(hub, lambda a: a.facts("deployment/")[0].epoch > epoch_before)
+    again.publish("deployment/1", None, lasting=True)
+    await until(hub, lambda a: a.facts("deployment/") == [])
+
+
+async def test_a_request_crosses_links_and_a_large_body_takes_the_bulk_connection(
+    fleet: Fleet,
+) -> None:
+    async def echo(message: Message) -> Reply:
+        return Reply(message.headers, message.body)
+
+    hub = await fleet.add("hub")
+    box = await fleet.add("box", seeds=hub.addresses)
+    await until(hub, sees("hub", "box"))
+    await until(box, sees("hub", "box"))
+    for one, other in ((hub, box), (box, hub)):
+        other.answer("echo", echo)
+        for _ in range(3):
+            body = (bytes(3_000_000),)
+            answer = await one.request(other.node_id, "echo", {"n": 1}, body, priority=2)
+            assert (answer.headers, bytes(answer.body[0])) == ({"n": 1}, body[0])
+
+
 async def test_an_address_in_use_is_one_clear_error(fleet: Fleet, tmp_path: Path) -> None:
     hub = await fleet.add("hub")
     settings = AgentSettings(tmp_path / "hub", listen=hub.addresses, is_discovering=False)
-    second = Agent(settings, inventory=OneCamera())
+    second = Agent(settings, inventory=OneCamera(), services={})
 
     with pytest.raises(ConfigError, match=r"cannot listen there.*another port"):
         await second.start()

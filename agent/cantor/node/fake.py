@@ -1,0 +1,168 @@
+"""Nodes that live in memory, for tests of services: facts are everywhere at once, messages too."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import TYPE_CHECKING
+
+from cantor.base.clock import SystemClock
+from cantor.ledger.facts import Fact
+from cantor.node.messages import Messages
+from cantor.node.view import pack_devices, pack_resources, view_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from cantor.base.clock import Clock
+    from cantor.base.ids import NodeId
+    from cantor.base.resources import Device, Resource
+    from cantor.node.services import Answer, Handler, Message
+    from cantor.node.view import NodeView
+    from cantor.wire import DataFrame
+    from cantor.wire.frame import Buffer, Value
+
+
+class FakeMesh:
+    """Nodes without links. ``kill`` and ``revive`` move them; ``lost`` counts dropped messages."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[NodeId, FakeNode] = {}
+        self.dead: set[NodeId] = set()
+        self.held: dict[tuple[NodeId, str], Fact] = {}
+        self.lost = 0
+        self._stamps = itertools.count(1)
+
+    def add(
+        self,
+        node_id: NodeId,
+        folder: Path,
+        *,
+        name: str = "",
+        labels: Mapping[str, str] | None = None,
+        resources: Sequence[Resource] = (),
+        clock: Clock | None = None,
+    ) -> FakeNode:
+        """A further node."""
+        node = FakeNode(self, node_id, folder, name, dict(labels or {}), clock or SystemClock())
+        self.nodes[node_id] = node
+        about: dict[str, Value] = {"name": node.name, "labels": dict(node.labels)}
+        node.publish("node", about)
+        node.offer("machine", (), resources)
+        return node
+
+    def kill(self, node_id: NodeId) -> None:
+        """The node answers no more; its facts stay."""
+        self.dead.add(node_id)
+        self.tell()
+
+    def revive(self, node_id: NodeId) -> None:
+        """The node is back."""
+        self.dead.discard(node_id)
+        self.tell()
+
+    def write(self, owner: NodeId, name: str, value: Value) -> None:
+        """Replace a fact."""
+        self.held[(owner, name)] = Fact(owner, name, value, 1, next(self._stamps))
+        self.tell()
+
+    def tell(self) -> None:
+        """Wake every subscriber."""
+        for node in list(self.nodes.values()):
+            for changed in list(node.subscribers):
+                changed()
+
+    def carry(self, frame: DataFrame) -> bool:
+        """Take a frame to its destination in the next turn of the loop."""
+        target = self.nodes.get(frame.destination)
+        if target is None or {frame.destination, frame.source} & self.dead:
+            self.lost += 1
+            return False
+        asyncio.get_running_loop().call_soon(target.messages.delivered, frame)
+        return True
+
+
+class FakeNode:
+    """One node of a FakeMesh; it is a :class:`cantor.node.services.Node`."""
+
+    def __init__(
+        self,
+        mesh: FakeMesh,
+        node_id: NodeId,
+        folder: Path,
+        name: str,
+        labels: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        self.node_id = node_id
+        self.name = name or node_id[:8]
+        self.folder = folder
+        self.labels = labels
+        self.tenant = "default"
+        self.clock = clock
+        self.subscribers: list[Callable[[], None]] = []
+        self.lasting: set[str] = set()
+        self._mesh = mesh
+        self.messages = Messages(node_id, 1, mesh.carry)
+        self._offers: dict[str, tuple[Sequence[Device], Sequence[Resource]]] = {}
+
+    def wall(self) -> float:
+        return self.clock.wall()
+
+    def nodes(self) -> list[NodeView]:
+        return view_nodes(self._mesh.held.values(), set(self.alive()))
+
+    def alive(self) -> frozenset[NodeId]:
+        return frozenset(set(self._mesh.nodes) - self._mesh.dead)
+
+    def facts(self, prefix: str) -> list[Fact]:
+        held = self._mesh.held
+        facts = [held[key] for key in sorted(held)]
+        return [fact for fact in facts if fact.value is not None and fact.name.startswith(prefix)]
+
+    def publish(self, name: str, value: Value, *, lasting: bool = False) -> None:
+        if lasting:
+            self.lasting.add(name)
+        self._mesh.write(self.node_id, name, value)
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        self.subscribers.append(changed)
+        return lambda: self.subscribers.remove(changed)
+
+    def send(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+    ) -> bool:
+        return self.messages.send(destination, topic, headers, body, priority)
+
+    def on_message(self, topic: str, handler: Handler) -> None:
+        self.messages.on_message(topic, handler)
+
+    def answer(self, topic: str, answer: Answer) -> None:
+        self.messages.answer(topic, answer)
+
+    async def request(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        timeout_s: float = 5.0,
+        priority: int = 1,
+    ) -> Message:
+        return await self.messages.request(
+            destination, topic, headers, body, timeout_s=timeout_s, priority=priority
+        )
+
+    def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
+        self._offers[source] = (devices, resources)
+        given = [self._offers[name] for name in sorted(self._offers)]
+        self.publish("devices", pack_devices([one for found, _ in given for one in found]))
+        self.publish("resources", pack_resources([one for _, found in given for one in found]))

@@ -1,0 +1,80 @@
+"""The hardware of a node: what its machine has, and what services have found behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from cantor.base.resources import merge_resources
+from cantor.node.view import pack_devices, pack_resources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cantor.base.resources import Device, Resource
+    from cantor.wire.frame import Value
+
+INVENTORY_GROUP = "cantor.inventory"
+SCAN_INTERVAL_S = 1.0
+
+
+class Inventory(Protocol):
+    """Finds the hardware of this machine. One is registered in the group ``cantor.inventory``."""
+
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        """The devices present now and the resources that they give together."""
+
+
+class Hardware:
+    """Publishes the facts ``devices`` and ``resources`` when what they hold has changed."""
+
+    def __init__(self, inventory: Inventory, publish: Callable[[str, Value], None]) -> None:
+        self._inventory = inventory
+        self._publish = publish
+        self._found: tuple[list[Device], list[Resource]] | None = None
+        self._offers: dict[str, tuple[tuple[Device, ...], tuple[Resource, ...]]] = {}
+        self._published: dict[str, Value] = {}
+
+    async def watch(self) -> None:
+        """Look at the machine once a second, for ever."""
+        while True:
+            self._found = await asyncio.to_thread(self._inventory.scan)
+            self._tell()
+            await asyncio.sleep(SCAN_INTERVAL_S)
+
+    def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
+        """Replace what ``source`` has found behind this node; nothing ends its offer."""
+        if devices or resources:
+            self._offers[source] = (tuple(devices), tuple(resources))
+        else:
+            self._offers.pop(source, None)
+        if self._found is not None:
+            self._tell()
+
+    def _tell(self) -> None:
+        devices, resources = self._found or ([], [])
+        offers = [self._offers[source] for source in sorted(self._offers)]
+        everything = [*resources, *(resource for _, given in offers for resource in given)]
+        behind = (device for given, _ in offers for device in given)
+        facts = {
+            "devices": pack_devices([*devices, *behind]),
+            "resources": pack_resources(merge_resources(everything)),
+        }
+        for name, value in facts.items():
+            if self._published.get(name) != value:
+                self._published[name] = value
+                self._publish(name, value)
+
+
+def load_inventory() -> Inventory:
+    """The inventory of this installation; one that finds nothing if there is none."""
+    for point in entry_points(group=INVENTORY_GROUP):
+        inventory: Inventory = point.load()()
+        return inventory
+    return _NoInventory()
+
+
+class _NoInventory:
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        return [], []

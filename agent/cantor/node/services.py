@@ -1,0 +1,158 @@
+"""What the layers above get from a node, and what a node asks of them.
+
+A layer above registers a factory in the entry-point group ``cantor.services``: a function that
+takes a :class:`Node` and returns a :class:`Service`. The agent makes every registered service,
+starts them when it is in the mesh and closes them before it leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from cantor.base.clock import Clock
+    from cantor.base.ids import NodeId
+    from cantor.base.resources import Device, Resource
+    from cantor.ledger.facts import Fact
+    from cantor.node.view import NodeView
+    from cantor.wire.frame import Buffer, Value
+
+SERVICE_GROUP = "cantor.services"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What another node, or this one, has sent under a topic."""
+
+    source: NodeId
+    headers: dict[str, Value]
+    body: tuple[Buffer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to a request."""
+
+    headers: dict[str, Value] = field(default_factory=dict)
+    body: tuple[Buffer, ...] = ()
+
+
+Handler: TypeAlias = Callable[[Message], None]
+Answer: TypeAlias = Callable[[Message], Awaitable[Reply]]
+Call: TypeAlias = "Callable[[dict[str, Value]], Value | Awaitable[Value]]"
+"""A call of the control socket: arguments in, result out. ``CantorError`` goes to who asked."""
+
+
+class Node(Protocol):
+    """The node that a service runs on. Everything is used on the event loop only."""
+
+    @property
+    def node_id(self) -> NodeId:
+        """Who this node is."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it keeps its files."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+
+    @property
+    def tenant(self) -> str:
+        """Whose node it is."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where monotonic time comes from."""
+
+    def wall(self) -> float:
+        """UTC seconds since 1970, not before the time that this node knows to have passed."""
+
+    def nodes(self) -> list[NodeView]:
+        """Every node that the ledger knows."""
+
+    def alive(self) -> frozenset[NodeId]:
+        """The nodes that can be reached now, this one among them."""
+
+    def facts(self, prefix: str) -> list[Fact]:
+        """The facts of all nodes whose name begins so; the withdrawn are left out."""
+
+    def publish(self, name: str, value: Value, *, lasting: bool = False) -> None:
+        """Say something about this node; ``None`` withdraws it.
+
+        A ``lasting`` fact stays in the mesh when this node stops, and this node says it again
+        after a restart.
+        """
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after facts or liveness have changed; the result ends that."""
+
+    def send(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+    ) -> bool:
+        """Send a message, at most once; False if there is no path to the node."""
+
+    def on_message(self, topic: str, handler: Handler) -> None:
+        """Call ``handler`` for every message of this topic."""
+
+    def answer(self, topic: str, answer: Answer) -> None:
+        """Answer the requests of this topic; a ``CantorError`` is told to who asked."""
+
+    async def request(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        timeout_s: float = 5.0,
+        priority: int = 1,
+    ) -> Message:
+        """Ask a node and wait for its answer.
+
+        Raises:
+            UnavailableError: no path, or no answer in time.
+            RemoteProtocolError: the other side refused; says why.
+        """
+
+    def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
+        """Add hardware found behind this node; replaces what ``source`` offered before."""
+
+
+class Service(Protocol):
+    """Something that runs on a node besides the mesh."""
+
+    async def start(self) -> None:
+        """Begin; the node is in the mesh."""
+
+    async def close(self) -> None:
+        """End everything that this service has started."""
+
+    def calls(self) -> Mapping[str, Call]:
+        """What processes of the same user may ask, by name: see ``cantor.node.control``."""
+
+
+ServiceFactory: TypeAlias = Callable[[Node], Service]
+
+
+def registered_services() -> dict[str, ServiceFactory]:
+    """The factories of this installation by name, in the order of the names."""
+    points = sorted(entry_points(group=SERVICE_GROUP), key=lambda point: point.name)
+    return {point.name: point.load() for point in points}

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.errors import ConfigError, RemoteProtocolError, UnavailableError
+from cantor.base.ids import NodeId
+from cantor.node.fake import FakeMesh, FakeNode
+from cantor.node.services import Message, Node, Reply
+from cantor.wire import DataFrame, Kind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEFT, RIGHT = NodeId("1" * 32), NodeId("2" * 32)
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> FakeMesh:
+    mesh = FakeMesh()
+    mesh.add(LEFT, tmp_path, name="left")
+    mesh.add(RIGHT, tmp_path, name="right")
+    return mesh
+
+
+def left(mesh: FakeMesh) -> FakeNode:
+    return mesh.nodes[LEFT]
+
+
+def right(mesh: FakeMesh) -> FakeNode:
+    return mesh.nodes[RIGHT]
+
+
+async def test_a_message_reaches_the_handler_of_its_topic(mesh: FakeMesh) -> None:
+    got: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    node: Node = right(mesh)
+    node.on_message("news", got.set_result)
+
+    assert left(mesh).send(RIGHT, "news", {"n": 1}, (b"body",))
+
+    message = await got
+    assert (message.source, message.headers, message.body) == (LEFT, {"n": 1}, (b"body",))
+
+
+async def test_a_request_brings_the_answer_back(mesh: FakeMesh) -> None:
+    async def double(message: Message) -> Reply:
+        number = message.headers["n"]
+        assert isinstance(number, int)
+        return Reply({"n": 2 * number})
+
+    right(mesh).answer("double", double)
+
+    answers = await asyncio.gather(
+        *(left(mesh).request(RIGHT, "double", {"n": n}) for n in range(5))
+    )
+
+    assert [answer.headers["n"] for answer in answers] == [0, 2, 4, 6, 8]
+
+
+async def test_a_refusal_says_why(mesh: FakeMesh) -> None:
+    async def refuse(_: Message) -> Reply:
+        raise ConfigError("there is no such pipeline", where="p1")
+
+    right(mesh).answer("stop", refuse)
+
+    with pytest.raises(RemoteProtocolError, match="p1: there is no such pipeline"):
+        await left(mesh).request(RIGHT, "stop")
+
+
+async def test_a_bug_in_an_answer_is_a_refusal_without_its_insides(mesh: FakeMesh) -> None:
+    async def fail(_: Message) -> Reply:
+        raise KeyError("secret")
+
+    right(mesh).answer("fail", fail)
+
+    with pytest.raises(RemoteProtocolError, match="its log says why") as raised:
+        await left(mesh).request(RIGHT, "fail")
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_topic_that_nobody_answers_is_refused(mesh: FakeMesh) -> None:
+    with pytest.raises(RemoteProtocolError, match="does not answer that"):
+        await left(mesh).request(RIGHT, "nothing")
+
+
+async def test_no_path_and_no_answer_are_told_apart(mesh: FakeMesh) -> None:
+    never = asyncio.Event()
+
+    async def hang(_: Message) -> Reply:
+        await never.wait()
+        return Reply()
+
+    right(mesh).answer("hang", hang)
+    with pytest.raises(UnavailableError, match="no answer in 0 s"):
+        await left(mesh).request(RIGHT, "hang", timeout_s=0.0)
+
+    mesh.kill(RIGHT)
+    with pytest.raises(UnavailableError, match="no path"):
+        await left(mesh).request(RIGHT, "hang")
+    assert mesh.lost == 1
+    await right(mesh).messages.close()
+
+
+async def test_an_answer_from_another_node_than_the_one_asked_is_ignored(mesh: FakeMesh) -> None:
+    async def impostor(message: Message) -> Reply:
+        forged = DataFrame(
+            Kind.DATA, NodeId("3" * 32), LEFT, headers={"t": "who", "a": 1, "h": {"n": "forged"}}
+        )
+        left(mesh).messages.delivered(forged)
+        return Reply({"n": "true"})
+
+    right(mesh).answer("who", impostor)
+
+    answer = await left(mesh).request(RIGHT, "who")
+
+    assert answer.headers == {"n": "true"}
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"t": 1, "h": {}}, {"t": "x"}, {"t": "x", "h": [], "q": 1}]
+)
+async def test_messages_out_of_shape_are_left_alone(
+    mesh: FakeMesh, headers: dict[str, int]
+) -> None:
+    got: list[Message] = []
+    left(mesh).on_message("x", got.append)
+
+    left(mesh).messages.delivered(DataFrame(Kind.DATA, RIGHT, LEFT, headers=dict(headers)))
+
+    assert got == []
