@@ -108,6 +108,7 @@ events = sa.Table(
     sa.Column("severity", sa.String, nullable=False),
     sa.Column("text", sa.String, nullable=False),
     sa.Column("subject", sa.String, nullable=False),
+    sa.Column("params", sa.JSON),
     sqlite_autoincrement=True,
 )
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from cantor.base.errors import IdentityError
-from cantor.base.ids import node_id_from_public_key, short_name
+from cantor.base.ids import NodeId, node_id_from_public_key, short_name
 from cantor.identity.certificates import CertificateChain, public_key_spki
 from cantor.identity.enrolment import (
     AlreadyIssued,
@@ -71,14 +71,14 @@ class EnrolmentRequest(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Applicant:
-    node_id: str
+    node_id: NodeId
     public_key: bytes
     request: EnrolmentRequest
 
     @property
     def name(self) -> str:
         shown = "".join(sign for sign in self.request.facts.hostname if sign.isprintable())
-        return shown.strip()[:NAME_CHARS_MAX] or self.node_id[:8]
+        return shown.strip()[:NAME_CHARS_MAX] or short_name(self.node_id)
 
 
 class Enroller:
@@ -176,8 +176,7 @@ class Enroller:
         values = {"state": ENROLLED, "enrolled_at": now, "revision": nodes.c.revision + 1}
         mine = nodes.c.id == applicant.node_id
         await connection.execute(sa.update(nodes).where(mine).values(**values))
-        text = f"{applicant.name} joined the mesh"
-        told = Happening("node.enrolled", "info", text, applicant.node_id)
+        told = Happening("node.enrolled", applicant.node_id, {"name": applicant.name})
         await record(connection, _scope(token), told, now=now)
         return chain
 
@@ -214,11 +213,9 @@ async def _raise_alarm(
 ) -> None:
     mine = tokens.c.id == token["id"]
     await connection.execute(sa.update(tokens).where(mine).values(stolen_at=now))
-    who = short_name(node_id_from_public_key(applicant.public_key))
-    text = f"A used enrolment token was shown by another key ({who}, {applicant.name})"
-    await record(
-        connection, _scope(token), Happening("token.stolen", "alarm", text, token["id"]), now=now
-    )
+    shown = {"key": short_name(applicant.node_id), "name": applicant.name}
+    told = Happening("token.stolen", token["id"], shown)
+    await record(connection, _scope(token), told, now=now)
 
 
 async def _bind(
@@ -255,6 +252,5 @@ async def _bind(
     }
     await connection.execute(sa.insert(nodes).prefix_with("OR IGNORE").values(**row))
     if waits:
-        text = f"{applicant.name} waits for approval"
-        told = Happening("node.pending", "warning", text, applicant.node_id)
+        told = Happening("node.pending", applicant.node_id, {"name": applicant.name})
         await record(connection, _scope(token), told, now=now)

@@ -1,8 +1,11 @@
-"""What happened: an append-only record that people read in the console."""
+"""What happened: an append-only record that people read in the console.
+
+The text is English; ``kind`` and ``params`` let the console say the same in another language.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import sqlalchemy as sa
@@ -11,9 +14,34 @@ from edge_hub.database import events
 from edge_hub.schemas import Event, rfc3339
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 Severity = Literal["info", "warning", "alarm"]
+ParamValue = str | int
+
+PARAM_CHARS_MAX = 300
+KINDS: Mapping[str, tuple[Severity, str]] = {
+    "node.enrolled": ("info", "{name} joined the mesh"),
+    "node.pending": ("warning", "{name} waits for approval"),
+    "node.approved": ("info", "{name} was approved"),
+    "node.denied": ("warning", "{name} was denied"),
+    "node.lost": ("warning", "{name} no longer answers"),
+    "token.created": ("info", "An enrolment token was made"),
+    "token.revoked": ("info", "An enrolment token was revoked"),
+    "token.stolen": ("alarm", "A used enrolment token was shown by another key ({key}, {name})"),
+    "project.created": ("info", "The project {name} was made"),
+    "deployment.started": ("info", "{name} runs on {nodes}"),
+    "deployment.failed": ("alarm", "{name} failed: {reason}"),
+    "deployment.finished": ("info", "{name} has finished"),
+    "deployment.stopped": ("info", "{name} was stopped"),
+    "deployment.removed": ("info", "{name} was removed"),
+    "deployment.node_lost": ("warning", "{name} lost {node}, which ran {filters}"),
+    "deployment.waiting": ("warning", "{name} waits: {filter} has no node ({reason})"),
+    "deployment.moved": ("info", "{name}: {filters} moved from {source} to {target}"),
+}
+"""Every kind: how grave it is, and its English text with the names of its params."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +54,33 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something worth telling a person; ``subject`` names the node or token that it is about."""
+    """Something worth telling a person.
+
+    ``kind`` is one of :data:`KINDS`; ``subject`` is the id of the node, token, project or
+    deployment that it is about.
+    """
 
     kind: str
-    severity: Severity
-    text: str
     subject: str
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+
+    @property
+    def severity(self) -> Severity:
+        """How grave it is."""
+        return KINDS[self.kind][0]
+
+    @property
+    def text(self) -> str:
+        """What happened, in English."""
+        return KINDS[self.kind][1].format_map(self.shown)
+
+    @property
+    def shown(self) -> dict[str, ParamValue]:
+        """The params, cut to what a line can hold."""
+        return {
+            name: value[:PARAM_CHARS_MAX] if isinstance(value, str) else value
+            for name, value in self.params.items()
+        }
 
 
 async def record(
@@ -47,6 +96,7 @@ async def record(
             severity=happening.severity,
             text=happening.text,
             subject=happening.subject,
+            params=happening.shown,
         )
     )
 
@@ -69,6 +119,7 @@ async def latest(
             severity=row.severity,
             text=row.text,
             subject=row.subject,
+            params=row.params or {},
         )
         for row in rows
     ]

@@ -91,7 +91,7 @@ class Fleet:
             await self._adopt(connection, scope, node)
             await self._set_state(connection, scope, node, DENIED)
             await _settle(connection, scope, node_id, KeyState.DENIED)
-            told = Happening("node.denied", "warning", f"{node.name} was denied", node_id)
+            told = Happening("node.denied", node_id, {"name": node.name})
             await record(connection, scope, told, now=self._clock.wall())
         await self.publish_denied()
 
@@ -108,7 +108,7 @@ class Fleet:
             if (await connection.execute(waiting.values(**values))).rowcount != 1:
                 raise ProblemError(409, "not-pending", f"{node.name} does not wait for approval")
             await _settle(connection, scope, node_id, KeyState.ISSUED)
-            told = Happening("node.approved", "info", f"{node.name} was approved", node_id)
+            told = Happening("node.approved", node_id, {"name": node.name})
             await record(connection, scope, told, now=self._clock.wall())
 
     async def publish_denied(self) -> None:
@@ -120,7 +120,7 @@ class Fleet:
     async def note_lost(self, scope: Scope, node: Node) -> None:
         """Record that a node which was online no longer answers."""
         async with self._database.write() as connection:
-            told = Happening("node.lost", "warning", f"{node.name} no longer answers", node.id)
+            told = Happening("node.lost", node.id, {"name": node.name})
             await record(connection, scope, told, now=self._clock.wall())
 
     async def note_seen(self, scope: Scope, seen: Mapping[str, float]) -> None:

@@ -176,7 +176,7 @@ class TokenList(msgspec.Struct):
 
 
 class Event(msgspec.Struct):
-    """Something that happened."""
+    """Something that happened; ``kind`` and ``params`` let a console say ``text`` in its words."""
 
     id: int
     at: str
@@ -184,6 +184,7 @@ class Event(msgspec.Struct):
     severity: Literal["info", "warning", "alarm"]
     text: str
     subject: str
+    params: dict[str, str | int]
 
 
 class EventList(msgspec.Struct):

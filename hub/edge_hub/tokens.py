@@ -55,7 +55,7 @@ class Tokens:
                     expires_at=now + wish.ttl_s,
                 )
             )
-            told = Happening("token.created", "info", "An enrolment token was made", token_id)
+            told = Happening("token.created", token_id)
             await record(connection, scope, told, now=now)
         return TokenMade(
             id=token_id,
@@ -99,7 +99,7 @@ class Tokens:
             changed = await connection.execute(sa.update(tokens).where(*mine).values(**values))
             if changed.rowcount != 1:
                 raise ProblemError(404, "no-such-token", f"there is no token {token_id[:40]!r}")
-            told = Happening("token.revoked", "info", "An enrolment token was revoked", token_id)
+            told = Happening("token.revoked", token_id)
             await record(connection, scope, told, now=now)
 
 
