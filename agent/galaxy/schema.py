@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from galaxy.filter import BaseSource, params_schema
 from galaxy.pipeline import CONNECTION_KEYS, FILTER_KEYS
+from galaxy.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
     from galaxy.filter import BaseFilter
     from galaxy.params import JsonValue
     from galaxy.pins import Pin
-    from galaxy.registry import Registry
+
+
+def file_schema() -> dict[str, JsonValue]:
+    """The schema of a pipeline file with the filter types of this installation."""
+    return pipeline_schema(Registry.default())
 
 
 def pipeline_schema(registry: Registry) -> dict[str, JsonValue]:

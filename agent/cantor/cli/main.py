@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import cantor
 from cantor.base.errors import CantorError
-from cantor.cli import agent, completion, doctor, enrolment
+from cantor.cli import agent, completion, doctor, enrolment, schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     enrolment.register(verbs)
     agent.register(verbs)
     doctor.register(verbs)
+    schema.register(verbs)
     completion.register(verbs, build_parser)
     for point in sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name):
         getattr(import_module(point.module), point.attr)(verbs)
