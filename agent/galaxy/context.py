@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cantor.base.clock import Clock
+    from galaxy.frame import Frame
+
+    Publish = Callable[[str, bytes, Frame], None]
+    """Receives the topic, the bytes, and the frame that they were made from."""
 
 
 class Context:
@@ -29,7 +33,7 @@ class Context:
         clock: Clock,
         epoch: int = 0,
         stop: threading.Event | None = None,
-        publish: Callable[[str, bytes], None] | None = None,
+        publish: Publish | None = None,
     ) -> None:
         self.name = name
         self.node = node
@@ -55,7 +59,7 @@ class Context:
         """Add to a counter of this filter."""
         self.counters[what] += by
 
-    def publish(self, topic: str, data: bytes) -> None:
-        """Hand bytes (a preview's JPEG) to whoever watches this pipeline; nobody may."""
+    def publish(self, topic: str, data: bytes, frame: Frame) -> None:
+        """Hand bytes made from a frame (a preview's JPEG) to whoever watches; nobody may."""
         if self._publish is not None:
-            self._publish(topic, data)
+            self._publish(topic, data, frame)

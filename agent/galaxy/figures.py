@@ -96,6 +96,8 @@ class Snapshot:
     edges: dict[str, EdgeFigures]
     reports: dict[str, dict[str, JsonValue]]
     """What filters say at the end; empty while they run."""
+    live: dict[str, dict[str, JsonValue]] = field(default_factory=dict)
+    """What filters say meanwhile."""
 
     def document(self) -> dict[str, JsonValue]:
         """As JSON."""

@@ -27,12 +27,14 @@ class BaseFilter(ABC):
     """A part of a pipeline.
 
     ``inputs`` and ``outputs`` name the pins, ``needs`` is the resource expression that a node must
-    satisfy, and :class:`galaxy.Param` attributes are the parameters.
+    satisfy, ``modules`` the packages that it imports when it runs (a node without them cannot run
+    it), and :class:`galaxy.Param` attributes are the parameters.
     """
 
     inputs: ClassVar[Mapping[str, Pin]] = {}
     outputs: ClassVar[Mapping[str, Pin]] = {}
     needs: ClassVar[str] = ""
+    modules: ClassVar[tuple[str, ...]] = ()
     description: ClassVar[str] = ""
 
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
@@ -63,6 +65,10 @@ class BaseFilter(ABC):
 
     def report(self) -> dict[str, JsonValue]:
         """What this filter has to say at the end of a run; empty for most."""
+        return {}
+
+    def live_report(self) -> dict[str, JsonValue]:
+        """What it has to say at any moment: a few figures, asked for from another thread."""
         return {}
 
 

@@ -72,6 +72,13 @@ class Stage:
             self.instance.param_values.update(changed)  # type: ignore[arg-type] # checked values
             self.instance.on_params(frozenset(changed))
 
+    def live_report(self) -> dict[str, JsonValue]:
+        """What the filter says now; nothing if it cannot say it at this moment."""
+        try:
+            return self.instance.live_report()
+        except Exception:  # noqa: BLE001 (asked from another thread, in the middle of its work)
+            return {}
+
     def figures(self) -> FilterFigures:
         """Frames and times so far."""
         return FilterFigures(

@@ -20,7 +20,7 @@ class Param(Generic[T]):
 
     The kind is ``bool``, ``int``, ``float``, ``str`` or ``tuple`` (a list of strings). Without a
     default it must be given. A *live* parameter may change while the pipeline runs; a *secret* is
-    never shown.
+    never shown; a *file* names one on the node that runs the filter.
     """
 
     def __init__(
@@ -35,6 +35,7 @@ class Param(Generic[T]):
         description: str = "",
         live: bool = False,
         secret: bool = False,
+        file: bool = False,
     ) -> None:
         self.kind = kind
         self.default = default
@@ -45,6 +46,7 @@ class Param(Generic[T]):
         self.description = description
         self.live = live
         self.secret = secret
+        self.file = file
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -146,6 +148,8 @@ class Param(Generic[T]):
             schema["x-unit"] = self.unit
         if self.secret:
             schema["writeOnly"] = True
+        if self.file:
+            schema["x-file"] = True
         schema["x-live"] = self.live
         return schema
 

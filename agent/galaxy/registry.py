@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
@@ -53,6 +54,18 @@ class Registry:
     def names(self) -> list[str]:
         """Every known type, sorted."""
         return sorted({*self._places, *self._types})
+
+    def runnable(self) -> dict[str, str]:
+        """The needs of every type whose modules are installed here, by name."""
+        found: dict[str, str] = {}
+        for name in self.names():
+            try:
+                filter_type = self.get(name)
+            except ConfigError:
+                continue
+            if all(find_spec(module) for module in filter_type.modules):
+                found[name] = filter_type.needs
+        return found
 
     def get(self, name: str) -> type[BaseFilter]:
         """The type of that name.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cantor.base.clock import Clock
+    from galaxy.context import Publish
     from galaxy.pipeline import Connection, Pipeline, Policy
 
     EdgeFactory = Callable[[Connection, Policy, int, Clock], EdgeTransport]
@@ -32,8 +33,8 @@ class Runtime:
     """One run of a pipeline, or of the part of it that is placed on this node.
 
     ``make_edge`` gives the transport of a weak or task connection; one whose other end is on
-    another node is its to carry. ``publish`` receives (topic, bytes) of previews. A run is
-    used once.
+    another node is its to carry. ``publish`` receives topic, bytes and frame of
+    previews. A run is used once.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Runtime:
         clock: Clock | None = None,
         filters_here: Iterable[str] | None = None,
         make_edge: EdgeFactory = QueueEdge,
-        publish: Callable[[str, bytes], None] | None = None,
+        publish: Publish | None = None,
         frames_max: int = 0,
     ) -> None:
         """Check the pipeline and make its filters; ``frames_max`` 0 means all frames.
@@ -177,6 +178,7 @@ class Runtime:
             {name: stage.figures() for name, stage in self._stages.items()},
             {**strong, **{name: edge.figures() for name, edge in self._edges.items()}},
             {name: stage.report for name, stage in self._stages.items() if stage.report},
+            {name: said for name, stage in self._stages.items() if (said := stage.live_report())},
         )
 
     def _stage(self, name: str, registry: Registry) -> Stage:

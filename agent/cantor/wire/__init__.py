@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cantor.wire.frame import DataFrame, Kind, encode
 from cantor.wire.hello import Agreement, Hello, agree, hello_frame, parse_hello
-from cantor.wire.reader import FRAME_BYTES_MAX, FrameReader
+from cantor.wire.reader import FRAME_BYTES_MAX, FrameReader, parse_frame
 
 __all__ = [
     "FRAME_BYTES_MAX",
@@ -16,5 +16,6 @@ __all__ = [
     "agree",
     "encode",
     "hello_frame",
+    "parse_frame",
     "parse_hello",
 ]

@@ -49,13 +49,18 @@ class FrameReader:
             end = start + LENGTH.size + length
             if len(self._buffer) < end:
                 break
-            frames.append(_parse(bytes(self._buffer[start + LENGTH.size : end])))
+            frames.append(parse_frame(bytes(self._buffer[start + LENGTH.size : end])))
             start = end
         del self._buffer[:start]
         return frames
 
 
-def _parse(data: bytes) -> DataFrame:
+def parse_frame(data: bytes | bytearray) -> DataFrame:
+    """The frame in ``data``, which is what follows its length; the body's buffers are views of it.
+
+    Raises:
+        RemoteProtocolError: the bytes are no frame.
+    """
     (
         version,
         kind,

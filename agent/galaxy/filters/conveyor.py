@@ -24,6 +24,7 @@ class Conveyor(BaseSource):
     """
 
     description: ClassVar[str] = "Parts on a simulated belt, with the truth about them"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
     seed = Param(int, 7, minimum=0, maximum=scene.SEED_END - 1, description="Which belt.")

@@ -23,6 +23,7 @@ class Overlay(BaseFilter):
     """Draws boxes and labels on a copy of the image; a frame without objects passes untouched."""
 
     description: ClassVar[str] = "Draw boxes and labels"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
@@ -50,6 +51,7 @@ class MjpegPreview(BaseFilter):
     """Encodes each frame as JPEG and publishes it under ``preview/<filter>``."""
 
     description: ClassVar[str] = "Live preview as JPEG"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR", "GRAY"))}
 
     quality = Param(int, 80, minimum=1, maximum=100, description="JPEG quality.", live=True)
@@ -65,5 +67,5 @@ class MjpegPreview(BaseFilter):
         if not good:
             message = "the image cannot be encoded as JPEG"
             raise ValueError(message)
-        ctx.publish(f"preview/{ctx.name}", data.tobytes())
+        ctx.publish(f"preview/{ctx.name}", data.tobytes(), frame)
         return None

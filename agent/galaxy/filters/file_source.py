@@ -25,9 +25,10 @@ class FileSource(BaseSource):
     """
 
     description: ClassVar[str] = "A video file, every frame once"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
-    path = Param(str, description="The video file.")
+    path = Param(str, description="The video file.", file=True)
     loop = Param(bool, False, description="Begin again at the end.")
     stream = Param(str, "", description="Name of the stream; empty means the filter's name.")
 

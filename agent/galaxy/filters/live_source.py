@@ -116,6 +116,7 @@ class Rtsp(LiveSource):
     """A network camera by RTSP, decoded by OpenCV's FFmpeg."""
 
     description: ClassVar[str] = "A network camera (RTSP)"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
 
     url = Param(str, description="rtsp://user:password@host:port/path", secret=True)
     open_timeout_s = Param(float, 5.0, minimum=0.5, maximum=60, unit="s", description="To connect.")
@@ -148,6 +149,7 @@ class UsbCamera(LiveSource):
     """
 
     description: ClassVar[str] = "A camera of this box (V4L2), or a simulated one"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     needs: ClassVar[str] = "USBCamera == 1"
 
     device = Param(str, "/dev/video0", description="Path, by-id link or sim:...")

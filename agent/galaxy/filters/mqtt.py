@@ -27,6 +27,7 @@ class Mqtt(BaseFilter):
     """
 
     description: ClassVar[str] = "Publish metadata by MQTT"
+    modules: ClassVar[tuple[str, ...]] = ("paho",)
     inputs: ClassVar[Mapping[str, Pin]] = {"frame": Pin(FRAME)}
 
     host = Param(str, description="The broker.")

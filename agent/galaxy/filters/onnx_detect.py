@@ -32,10 +32,11 @@ class OnnxDetect(BaseFilter):
     """
 
     description: ClassVar[str] = "Find objects with an ONNX model"
+    modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2", "onnxruntime")
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
-    model = Param(str, description="The model file, or conveyor for the one that ships.")
+    model = Param(str, description="The model file, or conveyor for the one that ships.", file=True)
     head = Param(
         str, "", choices=("", "yolox", "heatmap"), description="Empty: recognise it from the model."
     )

@@ -22,6 +22,7 @@ class TestPattern(BaseSource):
     __test__ = False
 
     description: ClassVar[str] = "A moving square, drawn here"
+    modules: ClassVar[tuple[str, ...]] = ("numpy",)
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
     width = Param(int, 640, minimum=16, maximum=8192, unit="px", description="Width.")

@@ -25,7 +25,10 @@ def frame(*objects: Detection) -> Frame:
 
 
 def context(published: dict[str, bytes] | None = None) -> Context:
-    publish = None if published is None else published.__setitem__
+    def publish(topic: str, data: bytes, _: Frame) -> None:
+        if published is not None:
+            published[topic] = data
+
     return Context(name="f", node="box", pipeline="p", clock=SystemClock(), publish=publish)
 
 
