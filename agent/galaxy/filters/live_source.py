@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
+from edge_devices.registry import Inventory
 from edge_devices.simulated.camera import SimulatedCamera
 from edge_devices.simulated.capture import SimulatedCapture
 from edge_devices.simulated.options import PATH_PREFIX, CameraOptions
@@ -17,8 +18,9 @@ from galaxy.params import Param
 from galaxy.pins import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from cantor.base.resources import Device
     from galaxy.context import Context
     from galaxy.filters.capture import Capture
 
@@ -152,7 +154,9 @@ class UsbCamera(LiveSource):
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     needs: ClassVar[str] = "USBCamera == 1"
 
-    device = Param(str, "/dev/video0", description="Path, by-id link or sim:...")
+    device = Param(
+        str, "", description="Path, by-id link, id or sim:...; empty: the first camera of the box."
+    )
     width = Param(int, 1280, minimum=16, maximum=8192, unit="px", description="Asked width.")
     height = Param(int, 720, minimum=16, maximum=8192, unit="px", description="Asked height.")
     fps = Param(float, 30.0, minimum=0.1, maximum=1000, unit="1/s", description="Asked frame rate.")
@@ -169,9 +173,10 @@ class UsbCamera(LiveSource):
     def open_capture(self) -> Capture:
         """Open the camera with the asked size and rate; it may give others."""
         cv2 = opencv()
-        if self.device.startswith(PATH_PREFIX):
-            return SimulatedCapture(SimulatedCamera(CameraOptions.parse(self.device)))
-        capture = cv2.VideoCapture(self.device, cv2.CAP_V4L2)
+        path = camera_path(self.device, Inventory().scan()[0])
+        if path.startswith(PATH_PREFIX):
+            return SimulatedCapture(SimulatedCamera(CameraOptions.parse(path)))
+        capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.height)
         capture.set(cv2.CAP_PROP_FPS, self.fps)
@@ -180,5 +185,14 @@ class UsbCamera(LiveSource):
         return opened
 
     def shown_address(self) -> str:
-        """The device's path."""
-        return self.device
+        """What was asked for."""
+        return self.device or "the first camera"
+
+
+def camera_path(asked: str, devices: Iterable[Device]) -> str:
+    """Where to open the camera that was asked for by path, by id or, if empty, the first one."""
+    cameras = [device for device in devices if device.kind == "camera" and device.path]
+    for camera in cameras:
+        if asked in ("", camera.id):
+            return camera.path
+    return asked or "/dev/video0"

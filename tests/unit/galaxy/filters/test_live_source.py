@@ -8,9 +8,10 @@ import pytest
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
+from cantor.base.resources import Device
 from galaxy import Context
 from galaxy.filters.capture import FreshestReader
-from galaxy.filters.live_source import LiveSource, Rtsp, UsbCamera
+from galaxy.filters.live_source import LiveSource, Rtsp, UsbCamera, camera_path
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -127,3 +128,21 @@ def test_a_simulated_camera_is_opened_by_its_path() -> None:
 def test_a_simulated_camera_that_is_asked_for_wrongly_is_refused_before_the_run() -> None:
     with pytest.raises(ConfigError, match="does not describe a simulated camera"):
         UsbCamera({"device": "sim:colour=red"}).open(context())
+
+
+def test_a_camera_is_found_by_its_id_and_without_a_name_the_first_one_is_taken() -> None:
+    devices = [
+        Device("gpu-1", "gpu", "A GPU", "/dev/nvidia0"),
+        Device("usb-a", "camera", "Unplugged", ""),
+        Device("usb-b", "camera", "First", "/dev/video2"),
+        Device("usb-c", "camera", "Second", "/dev/video4"),
+    ]
+
+    asked = ("", "usb-c", "/dev/video9")
+
+    assert [camera_path(name, devices) for name in asked] == [
+        "/dev/video2",
+        "/dev/video4",
+        "/dev/video9",
+    ]
+    assert camera_path("", []) == "/dev/video0"
