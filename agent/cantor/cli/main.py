@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import cantor
-from cantor.base.errors import CantorError
+from cantor.base.errors import CantorError, ConfigError
+from cantor.base.program import left_out, parts
 from cantor.cli import agent, completion, doctor, enrolment, schema
 
 if TYPE_CHECKING:
@@ -26,8 +26,10 @@ COMMAND_GROUP = "cantor.commands"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; the process's exit code."""
-    options = build_parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        _refuse_left_out(words)
+        options = build_parser().parse_args(words)
         return int(options.run(options))
     except CantorError as error:
         print(f"cantor: {error}", file=sys.stderr)
@@ -51,9 +53,19 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.register(verbs)
     schema.register(verbs)
     completion.register(verbs, build_parser)
-    for point in sorted(entry_points(group=COMMAND_GROUP), key=lambda point: point.name):
+    for point in parts(COMMAND_GROUP):
         getattr(import_module(point.module), point.attr)(verbs)
     return parser
+
+
+def _refuse_left_out(words: Sequence[str]) -> None:
+    missing = left_out(COMMAND_GROUP)
+    if words and words[0] in missing:
+        where = missing[words[0]]
+        raise ConfigError(
+            f"{words[0]!r} is not in this build",
+            remedy=f"use the build {where!r}" if where else "install the package that brings it",
+        )
 
 
 if __name__ == "__main__":

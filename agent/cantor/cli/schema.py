@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
+from cantor.base.program import parts
 from cantor.cli.table import format_table
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def installed() -> Makers:
     """What makes each schema of this installation, by name."""
     return {
         point.name: getattr(import_module(point.module), point.attr)
-        for point in sorted(entry_points(group=SCHEMA_GROUP), key=lambda point: point.name)
+        for point in parts(SCHEMA_GROUP)
     }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
+from cantor.base.program import parts
 from cantor.base.resources import merge_resources
 from cantor.node.view import pack_devices, pack_resources
 
@@ -69,7 +69,7 @@ class Hardware:
 
 def load_inventory() -> Inventory:
     """The inventory of this installation; one that finds nothing if there is none."""
-    for point in entry_points(group=INVENTORY_GROUP):
+    for point in parts(INVENTORY_GROUP):
         inventory: Inventory = point.load()()
         return inventory
     return _NoInventory()

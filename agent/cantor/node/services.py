@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from cantor.base.program import parts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,5 +155,4 @@ ServiceFactory: TypeAlias = Callable[[Node], Service]
 
 def registered_services() -> dict[str, ServiceFactory]:
     """The factories of this installation by name, in the order of the names."""
-    points = sorted(entry_points(group=SERVICE_GROUP), key=lambda point: point.name)
-    return {point.name: point.load() for point in points}
+    return {point.name: point.load() for point in parts(SERVICE_GROUP)}
