@@ -1,0 +1,1 @@
+"""Constrained devices become devices of the mesh: descriptors, sessions, and the MQTT driver."""
