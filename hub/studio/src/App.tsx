@@ -12,6 +12,9 @@ import { Shell } from "./shell/Shell";
 
 const Overview = lazy(() => import("./pages/Overview"));
 const Devices = lazy(() => import("./pages/devices/Devices"));
+const Pipelines = lazy(() => import("./pages/pipelines/Pipelines"));
+const DeploymentPage = lazy(() => import("./pages/pipelines/DeploymentPage"));
+const LivePage = lazy(() => import("./pages/live/LivePage"));
 const SignIn = lazy(() => import("./pages/SignIn"));
 
 /** Repeats only what may heal by itself, and asks for the session again when one call says 401. */
@@ -77,7 +80,7 @@ function SignedIn() {
     );
   }
   return (
-    <LiveProvider>
+    <LiveProvider scope={`${session.data.tenant.id}/${session.data.project.id}`}>
       <Shell session={session.data}>
         <Suspense fallback={<PageSkeleton />}>
           <Outlet />
@@ -95,6 +98,9 @@ export function App() {
         <Route element={<SignedIn />}>
           <Route index element={<Overview />} />
           <Route path="devices" element={<Devices />} />
+          <Route path="pipelines" element={<Pipelines />} />
+          <Route path="pipelines/:id" element={<DeploymentPage />} />
+          <Route path="live" element={<LivePage />} />
           <Route path="*" element={<NotFound />} />
         </Route>
       </Routes>

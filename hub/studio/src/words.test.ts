@@ -1,10 +1,15 @@
-import { expect, test } from "vitest";
-import { amount } from "./components/Chips";
+import i18next from "i18next";
+import { beforeAll, expect, test } from "vitest";
+import type { Resource } from "./api/types";
+import { amount, hardwareFirst } from "./components/Chips";
+import { eventText } from "./components/eventText";
 import { formatLabels, parseLabels } from "./components/labels";
 import { relative } from "./components/Time";
 import { en } from "./i18n/en";
 import { zh } from "./i18n/zh";
 import { ticketFrom } from "./pages/ticket";
+
+beforeAll(() => i18next.init({ resources: { en: { translation: en }, zh: { translation: zh } }, lng: "en", interpolation: { escapeValue: false } }));
 
 function flat(tree: object, path = ""): Map<string, string> {
   const pairs = Object.entries(tree).flatMap(([key, value]): [string, string][] =>
@@ -42,4 +47,23 @@ test("amounts are written for people", () => {
 test("times are written in the language of the page", () => {
   expect(relative(0, 180_000, "en")).toBe("3 minutes ago");
   expect(relative(0, 180_000, "zh")).toContain("分钟前");
+});
+
+test("hardware comes before what every box has", () => {
+  const resources = ["os", "CPU", "arch", "hostname", "Memory", "USBCamera", "TemperatureSensor"].map(
+    (name) => ({ name, kind: "condition", value: 1, unit: null }) as Resource,
+  );
+  const names = hardwareFirst(resources).map((resource) => resource.name);
+  expect(names).toEqual(["USBCamera", "TemperatureSensor", "CPU", "Memory", "arch", "os", "hostname"]);
+});
+
+test("an event is told in the page's language, and in the hub's words where a blank is missing", async () => {
+  const lost = { kind: "node.lost", text: "dock no longer answers", params: { name: "dock" } };
+  const strange = { kind: "moon.risen", text: "The moon has risen" };
+  await i18next.changeLanguage("zh");
+  expect(eventText(lost)).toBe("dock 已无响应");
+  expect(eventText({ ...lost, params: {} })).toBe(lost.text);
+  expect(eventText(strange)).toBe(strange.text);
+  await i18next.changeLanguage("en");
+  expect(eventText(lost)).toBe("dock no longer answers");
 });

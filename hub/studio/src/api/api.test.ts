@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ApiError, call } from "./client";
-import { backoffMs, mergeEvents, mergeNodes } from "./merge";
+import { backoffMs, mergeById, mergeEvents, mergeNodes } from "./merge";
 import { Stream, type StreamHandlers, streamUrl } from "./stream";
 import type { HubEvent, Node } from "./types";
 
@@ -68,12 +68,13 @@ test("reconnection waits longer each time, never beyond twenty seconds", () => {
 });
 
 function stream() {
-  const socket = { close: vi.fn(), send: vi.fn(), onmessage: null as unknown };
-  const handlers = { onState: vi.fn(), onNodes: vi.fn(), onEvents: vi.fn() } satisfies StreamHandlers;
-  new Stream("ws://hub", handlers, () => socket as unknown as WebSocket).start();
+  const socket = { close: vi.fn(), send: vi.fn(), onopen: null as unknown, onmessage: null as unknown };
+  const handlers = { onState: vi.fn(), onNodes: vi.fn(), onEvents: vi.fn(), onDeployments: vi.fn() } satisfies StreamHandlers;
+  const made = new Stream("ws://hub", handlers, () => socket as unknown as WebSocket);
+  made.start();
   const say = (message: unknown) =>
     (socket.onmessage as (event: { data: string }) => void)({ data: JSON.stringify(message) });
-  return { socket, handlers, say };
+  return { socket, handlers, say, stream: made };
 }
 
 test("the stream hands on a snapshot and the deltas that follow it", () => {
@@ -83,6 +84,25 @@ test("the stream hands on a snapshot and the deltas that follow it", () => {
   say({ type: "delta", topic: "nodes", seq: 5, upserts: [node("b")], removed: ["a"] });
   expect(handlers.onNodes).toHaveBeenLastCalledWith([node("b")], ["a"], false);
   expect(handlers.onState).toHaveBeenLastCalledWith("live");
+});
+
+test("deployments are asked for only while somebody looks at them", () => {
+  const { socket, handlers, say, stream: live } = stream();
+  const asked = () => socket.send.mock.calls.map(([text]) => JSON.parse(String(text)).topics);
+  (socket.onopen as () => void)();
+  const [first, second] = [live.watchDeployments(), live.watchDeployments()];
+  say({ type: "snapshot", topic: "deployments", seq: 1, items: [{ id: "a" }] });
+  expect(handlers.onDeployments).toHaveBeenLastCalledWith([{ id: "a" }], [], true);
+  first();
+  first();
+  expect(asked()).toEqual([["nodes", "events"], ["nodes", "events", "deployments"]]);
+  second();
+  expect(asked().at(-1)).toEqual(["nodes", "events"]);
+});
+
+test("deployments that appear come first, the others keep their place", () => {
+  const merged = mergeById([{ id: "a" }, { id: "b" }], [{ id: "c" }, { id: "b" }], ["a"]);
+  expect(merged.map((one) => one.id)).toEqual(["c", "b"]);
 });
 
 test("a gap in the sequence asks for a new snapshot by reconnecting", () => {

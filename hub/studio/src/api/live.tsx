@@ -2,10 +2,11 @@
 import { notifications } from "@mantine/notifications";
 import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
-import { mergeEvents, mergeNodes } from "./merge";
+import { eventText } from "../components/eventText";
+import { mergeById, mergeEvents, mergeNodes } from "./merge";
 import { EVENTS_KEPT, keys } from "./queries";
 import { Stream, type StreamState, streamUrl } from "./stream";
-import type { HubEvent, Node, NodePage, Overview, Page } from "./types";
+import type { Deployment, HubEvent, Node, NodePage, Overview, Page } from "./types";
 
 const REFRESH_AFTER_MS = 400;
 const EVENTS_ON_OVERVIEW = 10;
@@ -20,6 +21,13 @@ const LiveContext = createContext<Live>({ state: "connecting", heardAt: 0 });
 
 export function useLive(): Live {
   return useContext(LiveContext);
+}
+
+const StreamContext = createContext<Stream | null>(null);
+
+/** The open stream, for those who ask it for more than nodes and events. */
+export function useStream(): Stream | null {
+  return useContext(StreamContext);
 }
 
 type Nodes = InfiniteData<NodePage, string | null>;
@@ -42,6 +50,17 @@ function patchEvents(client: QueryClient, events: HubEvent[]): void {
   );
 }
 
+/** Put what the stream sent into the list and into each deployment that is open. */
+function patchDeployments(client: QueryClient, upserts: Deployment[], removed: string[], whole: boolean): void {
+  client.setQueryData<Page<Deployment>>(keys.deployments, (known) =>
+    known ? { ...known, items: whole ? upserts : mergeById(known.items, upserts, removed) } : known,
+  );
+  for (const item of upserts) {
+    client.setQueryData<Deployment>(keys.deployment(item.id), (known) => (known ? item : known));
+  }
+  for (const id of removed) void client.invalidateQueries({ queryKey: keys.deployment(id) });
+}
+
 /** Collects bursts: filters, totals and ETags are the hub's to compute, so they are asked again, once. */
 function makeRefresh(client: QueryClient) {
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -59,34 +78,42 @@ function makeRefresh(client: QueryClient) {
   return { refresh, stop };
 }
 
-export function LiveProvider({ children }: { children: ReactNode }) {
+/** `scope` names the tenant and project shown: another scope is another stream. */
+export function LiveProvider({ scope, children }: { scope: string; children: ReactNode }) {
   const client = useQueryClient();
+  const [opened, setOpened] = useState<Stream | null>(null);
   const [live, setLive] = useState<Live>({ state: "connecting", heardAt: Date.now() });
   useEffect(() => {
     const { refresh, stop } = makeRefresh(client);
-    let opened = false;
+    let before = false;
     const stream = new Stream(streamUrl(window.location), {
       onState: (state) =>
         setLive((now) => ({ state, heardAt: state === "live" ? Date.now() : now.heardAt })),
       onNodes: (upserts, removed, whole) => {
         patchNodes(client, upserts, removed);
         // The first snapshot only repeats what the pages are loading anyway.
-        if (!whole || opened) refresh();
-        opened = true;
+        if (!whole || before) refresh();
+        before = true;
       },
+      onDeployments: (upserts, removed, whole) => patchDeployments(client, upserts, removed, whole),
       onEvents: (events, whole) => {
         patchEvents(client, events);
         if (whole) return;
         for (const event of events.filter((item) => item.severity === "alarm")) {
-          notifications.show({ id: `event-${event.id}`, color: "red", message: event.text, autoClose: 10_000 });
+          notifications.show({ id: `event-${event.id}`, color: "red", message: eventText(event), autoClose: 10_000 });
         }
       },
     });
     stream.start();
+    setOpened(stream);
     return () => {
       stop();
       stream.close();
     };
-  }, [client]);
-  return <LiveContext value={live}>{children}</LiveContext>;
+  }, [client, scope]);
+  return (
+    <StreamContext value={opened}>
+      <LiveContext value={live}>{children}</LiveContext>
+    </StreamContext>
+  );
 }

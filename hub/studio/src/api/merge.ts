@@ -6,6 +6,15 @@ export function mergeNodes(items: Node[], upserts: Map<string, Node>, removed: S
   return items.filter((node) => !removed.has(node.id)).map((node) => upserts.get(node.id) ?? node);
 }
 
+/** Replace known items in place, put new ones in front, drop removed ones. */
+export function mergeById<T extends { id: string }>(items: T[], upserts: T[], removed: readonly string[]): T[] {
+  const gone = new Set(removed);
+  const fresh = new Map(upserts.map((item) => [item.id, item]));
+  const known = new Set(items.map((item) => item.id));
+  const kept = items.filter((item) => !gone.has(item.id)).map((item) => fresh.get(item.id) ?? item);
+  return [...upserts.filter((item) => !known.has(item.id)), ...kept];
+}
+
 /** Newest first, each event once, at most `limit`. */
 export function mergeEvents(known: HubEvent[], fresh: HubEvent[], limit: number): HubEvent[] {
   const byId = new Map<string, HubEvent>();

@@ -13,6 +13,7 @@ import type {
   HubEvent,
   IssuedToken,
   Labels,
+  Named,
   Node,
   NodePage,
   Overview,
@@ -30,6 +31,9 @@ export const keys = {
   nodes: ["nodes"] as const,
   node: (id: string) => ["node", id] as const,
   events: ["events"] as const,
+  templates: ["templates"] as const,
+  deployments: ["deployments"] as const,
+  deployment: (id: string) => ["deployment", id] as const,
 };
 
 export function useSession() {
@@ -145,4 +149,17 @@ export function useRevokeToken() {
 
 export function useSignOut() {
   return useMutation({ mutationFn: () => post<void>("/sign-out") });
+}
+
+/** Everything that was loaded belongs to the project before, so all of it is asked again. */
+export function useSwitchProject() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (change: { project: string }) => call<Session>("PATCH", "/session", { body: change }),
+    onSuccess: () => client.resetQueries(),
+  });
+}
+
+export function useCreateProject() {
+  return useMutation({ mutationFn: (name: string) => post<Named>("/projects", { name }) });
 }

@@ -1,8 +1,9 @@
 /** The live stream: snapshot, then deltas, per topic; a gap in the sequence asks for a new snapshot. */
 import { backoffMs } from "./merge";
-import type { HubEvent, Node } from "./types";
+import type { Deployment, HubEvent, Node } from "./types";
 
 export type StreamState = "connecting" | "live" | "lost";
+export type Topic = "nodes" | "events" | "deployments";
 
 interface Snapshot {
   type: "snapshot";
@@ -23,6 +24,7 @@ export interface StreamHandlers {
   onState(state: StreamState): void;
   onNodes(upserts: Node[], removed: string[], whole: boolean): void;
   onEvents(events: HubEvent[], whole: boolean): void;
+  onDeployments(upserts: Deployment[], removed: string[], whole: boolean): void;
 }
 
 export type SocketFactory = (url: string) => WebSocket;
@@ -56,6 +58,8 @@ export class Stream {
   private timer: ReturnType<typeof setTimeout> | null = null;
   private attempt = 0;
   private closed = false;
+  private ready = false;
+  private watchers = 0;
   private readonly sequences = new Map<string, number>();
 
   constructor(
@@ -68,15 +72,38 @@ export class Stream {
   start(): void {
     this.handlers.onState(this.attempt === 0 ? "connecting" : "lost");
     this.sequences.clear();
+    this.ready = false;
     const socket = this.open(this.url);
     this.socket = socket;
     socket.onopen = () => {
-      socket.send(JSON.stringify({ type: "subscribe", topics: ["nodes", "events"] }));
+      this.ready = true;
+      this.subscribe();
     };
     socket.onmessage = (message: MessageEvent) => this.receive(message.data);
     socket.onclose = () => {
       if (this.socket === socket) this.retry();
     };
+  }
+
+  /** Deployments carry figures that change every second, so they are asked for only while shown. */
+  watchDeployments(): () => void {
+    this.watchers += 1;
+    if (this.watchers === 1) this.subscribe();
+    let watching = true;
+    return () => {
+      if (!watching) return;
+      watching = false;
+      this.watchers -= 1;
+      if (this.watchers === 0) this.subscribe();
+    };
+  }
+
+  private subscribe(): void {
+    if (!this.ready || this.closed) return;
+    const topics: Topic[] = ["nodes", "events"];
+    if (this.watchers > 0) topics.push("deployments");
+    else this.sequences.delete("deployments");
+    this.socket?.send(JSON.stringify({ type: "subscribe", topics }));
   }
 
   close(): void {
@@ -89,6 +116,7 @@ export class Stream {
 
   private retry(): void {
     if (this.closed) return;
+    this.ready = false;
     this.handlers.onState("lost");
     this.timer = setTimeout(() => this.start(), backoffMs(this.attempt, this.random));
     this.attempt += 1;
@@ -112,6 +140,7 @@ export class Stream {
     const rows = whole ? message.items : message.upserts;
     const removed = whole ? [] : message.removed;
     if (message.topic === "nodes") this.handlers.onNodes(rows as Node[], removed, whole);
+    if (message.topic === "deployments") this.handlers.onDeployments(rows as Deployment[], removed, whole);
     if (message.topic === "events") this.handlers.onEvents(rows as HubEvent[], whole);
   }
 }

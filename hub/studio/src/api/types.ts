@@ -56,6 +56,7 @@ export interface HubEvent {
   severity: Severity;
   text: string;
   subject: string | null;
+  params?: Record<string, string | number | null> | null;
 }
 
 export interface Page<T> {
@@ -95,4 +96,113 @@ export interface BatchResult {
   id: string;
   status: number;
   detail?: string;
+}
+
+export type Value = null | boolean | number | string | Value[] | { [key: string]: Value };
+
+export interface FilterSpec {
+  type: string;
+  params?: Record<string, Value>;
+  needs?: string;
+  node?: string;
+}
+
+export interface ConnectionSpec {
+  from: string;
+  to: string;
+  kind?: string;
+  policy?: string;
+  depth?: number;
+  max_age_ms?: number;
+}
+
+export interface Pipeline {
+  name?: string;
+  filters: Record<string, FilterSpec>;
+  connections?: ConnectionSpec[];
+}
+
+export interface Template {
+  id: string;
+  name: string;
+  description: string;
+  pipeline: Pipeline;
+  needs: Record<string, string>;
+  fits: boolean;
+  reasons: Record<string, string>;
+}
+
+export const RUN_STATES = ["running", "starting", "waiting", "failed", "finished", "stopped"] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** Filters that strong connections hold together: they run in one place and share one state. */
+export interface FilterGroup {
+  leader: string;
+  filters: string[];
+  node: string | null;
+  state: string;
+  error: string;
+}
+
+export interface Spread {
+  p50: number;
+  p99: number;
+}
+
+export interface FilterFigures {
+  node?: string;
+  frames_in?: number;
+  frames_out?: number;
+  fps?: number;
+  run_ms?: Partial<Spread> | null;
+  age_ms?: Partial<Spread> | null;
+  counters?: Record<string, number>;
+  report?: Record<string, Value>;
+}
+
+export interface EdgeFigures {
+  kind?: string;
+  policy?: string;
+  depth?: number;
+  sent?: number;
+  received?: number;
+  dropped?: number;
+  expired?: number;
+  discarded?: number;
+  waiting?: number;
+  fps?: number;
+  queue_ms?: Partial<Spread> | null;
+}
+
+export interface Figures {
+  filters?: Record<string, FilterFigures>;
+  edges?: Record<string, EdgeFigures>;
+}
+
+export interface Deployment {
+  id: string;
+  name: string;
+  tenant: string;
+  project: string;
+  state: RunState;
+  wanted: string;
+  revision: number;
+  epoch: number;
+  keeper: string | null;
+  pipeline: Pipeline;
+  nodes: Record<string, string>;
+  node_names: Record<string, string>;
+  reasons: Record<string, string>;
+  groups: FilterGroup[];
+  figures?: Figures | null;
+  created_at: string | number;
+  created_by: string;
+}
+
+export interface DeployRequest {
+  template?: string;
+  pipeline?: Pipeline;
+  name?: string;
+  params?: Record<string, Value>;
+  nodes?: Record<string, string>;
 }

@@ -29,11 +29,21 @@ export function amount({ value, unit }: Pick<Resource, "value" | "unit">): strin
   return `${Number(value.toFixed(2))}${unit ? ` ${unit}` : ""}`;
 }
 
+// What every box has says least about it.
+const COMMON = ["CPU", "Memory", "Disk", "arch", "os", "hostname"];
+
+/** Cameras, GPUs and sensors first; what every box has comes last. */
+export function hardwareFirst(resources: Resource[]): Resource[] {
+  const rank = (resource: Resource) => COMMON.indexOf(resource.name);
+  return [...resources].sort((a, b) => rank(a) - rank(b));
+}
+
 export function ResourceChips({ resources, limit }: { resources: Resource[]; limit: number }) {
-  const rest = resources.slice(limit);
+  const ordered = hardwareFirst(resources);
+  const rest = ordered.slice(limit);
   return (
     <span className="chips">
-      {resources.slice(0, limit).map((resource) => (
+      {ordered.slice(0, limit).map((resource) => (
         <span key={resource.name} className="chip">
           {resource.name} {resource.value !== true && <b>{amount(resource)}</b>}
         </span>

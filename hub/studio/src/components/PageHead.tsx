@@ -5,10 +5,12 @@ import { useTranslation } from "react-i18next";
 interface PageHeadProps {
   title: string;
   subtitle?: string;
+  /** Stands beside the title: a state, for example. */
+  mark?: ReactNode;
   children?: ReactNode;
 }
 
-export function PageHead({ title, subtitle, children }: PageHeadProps) {
+export function PageHead({ title, subtitle, mark, children }: PageHeadProps) {
   const { t } = useTranslation();
   useEffect(() => {
     document.title = `${title} · ${t("product")}`;
@@ -16,7 +18,12 @@ export function PageHead({ title, subtitle, children }: PageHeadProps) {
   return (
     <Group justify="space-between" align="flex-start" mb="lg" wrap="nowrap">
       <div>
-        <Title order={1}>{title}</Title>
+        <Group gap="sm">
+          <Title order={1} style={{ overflowWrap: "anywhere" }}>
+            {title}
+          </Title>
+          {mark}
+        </Group>
         {subtitle && (
           <Text c="dimmed" size="sm" mt={2}>
             {subtitle}

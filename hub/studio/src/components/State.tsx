@@ -6,9 +6,12 @@ import {
   IconClockExclamation,
   IconHourglass,
   IconInfoCircle,
+  IconLoader,
+  IconPlayerStop,
+  IconSquareCheck,
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import type { NodeState, Severity } from "../api/types";
+import type { NodeState, RunState, Severity } from "../api/types";
 
 const ICONS = {
   online: IconCircleCheckFilled,
@@ -26,6 +29,31 @@ export function StateMark({ state }: { state: NodeState }) {
     <span className="state" style={{ color: `var(--edge-${state})` }}>
       <Icon size={16} aria-hidden />
       {t(`state.${state}`)}
+    </span>
+  );
+}
+
+const RUNS = {
+  running: { Icon: IconCircleCheckFilled, colour: "online" },
+  starting: { Icon: IconLoader, colour: "pending" },
+  waiting: { Icon: IconHourglass, colour: "stale" },
+  failed: { Icon: IconCircleX, colour: "offline" },
+  finished: { Icon: IconSquareCheck, colour: "denied" },
+  stopped: { Icon: IconPlayerStop, colour: "denied" },
+} as const;
+
+export function runColour(state: RunState): string {
+  return `var(--edge-${(RUNS[state] ?? RUNS.stopped).colour})`;
+}
+
+/** The state of a deployment or of one of its filters. */
+export function RunMark({ state, size = 16 }: { state: RunState; size?: number }) {
+  const { t } = useTranslation();
+  const { Icon } = RUNS[state] ?? RUNS.stopped;
+  return (
+    <span className="state" style={{ color: runColour(state) }}>
+      <Icon size={size} aria-hidden />
+      {t(`run.${state}`, { defaultValue: state })}
     </span>
   );
 }

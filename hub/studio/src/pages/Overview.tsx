@@ -2,12 +2,14 @@ import { Alert, Button, Group, Skeleton, Stack, Text, Title } from "@mantine/cor
 import { IconHourglass, IconPlus, IconServer2 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { useDeployments } from "../api/deployments";
 import { useOverview, useSession } from "../api/queries";
-import type { Overview as OverviewData } from "../api/types";
+import { type Deployment, type Overview as OverviewData, RUN_STATES } from "../api/types";
 import { EventList } from "../components/Events";
 import { EmptyNotice, ErrorNotice } from "../components/Notices";
 import { PageHead } from "../components/PageHead";
-import { StateMark } from "../components/State";
+import { RunMark, StateMark } from "../components/State";
+import { previews, PictureTile } from "../live/PictureTile";
 
 const SHOWN = ["online", "stale", "offline", "pending"] as const;
 
@@ -50,6 +52,74 @@ function Waiting({ count }: { count: number }) {
   );
 }
 
+function PipelineCard({ deployments }: { deployments: Deployment[] }) {
+  const { t } = useTranslation();
+  const counts = RUN_STATES.map((state) => ({ state, count: deployments.filter((one) => one.state === state).length }));
+  return (
+    <section className="card" aria-label={t("overview.pipelines")}>
+      <Group justify="space-between" px="md" pt="md" pb="sm">
+        <Title order={2}>{t("overview.pipelines")}</Title>
+        <Button component={Link} to="/pipelines" size="xs" variant="default">
+          {t(deployments.length === 0 ? "overview.deploy" : "overview.allPipelines")}
+        </Button>
+      </Group>
+      {deployments.length === 0 ? (
+        <Text c="dimmed" size="sm" px="md" pb="md">
+          {t("overview.noPipelines")}
+        </Text>
+      ) : (
+        <ul className="plain runs">
+          {counts
+            .filter(({ count }) => count > 0)
+            .map(({ state, count }) => (
+              <li key={state}>
+                <Link to={`/pipelines?state=${state}`}>
+                  <RunMark state={state} /> <b>{count}</b>
+                </Link>
+              </li>
+            ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+const THUMBNAILS = 3;
+
+function LiveRow({ deployments }: { deployments: Deployment[] }) {
+  const { t } = useTranslation();
+  const shown = previews(deployments).filter((one) => one.deployment.state === "running");
+  if (shown.length === 0) return null;
+  return (
+    <section aria-label={t("overview.live")}>
+      <Group justify="space-between" mb="xs">
+        <Title order={2}>{t("overview.live")}</Title>
+        <Button component={Link} to="/live" size="xs" variant="default">
+          {t("overview.allLive")}
+        </Button>
+      </Group>
+      <div className="tiles">
+        {shown.slice(0, THUMBNAILS).map((preview) => (
+          <PictureTile key={`${preview.deployment.id}/${preview.filter}`} preview={preview} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+/** The fleet's page stays whole when pipelines cannot be loaded: that part says so alone. */
+function PipelinePart() {
+  const deployments = useDeployments();
+  if (deployments.isPending) return <Skeleton height={96} radius={12} />;
+  if (!deployments.data) return <ErrorNotice error={deployments.error} onRetry={() => void deployments.refetch()} />;
+  return (
+    <>
+      <PipelineCard deployments={deployments.data.items} />
+      <LiveRow deployments={deployments.data.items} />
+    </>
+  );
+}
+
 function Body({ data }: { data: OverviewData }) {
   const { t } = useTranslation();
   const total = SHOWN.reduce((sum, state) => sum + data.nodes[state], 0);
@@ -68,6 +138,7 @@ function Body({ data }: { data: OverviewData }) {
         <Counts nodes={data.nodes} />
       )}
       {data.nodes.pending > 0 && <Waiting count={data.nodes.pending} />}
+      <PipelinePart />
       <section className="card" aria-label={t("overview.events")}>
         <Title order={2} px="md" pt="md" pb={6}>
           {t("overview.events")}

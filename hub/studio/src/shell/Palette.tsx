@@ -1,13 +1,27 @@
 import { Kbd, Modal, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { IconLanguage, IconLayoutDashboard, IconPlus, IconSearch, IconServer2, IconSunMoon } from "@tabler/icons-react";
+import {
+  IconDeviceCctv,
+  IconLanguage,
+  IconLayoutDashboard,
+  IconPlus,
+  IconRocket,
+  IconSchema,
+  IconSearch,
+  IconServer2,
+  IconSunMoon,
+} from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
+import { useDeployments, useTemplates } from "../api/deployments";
 import { useNodeSearch } from "../api/queries";
-import { StateMark } from "../components/State";
+import { RunMark, StateMark } from "../components/State";
 import { chooseLanguage, LANGUAGES } from "../i18n";
+import { matches } from "../pages/pipelines/derive";
 import { useSchemeToggle } from "./Switches";
+
+const DEPLOYMENTS_SHOWN = 6;
 
 interface Option {
   id: string;
@@ -23,10 +37,14 @@ function useOptions(words: string): Option[] {
   const scheme = useSchemeToggle();
   const [asked] = useDebouncedValue(words.trim(), 150);
   const found = useNodeSearch(asked, true);
+  const templates = useTemplates();
+  const deployments = useDeployments();
   const other = LANGUAGES.find(({ code }) => code !== i18n.language) ?? LANGUAGES[0];
   const fixed: Option[] = [
     { id: "overview", text: t("nav.overview"), icon: <IconLayoutDashboard size={17} />, run: () => navigate("/") },
     { id: "devices", text: t("nav.devices"), icon: <IconServer2 size={17} />, run: () => navigate("/devices") },
+    { id: "pipelines", text: t("nav.pipelines"), icon: <IconSchema size={17} />, run: () => navigate("/pipelines") },
+    { id: "live", text: t("nav.live"), icon: <IconDeviceCctv size={17} />, run: () => navigate("/live") },
     { id: "add", text: t("devices.add"), icon: <IconPlus size={17} />, run: () => navigate("/devices?add=1") },
     { id: "scheme", text: scheme.label, icon: <IconSunMoon size={17} />, run: scheme.toggle },
     {
@@ -37,9 +55,23 @@ function useOptions(words: string): Option[] {
     },
   ];
   const wanted = words.trim().toLowerCase();
+  const ready = (templates.data?.items ?? []).map((template) => ({
+    id: `template-${template.id}`,
+    text: t("pipelines.deployOne", { name: template.name }),
+    icon: <IconRocket size={17} />,
+    run: () => navigate(`/pipelines?template=${encodeURIComponent(template.id)}`),
+  }));
+  const running = wanted.length > 1 ? (deployments.data?.items ?? []).filter((one) => matches(one, wanted, "")) : [];
   const nodes = wanted.length > 1 ? (found.data?.items ?? []) : [];
   return [
-    ...fixed.filter((option) => option.text.toLowerCase().includes(wanted)),
+    ...[...fixed, ...ready].filter((option) => option.text.toLowerCase().includes(wanted)),
+    ...running.slice(0, DEPLOYMENTS_SHOWN).map((deployment) => ({
+      id: `deployment-${deployment.id}`,
+      text: deployment.name,
+      icon: <IconSchema size={17} />,
+      extra: <RunMark state={deployment.state} />,
+      run: () => navigate(`/pipelines/${encodeURIComponent(deployment.id)}`),
+    })),
     ...nodes.map((node) => ({
       id: `node-${node.id}`,
       text: node.name,

@@ -3,11 +3,13 @@ import { useHotkeys } from "@mantine/hooks";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import {
+  IconDeviceCctv,
   IconLayoutDashboard,
   IconLayoutSidebarLeftCollapse,
   IconLayoutSidebarLeftExpand,
   IconLogout,
   IconPlugConnectedX,
+  IconSchema,
   IconSearch,
   IconServer2,
 } from "@tabler/icons-react";
@@ -37,6 +39,8 @@ function Rail() {
   const pages = [
     { to: "/", text: t("nav.overview"), Icon: IconLayoutDashboard },
     { to: "/devices", text: t("nav.devices"), Icon: IconServer2 },
+    { to: "/pipelines", text: t("nav.pipelines"), Icon: IconSchema },
+    { to: "/live", text: t("nav.live"), Icon: IconDeviceCctv },
   ];
   const Fold = narrow ? IconLayoutSidebarLeftExpand : IconLayoutSidebarLeftCollapse;
   const fold = narrow ? t("nav.expand") : t("nav.collapse");

@@ -6,7 +6,7 @@ import { useTranslation } from "react-i18next";
 import { ApiError } from "../../api/client";
 import { useBatch, useChangeNode, useNode } from "../../api/queries";
 import type { Device, Node, Resource } from "../../api/types";
-import { amount } from "../../components/Chips";
+import { amount, hardwareFirst } from "../../components/Chips";
 import { formatLabels, parseLabels } from "../../components/labels";
 import { ErrorNotice, useCause } from "../../components/Notices";
 import { StateMark } from "../../components/State";
@@ -61,7 +61,7 @@ function Resources({ items }: { items: Resource[] }) {
   const { t } = useTranslation();
   const kind = (name: string) => (name === "condition" || name === "quantity" ? t(`node.kind.${name}`) : name);
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.value")];
-  const rows = items.map((item) => [item.name, kind(item.kind), typeof item.value === "boolean" ? t(item.value ? "node.yes" : "node.no") : amount(item)]);
+  const rows = hardwareFirst(items).map((item) => [item.name, kind(item.kind), typeof item.value === "boolean" ? t(item.value ? "node.yes" : "node.no") : amount(item)]);
   return <Rows label={t("node.resources")} heads={heads} rows={rows} empty={t("node.noResources")} />;
 }
 

@@ -1,0 +1,90 @@
+/** Templates and deployments: what is asked and what is changed. */
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { call, get, post } from "./client";
+import { useStream } from "./live";
+import { keys } from "./queries";
+import type { Deployment, DeployRequest, Page, Template } from "./types";
+
+function path(id: string): string {
+  return `/deployments/${encodeURIComponent(id)}`;
+}
+
+export function previewAddress(id: string, filter: string): string {
+  return `/api/v1${path(id)}/preview/${encodeURIComponent(filter)}`;
+}
+
+export function useTemplates(enabled = true) {
+  return useQuery({
+    queryKey: keys.templates,
+    queryFn: ({ signal }) => get<Page<Template>>("/templates", signal),
+    staleTime: 30_000,
+    enabled,
+  });
+}
+
+/** Keeps the figures coming while the caller is on the page. */
+function useWatch(enabled: boolean) {
+  const stream = useStream();
+  useEffect(() => (enabled ? stream?.watchDeployments() : undefined), [stream, enabled]);
+}
+
+export function useDeployments(enabled = true) {
+  useWatch(enabled);
+  return useQuery({
+    queryKey: keys.deployments,
+    queryFn: ({ signal }) => get<Page<Deployment>>("/deployments", signal),
+    enabled,
+  });
+}
+
+export function useDeployment(id: string) {
+  useWatch(true);
+  return useQuery({
+    queryKey: keys.deployment(id),
+    queryFn: ({ signal }) => get<Deployment>(path(id), signal),
+  });
+}
+
+export function useDeploy() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (request: DeployRequest) => post<Deployment>("/deployments", request),
+    onSuccess: (made) => {
+      client.setQueryData(keys.deployment(made.id), made);
+      void client.invalidateQueries({ queryKey: keys.deployments });
+      void client.invalidateQueries({ queryKey: keys.templates });
+    },
+  });
+}
+
+export type DeploymentAction = "stop" | "delete";
+export interface Outcome {
+  id: string;
+  error: unknown;
+}
+
+async function act(action: DeploymentAction, id: string): Promise<Outcome> {
+  try {
+    if (action === "stop") await post<unknown>(`${path(id)}/stop`);
+    else await call<unknown>("DELETE", path(id));
+    return { id, error: null };
+  } catch (error) {
+    return { id, error };
+  }
+}
+
+/** One action on one or many deployments; each outcome is told, none hides another. */
+export function useAct() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ action, ids }: { action: DeploymentAction; ids: string[] }) =>
+      Promise.all(ids.map((id) => act(action, id))),
+    onSettled: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: keys.deployments }),
+        client.invalidateQueries({ queryKey: ["deployment"] }),
+        client.invalidateQueries({ queryKey: keys.templates }),
+      ]),
+  });
+}

@@ -1,0 +1,254 @@
+import "@xyflow/react/dist/base.css";
+import {
+  BaseEdge,
+  Controls,
+  type Edge,
+  EdgeLabelRenderer,
+  type EdgeProps,
+  getBezierPath,
+  Handle,
+  MarkerType,
+  type Node,
+  type NodeProps,
+  Panel,
+  Position,
+  ReactFlow,
+  ReactFlowProvider,
+  useReactFlow,
+} from "@xyflow/react";
+import { useComputedColorScheme } from "@mantine/core";
+import { createContext, memo, useContext, useEffect, useMemo } from "react";
+import { useTranslation } from "react-i18next";
+import type { ConnectionSpec, Deployment, Pipeline } from "../../api/types";
+import { RunMark, runColour } from "../../components/State";
+import { edgeFiguresOf, edgeName, figuresOf, fillOf, filterState, isStrong, lostOf, milliseconds, nodeName, rate, whyNot } from "./derive";
+import { layOut } from "./layout";
+import type { Layer } from "./layers";
+
+const NODE_WIDTH = 190;
+const COLUMN_PX = 330;
+const ROW_PX = 150;
+const NODE_HEIGHT = 96;
+const FIT = { padding: 0.08, maxZoom: 1.15, minZoom: 0.35 };
+
+interface Shared {
+  deployment: Deployment;
+  layer: Layer;
+  onOpen: (filter: string) => void;
+}
+
+// Figures come each second: they travel beside the graph, so that the graph itself is laid out once.
+const SharedContext = createContext<Shared | null>(null);
+
+function useShared(): Shared {
+  const shared = useContext(SharedContext);
+  if (shared === null) throw new Error("a part of the canvas stands outside of it");
+  return shared;
+}
+
+type FilterNode = Node<{ name: string }, "filter">;
+type ConnectionEdge = Edge<{ connection: ConnectionSpec }, "connection">;
+
+/** What stands under a filter's name: its place and speed, or its type and needs. */
+function Lines({ name }: { name: string }) {
+  const { t } = useTranslation();
+  const { deployment, layer } = useShared();
+  const spec = deployment.pipeline.filters[name];
+  const figures = figuresOf(deployment, name);
+  const why = whyNot(deployment, name);
+  if (layer === "design") {
+    return (
+      <>
+        <span className="flow-line">{spec?.type}</span>
+        <span className="flow-line" title={spec?.needs}>
+          {spec?.needs || Object.entries(spec?.params ?? {}).map(([key, value]) => `${key}=${String(value)}`).join(", ") || "–"}
+        </span>
+      </>
+    );
+  }
+  if (why && !deployment.nodes[name]) return <span className="flow-line flow-why">{why}</span>;
+  return (
+    <>
+      <span className="flow-line">{nodeName(deployment, deployment.nodes[name]) || "–"}</span>
+      <span className="flow-line">
+        <b>{t("deployment.fps", { fps: rate(figures.fps) })}</b> · {milliseconds(figures.run_ms?.p50)}
+      </span>
+    </>
+  );
+}
+
+const FilterBox = memo(function FilterBox({ data }: NodeProps<FilterNode>) {
+  const { t } = useTranslation();
+  const flow = useReactFlow();
+  const { deployment, onOpen } = useShared();
+  const state = filterState(deployment, data.name);
+  const label = t("deployment.openFilter", { name: data.name, state: t(`run.${state}`, { defaultValue: state }) });
+  return (
+    <>
+      <Handle type="target" position={Position.Left} isConnectable={false} />
+      <button
+        type="button"
+        className="flow-node nodrag nopan"
+        style={{ borderLeftColor: runColour(state) }}
+        aria-label={label}
+        onClick={() => onOpen(data.name)}
+        // The browser would scroll a focused box into view and tear the graph from its frame.
+        onFocus={(event) => {
+          if (event.currentTarget.matches(":focus-visible")) void flow.fitView(FIT);
+        }}
+      >
+        <span className="flow-head">
+          <b>{data.name}</b>
+          <RunMark state={state} size={14} />
+        </span>
+        <Lines name={data.name} />
+      </button>
+      <Handle type="source" position={Position.Right} isConnectable={false} />
+    </>
+  );
+});
+
+function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
+  const { t } = useTranslation();
+  const { deployment, layer } = useShared();
+  const strong = isStrong(connection);
+  if (layer === "design") {
+    if (strong) return null;
+    return <>{[connection.policy, connection.depth ? `× ${connection.depth}` : ""].filter(Boolean).join(" ") || t("deployment.kind.weak")}</>;
+  }
+  const figures = edgeFiguresOf(deployment, connection);
+  if (layer === "live" || strong) return figures.fps === undefined ? null : <>{t("deployment.fps", { fps: rate(figures.fps) })}</>;
+  const lost = lostOf(figures);
+  const fill = fillOf(figures);
+  return (
+    <>
+      <span>
+        {t("deployment.fps", { fps: rate(figures.fps) })} · {milliseconds(figures.queue_ms?.p50)}
+      </span>
+      <span style={{ color: lost > 0 ? "var(--edge-stale)" : "var(--mantine-color-dimmed)" }}>{t("deployment.lost", { count: lost })}</span>
+      <span className="flow-fill" data-level={fill > 0.85 ? "high" : fill > 0.6 ? "middle" : "low"}>
+        <span style={{ width: `${Math.round(fill * 100)}%` }} />
+      </span>
+    </>
+  );
+}
+
+const ConnectionLine = memo(function ConnectionLine(props: EdgeProps<ConnectionEdge>) {
+  const { sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, data, markerEnd } = props;
+  const [path, x, y] = getBezierPath({ sourceX, sourceY, targetX, targetY, sourcePosition, targetPosition, curvature: 0.35 });
+  if (data === undefined) return null;
+  return (
+    <>
+      <BaseEdge path={path} markerEnd={markerEnd} className={isStrong(data.connection) ? "flow-strong" : "flow-weak"} />
+      <EdgeLabelRenderer>
+        <div className="flow-label" style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}>
+          <EdgeLabel connection={data.connection} />
+        </div>
+      </EdgeLabelRenderer>
+    </>
+  );
+});
+
+const NODE_TYPES = { filter: FilterBox };
+const EDGE_TYPES = { connection: ConnectionLine };
+
+function graphOf(pipeline: Pipeline): { nodes: FilterNode[]; edges: ConnectionEdge[] } {
+  const nodes = [...layOut(pipeline)].map(
+    ([name, place]): FilterNode => ({
+      id: name,
+      type: "filter",
+      position: { x: place.column * COLUMN_PX, y: place.row * ROW_PX },
+      data: { name },
+      width: NODE_WIDTH,
+      height: NODE_HEIGHT,
+    }),
+  );
+  const known = new Set(Object.keys(pipeline.filters));
+  const edges = (pipeline.connections ?? [])
+    .map((connection): ConnectionEdge => {
+      const [source = "", target = ""] = [connection.from.split(".")[0], connection.to.split(".")[0]];
+      const markerEnd = { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--edge-flow)" };
+      return { id: edgeName(connection), type: "connection", source, target, data: { connection }, markerEnd, focusable: false };
+    })
+    .filter((edge) => known.has(edge.source) && known.has(edge.target));
+  return { nodes, edges };
+}
+
+function rowsOf(nodes: FilterNode[]): number {
+  const ys = nodes.map((node) => node.position.y);
+  return nodes.length > 0 ? (Math.max(...ys) - Math.min(...ys)) / ROW_PX + 1 : 1;
+}
+
+function Graph({ pipeline }: { pipeline: Pipeline }) {
+  const { t } = useTranslation();
+  const scheme = useComputedColorScheme("dark");
+  const flow = useReactFlow();
+  const { nodes, edges } = useMemo(() => graphOf(pipeline), [pipeline]);
+  useEffect(() => {
+    const fit = () => void flow.fitView(FIT);
+    window.addEventListener("resize", fit);
+    return () => window.removeEventListener("resize", fit);
+  }, [flow]);
+  return (
+    <div className="card canvas" style={{ height: Math.min(520, 130 + rowsOf(nodes) * ROW_PX) }}>
+      <ReactFlow
+        nodes={nodes}
+        edges={edges}
+        nodeTypes={NODE_TYPES}
+        edgeTypes={EDGE_TYPES}
+        colorMode={scheme}
+        fitView
+        fitViewOptions={FIT}
+        minZoom={0.2}
+        maxZoom={2}
+        nodesDraggable={false}
+        nodesConnectable={false}
+        nodesFocusable={false}
+        edgesFocusable={false}
+        elementsSelectable={false}
+        // The page scrolls through: the wheel moves the graph only together with Ctrl.
+        zoomOnScroll={false}
+        preventScrolling={false}
+        ariaLabelConfig={{
+          "controls.ariaLabel": t("deployment.canvas"),
+          "controls.zoomIn.ariaLabel": t("deployment.zoomIn"),
+          "controls.zoomOut.ariaLabel": t("deployment.zoomOut"),
+          "controls.fitView.ariaLabel": t("deployment.fit"),
+        }}
+      >
+        <Controls showInteractive={false} position="top-right" orientation="horizontal" fitViewOptions={FIT} />
+        <Panel position="bottom-left">
+          <span className="flow-legend">
+            <svg width="26" height="6" aria-hidden>
+              <line x1="0" y1="3" x2="26" y2="3" className="flow-strong" />
+            </svg>
+            {t("deployment.strong")}
+            <svg width="26" height="6" aria-hidden style={{ marginLeft: 12 }}>
+              <line x1="0" y1="3" x2="26" y2="3" className="flow-weak" />
+            </svg>
+            {t("deployment.weak")}
+          </span>
+        </Panel>
+      </ReactFlow>
+    </div>
+  );
+}
+
+/** The pipeline as a graph, left to right. It is read-only; a filter opens its details. */
+export default function Canvas({ deployment, layer, onOpen }: Shared) {
+  const { t } = useTranslation();
+  const shared = useMemo(() => ({ deployment, layer, onOpen }), [deployment, layer, onOpen]);
+  // The document arrives anew each second with the figures; the graph changes only with its content.
+  const text = JSON.stringify(deployment.pipeline);
+  const pipeline = useMemo(() => JSON.parse(text) as Pipeline, [text]);
+  return (
+    <section aria-label={t("deployment.canvas")}>
+      <SharedContext value={shared}>
+        <ReactFlowProvider>
+          <Graph pipeline={pipeline} />
+        </ReactFlowProvider>
+      </SharedContext>
+      <p className="sr-only">{t("deployment.canvasHint")}</p>
+    </section>
+  );
+}

@@ -1,0 +1,96 @@
+import { expect, test } from "vitest";
+import type { Deployment } from "../../api/types";
+import { ageOf, fillOf, filterState, fpsOf, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, whyNot } from "./derive";
+import { layOut } from "./layout";
+import { fieldsOf, readField } from "./params";
+
+function deployment(change: Partial<Deployment> = {}): Deployment {
+  return {
+    id: "d1", name: "line 4", tenant: "t", project: "p", state: "running", wanted: "running", revision: 1, epoch: 1,
+    keeper: "n1", created_at: "2026-11-01T00:00:00Z", created_by: "owner",
+    pipeline: {
+      filters: { belt: { type: "conveyor" }, detect: { type: "onnx" }, preview: { type: "mjpeg_preview" }, count: { type: "count" } },
+      connections: [
+        { from: "belt.image", to: "detect.image", kind: "weak" },
+        { from: "detect.image", to: "preview.image", kind: "weak" },
+        { from: "detect.image", to: "count.frame" },
+      ],
+    },
+    nodes: { belt: "n1", detect: "n2", preview: "n2", count: "n2" },
+    node_names: { n1: "dock", n2: "gpu" },
+    reasons: {},
+    groups: [
+      { leader: "belt", filters: ["belt"], node: "n1", state: "running", error: "" },
+      { leader: "detect", filters: ["detect", "count"], node: "n2", state: "failed", error: "no model" },
+    ],
+    figures: {
+      filters: {
+        belt: { fps: 30 },
+        preview: { fps: 12, age_ms: { p50: 40, p99: 90 } },
+        count: { fps: 29.6, age_ms: { p50: 21, p99: 30 } },
+      },
+    },
+    ...change,
+  };
+}
+
+test("speed and age are those of the sinks", () => {
+  expect(fpsOf(deployment())).toBe(29.6);
+  expect(ageOf(deployment())).toBe(40);
+  expect(fpsOf(deployment({ figures: null }))).toBeNull();
+  expect(fpsOf(deployment({ state: "stopped" }))).toBeNull();
+});
+
+test("a filter has its group's state, waits without a node, and stops with its deployment", () => {
+  expect(filterState(deployment(), "count")).toBe("failed");
+  expect(whyNot(deployment(), "count")).toBe("no model");
+  expect(filterState(deployment(), "belt")).toBe("running");
+  const waiting = deployment({ groups: [], state: "waiting", reasons: { detect: "no GPU" } });
+  expect([filterState(waiting, "detect"), whyNot(waiting, "detect")]).toEqual(["waiting", "no GPU"]);
+  expect(filterState(deployment({ state: "stopped" }), "belt")).toBe("stopped");
+});
+
+test("a deployment is found by name, node, filter and state, all words at once", () => {
+  expect(matches(deployment(), "LINE gpu", "Running")).toBe(true);
+  expect(matches(deployment(), "运行", "运行中")).toBe(true);
+  expect(matches(deployment(), "line absent", "Running")).toBe(false);
+  expect(nodesOf(deployment())).toEqual(["dock", "gpu"]);
+  expect(previewsOf(deployment())).toEqual(["preview"]);
+});
+
+test("losses of every kind count, and an edge is never fuller than full", () => {
+  expect(lostOf({ dropped: 1, expired: 2, discarded: 3 })).toBe(6);
+  expect([fillOf({ depth: 4, waiting: 1 }), fillOf({ depth: 1, waiting: 9 }), fillOf({})]).toEqual([0.25, 1, 0]);
+});
+
+test("figures are written short, and a missing one is a dash", () => {
+  expect([milliseconds(3.14), milliseconds(45.6), milliseconds(2500), milliseconds(null)]).toEqual(["3.1 ms", "46 ms", "2.5 s", "–"]);
+  expect([rate(29.97), rate(4.25), rate(undefined)]).toEqual(["30", "4.3", "–"]);
+});
+
+test("every filter stands right of those that feed it, and a fork is symmetric", () => {
+  const places = layOut(deployment().pipeline);
+  expect(places.get("belt")).toEqual({ column: 0, row: 0 });
+  expect(places.get("detect")?.column).toBe(1);
+  expect([places.get("preview"), places.get("count")].map((one) => [one?.column, one?.row])).toEqual([[2, -0.5], [2, 0.5]]);
+});
+
+test("a loop or a connection to nowhere does not hang the page", () => {
+  const filters = { a: { type: "x" }, b: { type: "x" } };
+  const connections = [{ from: "a.o", to: "b.i" }, { from: "b.o", to: "a.i" }, { from: "a.o", to: "gone.i" }];
+  expect(layOut({ filters, connections }).size).toBe(2);
+});
+
+test("a form field keeps the kind of its value, and says when it cannot", () => {
+  const fields = fieldsOf({ filters: { cam: { type: "usb", params: { width: 640, live: true, name: "a", tags: ["x"] } } } });
+  expect(fields.map((one) => [one.key, one.kind])).toEqual([
+    ["cam.width", "number"], ["cam.live", "boolean"], ["cam.name", "text"], ["cam.tags", "json"],
+  ]);
+  const [width, live, name, tags] = fields;
+  expect(readField(width!, "1280")).toEqual({ value: 1280 });
+  expect(readField(width!, "")).toEqual({ wrong: true });
+  expect(readField(live!, "false")).toEqual({ value: false });
+  expect(readField(name!, "b")).toEqual({ value: "b" });
+  expect(readField(tags!, '["y"]')).toEqual({ value: ["y"] });
+  expect(readField(tags!, "[")).toEqual({ wrong: true });
+});
