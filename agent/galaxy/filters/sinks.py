@@ -37,7 +37,7 @@ class Count(BaseFilter):
 
     def report(self) -> dict[str, JsonValue]:
         """Frames, and objects by label."""
-        return {"frames": self._frames, "objects": self._objects.copy()}
+        return {"frames": self._frames, "objects": dict(self._objects)}
 
     def live_report(self) -> dict[str, JsonValue]:
         """The same, so far."""

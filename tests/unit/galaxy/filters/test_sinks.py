@@ -12,6 +12,7 @@ from galaxy import Context, Detection, Frame
 from galaxy.filters.draw import MjpegPreview, Overlay
 from galaxy.filters.mqtt import Mqtt
 from galaxy.filters.resize import Resize
+from galaxy.filters.sinks import Count
 
 if TYPE_CHECKING:
     import paho.mqtt.client as paho
@@ -105,3 +106,13 @@ def test_mqtt_publishes_one_document_per_frame_and_counts_what_is_not_sent() -> 
     assert document["objects"][0]["bbox_normalised"] == [0.0625, 0.25, 0.1875, 0.75]
     assert ctx.counters == {"published": 1, "not_sent": 1}
     assert sink.broker.calls[-2:] == ["disconnect", "loop_stop"]
+
+
+def test_counted_objects_can_be_written_as_json() -> None:
+    count = Count()
+    count.process(frame(PERSON, PERSON), context())
+
+    report = count.report()
+
+    assert report == {"frames": 1, "objects": {"person": 2}}
+    assert type(report["objects"]) is dict  # dataclasses.asdict() cannot copy a Counter
