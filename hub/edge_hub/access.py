@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-Cantor-Request"
 _TOUCH_EVERY_S = 60.0
+_LOOKS_ONLY = frozenset({"viewer", "annotator", "auditor"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,14 @@ class Access:
         scope = Scope(row.tenant, row.project)
         return Session(key, row.user, row.role, scope, row.expires_at)
 
+    async def look_at(self, session: Session, project: str) -> Session:
+        """The session, from now on in another project of its tenant."""
+        scope = Scope(session.scope.tenant, project)
+        async with self._database.write() as connection:
+            mine = sessions.c.hash == session.key
+            await connection.execute(sa.update(sessions).where(mine).values(project=project))
+        return replace(session, scope=scope)
+
     async def end(self, session: Session) -> None:
         """Sign out."""
         async with self._database.write() as connection:
@@ -165,6 +174,18 @@ class Access:
         response.del_cookie(
             self.cookie, path="/", secure=self._settings.console_is_https, samesite="Strict"
         )
+
+
+def check_role(session: Session, may: str) -> None:
+    """Refuse what the role of a session does not allow; ``may`` is any, operator or owner.
+
+    Raises:
+        ProblemError: it is not allowed (403).
+    """
+    if may == "owner" and session.role != "owner":
+        raise ProblemError(403, "not-allowed", "only an owner may do that")
+    if may == "operator" and session.role in _LOOKS_ONLY:
+        raise ProblemError(403, "not-allowed", f"the role {session.role} may look, not change")
 
 
 def check_host(request: web.Request, allowed: AbstractSet[str]) -> None:

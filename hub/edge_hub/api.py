@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
 from aiohttp import web
 
 import cantor
+from cantor.base.errors import ConfigError
 from edge_hub import database as db
 from edge_hub import events
 from edge_hub.cursors import decode_cursor, encode_cursor
@@ -20,6 +20,7 @@ from edge_hub.schemas import (
     BatchResult,
     EventList,
     Named,
+    NewProject,
     NewToken,
     Node,
     NodeBatch,
@@ -27,6 +28,8 @@ from edge_hub.schemas import (
     NodeCounts,
     NodeList,
     Overview,
+    ProjectList,
+    SessionChange,
     SessionView,
     SignIn,
     TokenList,
@@ -35,9 +38,12 @@ from edge_hub.schemas import (
 )
 
 if TYPE_CHECKING:
-    from edge_hub.access import Access
+    from edge_hub.access import Access, Session
+    from edge_hub.deployments import DeploymentApi
     from edge_hub.fleet import Fleet
     from edge_hub.idempotency import IdempotentReplies
+    from edge_hub.preview import Previews
+    from edge_hub.projects import Projects
     from edge_hub.stream import Stream
     from edge_hub.tokens import Tokens
 
@@ -53,6 +59,9 @@ class Services:
     access: Access
     fleet: Fleet
     tokens: Tokens
+    projects: Projects
+    deployments: DeploymentApi
+    previews: Previews
     replies: IdempotentReplies
     stream: Stream
 
@@ -70,8 +79,14 @@ class Api:
         return [
             Route("POST", "/sign-in", "Trade a sign-in ticket for a session", self.sign_in,
                   status=204, body=SignIn, public=True, errors=(401,)),
-            Route("POST", "/sign-out", "End this session", self.sign_out, status=204),
+            Route("POST", "/sign-out", "End this session", self.sign_out, status=204, role="any"),
             Route("GET", "/session", "Who is signed in", self.session, reply=SessionView),
+            Route("PATCH", "/session", "Look at another project", self.change_session,
+                  body=SessionChange, reply=SessionView, role="any", errors=(404,)),
+            Route("GET", "/projects", "List projects", self.list_projects, reply=ProjectList,
+                  query=page),
+            Route("POST", "/projects", "Make a project", self.create_project, status=201,
+                  body=NewProject, reply=Named, role="owner", errors=(409,), repeatable=True),
             Route("GET", "/overview", "The fleet at a glance", self.overview, reply=Overview),
             Route("GET", "/nodes", "List nodes", self.list_nodes, reply=NodeList,
                   query=("filter", *page)),
@@ -82,11 +97,12 @@ class Api:
                   reply=Node, needs_match=True),
             Route("DELETE", node, "Deny a node", self.deny_node, status=204),
             Route("POST", token, "Make an enrolment token", self.create_token, status=201,
-                  body=NewToken, reply=TokenMade, errors=(409, 422)),
+                  body=NewToken, reply=TokenMade, repeatable=True),
             Route("GET", token, "List enrolment tokens", self.list_tokens, reply=TokenList,
                   query=page),
             Route("DELETE", token + "/{token_id}", "Revoke an enrolment token",
                   self.revoke_token, status=204),
+            *self._hub.deployments.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,
                   reply=EventList, query=page),
             Route("GET", "/openapi.json", "This document", self.describe, public=True),
@@ -103,27 +119,49 @@ class Api:
     async def sign_out(self, call: Call) -> web.Response:
         await self._hub.access.end(call.signed_in)
         await self._hub.stream.drop(call.signed_in)
+        self._hub.previews.drop(call.signed_in.key)
         response = web.Response(status=204)
         self._hub.access.clear_cookie(response)
         return response
 
     async def session(self, call: Call) -> Reply:
-        who = call.signed_in
-        projects = sa.select(db.projects).where(db.projects.c.tenant == who.scope.tenant)
-        tenants = sa.select(db.tenants).where(db.tenants.c.id == who.scope.tenant)
-        async with self._hub.database.read() as connection:
-            own = [Named(row.id, row.name) for row in await connection.execute(tenants)]
-            inside = [Named(row.id, row.name) for row in await connection.execute(projects)]
-        view = SessionView(
+        return Reply(await self._session_view(call.signed_in))
+
+    async def change_session(self, call: Call) -> Reply:
+        before = call.signed_in
+        project = await self._hub.projects.one(before.scope.tenant, call.body.project)
+        session = await self._hub.access.look_at(before, project.id)
+        self._hub.stream.follow(session)
+        self._hub.previews.drop(session.key)
+        return Reply(await self._session_view(session))
+
+    async def _session_view(self, who: Session) -> SessionView:
+        tenant = await self._hub.projects.tenant(who.scope.tenant)
+        inside, _ = await self._hub.projects.list(tenant.id)
+        return SessionView(
             user=User(who.user, who.role),
-            tenant=next(one for one in own if one.id == who.scope.tenant),
+            tenant=tenant,
             project=next(one for one in inside if one.id == who.scope.project),
-            tenants=own,
+            tenants=[tenant],
             projects=inside,
             version=cantor.__version__,
             mesh=self._hub.mesh,
         )
-        return Reply(view)
+
+    async def list_projects(self, call: Call) -> Reply:
+        after = decode_cursor(call.request.query.get("cursor"), tuple[str])
+        items, last = await self._hub.projects.list(
+            call.signed_in.scope.tenant, limit=call.limit, after=after[0] if after else ""
+        )
+        return Reply(ProjectList(items, encode_cursor((last,) if last else None)))
+
+    async def create_project(self, call: Call) -> Reply:
+        async def create() -> Reply:
+            made = await self._hub.projects.create(call.signed_in.scope.tenant, call.body)
+            self._hub.stream.changed()
+            return Reply(made)
+
+        return await self._hub.replies.once(call, create)
 
     async def overview(self, call: Call) -> Reply:
         counts = NodeCounts()
@@ -136,7 +174,10 @@ class Api:
 
     async def list_nodes(self, call: Call) -> Reply:
         query, limit = call.request.query, call.limit
-        wanted = parse_filter(query.get("filter", ""))
+        try:
+            wanted = parse_filter(query.get("filter", ""))
+        except ConfigError as error:
+            raise ProblemError(400, "bad-filter", str(error)) from error
         after = decode_cursor(query.get("cursor"), tuple[str, str])
         everything = await self._hub.fleet.all(call.signed_in.scope)
         found = [node for node, _ in everything.values() if wanted.matches(node)]
@@ -196,9 +237,7 @@ class Api:
             self._hub.stream.changed()
             return Reply(made, {"Cache-Control": "no-store"})
 
-        key = call.request.headers.get("Idempotency-Key")
-        body = await call.request.read()
-        return await self._hub.replies.once(call.signed_in.key, key, body, create)
+        return await self._hub.replies.once(call, create)
 
     async def list_tokens(self, call: Call) -> Reply:
         after = decode_cursor(call.request.query.get("cursor"), tuple[float, str])

@@ -16,13 +16,19 @@ from cantor.base.errors import UnavailableError
 from cantor.identity.files import write_durably
 from edge_hub.access import Access, check_host
 from edge_hub.api import Api, Services
+from edge_hub.blueprints import Blueprints
+from edge_hub.board import Board
 from edge_hub.console import STATIC, add_security_headers, serve_console
 from edge_hub.database import Database
+from edge_hub.deployment_watch import DeploymentWatch
+from edge_hub.deployments import DeploymentApi
 from edge_hub.enrolment import Enroller
 from edge_hub.events import Scope
 from edge_hub.fleet import Fleet
 from edge_hub.idempotency import IdempotentReplies
+from edge_hub.preview import Previews
 from edge_hub.problems import problems_middleware
+from edge_hub.projects import Projects
 from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
 from edge_hub.settings import Address
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.identity.authority import Authority
     from edge_hub.mesh_view import MeshView
+    from edge_hub.pipelines import PipelineControl
     from edge_hub.problems import Handler
     from edge_hub.settings import HubSettings
 
@@ -53,9 +60,10 @@ class Hub:
     _access: Access
     _stack: AsyncExitStack
 
-    async def sign_in_link(self) -> str:
-        """A link that signs one browser in, once, soon."""
-        return sign_in_url(self.settings, self.console, await self._access.new_ticket())
+    async def sign_in_link(self, role: str = "owner") -> str:
+        """A link that signs one browser in, once, soon; who it is bears the name of the role."""
+        ticket = await self._access.new_ticket(role, role)
+        return sign_in_url(self.settings, self.console, ticket)
 
     async def close(self) -> None:
         """Stop listening, close every console, and close the database."""
@@ -80,9 +88,14 @@ def enrolment_point(settings: HubSettings, authority: Authority, enrol: Address)
 
 
 async def start_hub(
-    settings: HubSettings, authority: Authority, mesh_view: MeshView, *, clock: Clock
+    settings: HubSettings,
+    authority: Authority,
+    mesh_view: MeshView,
+    *,
+    clock: Clock,
+    pipelines: PipelineControl | None = None,
 ) -> Hub:
-    """Open the database and listen.
+    """Open the database and listen; without ``pipelines`` the hub answers 503 about them.
 
     Raises:
         UnavailableError: an address is in use.
@@ -95,7 +108,10 @@ async def start_hub(
         stack.push_async_callback(database.close)
         access = Access(database, settings, clock, home=scope)
         fleet = Fleet(database, mesh_view, clock, home=scope)
-        stream = Stream(database, fleet, clock, https=settings.console_is_https)
+        board = Board(pipelines, mesh_view, home=scope, every_s=settings.figures_every_s)
+        stack.push_async_callback(board.close)
+        stream = Stream(database, fleet, board, clock, https=settings.console_is_https)
+        board.refreshed = lambda: stream.changed(("deployments",))
         enroller = Enroller(
             database,
             authority,
@@ -109,17 +125,49 @@ async def start_hub(
         write_durably(settings.enrol_file, point.hub.encode())
         tokens = Tokens(database, clock, point)
         replies = IdempotentReplies(clock)
-        services = Services(authority.mesh, database, access, fleet, tokens, replies, stream)
+        stack.push_async_callback(replies.close)
+        previews = Previews(board, clock)
+        services = Services(
+            mesh=authority.mesh,
+            database=database,
+            access=access,
+            fleet=fleet,
+            tokens=tokens,
+            projects=Projects(database, clock),
+            deployments=DeploymentApi(
+                board, Blueprints(), fleet, mesh_view, previews, replies, changed=stream.changed
+            ),
+            previews=previews,
+            replies=replies,
+            stream=stream,
+        )
         await fleet.publish_denied()
         watch = MeshWatch(mesh_view, fleet, home=scope, changed=stream.changed)
         stack.push_async_callback(watch.close)
+        if pipelines is not None:
+            deployments = _watch_deployments(board, database, clock, mesh_view, services)
+            stack.push_async_callback(deployments.close)
         hosts: set[str] = set()
         app = _console_app(settings, services, hosts)
         secure = tls if settings.console_is_https else None
         console = await _listen(stack, app, settings.console, secure)
         hosts.update(_host_headers(settings, console))
         stack.push_async_callback(stream.close)
+        stack.push_async_callback(previews.close)
         return Hub(settings, console, enrol, tokens, scope, access, stack.pop_all())
+
+
+def _watch_deployments(
+    board: Board, database: Database, clock: Clock, mesh_view: MeshView, services: Services
+) -> DeploymentWatch:
+    def alive() -> set[str]:
+        return {node.id for node in mesh_view.nodes().values() if node.state != "offline"}
+
+    def changed() -> None:
+        services.previews.changed()
+        services.stream.changed(("deployments", "events"))
+
+    return DeploymentWatch(board, database, clock, alive=alive, changed=changed)
 
 
 def _console_app(settings: HubSettings, services: Services, hosts: set[str]) -> web.Application:

@@ -1,4 +1,7 @@
-"""A hub in one file: its database, copied while it runs, and the keys of its mesh."""
+"""A hub in one file: its database, copied while it runs, the keys of its mesh, and its own node.
+
+A restored hub is the same node as before; the old one and the restored one must not both run.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 FILE_SIZE_BYTES_MAX = 2 * 2**30
 _DATABASE = "hub.sqlite3"
 _AUTHORITY = "authority"
+_NODE = "node"
 
 
 def backup(settings: HubSettings, file: Path) -> None:
@@ -45,8 +49,10 @@ def backup(settings: HubSettings, file: Path) -> None:
             target.execute("PRAGMA journal_mode=DELETE")
         with tarfile.open(fileobj=archive, mode="w") as tar:
             tar.add(copy, arcname=_DATABASE)
-            for path in sorted(settings.authority_folder.iterdir()):
+            for path in _kept(settings.authority_folder):
                 tar.add(path, arcname=f"{_AUTHORITY}/{path.name}")
+            for path in _kept(settings.node_folder):
+                tar.add(path, arcname=f"{_NODE}/{path.name}")
     write_durably(file.absolute(), archive.getvalue())
 
 
@@ -56,7 +62,8 @@ def restore(settings: HubSettings, file: Path) -> None:
     Raises:
         ConfigError: the folder holds a hub already, or the file is no backup.
     """
-    if settings.database_path.exists() or settings.authority_folder.exists():
+    folders = (settings.authority_folder, settings.node_folder)
+    if settings.database_path.exists() or any(folder.exists() for folder in folders):
         raise ConfigError(
             "holds a hub already", where=str(settings.data), remedy="restore into an empty folder"
         )
@@ -65,7 +72,9 @@ def restore(settings: HubSettings, file: Path) -> None:
     except (OSError, tarfile.TarError, EOFError) as error:
         raise _no_backup(file) from error
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    settings.authority_folder.mkdir(mode=0o700)
+    for folder in folders:
+        if any(PurePosixPath(name).parent.name == folder.name for name in content):
+            folder.mkdir(mode=0o700)
     for name, data in content.items():
         if name != _DATABASE:
             write_durably(settings.data / name, data)
@@ -74,19 +83,29 @@ def restore(settings: HubSettings, file: Path) -> None:
     Authority.load(settings.authority_folder)
 
 
+def _kept(folder: Path) -> list[Path]:
+    """The files of a folder that are worth keeping: no socket, and no draft of another file."""
+    if not folder.is_dir():
+        return []
+    return [p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(".")]
+
+
 def _read(file: Path) -> dict[str, bytes]:
     content: dict[str, bytes] = {}
     with tarfile.open(file, mode="r:") as tar:
         for member in tar:
             path = PurePosixPath(member.name)
             belongs = member.name == _DATABASE or (
-                path.parent == PurePosixPath(_AUTHORITY) and path.name not in {"", ".", ".."}
+                member.name == str(path)
+                and str(path.parent) in {_AUTHORITY, _NODE}
+                and path.name not in {"", ".", ".."}
             )
             stream = tar.extractfile(member) if member.isreg() else None
             if not belongs or stream is None or member.size > FILE_SIZE_BYTES_MAX:
                 raise _no_backup(file)
             content[member.name] = stream.read()
-    if not content.get(_DATABASE, b"").startswith(b"SQLite format 3\0") or len(content) < 2:
+    has_keys = any(name.startswith(f"{_AUTHORITY}/") for name in content)
+    if not content.get(_DATABASE, b"").startswith(b"SQLite format 3\0") or not has_keys:
         raise _no_backup(file)
     return content
 

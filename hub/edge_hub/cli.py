@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from edge_hub.events import Scope
     from edge_hub.mesh_view import MeshView
+    from edge_hub.pipelines import PipelineControl
     from edge_hub.tokens import Tokens
 
     JoinMesh = Callable[[HubSettings, Authority], Awaitable["Membership"]]
@@ -40,6 +41,10 @@ class Membership(Protocol):
     """The hub's own node in the mesh that it serves."""
 
     view: MeshView
+
+    @property
+    def pipelines(self) -> PipelineControl | None:
+        """The pipelines of the mesh, if this hub's node has them."""
 
     async def close(self) -> None:
         """Leave the mesh."""
@@ -156,7 +161,13 @@ async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
     async with AsyncExitStack() as stack:
         membership = await join(settings, authority)
         stack.push_async_callback(membership.close)
-        hub = await start_hub(settings, authority, membership.view, clock=SystemClock())
+        hub = await start_hub(
+            settings,
+            authority,
+            membership.view,
+            clock=SystemClock(),
+            pipelines=membership.pipelines,
+        )
         stack.push_async_callback(hub.close)
         _say(f"Mesh {authority.mesh}: enrolment at {hub.enrol}, console at {hub.console}")
         _say(f"Sign in once with {await hub.sign_in_link()}")

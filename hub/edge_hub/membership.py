@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import Clock, SystemClock
 from cantor.base.errors import CantorError
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.identity.authority import Authority
     from edge_hub.mesh_view import MeshView
+    from edge_hub.pipelines import PipelineControl
     from edge_hub.settings import HubSettings
 
+PIPELINES = "galaxy"
 HUB_LABEL = {"role": "hub"}
 SEEN_STEP_S = 30.0
 
@@ -73,6 +75,11 @@ class AgentMembership:
         self._agent = agent
         self._control = control
 
+    @property
+    def pipelines(self) -> PipelineControl | None:
+        """The pipelines of the mesh; None in an installation without them."""
+        return cast("PipelineControl | None", self._agent.service(PIPELINES))
+
     async def close(self) -> None:
         await self._agent.close()
         await self._control.close()
@@ -85,12 +92,12 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
         ConfigError: the node cannot listen.
         UnavailableError: a hub with this folder runs already.
     """
-    folder = IdentityFolder(settings.data / "node")
+    folder = IdentityFolder(settings.node_folder)
     if not folder.enrolled:
         folder.install(authority.issue(folder.csr_pem(), now=datetime.now(UTC)))
     agent = Agent(
         AgentSettings(
-            settings.data / "node",
+            settings.node_folder,
             name="hub",
             listen=settings.mesh,
             seeds=settings.seeds,

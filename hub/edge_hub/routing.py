@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from aiohttp import web
 
-from edge_hub.access import Session, check_intent
+from edge_hub.access import SAFE_METHODS, Session, check_intent, check_role
 from edge_hub.problems import ProblemError
 from edge_hub.schemas import Problem
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PREFIX = "/api/v1"
 PAGE_ITEMS_DEFAULT = 50
 PAGE_ITEMS_MAX = 200
+KEY_CHARS_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ class Route:
     needs_match: bool = False
     query: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
+    role: Literal["", "any", "owner"] = ""
+    repeatable: bool = False
+    media: str = "application/json"
+
+    @property
+    def may(self) -> str:
+        """Who may do it: any, operator (the default for what changes something) or owner."""
+        return self.role or ("any" if self.method in SAFE_METHODS else "operator")
 
     @property
     def name(self) -> str:
@@ -95,6 +104,8 @@ def _guarded(
     async def serve(request: web.Request) -> web.StreamResponse:
         session = None if route.public else await access.session(request)
         check_intent(request, https=https)
+        if session is not None:
+            check_role(session, route.may)
         if route.needs_match and "If-Match" not in request.headers:
             raise ProblemError(428, "precondition-required", "send If-Match with the node's ETag")
         body = None if route.body is None else await _decode(request, route.body)
@@ -175,6 +186,9 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     if route.needs_match:
         text = {"type": "string"}
         found.append({"name": "If-Match", "in": "header", "required": True, "schema": text})
+    if route.repeatable:
+        key = {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_MAX}
+        found.append({"name": "Idempotency-Key", "in": "header", "schema": key})
     return found
 
 
@@ -187,9 +201,12 @@ def _responses(route: Route) -> dict[str, Any]:
     errors |= {400} if route.query else set()
     errors |= {404} if "{" in route.path else set()
     errors |= {412, 428} if route.needs_match else set()
+    errors |= {400, 422} if route.repeatable else set()
     done: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if route.reply is not None:
         done["content"] = _json(route.reply)
+    elif route.media != "application/json":
+        done["content"] = {route.media: {"schema": {"type": "string"}}}
     found: dict[str, Any] = {str(route.status): done}
     for status in sorted(errors):
         found[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}

@@ -9,9 +9,16 @@ import msgspec
 from msgspec import Meta
 
 LABELS_MAX = 64
+PROJECT_ID_CHARS_MAX = 40
 Label = Annotated[str, Meta(max_length=128)]
 Labels = Annotated[dict[Label, Label], Meta(max_length=LABELS_MAX)]
 NodeName = Annotated[str, Meta(min_length=1, max_length=128)]
+LineText = Annotated[
+    str, Meta(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$")
+]
+ProjectId = Annotated[
+    str, Meta(max_length=PROJECT_ID_CHARS_MAX, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
+]
 NodeState = Literal["online", "stale", "offline", "pending", "denied"]
 
 
@@ -19,6 +26,13 @@ def rfc3339(seconds: float) -> str:
     """Seconds since 1970 as RFC 3339 in UTC."""
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class FieldError(msgspec.Struct):
+    """What is wrong with one part of a request's body; ``pointer`` is a JSON Pointer to it."""
+
+    pointer: str
+    message: str
 
 
 class Problem(msgspec.Struct, omit_defaults=True):
@@ -30,6 +44,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str
     instance: str = ""
     trace_id: str = ""
+    errors: list[FieldError] = []
 
 
 class SignIn(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +77,32 @@ class SessionView(msgspec.Struct):
     projects: list[Named]
     version: str
     mesh: str
+
+
+class SessionChange(msgspec.Struct, forbid_unknown_fields=True):
+    """What a session may change: the project that it looks at."""
+
+    project: Annotated[str, Meta(min_length=1, max_length=PROJECT_ID_CHARS_MAX)]
+
+
+class NewProject(msgspec.Struct, forbid_unknown_fields=True):
+    """A wish for a project; without an ``id`` it gets one from its name."""
+
+    name: LineText
+    id: ProjectId | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse the line end that a pattern's $ lets through."""
+        if self.name.endswith("\n") or (self.id or "").endswith("\n"):
+            message = "a name or an id ends with a line end"
+            raise ValueError(message)
+
+
+class ProjectList(msgspec.Struct):
+    """One page of projects."""
+
+    items: list[Named]
+    next: str | None
 
 
 class ResourceView(msgspec.Struct):

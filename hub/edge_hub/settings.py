@@ -71,6 +71,7 @@ class HubSettings:
     session_life_s: float = 7 * 86400
     request_size_bytes_max: int = 64 * 1024
     enrol_size_bytes_max: int = 16 * 1024
+    figures_every_s: float = 1.0
 
     @property
     def database_path(self) -> Path:
@@ -81,6 +82,11 @@ class HubSettings:
     def enrol_file(self) -> Path:
         """Where a running hub writes what tokens say, for tokens made by the command line."""
         return self.data / "enrol"
+
+    @property
+    def node_folder(self) -> Path:
+        """Where the hub's own node keeps who it is."""
+        return self.data / "node"
 
     @property
     def authority_folder(self) -> Path:

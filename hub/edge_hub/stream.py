@@ -16,9 +16,14 @@ from edge_hub.access import check_origin
 from edge_hub.problems import ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cantor.base.clock import Clock
     from edge_hub.access import Session
+    from edge_hub.board import Board
     from edge_hub.database import Database
+    from edge_hub.deployment_schemas import Deployment
+    from edge_hub.events import Scope
     from edge_hub.fleet import Fleet
     from edge_hub.schemas import Event, Node
 
@@ -29,8 +34,11 @@ SEND_TIME_S_MAX = 10.0
 HEARTBEAT_S = 25.0
 EVENTS_SHOWN = 50
 _log = logging.getLogger(__name__)
-Topic = Literal["nodes", "events"]
-TOPICS: tuple[Topic, ...] = ("nodes", "events")
+Topic = Literal["nodes", "events", "deployments"]
+TOPICS: tuple[Topic, ...] = ("nodes", "events", "deployments")
+TOPICS_AT_FIRST: tuple[Topic, ...] = ("nodes", "events")
+if TYPE_CHECKING:
+    Items = dict[str | int, Node | Event | Deployment]
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
@@ -41,14 +49,23 @@ class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
 
 @dataclass(eq=False)
 class _Client:
-    """One console. ``shown`` is what it has of each topic, by id, as of which ``seq``."""
+    """One console. ``shown`` is what it has of each topic, by id, as of which ``seq``.
+
+    ``due`` are the topics that may have changed since it was last sent them.
+    """
 
     session: Session
     socket: web.WebSocketResponse
-    topics: tuple[Topic, ...] = TOPICS
+    topics: tuple[Topic, ...] = TOPICS_AT_FIRST
     seq: dict[Topic, int] = field(default_factory=dict)
-    shown: dict[Topic, dict[str | int, Node | Event]] = field(default_factory=dict)
+    shown: dict[Topic, Items] = field(default_factory=dict)
+    due: set[Topic] = field(default_factory=lambda: set(TOPICS))
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def look(self, topics: Iterable[Topic]) -> None:
+        """Look at these topics again."""
+        self.due.update(topics)
+        self.wake.set()
 
 
 class Stream:
@@ -58,17 +75,27 @@ class Stream:
     out of date and never holds a queue.
     """
 
-    def __init__(self, database: Database, fleet: Fleet, clock: Clock, *, https: bool) -> None:
+    def __init__(
+        self, database: Database, fleet: Fleet, board: Board, clock: Clock, *, https: bool
+    ) -> None:
         self._database = database
         self._fleet = fleet
+        self._board = board
         self._clock = clock
         self._https = https
         self._clients: set[_Client] = set()
 
-    def changed(self) -> None:
-        """Wake every console: nodes or events may have changed."""
+    def changed(self, topics: Iterable[Topic] = TOPICS) -> None:
+        """Wake every console: items of these topics may have changed."""
         for client in self._clients:
-            client.wake.set()
+            client.look(topics)
+
+    def follow(self, session: Session) -> None:
+        """Show another project to the consoles of a session that looks there from now on."""
+        for client in [one for one in self._clients if one.session.key == session.key]:
+            client.session = session
+            client.shown.clear()
+            client.look(TOPICS)
 
     async def drop(self, session: Session) -> None:
         """Close the consoles of a session that ended."""
@@ -101,6 +128,7 @@ class Stream:
                     await self._read(client)
         finally:
             self._clients.discard(client)
+            self._watch_deployments()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             await socket.close()
@@ -118,14 +146,21 @@ class Stream:
             client.topics = tuple(topic for topic in TOPICS if topic in wish.topics)
             for topic in [topic for topic in client.shown if topic not in client.topics]:
                 del client.shown[topic]
-            client.wake.set()
+            self._watch_deployments()
+            client.look(client.topics)
+
+    def _watch_deployments(self) -> None:
+        """Figures are asked for only while somebody looks at them."""
+        watched = any("deployments" in client.topics for client in self._clients)
+        self._board.watch(is_watched=watched)
 
     async def _write(self, client: _Client) -> None:
         try:
             await self._send(client, {"type": "hello", "protocol": PROTOCOL})
             while not client.socket.closed:
                 client.wake.clear()
-                for topic in client.topics:
+                due, client.due = client.due, set()
+                for topic in [topic for topic in client.topics if topic in due]:
                     await self._update(client, topic)
                 await client.wake.wait()
         except (ConnectionError, TimeoutError, RuntimeError):
@@ -135,7 +170,10 @@ class Stream:
             await client.socket.close(code=WSCloseCode.INTERNAL_ERROR)
 
     async def _update(self, client: _Client, topic: Topic) -> None:
-        now = await self._items(client, topic)
+        session = client.session
+        now = await self._items(session.scope, topic)
+        if client.session is not session or topic not in client.topics:
+            return  # it looks elsewhere now, and is due for what it looks at
         before = client.shown.get(topic)
         seq = client.seq.get(topic, 0) + 1
         message: dict[str, Any] = {"type": "snapshot", "topic": topic, "seq": seq}
@@ -143,17 +181,20 @@ class Stream:
             message["items"] = list(now.values())
         else:
             upserts = [item for key, item in now.items() if before.get(key) != item]
-            removed = [key for key in before if key not in now and topic == "nodes"]
+            removed = [key for key in before if key not in now and topic != "events"]
             if not upserts and not removed:
                 return
             message |= {"type": "delta", "upserts": upserts, "removed": removed}
         client.seq[topic], client.shown[topic] = seq, now
         await self._send(client, message)
 
-    async def _items(self, client: _Client, topic: Topic) -> dict[str | int, Node | Event]:
-        scope = client.session.scope
-        if topic == "nodes":
-            return {key: node for key, (node, _) in (await self._fleet.all(scope)).items()}
+    async def _items(self, scope: Scope, topic: Topic) -> Items:
+        if topic != "events":
+            fleet = await self._fleet.all(scope)
+            if topic == "nodes":
+                return {key: node for key, (node, _) in fleet.items()}
+            names = {key: node.name for key, (node, _) in fleet.items()}
+            return {view.id: self._board.shown(view, names) for view in self._board.views(scope)}
         async with self._database.read() as connection:
             latest = await events.latest(connection, scope, limit=EVENTS_SHOWN)
         return {event.id: event for event in latest}

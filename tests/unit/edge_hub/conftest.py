@@ -19,6 +19,7 @@ from cantor.base.ids import NodeId, node_id_from_public_key
 from cantor.identity.authority import Authority
 from edge_hub.app import Hub, start_hub
 from edge_hub.mesh_view import FakeMeshView
+from edge_hub.pipelines import FakePipelineControl
 from edge_hub.settings import Address, HubSettings
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     RunHub = Callable[[Path, Authority, "HandClock"], AbstractAsyncContextManager["World"]]
 
+RUNNER = NodeId("b" * 32)
 START = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
 
 
@@ -75,6 +77,7 @@ class World:
     authority: Authority
     clock: HandClock
     mesh: FakeMeshView
+    pipelines: FakePipelineControl
     browser: aiohttp.ClientSession
 
     @property
@@ -91,8 +94,8 @@ class World:
     def url(self, path: str) -> str:
         return f"{self.origin}/api/v1{path}"
 
-    async def sign_in(self) -> None:
-        ticket = (await self.hub.sign_in_link()).partition("#ticket=")[2]
+    async def sign_in(self, role: str = "owner") -> None:
+        ticket = (await self.hub.sign_in_link(role)).partition("#ticket=")[2]
         sent = self.browser.post(self.url("/sign-in"), json={"ticket": ticket}, headers=self.unsafe)
         async with sent as reply:
             assert reply.status == 204, await reply.text()
@@ -128,12 +131,14 @@ async def running(folder: Path, authority: Authority, clock: HandClock) -> Async
         console=Address("127.0.0.1", 0),
         enrol=Address("127.0.0.1", 0),
         static=folder / "static",
+        figures_every_s=0.01,
     )
-    hub = await start_hub(settings, authority, mesh, clock=clock)
+    pipelines = FakePipelineControl(RUNNER, wall=clock.wall)
+    hub = await start_hub(settings, authority, mesh, clock=clock, pipelines=pipelines)
     jar = aiohttp.CookieJar(unsafe=True)
     try:
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-            yield World(hub, authority, clock, mesh, browser)
+            yield World(hub, authority, clock, mesh, pipelines, browser)
     finally:
         await hub.close()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,12 +98,22 @@ async def test_every_route_refuses_without_a_session(stranger: World) -> None:
         for method, operation in operations.items():
             if operation.get("security") == []:
                 continue
-            url = path.removeprefix(PREFIX).replace("{node_id}", "0" * 32)
-            status, problem = await stranger.call(method.upper(), url.replace("{token_id}", "0"))
+            url = re.sub(r"\{\w+\}", "0", path.removeprefix(PREFIX))
+            status, problem = await stranger.call(method.upper(), url)
             assert status == 401, (method, path)
             assert problem["type"] == "urn:cantor:problem:not-signed-in"
             refused.append(path)
-    assert len(refused) >= 13
+    assert len(refused) >= 24
+
+
+async def test_who_may_only_look_changes_nothing(stranger: World) -> None:
+    await stranger.sign_in("viewer")
+
+    assert (await stranger.call("GET", "/nodes"))[0] == 200
+    for method, path in (("POST", "/enrolment-tokens"), ("DELETE", "/deployments/x")):
+        status, problem = await stranger.call(method, path, {})
+        assert (status, problem["title"]) == (403, "Not allowed")
+    assert (await stranger.call("POST", "/sign-out"))[0] == 204
 
 
 @pytest.mark.parametrize(

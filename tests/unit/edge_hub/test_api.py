@@ -139,6 +139,8 @@ async def test_the_overview_counts_nodes_and_tells_the_latest_events(world: Worl
     assert overview["nodes"] == {"online": 1, "stale": 0, "offline": 0, "pending": 1}
     latest: Any = overview["events"]
     assert latest[0]["kind"] == "node.pending"
+    assert latest[0]["params"] == {"name": "box"}
+    assert latest[0]["text"] == "box waits for approval"
 
 
 async def test_errors_of_the_router_are_problems_too(world: World) -> None:
@@ -156,4 +158,4 @@ async def test_the_description_names_every_refusal(stranger: World) -> None:
     change = paths["/api/v1/nodes/{node_id}"]["patch"]["responses"]
     assert {"200", "401", "403", "404", "405", "412", "428"} <= change.keys()
     make = paths["/api/v1/enrolment-tokens"]["post"]["responses"]
-    assert {"201", "401", "403", "409"} <= make.keys()
+    assert {"201", "401", "403", "422"} <= make.keys()

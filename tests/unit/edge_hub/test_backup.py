@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import datetime as dt
+import socket
+import sqlite3
 import stat
 import tarfile
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cantor.base.errors import ConfigError
 from cantor.identity.authority import Authority
+from cantor.identity.store import IdentityFolder
 from edge_hub.backup import backup, restore
 from edge_hub.settings import HubSettings
 
@@ -76,3 +81,23 @@ def test_a_restore_never_overwrites_a_hub(tmp_path: Path) -> None:
     (tmp_path / "authority").mkdir()
     with pytest.raises(ConfigError, match="holds a hub already"):
         restore(HubSettings(tmp_path), tmp_path / "x")
+
+
+def test_a_restored_hub_is_the_same_node(tmp_path: Path, authority: Authority) -> None:
+    old, new = HubSettings(tmp_path / "old"), HubSettings(tmp_path / "new")
+    authority.save(old.authority_folder)
+    with closing(sqlite3.connect(old.database_path)) as database:
+        database.executescript("CREATE TABLE sessions (x); CREATE TABLE tickets (x);")
+    before = IdentityFolder(old.node_folder)
+    before.install(authority.issue(before.csr_pem(), now=dt.datetime.now(dt.UTC)))
+    (old.node_folder / "epoch").write_text("7")
+    with socket.socket(socket.AF_UNIX) as control:
+        control.bind(str(old.node_folder / "control"))
+        backup(old, tmp_path / "hub.tar")
+
+    restore(new, tmp_path / "hub.tar")
+
+    assert IdentityFolder(new.node_folder).identity.node_id == before.node_id
+    assert (new.node_folder / "epoch").read_text() == "7"
+    assert not (new.node_folder / "control").exists()
+    assert stat.S_IMODE((new.node_folder / "key.pem").stat().st_mode) == 0o600

@@ -1,0 +1,173 @@
+"""What the API shows of deployments: what the mesh says of them, with names and figures."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from cantor.base.errors import CantorError
+from cantor.base.ids import NodeId, short_name
+from edge_hub.deployment_schemas import Deployment, Figures
+from edge_hub.events import Scope
+from edge_hub.problems import ProblemError
+from edge_hub.schemas import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from edge_hub.mesh_view import MeshView
+    from edge_hub.pipelines import PipelineControl
+    from galaxy.deployments.views import DeploymentView
+
+FIGURES_TIMEOUT_S = 6.0
+LIVE_STATES = frozenset({"waiting", "starting", "running"})
+_log = logging.getLogger(__name__)
+
+
+class Board:
+    """The deployments of every project on this hub.
+
+    While somebody watches, the figures of all live deployments are asked for every ``every_s``
+    seconds, once for all who watch, and ``refreshed`` is called after each round.
+    """
+
+    def __init__(
+        self,
+        control: PipelineControl | None,
+        mesh_view: MeshView,
+        *,
+        home: Scope,
+        every_s: float = 1.0,
+    ) -> None:
+        self._control = control
+        self._mesh_view = mesh_view
+        self._home = home
+        self._every_s = every_s
+        self._figures: dict[str, Figures] = {}
+        self._asked: dict[str, asyncio.Task[None]] = {}
+        self._refreshing: asyncio.Task[None] | None = None
+        self.refreshed: Callable[[], None] = lambda: None
+
+    @property
+    def control(self) -> PipelineControl:
+        """What runs pipelines.
+
+        Raises:
+            ProblemError: this hub's node runs none (503).
+        """
+        if self._control is None:
+            detail = "the node of this hub has no pipelines; install the hub with them"
+            raise ProblemError(503, "no-pipelines", detail)
+        return self._control
+
+    def scope_of(self, view: DeploymentView) -> Scope:
+        """Whose deployment it is; those that name nobody belong to the hub's own scope."""
+        return Scope(view.tenant or self._home.tenant, view.project or self._home.project)
+
+    def views(self, scope: Scope) -> list[DeploymentView]:
+        """The deployments of a project, newest first."""
+        if self._control is None:
+            return []
+        mine = [view for view in self._known() if self.scope_of(view) == scope]
+        return sorted(mine, key=lambda view: (view.created_at, view.id), reverse=True)
+
+    def view(self, scope: Scope, deployment_id: str) -> DeploymentView:
+        """One deployment.
+
+        Raises:
+            ProblemError: the project has no such deployment (404).
+        """
+        for view in self._known():
+            if view.id == deployment_id and self.scope_of(view) == scope:
+                return view
+        detail = f"this project has no deployment {deployment_id[:64]!r}"
+        raise ProblemError(404, "no-such-deployment", detail)
+
+    def is_live(self, deployment_id: str) -> bool:
+        """Whether a deployment runs, or still may."""
+        return any(
+            view.id == deployment_id and view.wanted == "running" and view.state in LIVE_STATES
+            for view in self._known()
+        )
+
+    def _known(self) -> list[DeploymentView]:
+        """Those that nobody has removed."""
+        return [view for view in self.control.views() if view.wanted != "removed"]
+
+    def node_name(self, node_id: str) -> str:
+        """What people call a node."""
+        live = self._mesh_view.nodes().get(NodeId(node_id))
+        return (live.name if live else "") or short_name(NodeId(node_id))
+
+    def shown(self, view: DeploymentView, names: Mapping[str, str]) -> Deployment:
+        """A deployment as the API shows it; ``names`` are those that people gave to nodes."""
+        values: dict[str, Any] = view.as_value()
+        scope = self.scope_of(view)
+        values.update(
+            tenant=scope.tenant,
+            project=scope.project,
+            node_names={
+                node: names.get(node) or self.node_name(node)
+                for node in sorted({*view.nodes.values()})
+            },
+            figures=self._figures.get(view.id),
+            created_at=rfc3339(view.created_at),
+            keeper=view.keeper or None,
+        )
+        return msgspec.convert(values, Deployment)
+
+    async def ask_figures(self, views: Iterable[DeploymentView], *, wait_s: float) -> None:
+        """Ask what deployments measure, for ``wait_s``; the silent ones keep their last figures.
+
+        An answer that comes later is kept too, and who has not answered is not asked again.
+        """
+        wanted = {view.id for view in views if view.state != "waiting"}
+        for deployment_id in wanted - self._asked.keys():
+            self._asked[deployment_id] = asyncio.create_task(self._ask(deployment_id))
+        tasks = [self._asked[deployment_id] for deployment_id in wanted]
+        if tasks:
+            await asyncio.wait(tasks, timeout=wait_s)
+
+    async def _ask(self, deployment_id: str) -> None:
+        try:
+            async with asyncio.timeout(FIGURES_TIMEOUT_S):
+                values = await self.control.figures(deployment_id)
+            self._figures[deployment_id] = msgspec.convert(values, Figures)
+        except (CantorError, TimeoutError, msgspec.ValidationError) as error:
+            _log.info("no figures", extra={"deployment": deployment_id, "reason": str(error)})
+        except Exception:  # noqa: BLE001 (others may do better; this one is logged)
+            _log.exception("figures could not be read")
+        finally:
+            del self._asked[deployment_id]
+
+    def watch(self, *, is_watched: bool) -> None:
+        """Begin or end to refresh the figures."""
+        if is_watched and self._refreshing is None and self._control is not None:
+            self._refreshing = asyncio.create_task(self._refresh())
+        elif not is_watched and self._refreshing is not None:
+            self._refreshing.cancel()
+            self._refreshing = None
+
+    async def close(self) -> None:
+        """End to refresh."""
+        tasks = [*self._asked.values(), *([self._refreshing] if self._refreshing else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _refresh(self) -> None:
+        while True:
+            try:
+                views = self.control.views()
+                there = {view.id for view in views}
+                for gone in [one for one in self._figures if one not in there]:
+                    del self._figures[gone]
+                running = [view for view in views if view.wanted == "running"]
+                await self.ask_figures(running, wait_s=self._every_s)
+                self.refreshed()
+            except Exception:  # noqa: BLE001 (the next round may do better; this one is logged)
+                _log.exception("the figures could not be refreshed")
+            await asyncio.sleep(self._every_s)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.errors import (
+    CantorError,
+    ConfigError,
+    IdentityError,
+    RemoteProtocolError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.edge_hub.conftest import World
+
+SECRET = "/var/lib/secret/key.pem"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UnavailableError("no answer", where=SECRET), 503),
+        (RemoteProtocolError(f"traceback of {SECRET}", where=SECRET), 502),
+        (IdentityError("cannot be read", where=SECRET), 500),
+        (ConfigError("damaged", where=SECRET), 500),
+        (CantorError(SECRET), 500),
+        (RuntimeError(SECRET), 500),
+        (OSError(2, "No such file", SECRET), 500),
+    ],
+)
+async def test_what_fails_inside_stays_inside(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(world.pipelines, "views", _calls(fail))
+
+    got, problem = await world.call("GET", "/deployments")
+
+    assert got == status
+    assert "secret" not in str(problem).lower()
+    assert len(str(problem["trace_id"])) == 16
+
+
+def _calls(work: Callable[[], None]) -> Callable[[], list[object]]:
+    def views() -> list[object]:
+        work()
+        return []
+
+    return views
