@@ -1,0 +1,69 @@
+"""The page of settings: variables of the environment, and what hub and agent are started with."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docs.generate.markdown import code, page, prose, table
+
+from cantor.node.agent import AgentSettings
+from edge_hub.settings import HubSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("agent", "devices", "hub/edge_hub", "firmware-bridge", "packaging", "hil-tests")
+VARIABLES = {
+    "CANTOR_HOME": "The node's folder: its key, certificate and what it remembers. Default:"
+    " `/var/lib/cantor` for root, else `~/.local/share/cantor`. A hub keeps its own data in `hub`"
+    " below it. `--data` overrides it.",
+    "CANTOR_SIMULATED_CAMERA": "`1` gives this box a simulated camera; `seed=7,size=640x480,fps=30`"
+    " says which scene, size and rate (any of the three).",
+}
+"""Every variable that the code reads, in words; a test compares this with the code."""
+
+
+def settings() -> str:
+    """The page."""
+    return page(
+        "Settings",
+        "There is no configuration file: a node and a hub are started with the options of the"
+        " [command line](command-line.md), and remember what has to survive a restart in their"
+        " folder.",
+        "## Variables of the environment",
+        table(("variable", "meaning"), [(code(name), text) for name, text in VARIABLES.items()]),
+        "## A hub",
+        prose(HubSettings.__doc__),
+        table(("field", "type", "default"), _fields(HubSettings)),
+        "## An agent",
+        prose(AgentSettings.__doc__),
+        table(("field", "type", "default"), _fields(AgentSettings)),
+    )
+
+
+def variables_read() -> set[str]:
+    """The names of the project's own variables that stand in the code."""
+    found: set[str] = set()
+    for source in SOURCES:
+        for path in (ROOT / source).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    name = node.value
+                    if name.startswith("CANTOR_") and name.isupper() and name.isidentifier():
+                        found.add(name)
+    return found
+
+
+def _fields(kind: type) -> Iterator[tuple[str, str, str]]:
+    for field in dataclasses.fields(kind):
+        if field.default is not dataclasses.MISSING:
+            default = code(field.default if field.default != "" else '""')
+        elif field.default_factory is not dataclasses.MISSING:
+            default = code(field.default_factory())
+        else:
+            default = "must be given"
+        yield code(field.name), code(field.type), default
