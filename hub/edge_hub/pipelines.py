@@ -101,6 +101,7 @@ class FakePipelineControl:
         self.refusals: dict[str, str] = {}
         self.measured: dict[str, dict[str, Any]] = {}
         self.figures_asked = 0
+        self.pictures_taken: asyncio.Queue[int] = asyncio.Queue()
         self._wall = wall
         self._values: dict[str, dict[str, Any]] = {}
         self._pictures: dict[tuple[str, str], FakePreview] = {}
@@ -190,6 +191,7 @@ class FakePipelineControl:
     async def preview(self, deployment_id: str, filter_name: str, /, after: int) -> FakePreview:
         if deployment_id not in self._values:
             raise UnavailableError("there is no such deployment")
+        self.pictures_taken.put_nowait(after)
         while True:
             arrived = self._arrived
             picture = self._pictures.get((deployment_id, filter_name))
