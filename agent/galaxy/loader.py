@@ -23,96 +23,16 @@ NESTING_MAX = 16
 TOP_KEYS = ("name", "filters", "connections")
 
 
-class PipelineFile:
-    """A pipeline file with the line of every key, and all that is wrong with it."""
+class PipelineDocument:
+    """A pipeline as plain mappings and lists, and all that is wrong with its form."""
 
-    def __init__(self, text: str, where: str) -> None:
-        """Read the text.
-
-        Raises:
-            ConfigError: it is no YAML, too large, too deep, or holds an alias or a key twice.
-        """
+    def __init__(self, where: str) -> None:
         self.where = where
-        self._lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
         self.pipeline: Pipeline | None = None
-        root = self._compose(text)
-        document = self._value(root, ()) if root is not None else None
-        if not isinstance(document, dict):
-            raise ConfigError(
-                "is not a mapping with the keys name, filters and connections", where=where
-            )
-        self._read(document)
 
-    def check(
-        self, registry: Registry, parse_needs: Callable[[str], object] | None = None
-    ) -> list[Problem]:
-        """Every problem of the file and of the pipeline that it describes."""
-        if self.problems or self.pipeline is None:
-            return self.problems
-        return find_problems(self.pipeline, registry, parse_needs)
-
-    def error(self, problem: Problem) -> ConfigError:
-        """The problem as an error that names file, line and key."""
-        path = problem.path
-        while path and path not in self._lines:
-            path = path[:-1]
-        line = self._lines.get(path, 1)
-        return ConfigError(
-            f"{problem.key}: {problem.what}", where=f"{self.where}:{line}", remedy=problem.remedy
-        )
-
-    def _compose(self, text: str) -> yaml.Node | None:
-        if len(text) > SIZE_BYTES_MAX:
-            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=self.where)
-        depth = 0
-        try:
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
-                    line = event.start_mark.line + 1 if event.start_mark else 1
-                    raise ConfigError(
-                        "aliases (*name) are not allowed", where=f"{self.where}:{line}"
-                    )
-                depth += isinstance(event, yaml.CollectionStartEvent)
-                depth -= isinstance(event, yaml.CollectionEndEvent)
-                if depth > NESTING_MAX:
-                    raise ConfigError(f"is nested deeper than {NESTING_MAX}", where=self.where)
-            return yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{self.where}:{mark.line + 1}" if mark else self.where
-            what = getattr(error, "problem", None) or "unreadable characters"
-            raise ConfigError(f"is not YAML: {what}", where=where) from error
-
-    def _value(self, node: yaml.Node, path: KeyPath) -> object:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        loader = yaml.SafeLoader("")
-        try:
-            return loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            line = node.start_mark.line + 1
-            raise ConfigError("is no plain value", where=f"{self.where}:{line}") from error
-        finally:
-            loader.dispose()
-
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
-        values: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigError("a key must be a word", where=f"{self.where}:{line}")
-            key = str(key_node.value)
-            if key in values:
-                raise ConfigError(f"the key {key!r} stands twice", where=f"{self.where}:{line}")
-            self._lines[(*path, key)] = line
-            values[key] = self._value(value_node, (*path, key))
-        return values
-
-    def _read(self, document: dict[str, object]) -> None:
+    def read(self, document: Mapping[str, object]) -> None:
+        """Take the document; what is wrong with its form goes to ``problems``."""
         self._unknown_keys((), document, TOP_KEYS)
         name = self._scalars((), document, {"name": Param(str, Path(self.where).stem)})
         filters = self._filters(document.get("filters"))
@@ -195,6 +115,94 @@ class PipelineFile:
         self.problems.append(Problem(path, what, remedy))
 
 
+class PipelineFile(PipelineDocument):
+    """A pipeline file with the line of every key, and all that is wrong with it."""
+
+    def __init__(self, text: str, where: str) -> None:
+        """Read the text.
+
+        Raises:
+            ConfigError: it is no YAML, too large, too deep, or holds an alias or a key twice.
+        """
+        super().__init__(where)
+        self._lines: dict[KeyPath, int] = {}
+        root = self._compose(text)
+        document = self._value(root, ()) if root is not None else None
+        if not isinstance(document, dict):
+            raise ConfigError(
+                "is not a mapping with the keys name, filters and connections", where=where
+            )
+        self.read(document)
+
+    def check(
+        self, registry: Registry, parse_needs: Callable[[str], object] | None = None
+    ) -> list[Problem]:
+        """Every problem of the file and of the pipeline that it describes."""
+        if self.problems or self.pipeline is None:
+            return self.problems
+        return find_problems(self.pipeline, registry, parse_needs)
+
+    def error(self, problem: Problem) -> ConfigError:
+        """The problem as an error that names file, line and key."""
+        path = problem.path
+        while path and path not in self._lines:
+            path = path[:-1]
+        line = self._lines.get(path, 1)
+        return ConfigError(
+            f"{problem.key}: {problem.what}", where=f"{self.where}:{line}", remedy=problem.remedy
+        )
+
+    def _compose(self, text: str) -> yaml.Node | None:
+        if len(text) > SIZE_BYTES_MAX:
+            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=self.where)
+        depth = 0
+        try:
+            for event in yaml.parse(text, Loader=yaml.SafeLoader):
+                if isinstance(event, yaml.AliasEvent):
+                    line = event.start_mark.line + 1 if event.start_mark else 1
+                    raise ConfigError(
+                        "aliases (*name) are not allowed", where=f"{self.where}:{line}"
+                    )
+                depth += isinstance(event, yaml.CollectionStartEvent)
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                if depth > NESTING_MAX:
+                    raise ConfigError(f"is nested deeper than {NESTING_MAX}", where=self.where)
+            return yaml.compose(text, Loader=yaml.SafeLoader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{self.where}:{mark.line + 1}" if mark else self.where
+            what = getattr(error, "problem", None) or "unreadable characters"
+            raise ConfigError(f"is not YAML: {what}", where=where) from error
+
+    def _value(self, node: yaml.Node, path: KeyPath) -> object:
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        loader = yaml.SafeLoader("")
+        try:
+            return loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            line = node.start_mark.line + 1
+            raise ConfigError("is no plain value", where=f"{self.where}:{line}") from error
+        finally:
+            loader.dispose()
+
+    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
+        values: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ConfigError("a key must be a word", where=f"{self.where}:{line}")
+            key = str(key_node.value)
+            if key in values:
+                raise ConfigError(f"the key {key!r} stands twice", where=f"{self.where}:{line}")
+            self._lines[(*path, key)] = line
+            values[key] = self._value(value_node, (*path, key))
+        return values
+
+
 def read_pipeline_file(path: Path) -> PipelineFile:
     """Open a pipeline file.
 
@@ -224,3 +232,25 @@ def load_pipeline(
     if problems or file.pipeline is None:
         raise file.error(problems[0])
     return file.pipeline
+
+
+def pipeline_from_document(document: Mapping[str, object], where: str) -> Pipeline:
+    """The pipeline of a document whose keys are strings, its form checked but not its types.
+
+    Which filter types exist is another node's matter: only names, keys and ends are looked at.
+
+    Raises:
+        ConfigError: for the first problem found; it names the key.
+    """
+    read = PipelineDocument(where)
+    read.read(document)
+    problems = read.problems or [
+        Problem(("connections", index), f"there is no filter {end.filter!r}")
+        for index, connection in enumerate(read.pipeline.connections if read.pipeline else ())
+        for end in (connection.source, connection.target)
+        if read.pipeline and end.filter not in read.pipeline.filters
+    ]
+    if problems or read.pipeline is None:
+        first = problems[0]
+        raise ConfigError(f"{first.key}: {first.what}", where=where, remedy=first.remedy)
+    return read.pipeline

@@ -7,12 +7,13 @@ import json
 import sys
 from typing import TYPE_CHECKING, cast
 
+from cantor.base.ids import short_name
 from cantor.cli.table import format_table
 from cantor.node.control import ask
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
 from galaxy.loader import load_pipeline
-from galaxy.placement import NodeFacts, needs_of, place, unmet_needs
+from galaxy.placement import placement_from_value
 from galaxy.registry import Registry
 
 if TYPE_CHECKING:
@@ -24,15 +25,13 @@ if TYPE_CHECKING:
     from galaxy.pipeline import Pipeline
     from galaxy.placement import Placement
 
+PLAN_CALL = "pipeline.plan"
+
 
 def plan(options: argparse.Namespace) -> int:
     """Place a pipeline on the nodes that this box's agent knows; 1 if a filter finds no node."""
-    registry = Registry.default()
-    pipeline = load_pipeline(options.file, registry, parse)
-    nodes = online_nodes(options.data)
-    type_needs = {spec.type: registry.get(spec.type).needs for spec in pipeline.filters.values()}
-    placement = place(pipeline, needs_of(pipeline, type_needs), nodes, {}, unmet_needs)
-    names = {node.id: node.name for node in nodes}
+    pipeline = load_pipeline(options.file, Registry.default(), parse)
+    placement, names = asyncio.run(_ask(options.data, pipeline))
     if options.json:
         placed = {name: names[node] for name, node in placement.nodes.items()}
         answer = {"complete": placement.complete, "nodes": placed, "reasons": placement.reasons}
@@ -42,15 +41,13 @@ def plan(options: argparse.Namespace) -> int:
     return 0 if placement.complete else 1
 
 
-def online_nodes(folder: Path) -> list[NodeFacts]:
-    """The nodes that the agent with this folder sees alive.
-
-    Raises:
-        UnavailableError: no agent runs with this folder.
-    """
-    answer = cast("list[Value]", asyncio.run(ask(folder, "nodes")))
-    views = [view_from_value(value) for value in answer]
-    return [NodeFacts(v.id, v.resources, name=v.name) for v in views if v.is_alive]
+async def _ask(folder: Path, pipeline: Pipeline) -> tuple[Placement, dict[NodeId, str]]:
+    """Where the agent would place it now, beside what runs already, and the nodes' names."""
+    views = [view_from_value(value) for value in cast("list[Value]", await ask(folder, "nodes"))]
+    document = cast("Value", pipeline.document())
+    placed = placement_from_value(await ask(folder, PLAN_CALL, {"pipeline": document}))
+    names = {view.id: view.name for view in views}
+    return placed, {node: names.get(node, short_name(node)) for node in placed.nodes.values()}
 
 
 def _table(pipeline: Pipeline, placement: Placement, names: dict[NodeId, str]) -> str:
