@@ -65,7 +65,7 @@ class BridgeService:
         """``bridge``: the broker, the devices with their newest readings, what went wrong."""
         return {CALL: lambda _arguments: self.as_value()}
 
-    def as_value(self) -> Value:
+    def as_value(self) -> dict[str, Value]:
         """How the bridge is: ``off`` without settings, ``failed`` with the reason, or its own."""
         about: dict[str, Value] = {
             "state": "failed" if self._error else "off",
