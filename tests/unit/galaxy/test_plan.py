@@ -4,20 +4,27 @@ import asyncio
 import json
 import threading
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from cantor.base.errors import UnavailableError
 from cantor.base.ids import NodeId
 from cantor.base.resources import Resource
+from cantor.ledger.facts import Fact
 from cantor.node.control import ControlServer
 from cantor.node.view import NodeView
+from galaxy.deployments import keeper
+from galaxy.deployments.facts import Facts
+from galaxy.deployments.records import Able
+from galaxy.loader import pipeline_from_document
 from galaxy.plan import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from cantor.wire.frame import Value
 
 PIPELINE = """\
 name: two-nodes
@@ -45,10 +52,23 @@ class FakeAgent:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
+        self._nodes = nodes
         self._server = ControlServer(
-            folder, {"nodes": lambda: [view.as_value() for view in nodes], "status": dict}
+            folder,
+            {
+                "nodes": lambda _: [view.as_value() for view in nodes],
+                "status": dict,
+                "pipeline.plan": self._plan,
+            },
         )
         asyncio.run_coroutine_threadsafe(self._server.start(), self._loop).result()
+
+    def _plan(self, args: dict[str, Value]) -> Value:
+        pipeline = pipeline_from_document(cast("dict[str, object]", args["pipeline"]), "asked")
+        able = Able({"test_pattern": "", "count": ""}).as_value()
+        facts = [Fact(view.id, "galaxy", able, 1, 1) for view in self._nodes]
+        alive = [view.id for view in self._nodes if view.is_alive]
+        return keeper.plan(pipeline, Facts.read(facts, self._nodes, alive)).as_value()
 
     def close(self) -> None:
         asyncio.run_coroutine_threadsafe(self._server.close(), self._loop).result()
