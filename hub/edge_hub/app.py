@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
+from cantor.base.address import Address
 from cantor.base.errors import UnavailableError
 from cantor.identity.files import write_durably
 from edge_hub.access import Access, check_host
@@ -31,7 +32,6 @@ from edge_hub.problems import problems_middleware
 from edge_hub.projects import Projects
 from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
-from edge_hub.settings import Address
 from edge_hub.stream import Stream
 from edge_hub.tokens import EnrolmentPoint, Tokens
 from edge_hub.watch import MeshWatch

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, ConfigError
 from cantor.cli.folders import default_folder
@@ -22,7 +23,7 @@ from cantor.cli.labels import parse_labels
 from cantor.cli.table import format_table
 from cantor.identity.authority import Authority
 from cantor.identity.files import make_private_folder
-from edge_hub.settings import LISTEN_DEFAULT, Address, HubSettings
+from edge_hub.settings import LISTEN_DEFAULT, HubSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

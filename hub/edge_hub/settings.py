@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import ConfigError
+from cantor.base.address import Address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,37 +13,6 @@ if TYPE_CHECKING:
 DEFAULT_PROJECT = "default"
 # Beside the port of an agent, so that both run on one machine. Only certificates get in.
 LISTEN_DEFAULT = ("0.0.0.0:7434",)
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """A host and a port to listen on; port 0 asks the system for a free one."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """Read ``host:port`` or ``[v6]:port``.
-
-        Raises:
-            ConfigError: it is neither.
-        """
-        host, _, port = text.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            raise ConfigError(f"not an address: {text[:80]!r}", remedy="write HOST:PORT")
-        return cls(host.removeprefix("[").removesuffix("]"), int(port))
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from cantor.base.address import Address
+from cantor.base.errors import ConfigError
 from cantor.doctor.facts import MulticastFacts, PeerFacts, PortFacts
 
 if TYPE_CHECKING:
@@ -19,7 +21,6 @@ MDNS_GROUP = "224.0.0.251"
 MDNS_PORT = 5353
 CONNECT_TIMEOUT_S = 2.0
 PEERS_TRIED_MAX = 32
-_PORT_MAX = 65_535
 
 Connect = Callable[[str, int], Awaitable[None]]
 
@@ -33,8 +34,9 @@ def port(
     if listen.rpartition(":")[2] in ports:
         return PortFacts(listen, "", held_by_agent=True)
     try:
-        bind(*split_address(listen))
-    except (OSError, ValueError) as error:
+        address = Address.parse(listen)
+        bind(address.host, address.port)
+    except (OSError, ConfigError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return PortFacts(listen, reason, held_by_agent=False)
     return PortFacts(listen, "", held_by_agent=False)
@@ -65,28 +67,17 @@ async def peers(remembered: Mapping[NodeId, list[str]], connect: Connect) -> Pee
 
 
 async def _reached(addresses: list[str], connect: Connect) -> str:
-    async def attempt(address: str) -> str:
+    async def attempt(text: str) -> str:
         try:
+            address = Address.parse(text)
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await connect(*split_address(address))
-        except (OSError, TimeoutError, ValueError):
+                await connect(address.host, address.port)
+        except (OSError, TimeoutError, ConfigError):
             return ""
-        return address
+        return text
 
     answers = await asyncio.gather(*(attempt(address) for address in addresses))
     return next((address for address in answers if address), "")
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Host and port of ``host:port`` or ``[v6]:port``.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    host, _, number = address.rpartition(":")
-    if not host or not number.isascii() or not number.isdigit() or int(number) > _PORT_MAX:
-        raise ValueError(f"not an address HOST:PORT: {address[:80]!r}")
-    return host.strip("[]"), int(number)
 
 
 async def connect(host: str, number: int) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cantor
+from cantor.base.address import Address
 from cantor.base.clock import Clock, SystemClock
 from cantor.base.errors import CantorError, ConfigError
 from cantor.identity.store import IdentityFolder
@@ -280,10 +281,10 @@ class Agent:
         return self.wall() - self.clock.monotonic()
 
     async def _listen(self, address: str) -> int:
-        host, _, port = address.rpartition(":")
+        where = Address.parse(address)
         try:
-            return await self._links.listen(host.strip("[]"), int(port))
-        except (OSError, ValueError, OverflowError) as error:
+            return await self._links.listen(where.host, where.port)
+        except OSError as error:
             raise ConfigError(
                 f"cannot listen there: {error}",
                 where=f"--listen {address}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from cantor.base.address import Address
 from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.transport.connection import Connection
 from cantor.wire import DataFrame, Hello, agree, hello_frame, parse_hello
@@ -37,19 +38,20 @@ class Greeting:
         """Open the connection; the hello leaves with the end of the TLS handshake.
 
         Raises:
+            ConfigError: it is no address.
             UnavailableError: nobody answers there, or TLS fails.
         """
-        host, _, port = self._address.rpartition(":")
+        address = Address.parse(self._address)
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 _, connection = await asyncio.get_running_loop().create_connection(
                     lambda: Connection(self._opened, self._received, self._lost),
-                    host.strip("[]"),
-                    int(port),
+                    address.host,
+                    address.port,
                     ssl=context,
                     server_hostname="",
                 )
-        except (OSError, ValueError, TimeoutError) as error:
+        except (OSError, TimeoutError) as error:
             cause = str(error) or "no answer in time"
             raise UnavailableError(f"cannot be reached: {cause}", where=self._address) from error
         return connection

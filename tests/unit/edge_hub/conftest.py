@@ -15,12 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from cantor.base.address import Address
 from cantor.base.ids import NodeId, node_id_from_public_key
 from cantor.identity.authority import Authority
 from edge_hub.app import Hub, start_hub
 from edge_hub.mesh_view import FakeMeshView
 from edge_hub.pipelines import FakePipelineControl
-from edge_hub.settings import Address, HubSettings
+from edge_hub.settings import HubSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

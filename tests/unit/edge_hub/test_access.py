@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
+from cantor.base.address import Address
 from edge_hub.access import Access
 from edge_hub.database import Database
 from edge_hub.events import Scope
 from edge_hub.routing import PREFIX
-from edge_hub.settings import Address, HubSettings
+from edge_hub.settings import HubSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

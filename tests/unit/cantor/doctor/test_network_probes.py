@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from cantor.base.ids import NodeId
 from cantor.doctor import network_probes
 
@@ -41,9 +39,3 @@ def test_each_local_address_is_tried_for_multicast() -> None:
 
     facts = network_probes.multicast(lambda: ["10.0.0.2", "10.1.0.2"], join)
     assert (facts.joined, facts.refused) == (("10.0.0.2",), ("10.1.0.2",))
-
-
-@pytest.mark.parametrize("text", ["", "host", ":1", "host:", "host:99999", "host:-1", "host:¹"])
-def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="HOST:PORT"):
-        network_probes.split_address(text)

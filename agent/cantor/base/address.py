@@ -1,0 +1,41 @@
+"""``HOST:PORT`` as people and nodes write it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from cantor.base.errors import ConfigError
+
+PORT_MAX = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a port; to listen on port 0 means a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``host:port`` or ``[v6]:port``.
+
+        Raises:
+            ConfigError: it is neither.
+        """
+        host, _, port = text.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port[:9]) > PORT_MAX:
+            raise ConfigError(f"not an address: {text[:80]!r}", remedy="write HOST:PORT")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"

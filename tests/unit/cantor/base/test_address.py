@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import pytest
+
+from cantor.base.address import Address
+from cantor.base.errors import ConfigError
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1:7433", "box.local:0", "[fe80::1]:65535"])
+def test_an_address_is_written_as_it_was_read(text: str) -> None:
+    assert str(Address.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "host", ":1", "host:", "host:99999", "host:-1", "host:¹", "host:" + "9" * 5000]
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="HOST:PORT"):
+        Address.parse(text)
+
+
+def test_loopback_is_known_by_number_and_by_name() -> None:
+    loopback = ["127.0.0.1:1", "127.9.0.1:1", "[::1]:1", "localhost:1"]
+    assert all(Address.parse(text).is_loopback for text in loopback)
+    assert not any(Address.parse(text).is_loopback for text in ("0.0.0.0:1", "box:1"))
