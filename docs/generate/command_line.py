@@ -42,7 +42,9 @@ def _below(
             continue
         summaries = {choice.dest: choice.help or "" for choice in action._choices_actions}
         for name, child in action.choices.items():
-            yield f"{path} {name}", child, summaries.get(name, "")
+            if name not in summaries:
+                continue  # a verb without a summary is for programs only
+            yield f"{path} {name}", child, summaries[name]
             yield from _below(f"{path} {name}", child)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import json
 from typing import TYPE_CHECKING
@@ -14,8 +15,9 @@ from cantor.scheduling import needs
 from galaxy import loader, pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from cantor.cli.schema import Schema
     from galaxy.params import Param
 
 
@@ -91,6 +93,65 @@ def schemas() -> str:
         " what to do with them.",
         table(("name", "describes", "file"), rows),
     )
+
+
+def described_files() -> dict[str, tuple[str, Callable[[], str]]]:
+    """The pages of files that have no page of their own above: their keys, from their schemas."""
+    others = {name: make() for name, make in installed().items() if name != "pipeline"}
+    return {
+        f"{name}-file": (schema["title"], functools.partial(_described, name, schema))
+        for name, schema in others.items()
+    }
+
+
+def keys_of(schema: Schema, above: str = "") -> Iterator[tuple[str, Schema, bool]]:
+    """Every key below a schema with its path, its own schema, and whether it must be given."""
+    required = set(schema.get("required", ()))
+    for name, kind in schema.get("properties", {}).items():
+        path = f"{above}{name}"
+        yield path, kind, name in required
+        yield from keys_of(kind, f"{path}.")
+        yield from keys_of(kind.get("items", {}), f"{path}[].")
+        further = kind.get("additionalProperties")
+        if isinstance(further, dict):
+            yield from keys_of(further, f"{path}.NAME.")
+
+
+def _described(name: str, schema: Schema) -> str:
+    rows = [
+        (code(path), _kind(kind), "must be given" if must else _given(kind), _bounds(kind),
+         kind.get("description", ""))
+        for path, kind, must in keys_of(schema)
+    ]  # fmt: skip
+    return page(
+        schema["title"],
+        schema.get("description", ""),
+        "The file is read strictly: a key that is not listed here is an error. `a.b` is the key"
+        " `b` below `a`, `a[].b` the key `b` of each entry of the list `a`, and `NAME` is a name"
+        " that you choose.",
+        table(("key", "type", "default", "range", "meaning"), rows),
+        f"The JSON Schema is [`{name}{FILE_ENDING}`](../schemas/{name}{FILE_ENDING}).",
+    )
+
+
+def _kind(schema: Schema) -> str:
+    if "enum" in schema:
+        return "one of " + ", ".join(code(value) for value in schema["enum"])
+    kind = str(schema.get("type", "anything"))
+    words = {"object": "mapping", "array": "list"}
+    return words.get(kind, kind)
+
+
+def _given(schema: Schema) -> str:
+    if "default" not in schema or schema["default"] is None:
+        return ""
+    return code(json.dumps(schema["default"], ensure_ascii=False))
+
+
+def _bounds(schema: Schema) -> str:
+    words = {"minimum": "≥ ", "maximum": "≤ ", "minItems": "at least ", "maxItems": "at most "}
+    told = [f"{word}{schema[key]}" for key, word in words.items() if schema.get(key)]
+    return " ".join([*told, schema.get("x-unit", "")]).strip()
 
 
 def schema_files() -> Iterator[tuple[str, str]]:

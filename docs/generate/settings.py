@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("agent", "devices", "hub/edge_hub", "firmware-bridge", "packaging", "hil-tests")
 VARIABLES = {
+    "CANTOR_BRIDGE": "The `bridge.yaml` of this node, instead of the one in its folder.",
     "CANTOR_HOME": "The node's folder: its key, certificate and what it remembers. Default:"
     " `/var/lib/cantor` for root, else `~/.local/share/cantor`. A hub keeps its own data in `hub`"
     " below it. `--data` overrides it.",
@@ -31,9 +32,9 @@ def settings() -> str:
     """The page."""
     return page(
         "Settings",
-        "There is no configuration file: a node and a hub are started with the options of the"
-        " [command line](command-line.md), and remember what has to survive a restart in their"
-        " folder.",
+        "A node and a hub are started with the options of the [command line](command-line.md), and"
+        " remember what has to survive a restart in their folder. What people write in files is on"
+        " the page [Schemas](schemas.md).",
         "## Variables of the environment",
         table(("variable", "meaning"), [(code(name), text) for name, text in VARIABLES.items()]),
         "## A hub",

@@ -32,6 +32,7 @@ REFERENCE: Mapping[str, tuple[str, Callable[[], str]]] = {
     "settings": ("Settings", settings.settings),
     "errors": ("Errors and exit codes", errors.errors),
     "schemas": ("Schemas", files.schemas),
+    **files.described_files(),
 }
 """Every generated page: file name, title, and what writes it."""
 

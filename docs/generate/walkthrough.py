@@ -49,7 +49,7 @@ class Walkthrough:
         self._running: list[subprocess.Popen[bytes]] = []
         self.work = folder / "clone"
         self.work.mkdir(parents=True)
-        for name in ("configs", "agent"):
+        for name in ("agent", "configs", "hil-tests"):
             (self.work / name).symlink_to(ROOT / name)
 
     def do(self, block: Block) -> None:
@@ -152,11 +152,11 @@ class Walkthrough:
 
     def _variables(self, block: Block) -> dict[str, str]:
         home = self.folder / block.options.get("machine", "home")
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        paths = [str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"]
         return os.environ | {
             "CANTOR_HOME": str(home),
             "HOME": str(self.folder),
-            "PATH": path,
+            "PATH": os.pathsep.join(paths),
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": f"{self.work}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
         }

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from docs.generate import command_line, errors, filters, python_api, rest_api, settings
+from docs.generate import command_line, errors, files, filters, python_api, rest_api, settings
 from docs.generate.markdown import prose, table
 from docs.generate.search_words import BREAK, apart
 from docs.generate.site import REFERENCE
@@ -92,6 +92,23 @@ def test_every_schema_is_linked() -> None:
 
     assert installed()
     assert [name for name in installed() if f"../schemas/{name}.schema.json" not in page] == []
+
+
+def test_every_key_of_every_file_is_told() -> None:
+    for name, make in installed().items():
+        page = REFERENCE[f"{name}-file"][1]()
+        paths = [path for path, _, _ in files.keys_of(make())] if name != "pipeline" else []
+
+        assert [path for path in paths if f"| `{path}` |" not in page] == []
+
+
+def test_keys_are_told_with_their_path() -> None:
+    inner = {"properties": {"b": {"type": "string"}}, "required": ["b"]}
+    schema = {"properties": {"a": {"items": inner}, "c": {"additionalProperties": inner}}}
+
+    told = [(path, must) for path, _, must in files.keys_of(schema)]
+
+    assert told == [("a", False), ("a[].b", True), ("c", False), ("c.NAME.b", True)]
 
 
 def test_a_docstring_becomes_markdown() -> None:
