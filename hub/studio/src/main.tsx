@@ -1,7 +1,6 @@
 import "@mantine/core/styles.css";
 import "@mantine/notifications/styles.css";
 import "./styles.css";
-import "./i18n";
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
@@ -9,12 +8,14 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { App, makeQueryClient } from "./App";
+import { startLanguage } from "./i18n";
 import { theme, variables } from "./theme";
 
 const schemes = localStorageColorSchemeManager({ key: "cantor-color-scheme" });
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root element");
 
+await startLanguage();
 createRoot(root).render(
   <StrictMode>
     <MantineProvider

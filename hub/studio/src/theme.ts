@@ -26,6 +26,8 @@ export const theme = createTheme({
   headings: { fontFamily: FONT, fontWeight: "600", sizes: { h1: { fontSize: "20px" }, h2: { fontSize: "14px" } } },
   components: {
     Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
+    // The placeholder that takes the first focus is no menu item; the first item takes it instead.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     // A <header> in a dialog would count as a second banner of the page.
     Drawer: { defaultProps: { transitionProps: { duration: 120 }, attributes: { header: { role: "presentation" } } } },
     Modal: { defaultProps: { transitionProps: { duration: 100 }, attributes: { header: { role: "presentation" } }, centered: true } },

@@ -87,6 +87,7 @@ test("the stream hands on a snapshot and the deltas that follow it", () => {
 });
 
 test("deployments are asked for only while somebody looks at them", () => {
+  vi.useFakeTimers();
   const { socket, handlers, say, stream: live } = stream();
   const asked = () => socket.send.mock.calls.map(([text]) => JSON.parse(String(text)).topics);
   (socket.onopen as () => void)();
@@ -97,7 +98,13 @@ test("deployments are asked for only while somebody looks at them", () => {
   first();
   expect(asked()).toEqual([["nodes", "events"], ["nodes", "events", "deployments"]]);
   second();
+  const third = live.watchDeployments();
+  vi.runAllTimers();
+  expect(asked()).toHaveLength(2);
+  third();
+  vi.runAllTimers();
   expect(asked().at(-1)).toEqual(["nodes", "events"]);
+  vi.useRealTimers();
 });
 
 test("deployments that appear come first, the others keep their place", () => {

@@ -1,5 +1,4 @@
 /** Feeds the stream into the query cache, and tells the page whether what it shows is live. */
-import { notifications } from "@mantine/notifications";
 import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
 import { eventText } from "../components/eventText";
@@ -7,6 +6,7 @@ import { mergeById, mergeEvents, mergeNodes } from "./merge";
 import { EVENTS_KEPT, keys } from "./queries";
 import { Stream, type StreamState, streamUrl } from "./stream";
 import type { Deployment, HubEvent, Node, NodePage, Overview, Page } from "./types";
+import { tell } from "../components/tell";
 
 const REFRESH_AFTER_MS = 400;
 const EVENTS_ON_OVERVIEW = 10;
@@ -100,7 +100,7 @@ export function LiveProvider({ scope, children }: { scope: string; children: Rea
         patchEvents(client, events);
         if (whole) return;
         for (const event of events.filter((item) => item.severity === "alarm")) {
-          notifications.show({ id: `event-${event.id}`, color: "red", message: eventText(event), autoClose: 10_000 });
+          tell({ id: `event-${event.id}`, color: "red", message: eventText(event), autoClose: 10_000 });
         }
       },
     });

@@ -3,7 +3,8 @@ import { backoffMs } from "./merge";
 import type { Deployment, HubEvent, Node } from "./types";
 
 export type StreamState = "connecting" | "live" | "lost";
-export type Topic = "nodes" | "events" | "deployments";
+const UNWATCH_AFTER_MS = 2_000;
+type Topic = "nodes" | "events" | "deployments";
 
 interface Snapshot {
   type: "snapshot";
@@ -60,6 +61,8 @@ export class Stream {
   private closed = false;
   private ready = false;
   private watchers = 0;
+  /** Whether deployments are asked for on this connection; null before anything is. */
+  private asked: boolean | null = null;
   private readonly sequences = new Map<string, number>();
 
   constructor(
@@ -73,6 +76,7 @@ export class Stream {
     this.handlers.onState(this.attempt === 0 ? "connecting" : "lost");
     this.sequences.clear();
     this.ready = false;
+    this.asked = null;
     const socket = this.open(this.url);
     this.socket = socket;
     socket.onopen = () => {
@@ -88,21 +92,22 @@ export class Stream {
   /** Deployments carry figures that change every second, so they are asked for only while shown. */
   watchDeployments(): () => void {
     this.watchers += 1;
-    if (this.watchers === 1) this.subscribe();
+    this.subscribe();
     let watching = true;
     return () => {
       if (!watching) return;
       watching = false;
       this.watchers -= 1;
-      if (this.watchers === 0) this.subscribe();
+      // Whoever goes from page to page leaves one moment before arriving at the next.
+      if (this.watchers === 0) setTimeout(() => this.subscribe(), UNWATCH_AFTER_MS);
     };
   }
 
   private subscribe(): void {
-    if (!this.ready || this.closed) return;
-    const topics: Topic[] = ["nodes", "events"];
-    if (this.watchers > 0) topics.push("deployments");
-    else this.sequences.delete("deployments");
+    const wanted = this.watchers > 0;
+    if (!this.ready || this.closed || this.asked === wanted) return;
+    this.asked = wanted;
+    const topics: Topic[] = wanted ? ["nodes", "events", "deployments"] : ["nodes", "events"];
     this.socket?.send(JSON.stringify({ type: "subscribe", topics }));
   }
 

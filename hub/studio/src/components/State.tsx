@@ -7,7 +7,7 @@ import {
   IconHourglass,
   IconInfoCircle,
   IconLoader,
-  IconPlayerStop,
+  IconPlayerStopFilled,
   IconSquareCheck,
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
@@ -39,7 +39,7 @@ const RUNS = {
   waiting: { Icon: IconHourglass, colour: "stale" },
   failed: { Icon: IconCircleX, colour: "offline" },
   finished: { Icon: IconSquareCheck, colour: "denied" },
-  stopped: { Icon: IconPlayerStop, colour: "denied" },
+  stopped: { Icon: IconPlayerStopFilled, colour: "denied" },
 } as const;
 
 export function runColour(state: RunState): string {

@@ -287,7 +287,6 @@ export const en = {
     weak: "Weak: a queue between",
     filters: "Filters",
     connections: "Connections",
-    openFilter: "{{name}}, {{state}}: show details",
     fps: "{{fps}} fps",
     lost: "{{count}} lost",
     waits: "Why filters wait",

@@ -1,7 +1,5 @@
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
-import { en } from "./en";
-import { zh } from "./zh";
 
 export const LANGUAGES = [
   { code: "en", name: "English" },
@@ -10,6 +8,13 @@ export const LANGUAGES = [
 export type Language = (typeof LANGUAGES)[number]["code"];
 
 const STORED = "cantor-language";
+
+// Each language is a file of its own: nobody loads the texts that they do not read.
+async function load(language: Language): Promise<void> {
+  if (i18next.hasResourceBundle(language, "translation")) return;
+  const texts = language === "zh" ? (await import("./zh")).zh : (await import("./en")).en;
+  i18next.addResourceBundle(language, "translation", texts);
+}
 
 function initial(): Language {
   const stored = localStorage.getItem(STORED);
@@ -21,17 +26,23 @@ function show(language: string): void {
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 }
 
-export function chooseLanguage(language: Language): void {
+export async function chooseLanguage(language: Language): Promise<void> {
+  await load(language);
   localStorage.setItem(STORED, language);
-  void i18next.changeLanguage(language);
+  await i18next.changeLanguage(language);
 }
 
-i18next.on("languageChanged", show);
-void i18next.use(initReactI18next).init({
-  resources: { en: { translation: en }, zh: { translation: zh } },
-  lng: initial(),
-  fallbackLng: "en",
-  initAsync: false,
-  // React escapes what it renders.
-  interpolation: { escapeValue: false },
-});
+/** Resolves when the page can be drawn in its language. */
+export async function startLanguage(): Promise<void> {
+  const language = initial();
+  await i18next.use(initReactI18next).init({
+    resources: {},
+    lng: language,
+    fallbackLng: false,
+    // React escapes what it renders.
+    interpolation: { escapeValue: false },
+  });
+  await load(language);
+  show(language);
+  i18next.on("languageChanged", show);
+}

@@ -272,7 +272,6 @@ export const zh: Catalogue = {
     weak: "弱连接：中间有队列",
     filters: "过滤器",
     connections: "连接",
-    openFilter: "{{name}}，{{state}}：显示详情",
     fps: "{{fps}} 帧/秒",
     lost: "丢失 {{count}}",
     waits: "过滤器等待的原因",

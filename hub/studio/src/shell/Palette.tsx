@@ -51,7 +51,7 @@ function useOptions(words: string): Option[] {
       id: "language",
       text: `${t("preferences.language")}: ${other.name}`,
       icon: <IconLanguage size={17} />,
-      run: () => chooseLanguage(other.code),
+      run: () => void chooseLanguage(other.code),
     },
   ];
   const wanted = words.trim().toLowerCase();

@@ -1,76 +1,11 @@
-import { Button, Group, Menu, Modal, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
+import { Menu, Text, UnstyledButton } from "@mantine/core";
 import { IconCheck, IconPlus, IconSelector } from "@tabler/icons-react";
-import { type FormEvent, useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useNavigate } from "react-router";
-import { useCreateProject, useSwitchProject } from "../api/queries";
-import type { Named, Session } from "../api/types";
-import { ErrorNotice, useCause } from "../components/Notices";
+import type { Session } from "../api/types";
+import { useSwitch } from "./useSwitch";
 
-/** What is open belongs to the project before, so the switch ends on the overview. */
-function useSwitch() {
-  const { t } = useTranslation();
-  const navigate = useNavigate();
-  const cause = useCause();
-  const change = useSwitchProject();
-  return (project: string, done?: () => void) =>
-    change.mutate(
-      { project },
-      {
-        onSuccess: () => {
-          void navigate("/");
-          done?.();
-        },
-        onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }),
-      },
-    );
-}
-
-function NewProject({ onClose }: { onClose: () => void }) {
-  const { t } = useTranslation();
-  const create = useCreateProject();
-  const enter = useSwitch();
-  const [name, setName] = useState("");
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (!name.trim()) return;
-    const made = (project: Named) =>
-      enter(project.id, () => {
-        notifications.show({ color: "green", message: t("scope.made", { name: project.name }) });
-        onClose();
-      });
-    create.mutate(name.trim(), { onSuccess: made });
-  };
-  return (
-    <Modal opened onClose={onClose} title={<b>{t("scope.create")}</b>} closeButtonProps={{ "aria-label": t("action.close") }}>
-      <form onSubmit={submit}>
-        <TextInput
-          data-autofocus
-          label={t("scope.name")}
-          description={t("scope.nameHint")}
-          required
-          maxLength={64}
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
-        {create.isError && (
-          <div style={{ marginTop: 12 }}>
-            <ErrorNotice error={create.error} title={t("error.action")} />
-          </div>
-        )}
-        <Group justify="flex-end" mt="lg">
-          <Button variant="default" onClick={onClose}>
-            {t("action.cancel")}
-          </Button>
-          <Button type="submit" loading={create.isPending}>
-            {t("scope.submit")}
-          </Button>
-        </Group>
-      </form>
-    </Modal>
-  );
-}
+const NewProject = lazy(() => import("./NewProject"));
 
 /** Which tenant and project the session shows, and the way to another. */
 export function Scope({ session }: { session: Session }) {
@@ -80,7 +15,7 @@ export function Scope({ session }: { session: Session }) {
   const { tenant, project, projects } = session;
   return (
     <>
-      <Menu position="bottom-start" width={260}>
+      <Menu position="bottom-start" width={260} withinPortal={false}>
         <Menu.Target>
           <UnstyledButton className="scope-button" aria-label={t("scope.label", { tenant: tenant.name, project: project.name })}>
             <Text span c="dimmed" size="sm" className="wide">
@@ -110,7 +45,7 @@ export function Scope({ session }: { session: Session }) {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {creating && <NewProject onClose={() => setCreating(false)} />}
+      <Suspense fallback={null}>{creating && <NewProject onClose={() => setCreating(false)} />}</Suspense>
     </>
   );
 }

@@ -1,6 +1,5 @@
 import { Alert, Group, Kbd, Menu, Text, UnstyledButton } from "@mantine/core";
 import { useHotkeys } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
 import {
   IconDeviceCctv,
@@ -25,6 +24,7 @@ import { relative, useNow } from "../components/Time";
 import { Bell } from "./Bell";
 import { Scope } from "./Scope";
 import { LanguageSwitch, SchemeSwitch } from "./Switches";
+import { tell } from "../components/tell";
 
 const Palette = lazy(() => import("./Palette"));
 const NARROW = "cantor-rail-narrow";
@@ -76,13 +76,13 @@ function UserMenu({ session }: { session: Session }) {
         client.clear();
         void navigate("/sign-in?left=1");
       },
-      onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }),
+      onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }),
     });
   const initials = [...session.user.name].slice(0, 2).join("").toUpperCase();
   // The name begins with the letters shown, so that a person who speaks them finds the button.
   const label = `${initials}, ${t("user.menu", { name: session.user.name })}`;
   return (
-    <Menu position="bottom-end" width={220}>
+    <Menu position="bottom-end" width={220} withinPortal={false}>
       <Menu.Target>
         <UnstyledButton aria-label={label} style={{ borderRadius: 20 }}>
           <span className="avatar" aria-hidden>

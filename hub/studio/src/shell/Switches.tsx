@@ -6,7 +6,7 @@ import { chooseLanguage, LANGUAGES } from "../i18n";
 export function LanguageSwitch() {
   const { t, i18n } = useTranslation();
   return (
-    <Menu position="bottom-end" width={150}>
+    <Menu position="bottom-end" width={150} withinPortal={false}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" size={34} aria-label={t("preferences.language")}>
           <IconLanguage size={18} />
@@ -19,7 +19,7 @@ export function LanguageSwitch() {
             lang={code}
             aria-current={i18n.language === code ? "true" : undefined}
             rightSection={i18n.language === code ? <IconCheck size={14} aria-hidden /> : null}
-            onClick={() => chooseLanguage(code)}
+            onClick={() => void chooseLanguage(code)}
           >
             {name}
           </Menu.Item>

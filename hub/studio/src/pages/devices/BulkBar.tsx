@@ -1,11 +1,11 @@
 import { Button, CloseButton, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconBan, IconCheck, IconTag } from "@tabler/icons-react";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Batch, failed, useBatch } from "../../api/queries";
 import { parseLabels } from "../../components/labels";
 import { useCause } from "../../components/Notices";
+import { tell } from "../../components/tell";
 
 function useApply(onDone: () => void) {
   const { t } = useTranslation();
@@ -16,14 +16,14 @@ function useApply(onDone: () => void) {
       onSuccess: ({ results }) => {
         const bad = results.filter(failed);
         const good = results.length - bad.length;
-        if (good > 0) notifications.show({ color: "green", message: t(`bulk.done_${order.action}`, { count: good }) });
+        if (good > 0) tell({ color: "green", message: t(`bulk.done_${order.action}`, { count: good }) });
         if (bad.length > 0) {
           const title = t("bulk.partly", { failed: bad.length, total: results.length });
-          notifications.show({ color: "red", title, message: bad[0]?.detail ?? "", autoClose: false });
+          tell({ color: "red", title, message: bad[0]?.detail ?? "", autoClose: false });
         }
         onDone();
       },
-      onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }),
+      onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }),
     });
   return { apply, busy: batch.isPending };
 }

@@ -1,5 +1,4 @@
 import { Alert, Button, CopyButton, Drawer, Group, Skeleton, Stack, Table, Text, TextInput, Title } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -11,6 +10,7 @@ import { formatLabels, parseLabels } from "../../components/labels";
 import { ErrorNotice, useCause } from "../../components/Notices";
 import { StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
+import { tell } from "../../components/tell";
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
@@ -91,7 +91,7 @@ function Settings({ node, etag }: { node: Node; etag: string | null }) {
       {
         onSuccess: (answer) => {
           setSeen(answer.etag);
-          notifications.show({ color: "green", message: t("node.saved") });
+          tell({ color: "green", message: t("node.saved") });
         },
         onError: () => setSeen(null),
       },
@@ -147,7 +147,7 @@ function Pending({ id }: { id: string }) {
   const approve = () =>
     batch.mutate(
       { action: "approve", ids: [id] },
-      { onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }) },
+      { onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }) },
     );
   return (
     <Button size="xs" leftSection={<IconCheck size={15} />} loading={batch.isPending} onClick={approve}>

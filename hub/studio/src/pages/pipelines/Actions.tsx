@@ -1,9 +1,9 @@
 import { Button, Group, Modal, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { useTranslation } from "react-i18next";
 import { type DeploymentAction, useAct } from "../../api/deployments";
 import type { Deployment } from "../../api/types";
 import { useCause } from "../../components/Notices";
+import { tell } from "../../components/tell";
 
 interface AskProps {
   action: DeploymentAction;
@@ -27,10 +27,10 @@ export function AskAction({ action, deployments, onClose, onDone }: AskProps) {
           const bad = outcomes.filter((outcome) => outcome.error !== null);
           const good = outcomes.length - bad.length;
           const told = action === "stop" ? "pipelines.stopped" : "pipelines.deleted";
-          if (good > 0) notifications.show({ color: "green", message: t(told, { count: good }) });
+          if (good > 0) tell({ color: "green", message: t(told, { count: good }) });
           if (bad[0]) {
             const title = t("pipelines.partly", { failed: bad.length, total: outcomes.length });
-            notifications.show({ color: "red", title, message: cause(bad[0].error), autoClose: false });
+            tell({ color: "red", title, message: cause(bad[0].error), autoClose: false });
           }
           onClose();
           if (good > 0) onDone(action);

@@ -17,6 +17,7 @@ import {
   useReactFlow,
 } from "@xyflow/react";
 import { useComputedColorScheme } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
 import { createContext, memo, useContext, useEffect, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { ConnectionSpec, Deployment, Pipeline } from "../../api/types";
@@ -25,11 +26,14 @@ import { edgeFiguresOf, edgeName, figuresOf, fillOf, filterState, isStrong, lost
 import { layOut } from "./layout";
 import type { Layer } from "./layers";
 
-const NODE_WIDTH = 190;
-const COLUMN_PX = 330;
-const ROW_PX = 150;
-const NODE_HEIGHT = 96;
-const FIT = { padding: 0.08, maxZoom: 1.15, minZoom: 0.35 };
+const NODE_WIDTH = 178;
+const COLUMN_PX = 292;
+const ROW_PX = 122;
+const NODE_HEIGHT = 92;
+const HEIGHT_PX_MIN = 220;
+const HEIGHT_PX_MAX = 520;
+// The controls above and the legend below need their own room.
+const FIT = { padding: { top: "44px", bottom: "40px", left: "18px", right: "18px" }, maxZoom: 1.1, minZoom: 0.35 } as const;
 
 interface Shared {
   deployment: Deployment;
@@ -46,7 +50,7 @@ function useShared(): Shared {
   return shared;
 }
 
-type FilterNode = Node<{ name: string }, "filter">;
+type FilterNode = Node<{ name: string; fed: boolean; feeds: boolean }, "filter">;
 type ConnectionEdge = Edge<{ connection: ConnectionSpec }, "connection">;
 
 /** What stands under a filter's name: its place and speed, or its type and needs. */
@@ -78,19 +82,17 @@ function Lines({ name }: { name: string }) {
 }
 
 const FilterBox = memo(function FilterBox({ data }: NodeProps<FilterNode>) {
-  const { t } = useTranslation();
   const flow = useReactFlow();
   const { deployment, onOpen } = useShared();
   const state = filterState(deployment, data.name);
-  const label = t("deployment.openFilter", { name: data.name, state: t(`run.${state}`, { defaultValue: state }) });
   return (
     <>
-      <Handle type="target" position={Position.Left} isConnectable={false} />
+      {data.fed && <Handle type="target" position={Position.Left} isConnectable={false} />}
       <button
         type="button"
         className="flow-node nodrag nopan"
         style={{ borderLeftColor: runColour(state) }}
-        aria-label={label}
+        aria-haspopup="dialog"
         onClick={() => onOpen(data.name)}
         // The browser would scroll a focused box into view and tear the graph from its frame.
         onFocus={(event) => {
@@ -103,7 +105,7 @@ const FilterBox = memo(function FilterBox({ data }: NodeProps<FilterNode>) {
         </span>
         <Lines name={data.name} />
       </button>
-      <Handle type="source" position={Position.Right} isConnectable={false} />
+      {data.feeds && <Handle type="source" position={Position.Right} isConnectable={false} />}
     </>
   );
 });
@@ -152,31 +154,35 @@ const ConnectionLine = memo(function ConnectionLine(props: EdgeProps<ConnectionE
 const NODE_TYPES = { filter: FilterBox };
 const EDGE_TYPES = { connection: ConnectionLine };
 
+const MARKER = { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--edge-flow)", markerUnits: "userSpaceOnUse" };
+
 function graphOf(pipeline: Pipeline): { nodes: FilterNode[]; edges: ConnectionEdge[] } {
+  const known = new Set(Object.keys(pipeline.filters));
+  const edges = (pipeline.connections ?? [])
+    .map((connection): ConnectionEdge => {
+      const [source = "", target = ""] = [connection.from.split(".")[0], connection.to.split(".")[0]];
+      return { id: edgeName(connection), type: "connection", source, target, data: { connection }, markerEnd: MARKER, focusable: false };
+    })
+    .filter((edge) => known.has(edge.source) && known.has(edge.target));
   const nodes = [...layOut(pipeline)].map(
     ([name, place]): FilterNode => ({
       id: name,
       type: "filter",
       position: { x: place.column * COLUMN_PX, y: place.row * ROW_PX },
-      data: { name },
+      data: { name, fed: edges.some((edge) => edge.target === name), feeds: edges.some((edge) => edge.source === name) },
       width: NODE_WIDTH,
       height: NODE_HEIGHT,
     }),
   );
-  const known = new Set(Object.keys(pipeline.filters));
-  const edges = (pipeline.connections ?? [])
-    .map((connection): ConnectionEdge => {
-      const [source = "", target = ""] = [connection.from.split(".")[0], connection.to.split(".")[0]];
-      const markerEnd = { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--edge-flow)" };
-      return { id: edgeName(connection), type: "connection", source, target, data: { connection }, markerEnd, focusable: false };
-    })
-    .filter((edge) => known.has(edge.source) && known.has(edge.target));
   return { nodes, edges };
 }
 
-function rowsOf(nodes: FilterNode[]): number {
-  const ys = nodes.map((node) => node.position.y);
-  return nodes.length > 0 ? (Math.max(...ys) - Math.min(...ys)) / ROW_PX + 1 : 1;
+/** High enough for the graph at the scale at which it fits the width. */
+function heightOf(nodes: FilterNode[], widthPx: number): number {
+  const [xs, ys] = [nodes.map((node) => node.position.x), nodes.map((node) => node.position.y)];
+  const scale = Math.min(FIT.maxZoom, Math.max(FIT.minZoom, widthPx / (Math.max(0, ...xs) + NODE_WIDTH)));
+  const height = (Math.max(0, ...ys) - Math.min(0, ...ys) + NODE_HEIGHT) * scale + 110;
+  return Math.min(HEIGHT_PX_MAX, Math.max(HEIGHT_PX_MIN, height));
 }
 
 function Graph({ pipeline }: { pipeline: Pipeline }) {
@@ -184,13 +190,13 @@ function Graph({ pipeline }: { pipeline: Pipeline }) {
   const scheme = useComputedColorScheme("dark");
   const flow = useReactFlow();
   const { nodes, edges } = useMemo(() => graphOf(pipeline), [pipeline]);
+  const { ref, width } = useElementSize();
+  const height = heightOf(nodes, width);
   useEffect(() => {
-    const fit = () => void flow.fitView(FIT);
-    window.addEventListener("resize", fit);
-    return () => window.removeEventListener("resize", fit);
-  }, [flow]);
+    if (width > 0) void flow.fitView(FIT);
+  }, [flow, width, height]);
   return (
-    <div className="card canvas" style={{ height: Math.min(520, 130 + rowsOf(nodes) * ROW_PX) }}>
+    <div ref={ref} className="card canvas" style={{ height }}>
       <ReactFlow
         nodes={nodes}
         edges={edges}

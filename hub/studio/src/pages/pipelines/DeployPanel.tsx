@@ -1,14 +1,15 @@
 import { Alert, Button, Drawer, Group, NumberInput, Select, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconAlertTriangle, IconChevronRight, IconCircleCheckFilled, IconRocket } from "@tabler/icons-react";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
-import { useDeploy } from "../../api/deployments";
+import { useDeploy, useDeployments } from "../../api/deployments";
 import { useNodes } from "../../api/queries";
 import type { Template, Value } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
+import { freeName } from "./derive";
 import { type Field, fieldsOf, readField } from "./params";
+import { tell } from "../../components/tell";
 
 function Fold({ title, hint, children }: { title: string; hint: string; children: ReactNode }) {
   const [open, setOpen] = useState(false);
@@ -119,7 +120,10 @@ export function DeployPanel({ template, onClose }: { template: Template; onClose
   const { t } = useTranslation();
   const navigate = useNavigate();
   const deploy = useDeploy();
-  const [name, setName] = useState(template.name);
+  const others = useDeployments();
+  const suggested = freeName(template.name, (others.data?.items ?? []).map((one) => one.name));
+  const [typed, setName] = useState<string | null>(null);
+  const name = typed ?? suggested;
   const [nodes, setNodes] = useState<Record<string, string>>({});
   const form = useForm(template);
   const chosen = Object.fromEntries(Object.entries(nodes).filter(([, node]) => node !== ""));
@@ -127,10 +131,10 @@ export function DeployPanel({ template, onClose }: { template: Template; onClose
     event.preventDefault();
     if (form.wrong) return;
     deploy.mutate(
-      { template: template.id, name: name.trim() || template.name, params: form.params, nodes: chosen },
+      { template: template.id, name: name.trim() || suggested, params: form.params, nodes: chosen },
       {
         onSuccess: (made) => {
-          notifications.show({ color: "green", message: t("deploy.done", { name: made.name }) });
+          tell({ color: "green", message: t("deploy.done", { name: made.name }) });
           void navigate(`/pipelines/${encodeURIComponent(made.id)}`);
         },
       },

@@ -1,5 +1,4 @@
 import { Alert, Button, Group, Skeleton, Stack, Text } from "@mantine/core";
-import { notifications } from "@mantine/notifications";
 import { IconArrowLeft, IconHourglass, IconPlayerStop, IconRocket, IconTrash } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -13,10 +12,11 @@ import { RunMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { LivePicture, PictureFacts } from "../../live/LivePicture";
 import { AskAction } from "./Actions";
-import { ageOf, filterNames, fpsOf, isActive, milliseconds, moment, nodeName, nodesOf, previewsOf, rate } from "./derive";
+import { ageOf, canStop, filterNames, fpsOf, isActive, milliseconds, moment, nodeName, nodesOf, previewsOf, rate } from "./derive";
 import { FilterDrawer } from "./FilterDrawer";
 import { type Layer, LAYERS } from "./layers";
 import { ConnectionList, FilterList } from "./Lists";
+import { tell } from "../../components/tell";
 
 const Canvas = lazy(() => import("./Canvas"));
 
@@ -44,7 +44,7 @@ function Buttons({ deployment }: { deployment: Deployment }) {
       { pipeline: deployment.pipeline, name: deployment.name },
       {
         onSuccess: (made) => void navigate(`/pipelines/${encodeURIComponent(made.id)}`),
-        onError: (error) => notifications.show({ color: "red", title: t("error.action"), message: cause(error) }),
+        onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }),
       },
     );
   const leave = (action: DeploymentAction) => {
@@ -52,11 +52,12 @@ function Buttons({ deployment }: { deployment: Deployment }) {
   };
   return (
     <Group gap="xs" wrap="nowrap" style={{ flex: "none" }}>
-      {isActive(deployment) ? (
+      {canStop(deployment) && (
         <Button variant="default" leftSection={<IconPlayerStop size={16} />} onClick={() => setAsking("stop")}>
           {t("pipelines.stop")}
         </Button>
-      ) : (
+      )}
+      {!isActive(deployment) && (
         <>
           <Button variant="default" leftSection={<IconTrash size={16} />} onClick={() => setAsking("delete")}>
             {t("pipelines.delete")}
@@ -193,6 +194,7 @@ export default function DeploymentPage() {
       <Button component={Link} to="/pipelines" variant="subtle" size="compact-sm" px={4} mb={6} c="dimmed" leftSection={<IconArrowLeft size={15} />}>
         {t("deployment.back")}
       </Button>
+      {!(deployment && !missing) && <PageHead title={t("pipelines.deployments")} />}
       {query.isPending && (
         <Stack aria-hidden>
           <Skeleton height={30} width={260} />

@@ -6,7 +6,7 @@ import type { DeploymentAction } from "../../api/deployments";
 import type { Deployment } from "../../api/types";
 import { RunMark } from "../../components/State";
 import { Ago } from "../../components/Time";
-import { ageOf, fpsOf, isActive, milliseconds, moment, nodesOf, previewsOf, rate } from "./derive";
+import { ageOf, canStop, fpsOf, isActive, milliseconds, moment, nodesOf, previewsOf, rate } from "./derive";
 
 export type Ask = (action: DeploymentAction, deployments: Deployment[]) => void;
 
@@ -32,7 +32,7 @@ function RowMenu({ deployment, onAsk }: { deployment: Deployment; onAsk: Ask }) 
             {t("pipelines.live")}
           </Menu.Item>
         )}
-        {isActive(deployment) && (
+        {canStop(deployment) && (
           <Menu.Item leftSection={<IconPlayerStop size={16} />} onClick={() => onAsk("stop", [deployment])}>
             {t("pipelines.stop")}
           </Menu.Item>

@@ -11,7 +11,7 @@ import { TableSkeleton } from "../devices/NodeTable";
 import { AskAction } from "./Actions";
 import { DeployPanel } from "./DeployPanel";
 import { type Ask, DeploymentTable } from "./DeploymentTable";
-import { isActive, matches } from "./derive";
+import { canStop, matches } from "./derive";
 import { Templates } from "./Templates";
 
 /** Search, state and the template being deployed live in the address, so that a link shows the same. */
@@ -35,7 +35,7 @@ function useAddress() {
 
 function Bulk({ rows, onAsk, onClear }: { rows: Deployment[]; onAsk: Ask; onClear: () => void }) {
   const { t } = useTranslation();
-  const active = rows.filter(isActive);
+  const active = rows.filter(canStop);
   return (
     <section className="card bulk" aria-label={t("pipelines.region")}>
       <Text size="sm" fw={600} role="status" mr={6} style={{ whiteSpace: "nowrap" }}>

@@ -8,6 +8,19 @@ export function isActive(deployment: Pick<Deployment, "state">): boolean {
   return ACTIVE.has(deployment.state);
 }
 
+/** Whether there is something left to stop: a failed deployment may still run in part. */
+export function canStop(deployment: Pick<Deployment, "state" | "wanted">): boolean {
+  return isActive(deployment) || (deployment.state === "failed" && deployment.wanted !== "stopped");
+}
+
+/** `name`, or the first of `name 2`, `name 3`, … that nobody has yet. */
+export function freeName(name: string, taken: Iterable<string>): string {
+  const names = new Set(taken);
+  let free = name;
+  for (let number = 2; names.has(free); number += 1) free = `${name} ${number}`;
+  return free;
+}
+
 export function filterNames(deployment: Pick<Deployment, "pipeline">): string[] {
   return Object.keys(deployment.pipeline?.filters ?? {});
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Deployment } from "../../api/types";
-import { ageOf, fillOf, filterState, fpsOf, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, whyNot } from "./derive";
+import { ageOf, canStop, fillOf, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, whyNot } from "./derive";
 import { layOut } from "./layout";
 import { fieldsOf, readField } from "./params";
 
@@ -56,6 +56,13 @@ test("a deployment is found by name, node, filter and state, all words at once",
   expect(matches(deployment(), "line absent", "Running")).toBe(false);
   expect(nodesOf(deployment())).toEqual(["dock", "gpu"]);
   expect(previewsOf(deployment())).toEqual(["preview"]);
+});
+
+test("a failed deployment can be stopped until somebody did, and a new one gets a name of its own", () => {
+  const stoppable = (state: Deployment["state"], wanted: string) => canStop(deployment({ state, wanted }));
+  expect([stoppable("running", "running"), stoppable("failed", "running")]).toEqual([true, true]);
+  expect([stoppable("failed", "stopped"), stoppable("finished", "running")]).toEqual([false, false]);
+  expect([freeName("a", []), freeName("a", ["a", "a 2"])]).toEqual(["a", "a 3"]);
 });
 
 test("losses of every kind count, and an edge is never fuller than full", () => {
