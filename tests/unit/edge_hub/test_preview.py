@@ -13,6 +13,7 @@ from edge_hub import preview
 from edge_hub.pipelines import FakePreview
 
 if TYPE_CHECKING:
+    from aiohttp.multipart import MultipartResponseWrapper
     from tests.unit.edge_hub.conftest import World
 
 JPEG = b"\xff\xd8picture\xff\xd9"
@@ -33,7 +34,7 @@ async def _open(world: World, deployment: str) -> aiohttp.ClientResponse:
     return reply
 
 
-async def _picture(reader: aiohttp.MultipartReader) -> aiohttp.BodyPartReader:
+async def _picture(reader: MultipartResponseWrapper) -> aiohttp.BodyPartReader:
     async with asyncio.timeout(5):
         part = await reader.next()
     assert isinstance(part, aiohttp.BodyPartReader)

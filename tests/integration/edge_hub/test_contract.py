@@ -1,0 +1,193 @@
+"""A real hub on loopback keeps the promises of its own OpenAPI document.
+
+``make test`` asks the newest operations with a few examples each. ``ALL_OPERATIONS=100`` asks all
+of them, with a hundred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode, checks
+from schemathesis.config import (
+    GenerationConfig,
+    ProjectConfig,
+    ProjectsConfig,
+    SchemathesisConfig,
+)
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi import checks as openapi_checks
+
+from cantor.base.address import Address
+from cantor.base.clock import SystemClock
+from cantor.base.ids import NodeId
+from cantor.identity.authority import Authority
+from edge_hub.app import start_hub
+from edge_hub.mesh_view import FakeMeshView, LiveNode
+from edge_hub.pipelines import FakePipelineControl
+from edge_hub.settings import HubSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from schemathesis import APIOperation, Case
+
+    from edge_hub.app import Hub
+
+    Operation = APIOperation[Any, Any, Any, Any]
+
+pytestmark = pytest.mark.integration
+
+EXAMPLES_FEW = 12
+EXAMPLES = int(os.environ.get("ALL_OPERATIONS", "0"))
+NEWEST = ("/session", "/projects", "/templates", "/deployments", "/events")
+ENDLESS = ("get /api/v1/stream",)  # a WebSocket, which has tests of its own
+NODE = NodeId("b" * 32)
+# Who is signed in is tested elsewhere; here everybody is.
+CONFIG = SchemathesisConfig(
+    projects=ProjectsConfig(
+        default=ProjectConfig(generation=GenerationConfig(with_security_parameters=False))
+    )
+)
+CHECKS = [
+    checks.not_a_server_error,
+    openapi_checks.status_code_conformance,
+    openapi_checks.content_type_conformance,
+    openapi_checks.response_schema_conformance,
+    openapi_checks.response_headers_conformance,
+    openapi_checks.negative_data_rejection,
+    openapi_checks.missing_required_header,
+]
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A hub on loopback, and how to sign in to it."""
+
+    hub: Hub
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def origin(self) -> str:
+        return f"http://{self.hub.console}"
+
+    def session(self) -> requests.Session:
+        """A session that has just signed in."""
+        link = asyncio.run_coroutine_threadsafe(self.hub.sign_in_link(), self.loop).result(10)
+        session = requests.Session()
+        session.headers.update({"Origin": self.origin, "X-Cantor-Request": "1"})
+        ticket = {"ticket": link.partition("#ticket=")[2]}
+        assert session.post(f"{self.origin}/api/v1/sign-in", json=ticket).status_code == 204
+        del session.headers["X-Cantor-Request"]
+        return session
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Browser]:
+    """A hub that runs in a thread of its own."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    async def start() -> Hub:
+        clock = SystemClock()
+        mesh = FakeMeshView()
+        mesh.put(LiveNode(NODE, "online", name="press", seen_at_s=clock.wall()))
+        authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
+        at = Address("127.0.0.1", 0)
+        pipelines = FakePipelineControl(NODE, wall=clock.wall)
+        given = HubSettings(folder, console=at, enrol=at)
+        return await start_hub(given, authority, mesh, clock=clock, pipelines=pipelines)
+
+    hub = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
+    try:
+        yield Browser(hub, loop)
+    finally:
+        asyncio.run_coroutine_threadsafe(hub.close(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
+def make_things(browser: Browser, session: requests.Session) -> dict[str, str]:
+    """One of each thing, so that lists are not empty; the ids by the name of the path parameter."""
+
+    def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        url, headers = f"{browser.origin}/api/v1{path}", {"X-Cantor-Request": "1"}
+        made = session.post(url, json=body, headers=headers)
+        assert made.status_code == 201, made.text
+        found: dict[str, Any] = made.json()
+        return found
+
+    post("/projects", {"name": "四号线"})
+    token = post("/enrolment-tokens", {})
+    deployment = post("/deployments", {"template": "test-pattern"})
+    return {"node_id": NODE, "token_id": token["id"], "deployment_id": deployment["id"]}
+
+
+def is_asked(operation: Operation) -> bool:
+    label = f"{operation.method} {operation.path}"
+    newest = operation.path.removeprefix("/api/v1").startswith(NEWEST)
+    return label not in ENDLESS and (newest or EXAMPLES > 0)
+
+
+def ask(
+    browser: Browser,
+    operation: Operation,
+    mode: GenerationMode,
+    session: requests.Session,
+    known: dict[str, str] | None = None,
+) -> None:
+    """Send many requests of one kind and check every reply; ``known`` are ids that exist."""
+    fixed: dict[str, Any] = {} if known is None else {"path_parameters": known}
+
+    @settings(
+        max_examples=EXAMPLES or EXAMPLES_FEW,
+        deadline=None,
+        derandomize=EXAMPLES == 0,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode, **fixed))
+    def examine(case: Case[Any]) -> None:
+        ends = case.operation.path == "/api/v1/sign-out"
+        who = browser.session() if ends else session
+        case.call_and_validate(base_url=browser.origin, session=who, checks=CHECKS, timeout=10)
+
+    try:
+        examine()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE  # there is no way to ask this one wrongly
+
+
+def test_every_reply_is_one_that_the_description_names(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    with served(tmp_path) as browser:
+        session = browser.session()
+        document = requests.get(f"{browser.origin}/api/v1/openapi.json", timeout=10).json()
+        schema = schemathesis.openapi.from_dict(document, config=CONFIG)
+        asked = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+        for operation in [one for one in asked if is_asked(one)]:
+            for mode in GenerationMode:
+                with subtests.test(operation.label, mode=mode.value):
+                    ask(browser, operation, mode, session)
+            if "{" in operation.path and not operation.path.endswith("{filter_name}"):
+                things = make_things(browser, session)
+                known = {name: things[name] for name in things if f"{{{name}}}" in operation.path}
+                with subtests.test(operation.label, known=known):
+                    ask(browser, operation, GenerationMode.POSITIVE, session, known)
+    assert len(asked) > 20
