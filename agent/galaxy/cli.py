@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError
 from cantor.cli.folders import add_folder_option
+from galaxy.deployments import cli as deployments_cli
 from galaxy.filter import params_of
 from galaxy.loader import load_pipeline, read_pipeline_file
 from galaxy.pipeline import FilterSpec, Pipeline
@@ -45,6 +46,10 @@ def register(subparsers: Verbs) -> None:
     )
     run_verb.add_argument("--report", type=Path, metavar="FILE", help="write all figures as JSON")
     run_verb.add_argument("--frames", type=int, default=0, metavar="N", help="end after N frames")
+    deployments_cli.register(verbs, with_param)
+    worker = verbs.add_parser("worker")  # started by agents, for nobody to type
+    worker.add_argument("descriptor", type=int)
+    worker.set_defaults(run=run_worker)
     filters = subparsers.add_parser("filter", help="the filters of this installation")
     verbs = filters.add_subparsers(title="verbs", metavar="VERB", required=True)
     _verb(verbs, "list", "every filter type", "", list_filters)
@@ -100,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
     registry = Registry.default()
     pipeline = load_pipeline(options.file, registry, parse)
     for text in options.set:
-        pipeline = _with_param(pipeline, text, registry)
+        pipeline = with_param(pipeline, text, registry)
     if options.frames < 0:
         raise ConfigError("must be 0 or more", where="--frames")
     runtime = Runtime(pipeline, registry=registry, frames_max=options.frames)
@@ -121,6 +126,13 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print(_table(snapshot))
     return 130 if interrupted else 0
+
+
+def run_worker(options: argparse.Namespace) -> int:
+    """Run the worker of a deployment on a socket that the agent has handed over."""
+    from galaxy.worker import main
+
+    return main(options.descriptor)
 
 
 def list_filters(options: argparse.Namespace) -> int:
@@ -173,7 +185,8 @@ def inspect(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_param(pipeline: Pipeline, text: str, registry: Registry) -> Pipeline:
+def with_param(pipeline: Pipeline, text: str, registry: Registry) -> Pipeline:
+    """The pipeline with one parameter set by ``FILTER.PARAM=VALUE``."""
     where = f"--set {text}"
     place, equals, value = text.partition("=")
     name, _, param_name = place.rpartition(".")

@@ -61,6 +61,8 @@ class FilterFigures:
     age_ms: Summary
     """Age of the frames when this filter had done with them; sinks only."""
     counters: dict[str, int]
+    mean_fps: float = 0.0
+    """Frames per second from the first to the last one handled."""
 
 
 @dataclass(frozen=True, slots=True)

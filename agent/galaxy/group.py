@@ -33,6 +33,7 @@ class Stage:
         self.changed_params: dict[str, object] = {}
         self.report: dict[str, JsonValue] = {}
         self._frames_in = self._frames_out = 0
+        self._first_s = self._last_s = 0.0
         self._run_ms = Recorder()
         self._age_ms = Recorder()
 
@@ -53,9 +54,11 @@ class Stage:
         with blame(self):
             self.apply_params()
             output = self.instance.process(frame, self.ctx)
-        run_ms = (clock.monotonic() - started_s) * 1000
+        ended_s = clock.monotonic()
+        run_ms = (ended_s - started_s) * 1000
+        self._handled(ended_s)
         if self.is_sink:
-            self._age_ms.add((clock.monotonic() - frame.captured_s) * 1000)
+            self._age_ms.add((ended_s - frame.captured_s) * 1000)
         for out_pin, produced in self._each(output):
             self._emit(out_pin, produced, run_ms, clock)
         self._run_ms.add(run_ms)
@@ -63,6 +66,7 @@ class Stage:
     def emit_source(self, frame: Frame, run_ms: float, clock: Clock) -> None:
         """Pass on a frame that this source has made."""
         self._run_ms.add(run_ms)
+        self._handled(clock.monotonic())
         self._emit(self._only_output(), frame, run_ms, clock)
 
     def apply_params(self) -> None:
@@ -87,7 +91,17 @@ class Stage:
             self._run_ms.summary(),
             self._age_ms.summary(),
             dict(self.ctx.counters),
+            self._mean_fps(),
         )
+
+    def _mean_fps(self) -> float:
+        handled = max(self._frames_in, self._frames_out if not self._frames_in else 0)
+        elapsed_s = self._last_s - self._first_s
+        return (handled - 1) / elapsed_s if handled > 1 and elapsed_s > 0 else 0.0
+
+    def _handled(self, now_s: float) -> None:
+        self._first_s = self._first_s or now_s
+        self._last_s = now_s
 
     def _emit(self, pin: str, frame: Frame, run_ms: float, clock: Clock) -> None:
         self._frames_out += 1

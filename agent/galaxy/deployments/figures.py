@@ -1,0 +1,139 @@
+"""The figures of a deployment: what its nodes say, merged, with rates since the last look."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import RemoteProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cantor.wire.frame import Buffer, Value
+    from galaxy.deployments.views import DeploymentView
+
+    Headers = dict[str, Value]
+
+RATE_WINDOW_S = 0.9
+EDGE_KEYS = (
+    "kind", "policy", "depth", "sent", "received", "dropped", "expired", "discarded", "waiting",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One picture of a preview filter."""
+
+    number: int
+    jpeg: bytes
+    captured_at: float
+    """UTC seconds since 1970, by the clock of the node that captured it."""
+    age_ms: float
+    objects: dict[str, int]
+
+    @classmethod
+    def unpack(cls, headers: Headers, body: tuple[Buffer, ...]) -> Preview:
+        """From what a node answers.
+
+        Raises:
+            RemoteProtocolError: it is no preview.
+        """
+        number, at, age, objects = (
+            headers.get(key) for key in ("number", "captured_at", "age_ms", "objects")
+        )
+        if (
+            not isinstance(number, int)
+            or not isinstance(at, float)
+            or not isinstance(age, float)
+            or not isinstance(objects, dict)
+            or len(body) != 1
+        ):
+            raise RemoteProtocolError("a preview out of shape")
+        counts = {label: count for label, count in objects.items() if isinstance(count, int)}
+        return cls(number, bytes(body[0]), at, age, counts)
+
+
+@dataclass(slots=True)
+class Rates:
+    """Frames per second, from two looks at counters that lie about a second apart."""
+
+    _at_s: float = 0.0
+    _counts: dict[str, int] = field(default_factory=dict)
+    _rates: dict[str, float] = field(default_factory=dict)
+
+    def update(self, counts: dict[str, int], now_s: float) -> dict[str, float]:
+        """The rate of each counter; unchanged when asked again within the second."""
+        elapsed_s = now_s - self._at_s
+        if self._counts and elapsed_s < RATE_WINDOW_S:
+            return self._rates
+        before = self._counts
+        if before:
+            self._rates = {
+                name: round(max(0, count - before.get(name, count)) / elapsed_s, 2)
+                for name, count in counts.items()
+            }
+        self._at_s, self._counts = now_s, dict(counts)
+        return self._rates
+
+
+def merge_figures(
+    view: DeploymentView, answers: Iterable[Headers], rates: Rates, now_s: float
+) -> Headers:
+    """Filters, edges and previews of all nodes; an edge counts as its receiving end sees it."""
+    filters: dict[str, Headers] = {}
+    edges: dict[str, Headers] = {}
+    previews: Headers = {}
+    counts: dict[str, int] = {}
+    for answer in answers:
+        previews.update(cast("Headers", answer.get("previews") or {}))
+        for group in cast("list[Headers]", answer.get("groups") or []):
+            live = cast("dict[str, Headers]", group["live"])
+            for name, figures in cast("dict[str, Headers]", group["filters"]).items():
+                filters[name] = _filter(view, name, figures, live.get(name, {}))
+                made = figures["frames_in"] or figures["frames_out"]
+                counts[name] = cast("int", made)
+            for name, end in cast("dict[str, Headers]", group["edges"]).items():
+                edges[name] = _both_ends(edges.get(name), end)
+    for name, edge in edges.items():
+        counts[f"edge {name}"] = cast("int", edge["received"])
+    per_second = rates.update(counts, now_s)
+    for name, figures in filters.items():
+        figures["fps"] = per_second.get(name, 0.0)
+    for name, figures in edges.items():
+        figures["fps"] = per_second.get(f"edge {name}", 0.0)
+    return {"filters": cast("Value", filters), "edges": cast("Value", edges), "previews": previews}
+
+
+def _filter(view: DeploymentView, name: str, figures: Headers, live: Headers) -> Headers:
+    return {
+        "node": view.nodes.get(name),
+        "frames_in": figures["frames_in"],
+        "frames_out": figures["frames_out"],
+        "run_ms": _percentiles(figures["run_ms"]),
+        "age_ms": _percentiles(figures["age_ms"]),
+        "mean_fps": round(cast("float", figures["mean_fps"]), 2),
+        "counters": figures["counters"],
+        "report": live,
+    }
+
+
+def _both_ends(other: Headers | None, end: Headers) -> Headers:
+    one = {key: end[key] for key in EDGE_KEYS} | {"queue_ms": _percentiles(end["queue_ms"])}
+    if other is None:
+        return one
+    receiving, sending = (one, other) if _waited(one) >= _waited(other) else (other, one)
+    lost = {
+        key: cast("int", sending[key]) + cast("int", receiving[key])
+        for key in ("dropped", "expired", "discarded")
+    }
+    return {**sending, **lost, "received": receiving["received"], "queue_ms": receiving["queue_ms"]}
+
+
+def _waited(end: Headers) -> int:
+    return cast("int", cast("Headers", end["queue_ms"])["count"])
+
+
+def _percentiles(summary: Value) -> Headers:
+    found = cast("Headers", summary)
+    return {key: found[key] for key in ("count", "mean", "p50", "p99", "max")}

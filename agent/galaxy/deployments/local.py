@@ -1,0 +1,235 @@
+"""The part of one deployment that runs on this node: its worker, kept as the keeper wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import CantorError, UnavailableError
+from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
+from galaxy.deployments.workers import WorkerListener, WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cantor.base.ids import NodeId
+    from cantor.wire.frame import Buffer, Value
+    from galaxy.deployments.keeper import LocalRun
+    from galaxy.deployments.records import RunState
+    from galaxy.pipeline import Pipeline
+
+    Headers = dict[str, Value]
+
+ENDED = ("finished", "failed", "stopped")
+PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 30.0
+GOOD_RUN_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+class LocalDeployment:
+    """Tells a worker process what to run, and keeps what it says.
+
+    ``changed`` is called after each change of state; ``post`` takes a message to another node. A
+    run that was lost (its process was killed; or it failed after it had run, and its sources are
+    live) is told to be *stopped* after a pause that doubles: the keeper then gives it a new epoch.
+    """
+
+    def __init__(
+        self,
+        deployment: str,
+        node_id: NodeId,
+        node_name: str,
+        changed: Callable[[], None],
+        post: Callable[[NodeId, Headers, tuple[Buffer, ...]], None],
+        is_live: Callable[[Pipeline], bool],
+    ) -> None:
+        self.deployment = deployment
+        self._node_id = node_id
+        self._node_name = node_name
+        self._changed = changed
+        self._post = post
+        self._is_live = is_live
+        self._begins_anew = False
+        self._revision = 0
+        self._failures: dict[str, int] = {}
+        self._ran_since_s: dict[str, float] = {}
+        self._pauses: dict[str, asyncio.TimerHandle] = {}
+        self._worker: WorkerProcess | None = None
+        self._told: dict[str, int] = {}
+        self._routes: dict[str, Value] = {}
+        self._states: dict[str, GroupRun] = {}
+        self._last_figures: Headers = {}
+        self._last_reports: Headers = {}
+
+    @property
+    def groups(self) -> tuple[GroupRun, ...]:
+        """What is known of the groups that run here, or ran."""
+        return tuple(self._states[leader] for leader in sorted(self._states))
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The process id of the worker, while there is one."""
+        return self._worker.pid if self._worker else None
+
+    async def apply(self, run: LocalRun) -> None:
+        """Run these groups, with these routes, and no others."""
+        if run.deployment.revision != self._revision:
+            await self._begin_revision(run)
+        for leader, epoch in run.groups.items():
+            past = run.past.get(leader)
+            if leader not in self._told and past is not None and past.epoch == epoch:
+                self._told[leader] = epoch  # of a former life of this agent
+                self._states[leader] = past if past.state in ENDED else past.ended()
+        for leader in [leader for leader in self._told if leader not in run.groups]:
+            del self._told[leader]
+            self._tell("stop", {"leader": leader})
+        fresh = {name: run.groups[name] for name in run.groups if self._is_new(name, run)}
+        if fresh and self._worker is None:
+            await self._start_worker(fresh)
+        routes = {name: _packed(run, name) for name in run.routes}
+        if routes != self._routes and self._worker is not None:
+            self._routes = dict(routes)
+            self._tell("routes", {"routes": routes, "node_id": self._node_id})
+        for leader in fresh:
+            self._run(leader, run)
+        if self._worker is not None and not run.groups:
+            await self.close()
+
+    async def figures(self) -> Headers:
+        """The figures of the groups here; the last known ones once they have ended."""
+        if self._worker is not None:
+            try:
+                self._last_figures, _ = await self._worker.ask("figures")
+            except UnavailableError as error:
+                _log.info("no figures", extra={"reason": str(error)})
+        return self._last_figures
+
+    async def reports(self) -> Headers:
+        """What the filters here said at their end."""
+        if self._worker is not None:
+            self._last_reports, _ = await self._worker.ask("reports", timeout_s=10.0)
+        return self._last_reports
+
+    async def preview(
+        self, filter_name: str, after: int, timeout_s: float
+    ) -> tuple[Headers, tuple[Buffer, ...]]:
+        """The newest preview of a filter, once there is one with another number than ``after``.
+
+        Raises:
+            UnavailableError: there is none in time, or nothing runs here.
+        """
+        if self._worker is None:
+            raise UnavailableError("it does not run on this node now", where=filter_name)
+        asked: Headers = {"filter": filter_name, "after": after}
+        return await self._worker.ask("preview", asked, timeout_s=timeout_s)
+
+    def edge_arrived(self, source: NodeId, headers: Headers, body: tuple[Buffer, ...]) -> None:
+        """Hand on a message of an edge from another node."""
+        if self._worker is not None:
+            self._worker.tell("edge", {**headers, "from": source}, body)
+
+    async def close(self) -> None:
+        """End the worker."""
+        for pause in self._pauses.values():
+            pause.cancel()
+        self._pauses.clear()
+        worker, self._worker = self._worker, None
+        self._told.clear()
+        self._routes.clear()
+        if worker is not None:
+            await worker.close()
+
+    async def _begin_revision(self, run: LocalRun) -> None:
+        await self.close()
+        self._revision = run.deployment.revision
+        self._begins_anew = self._is_live(run.pipeline)
+        self._states = dict(run.past)
+        self._failures.clear()
+
+    def _is_new(self, leader: str, run: LocalRun) -> bool:
+        return self._told.get(leader) != run.groups[leader]
+
+    async def _start_worker(self, groups: dict[str, int]) -> None:
+        listener = WorkerListener(self._heard_state, self._heard_edge, self._heard_end)
+        worker = self._worker = WorkerProcess(listener)
+        try:
+            await worker.start()
+        except CantorError as error:
+            self._worker = None
+            for leader, epoch in groups.items():
+                self._told[leader] = epoch
+                self._heard_state(leader, epoch, "failed", str(error))
+
+    def _run(self, leader: str, run: LocalRun) -> None:
+        if self._worker is None:
+            return
+        epoch = run.groups[leader]
+        self._told[leader] = epoch
+        self._states[leader] = GroupRun(leader, epoch, "starting", "")
+        self._tell(
+            "run",
+            {
+                "leader": leader,
+                "epoch": epoch,
+                "filters": list(run.filters[leader]),
+                "pipeline": cast("Value", run.deployment.pipeline),
+                "node": self._node_name,
+                "node_id": self._node_id,
+                "frames_max": run.deployment.frames_max,
+            },
+        )
+
+    def _tell(self, op: str, headers: Headers) -> None:
+        if self._worker is not None:
+            self._worker.tell(op, headers)
+
+    def _heard_state(self, leader: str, epoch: int, state: str, error: str) -> None:
+        if self._told.get(leader) != epoch:
+            return
+        before = self._states[leader].state
+        self._states[leader] = GroupRun(
+            leader, epoch, cast("RunState", state), error[:ERROR_LENGTH_MAX]
+        )
+        if state == "running":
+            self._ran_since_s[leader] = self._now_s()
+        elif state == "failed" and before == "running" and self._begins_anew:
+            self._begin_anew_later(leader, epoch)
+        self._changed()
+
+    def _begin_anew_later(self, leader: str, epoch: int) -> None:
+        if self._now_s() - self._ran_since_s.get(leader, 0.0) > GOOD_RUN_S:
+            self._failures[leader] = 0
+        failures = self._failures.get(leader, 0)
+        self._failures[leader] = failures + 1
+        pause_s = min(PAUSE_MAX_S, PAUSE_MIN_S * 2.0 ** min(failures, 16))
+        loop = asyncio.get_running_loop()
+        self._pauses[leader] = loop.call_later(pause_s, self._lose, leader, epoch)
+
+    def _lose(self, leader: str, epoch: int) -> None:
+        del self._pauses[leader]
+        if self._told.get(leader) == epoch:
+            self._states[leader] = replace(self._states[leader], state="stopped")
+            self._changed()
+
+    @staticmethod
+    def _now_s() -> float:
+        return asyncio.get_running_loop().time()
+
+    def _heard_edge(self, to: str, headers: Headers, body: tuple[Buffer, ...]) -> None:
+        self._post(cast("NodeId", to), {**headers, "deployment": self.deployment}, body)
+
+    def _heard_end(self, how: str) -> None:
+        self._worker = None
+        self._routes.clear()
+        for leader, epoch in self._told.items():
+            if self._states[leader].state not in ENDED:
+                self._states[leader] = GroupRun(leader, epoch, "failed", how)
+                self._begin_anew_later(leader, epoch)
+        self._changed()
+
+
+def _packed(run: LocalRun, connection: str) -> Value:
+    route = run.routes[connection]
+    return [*route.sender, *route.receiver]

@@ -1,0 +1,346 @@
+"""Pipelines on a mesh: the service that every node runs, whether filters run on it or not.
+
+It tells the mesh what this node can run, takes wishes (deploy, stop), does its share of the
+keepers' work, runs the groups placed here in worker processes, and carries frames between workers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import ConfigError, RemoteProtocolError, UnavailableError
+from cantor.node.services import Reply
+from galaxy.deployments import keeper
+from galaxy.deployments.figures import Preview, Rates, merge_figures
+from galaxy.deployments.local import LocalDeployment
+from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
+from galaxy.filter import BaseSource
+from galaxy.loader import pipeline_from_document
+from galaxy.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.node.services import Call, Message, Node
+    from cantor.wire.frame import Buffer, Value
+    from galaxy.deployments.views import DeploymentView
+    from galaxy.pipeline import Pipeline
+    from galaxy.placement import Placement
+
+    Headers = dict[str, Value]
+
+TICK_S = 1.0
+LOAD_STEP = 0.25
+PREVIEW_TIMEOUT_S = 5.0
+PREVIEW_HOLD_S = 2.0
+HUB_ROLE = "hub"
+GREET_S = 1.5
+"""How long a node that has just started only follows: it does not know the mesh yet."""
+_EDGE, _FIGURES, _PREVIEW, _REPORTS = (
+    f"galaxy.{name}" for name in ("edge", "figures", "preview", "reports")
+)
+_log = logging.getLogger(__name__)
+
+
+class Deployments:
+    """The deployments of a mesh, seen from one node."""
+
+    def __init__(self, node: Node, *, registry: Registry | None = None) -> None:
+        self._node = node
+        self._registry = registry or Registry.default()
+        self._able = {} if node.labels.get("role") == HUB_ROLE else self._registry.runnable()
+        self._local: dict[str, LocalDeployment] = {}
+        self._rates: dict[str, Rates] = {}
+        self._memory = keeper.Memory()
+        self._told_able: Value = None
+        self._told_runs: dict[str, Value] = {}
+        self._started_s = 0.0
+        self._closing = False
+        self._wake = asyncio.Event()
+        self._subscribers: list[Callable[[], None]] = []
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Take part."""
+        self._started_s = self._node.clock.monotonic()
+        self._node.on_message(_EDGE, self._edge_arrived)
+        self._node.answer(_FIGURES, self._answer_figures)
+        self._node.answer(_PREVIEW, self._answer_preview)
+        self._node.answer(_REPORTS, self._answer_reports)
+        self._unsubscribe = self._node.subscribe(self._facts_changed)
+        self._task = asyncio.ensure_future(self._keep())
+
+    async def close(self) -> None:
+        """End what runs here; the deployments stay in the mesh."""
+        self._unsubscribe()
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task  # not cancelled: a worker that is being started must not be lost
+        await asyncio.gather(*(local.close() for local in self._local.values()))
+
+    def calls(self) -> Mapping[str, Call]:
+        """What the command line asks."""
+        return {
+            "pipeline.deploy": self._call_deploy,
+            "pipeline.list": lambda _: [view.as_value() for view in self.views()],
+            "pipeline.figures": lambda args: self.figures(_text(args, "id")),
+            "pipeline.reports": lambda args: self.reports(_text(args, "id")),
+            "pipeline.stop": self._call_stop,
+            "pipeline.remove": self._call_remove,
+        }
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after a deployment may have changed; the result ends that."""
+        self._subscribers.append(changed)
+        return lambda: self._subscribers.remove(changed)
+
+    def views(self) -> list[DeploymentView]:
+        """Every deployment that the mesh knows."""
+        return keeper.views(self._facts())
+
+    def view(self, deployment: str) -> DeploymentView:
+        """One deployment.
+
+        Raises:
+            ConfigError: there is none of that id.
+        """
+        for view in self.views():
+            if view.id == deployment:
+                return view
+        raise ConfigError("there is no such deployment", where=deployment)
+
+    def worker_pid(self, deployment: str) -> int | None:
+        """The process id of the worker of this node, while it runs a part."""
+        local = self._local.get(deployment)
+        return local.worker_pid if local else None
+
+    def plan(self, pipeline: Pipeline) -> Placement:
+        """Where the pipeline would run now."""
+        return keeper.plan(pipeline, self._facts())
+
+    async def deploy(
+        self,
+        pipeline: Pipeline,
+        *,
+        name: str = "",
+        tenant: str = "",
+        project: str = "",
+        frames_max: int = 0,
+    ) -> DeploymentView:
+        """Hand a checked pipeline to the mesh; it runs as soon as nodes can run it."""
+        deployment = Deployment(
+            id=secrets.token_hex(8),
+            name=name or pipeline.name,
+            tenant=tenant or self._node.tenant,
+            project=project or "default",
+            revision=1,
+            wanted="running",
+            pipeline=cast("Headers", pipeline.document()),
+            frames_max=frames_max,
+            created_at=self._node.wall(),
+            created_by=self._node.node_id,
+            changed_at=self._node.wall(),
+        )
+        check_deployment(deployment)
+        self._write(deployment)
+        return self.view(deployment.id)
+
+    async def stop(self, deployment: str) -> DeploymentView:
+        """End a deployment on every node."""
+        self._write(self._held(deployment).with_wanted("stopped", self._node.wall()))
+        return self.view(deployment)
+
+    async def remove(self, deployment: str) -> None:
+        """End a deployment and forget it."""
+        self._write(self._held(deployment).with_wanted("removed", self._node.wall()))
+
+    async def figures(self, deployment: str) -> Headers:
+        """The figures of all nodes that run a part, merged; a node that is silent is left out."""
+        view = self.view(deployment)
+        answers = await asyncio.gather(
+            *(self._figures_of(node, deployment) for node in _nodes(view)), return_exceptions=True
+        )
+        rates = self._rates.setdefault(deployment, Rates())
+        found = [answer for answer in answers if isinstance(answer, dict)]
+        return merge_figures(view, found, rates, self._node.clock.monotonic())
+
+    async def reports(self, deployment: str) -> Headers:
+        """What the filters said at their end, by filter."""
+        reports: Headers = {}
+        for node in _nodes(self.view(deployment)):
+            if node == self._node.node_id:
+                reports.update(await self._local_of(deployment).reports())
+            else:
+                answer = await self._node.request(
+                    node, _REPORTS, {"deployment": deployment}, timeout_s=15.0, priority=2
+                )
+                reports.update(answer.headers)
+        return reports
+
+    async def preview(self, deployment: str, filter_name: str, after: int) -> Preview:
+        """The newest picture of a preview filter once its number is another than ``after``.
+
+        Raises:
+            UnavailableError: there is no picture in time.
+        """
+        node = self.view(deployment).nodes.get(filter_name)
+        if node is None:
+            raise UnavailableError("no node runs it now", where=filter_name)
+        asked: Headers = {"deployment": deployment, "filter": filter_name, "after": after}
+        if node == self._node.node_id:
+            headers, body = await self._local_of(deployment).preview(
+                filter_name, after, PREVIEW_HOLD_S
+            )
+        else:
+            answer = await self._node.request(node, _PREVIEW, asked, timeout_s=PREVIEW_TIMEOUT_S)
+            headers, body = answer.headers, answer.body
+        return Preview.unpack(headers, body)
+
+    async def _keep(self) -> None:
+        while not self._closing:
+            self._wake.clear()
+            try:
+                await self._reconcile()
+            except Exception:  # noqa: BLE001 (one odd fact must not end the keeping of all others)
+                _log.exception("deployments could not be kept")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+
+    async def _reconcile(self) -> None:
+        if self._able:
+            able = Able(self._able, _load()).as_value()
+            if able != self._told_able:
+                self._told_able = able
+                self._node.publish(ABLE, able)
+        knows_the_mesh = self._node.clock.monotonic() - self._started_s >= GREET_S
+        decision = keeper.reconcile(
+            self._facts(), self._node.node_id, self._node.wall(), may_keep=knows_the_mesh
+        )
+        for name, value in decision.publish.items():
+            self._node.publish(name, value, lasting=True)
+        for deployment in [name for name in self._local if name not in decision.runs]:
+            await self._local.pop(deployment).close()
+        for deployment, run in decision.runs.items():
+            local = self._local.get(deployment)
+            if local is None:
+                local = self._local[deployment] = LocalDeployment(
+                    deployment,
+                    self._node.node_id,
+                    self._node.name,
+                    self._wake.set,
+                    self._carry,
+                    self._is_live,
+                )
+            await local.apply(run)
+            said = keeper.pack_runs(run.deployment, local.groups)
+            if local.groups and said != self._told_runs.get(deployment):
+                self._told_runs[deployment] = said
+                self._node.publish(keeper.run_fact(deployment), said, lasting=True)
+
+    def _facts(self) -> keeper.Facts:
+        node = self._node
+        return keeper.Facts.read(node.facts(""), node.nodes(), node.alive(), self._memory)
+
+    def _facts_changed(self) -> None:
+        self._wake.set()
+        for changed in list(self._subscribers):
+            changed()
+
+    def _is_live(self, pipeline: Pipeline) -> bool:
+        """Whether every source is live: then nothing is read twice when a run begins anew."""
+        types = [self._registry.get(spec.type) for spec in pipeline.filters.values()]
+        sources = [one for one in types if issubclass(one, BaseSource)]
+        return all(source.live for source in sources)
+
+    def _write(self, deployment: Deployment) -> None:
+        self._node.publish(deployment.fact, deployment.as_value(), lasting=True)
+        self._wake.set()
+
+    def _held(self, deployment: str) -> Deployment:
+        held = self._facts().deployments.get(deployment)
+        if held is None:
+            raise ConfigError("there is no such deployment", where=deployment)
+        return held
+
+    def _carry(self, node: NodeId, headers: Headers, body: tuple[Buffer, ...]) -> None:
+        self._node.send(node, _EDGE, headers, body, priority=2 if body else 1)
+
+    def _edge_arrived(self, message: Message) -> None:
+        local = self._local.get(str(message.headers.get("deployment")))
+        if local is not None:
+            local.edge_arrived(message.source, message.headers, message.body)
+
+    async def _figures_of(self, node: NodeId, deployment: str) -> Headers:
+        if node == self._node.node_id:
+            return await self._local_of(deployment).figures()
+        answer = await self._node.request(node, _FIGURES, {"deployment": deployment})
+        return answer.headers
+
+    def _local_of(self, deployment: str) -> LocalDeployment:
+        local = self._local.get(deployment)
+        if local is None:
+            raise UnavailableError("no part of it runs on this node", where=deployment)
+        return local
+
+    async def _answer_figures(self, message: Message) -> Reply:
+        return Reply(await self._local_of(_text(message.headers, "deployment")).figures())
+
+    async def _answer_reports(self, message: Message) -> Reply:
+        return Reply(await self._local_of(_text(message.headers, "deployment")).reports())
+
+    async def _answer_preview(self, message: Message) -> Reply:
+        asked = message.headers
+        after = asked.get("after")
+        local = self._local_of(_text(asked, "deployment"))
+        if not isinstance(after, int):
+            raise RemoteProtocolError("after must be a number", where=_PREVIEW)
+        headers, body = await local.preview(_text(asked, "filter"), after, PREVIEW_HOLD_S)
+        return Reply(headers, body)
+
+    async def _call_deploy(self, args: Headers) -> Value:
+        document = args.get("pipeline")
+        if not isinstance(document, dict):
+            raise ConfigError("must be a mapping", where="pipeline")
+        pipeline = pipeline_from_document(document, "pipeline")
+        frames = args.get("frames_max", 0)
+        if not isinstance(frames, int) or frames < 0:
+            raise ConfigError("must be 0 or more", where="frames_max")
+        name = args.get("name")
+        view = await self.deploy(pipeline, name=str(name or ""), frames_max=frames)
+        return view.as_value()
+
+    async def _call_stop(self, args: Headers) -> Value:
+        return (await self.stop(_text(args, "id"))).as_value()
+
+    async def _call_remove(self, args: Headers) -> Value:
+        await self.remove(_text(args, "id"))
+        return {"id": args["id"], "state": "removed"}
+
+
+def _nodes(view: DeploymentView) -> list[NodeId]:
+    return sorted(set(view.nodes.values()))
+
+
+def _text(values: Headers, key: str) -> str:
+    text = values.get(key)
+    if not isinstance(text, str):
+        raise ConfigError("must be a text", where=key)
+    return text
+
+
+def _load() -> float:
+    """The load of this machine per core over the last minute, in coarse steps: it is a fact."""
+    try:
+        per_core = os.getloadavg()[0] / (os.cpu_count() or 1)
+    except OSError:
+        return 0.0
+    return round(per_core / LOAD_STEP) * LOAD_STEP

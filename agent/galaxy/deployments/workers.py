@@ -1,0 +1,166 @@
+"""A worker process as its agent sees it: started, asked and ended on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import UnavailableError
+from cantor.base.ids import BROADCAST
+from cantor.base.program import own_command
+from cantor.transport.connection import Connection
+from cantor.wire import DataFrame, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cantor.wire.frame import Buffer, Value
+
+    Headers = dict[str, Value]
+
+ASK_TIMEOUT_S = 3.0
+END_TIMEOUT_S = 5.0
+PIPE_BYTES = 4 * 1024 * 1024
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerListener:
+    """Who hears what a worker says."""
+
+    state: Callable[[str, int, str, str], None]
+    """Of a group: leader, epoch, state, error."""
+    edge: Callable[[str, Headers, tuple[Buffer, ...]], None]
+    """For another node: its id, headers and body of an EdgeMessage."""
+    ended: Callable[[str], None]
+    """The process has ended though nobody closed it; says how."""
+
+
+class WorkerProcess:
+    """One process; used once: ``start``, then talk, then ``close``."""
+
+    def __init__(self, listener: WorkerListener) -> None:
+        self._listener = listener
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, asyncio.Future[tuple[Headers, tuple[Buffer, ...]]]] = {}
+        self._connection: Connection | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._waiting: list[DataFrame] = []
+        self._closing = False
+
+    @property
+    def pid(self) -> int | None:
+        """The process id; None before the start."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start the process. What was said to it before is told now.
+
+        Raises:
+            UnavailableError: the system cannot start it.
+        """
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
+        loop = asyncio.get_running_loop()
+        try:
+            _, self._connection = await loop.create_connection(
+                lambda: Connection(lambda _: None, self._received, self._lost), sock=ours
+            )
+            # A session of its own: Ctrl-C in a terminal is the agent's to act on.
+            self._process = await asyncio.create_subprocess_exec(
+                *own_command(),
+                *("pipeline", "worker", str(theirs.fileno())),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UnavailableError(
+                f"a worker cannot be started: {error}", where="pipeline worker"
+            ) from error
+        finally:
+            theirs.close()
+        self._watch = asyncio.ensure_future(self._wait_for_end())
+        for frame in self._waiting:
+            self._connection.send(frame)
+        self._waiting.clear()
+
+    def tell(self, op: str, headers: Headers, body: tuple[Buffer, ...] = ()) -> bool:
+        """Say something; False if it cannot be queued now."""
+        frame = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers={"op": op, **headers}, body=body)
+        if self._connection is None:
+            self._waiting.append(frame)
+            return True
+        return self._connection.send(frame)
+
+    async def ask(
+        self, what: str, args: Headers | None = None, *, timeout_s: float = ASK_TIMEOUT_S
+    ) -> tuple[Headers, tuple[Buffer, ...]]:
+        """Ask for ``figures``, ``reports`` or a ``preview``.
+
+        Raises:
+            UnavailableError: no answer in time, or the process has ended.
+        """
+        number = next(self._numbers)
+        future: asyncio.Future[tuple[Headers, tuple[Buffer, ...]]]
+        future = asyncio.get_running_loop().create_future()
+        self._asked[number] = future
+        try:
+            self.tell("ask", {"id": number, "what": what, **(args or {})})
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError as error:
+            raise UnavailableError(f"no {what} in {timeout_s:g} s", where="worker") from error
+        finally:
+            del self._asked[number]
+
+    async def close(self) -> None:
+        """End the process: it stops its runs when the pipe closes, and is killed if it hangs."""
+        self._closing = True
+        if self._connection is not None:
+            self._connection.close("its work is done")
+        if self._process is None or self._watch is None:
+            return
+        try:
+            async with asyncio.timeout(END_TIMEOUT_S):
+                await asyncio.shield(self._watch)
+        except TimeoutError:
+            self._process.kill()
+            await self._watch
+
+    async def _wait_for_end(self) -> None:
+        process = cast("asyncio.subprocess.Process", self._process)
+        code = await process.wait()
+        if not self._closing:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+            self._fail_asked(how)
+            self._listener.ended(f"the worker process {how}")
+
+    def _received(self, _: Connection, frame: DataFrame) -> None:
+        headers = frame.headers
+        match headers.get("op"):
+            case "state":
+                leader, state, error = (str(headers[key]) for key in ("leader", "state", "error"))
+                self._listener.state(leader, cast("int", headers["epoch"]), state, error)
+            case "edge":
+                to = str(headers.pop("to"))
+                headers.pop("op")
+                self._listener.edge(to, headers, frame.body)
+            case "answer":
+                future = self._asked.get(cast("int", headers["id"]))
+                if future is not None and not future.done():
+                    future.set_result((cast("Headers", headers["result"]), frame.body))
+
+    def _lost(self, _: Connection, reason: str) -> None:
+        self._fail_asked(reason)
+
+    def _fail_asked(self, reason: str) -> None:
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(UnavailableError(reason, where="worker"))

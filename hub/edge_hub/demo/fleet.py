@@ -1,0 +1,199 @@
+"""The processes of the demo: started, watched and ended as a person would, by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import os
+import re
+import signal
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import CantorError, UnavailableError
+from cantor.base.program import own_command
+from cantor.node.control import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from cantor.wire.frame import Value
+
+    Headers = dict[str, Value]
+
+LOOPBACK = ("--listen", "127.0.0.1:0", "--interface", "127.0.0.1")
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+LOOK_S = 0.1
+_LINK = re.compile(rb"https?://\S+/sign-in#ticket=\S+")
+
+
+@dataclass(slots=True)
+class Program:
+    """One running process and the file that it writes to."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    log: Path
+    stopping: bool = field(default=False)
+
+    def last_words(self) -> str:
+        """The end of its log, for an error line."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+class DemoFleet:
+    """A hub and agents of one machine in one folder. ``agent_command`` starts a box's program."""
+
+    def __init__(self, folder: Path, agent_command: Sequence[str] | None = None) -> None:
+        self.folder = folder
+        self.programs: list[Program] = []
+        self._agent = list(agent_command or own_command())
+
+    async def start_hub(self) -> str:
+        """Start the hub; returns the sign-in link.
+
+        Raises:
+            UnavailableError: it does not come up.
+        """
+        data = ("--mesh", "demo", "--data", str(self.folder / "hub"))
+        ports = ("--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0")
+        hub = await self._start("hub", [*own_command(), "hub", *data, *ports, *LOOPBACK])
+        found: list[bytes] = []
+
+        def printed() -> bool:
+            found[:] = _LINK.findall(hub.log.read_bytes())
+            return bool(found)
+
+        await self.until(printed, "the hub's console")
+        return found[0].decode()
+
+    async def enrol(self, names: Sequence[str]) -> None:
+        """Make a token for these boxes, and let each enrol with it.
+
+        Raises:
+            CantorError: a command failed; its own words.
+        """
+        data = str(self.folder / "hub")
+        token = await self._output(
+            [*own_command(), "token", "create", "--uses", str(len(names)), "--data", data]
+        )
+        enrol = [*self._agent, "enroll", token.strip()]
+        await asyncio.gather(
+            *(
+                self._output([*enrol, "--name", name, "--data", str(self.agent_folder(name))])
+                for name in names
+            )
+        )
+
+    async def start_agent(self, name: str, **variables: str) -> Program:
+        """Start a box; it finds the others by mDNS."""
+        folder = str(self.agent_folder(name))
+        return await self._start(
+            name, [*self._agent, "agent", "--data", folder, *LOOPBACK], variables
+        )
+
+    async def start_sensor(self, port: int, device: str) -> Program:
+        """Start a simulated thermometer that speaks to the broker on this port."""
+        options = ("--port", str(port), "--device", device)
+        return await self._start(
+            "sensor", [sys.executable, "-m", "firmware_bridge.simulated", *options]
+        )
+
+    def agent_folder(self, name: str) -> Path:
+        """Where a box keeps its files."""
+        return self.folder / name
+
+    async def ask(self, name: str, call: str, args: Headers | None = None) -> Value:
+        """What a box's agent answers."""
+        return await ask(self.agent_folder(name), call, args, timeout_s=20.0)
+
+    async def nodes(self, name: str) -> list[Headers]:
+        """The nodes that a box knows; empty while it does not answer."""
+        try:
+            return cast("list[Headers]", await self.ask(name, "nodes"))
+        except UnavailableError:
+            return []
+
+    async def until(self, holds: Callable[[], bool | Awaitable[bool]], what: str) -> None:
+        """Wait for something, and notice a process that ends meanwhile.
+
+        Raises:
+            UnavailableError: a process has ended, or the time is over.
+        """
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                while True:
+                    there = holds()
+                    if await there if inspect.isawaitable(there) else there:
+                        return
+                    self.check()
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError as error:
+            raise UnavailableError(
+                f"{what}: not there after {START_TIMEOUT_S:.0f} s",
+                where="demo",
+                remedy=f"read the logs in {self.folder}",
+            ) from error
+
+    def check(self) -> None:
+        """Notice a process that has ended though nobody asked.
+
+        Raises:
+            UnavailableError: one has; with its last words.
+        """
+        for program in self.programs:
+            code = program.process.returncode
+            if code is not None and not program.stopping:
+                raise UnavailableError(
+                    f"{program.name} ended with code {code}: {program.last_words()}",
+                    where=str(program.log),
+                )
+
+    async def close(self) -> None:
+        """End every process, the last started first; one that hangs is killed."""
+        for program in reversed(self.programs):
+            program.stopping = True
+            with contextlib.suppress(ProcessLookupError):
+                program.process.send_signal(signal.SIGTERM)
+        await asyncio.gather(*(_end(program) for program in self.programs))
+
+    async def _start(
+        self, name: str, command: list[str], variables: Mapping[str, str] | None = None
+    ) -> Program:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = self.folder / f"{name}.log"
+        with log.open("ab") as output:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **(variables or {})},
+                start_new_session=True,
+            )
+        program = Program(name, process, log)
+        self.programs.append(program)
+        return program
+
+    async def _output(self, command: list[str]) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        output, errors = await process.communicate()
+        if process.returncode != 0:
+            raise CantorError(errors.decode(errors="replace").strip() or "it failed silently")
+        return output.decode()
+
+
+async def _end(program: Program) -> None:
+    try:
+        async with asyncio.timeout(STOP_TIMEOUT_S):
+            await program.process.wait()
+    except TimeoutError:
+        program.process.kill()
+        await program.process.wait()

@@ -1,0 +1,170 @@
+"""The pipeline of the demo, and the report of its run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import ConfigError
+from galaxy.pipeline import Connection, FilterSpec, Pipeline
+
+if TYPE_CHECKING:
+    from cantor.wire.frame import Value
+    from galaxy.deployments.views import DeploymentView
+    from galaxy.pipeline import Codec, Policy
+
+    Headers = dict[str, Value]
+
+CAMERA_NODE = "camera"
+CONVEYOR = "conveyor"
+TOPIC = "demo/objects"
+LOST = ("dropped", "expired", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the demo looks at, with which model, and where results go.
+
+    ``source`` is empty (the simulated conveyor), ``/dev/videoN``, an ``rtsp://`` address or a video
+    file; ``model`` an ONNX file, empty for the conveyor's own; ``frames_max`` 0 means no end.
+    """
+
+    source: str = ""
+    model: str = ""
+    frames_max: int = 0
+    codec: Codec = "auto"
+    collects: bool = False
+    broker_port: int = 0
+
+    @property
+    def is_conveyor(self) -> bool:
+        """Whether the scene is the one whose truth is known."""
+        return not self.source
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the source ends, and loses no frame."""
+        return bool(self.source) and not self.source.startswith(("/dev/", "rtsp://", "rtsps://"))
+
+    def check(self) -> None:
+        """Refuse what cannot run, before anything is started.
+
+        Raises:
+            ConfigError: a file is missing, or there is no model for this source.
+        """
+        if self.is_file and not Path(self.source).is_file():
+            raise ConfigError(
+                "there is no such video", where=self.source, remedy="give a file, a camera or RTSP"
+            )
+        if self.model and not Path(self.model).is_file():
+            raise ConfigError(
+                "there is no such model", where=self.model, remedy="give an ONNX file"
+            )
+        if self.source and not self.model:
+            raise ConfigError(
+                "the model that ships knows only the conveyor",
+                where="--source",
+                remedy="give your model too: --model FILE.onnx",
+            )
+
+    def pipeline(self) -> Pipeline:
+        """Source on the camera's node; detection and what follows where the mesh puts it."""
+        policy: Policy = "block" if self.is_file else "latest"
+        filters = {
+            "camera": self._source(),
+            "detect": FilterSpec("onnx", {"model": self._model()}),
+            "overlay": FilterSpec("overlay"),
+            "preview": FilterSpec("mjpeg_preview"),
+            "results": FilterSpec(
+                "mqtt", {"host": "127.0.0.1", "port": self.broker_port, "topic": TOPIC}
+            ),
+        }
+        ways = [
+            _way("detect.image", "overlay.image"),
+            _way("detect.image", "results.frame"),
+            _way("overlay.image", "preview.image", kind="weak", policy=policy),
+        ]
+        if self.is_conveyor:
+            filters["score"] = FilterSpec("score")
+            ways.insert(0, _way("detect.image", "score.image"))
+        if self.collects:
+            filters["collect"] = FilterSpec("collect", {"limit": 1_000_000})
+            ways.append(_way("detect.image", "collect.frame"))
+        first = _way("camera.image", "detect.image", kind="weak", policy=policy, codec=self.codec)
+        return Pipeline("demo", filters, (first, *ways))
+
+    def _source(self) -> FilterSpec:
+        if self.is_conveyor:
+            return FilterSpec("conveyor", {"paced": True}, needs="USBCamera == 1")
+        if self.source.startswith(("rtsp://", "rtsps://")):
+            return FilterSpec("rtsp", {"url": self.source}, node=CAMERA_NODE)
+        if self.source.startswith("/dev/"):
+            return FilterSpec("usb_camera", {"device": self.source}, node=CAMERA_NODE)
+        return FilterSpec("file", {"path": str(Path(self.source).resolve())}, node=CAMERA_NODE)
+
+    def _model(self) -> str:
+        return str(Path(self.model).resolve()) if self.model else CONVEYOR
+
+
+def _way(
+    source: str,
+    target: str,
+    *,
+    kind: str = "strong",
+    policy: Policy | str = "",
+    codec: Codec = "auto",
+) -> Connection:
+    values = {"from": source, "to": target, "kind": kind, "policy": policy, "codec": codec}
+    if policy == "block":
+        values["depth"] = 4  # type: ignore[assignment] # the table of keys checks it
+    return Connection.from_values(values)
+
+
+def report(
+    nodes: list[Headers], view: DeploymentView, figures: Headers, reports: Headers
+) -> Headers:
+    """What came out of a run, as one JSON document.
+
+    Args:
+        nodes: as the agents list them.
+        view: the deployment.
+        figures: its merged figures.
+        reports: what its filters said at their end.
+    """
+    filters = cast("dict[str, Headers]", figures["filters"])
+    edges = cast("dict[str, Headers]", figures["edges"])
+    collected = cast("dict[str, list[Headers]]", reports.get("collect") or {"frames": []})
+    per_frame: list[Value] = [
+        {"seq": frame["seq"], "objects": _counts(frame)} for frame in collected["frames"]
+    ]
+    seen = cast("int", filters["detect"]["frames_out"])
+    age = cast("Headers", filters["results"]["age_ms"])
+    lost = sum(cast("int", edge[key]) for edge in edges.values() for key in LOST)
+    done: Headers = {
+        "nodes": [
+            {"id": node["id"], "name": node["name"], "resources": _resources(node)}
+            for node in nodes
+        ],
+        "placement": {name: view.nodes[name] for name in view.nodes},
+        "frames_in": filters["camera"]["frames_out"],
+        "frames_out": seen,
+        "dropped": lost,
+        "fps": filters["detect"]["mean_fps"],
+        "age_ms": {"p50": age["p50"], "p99": age["p99"]},
+        "per_frame": per_frame,
+    }
+    if reports.get("score"):
+        done["score"] = reports["score"]
+    return done
+
+
+def _counts(frame: Headers) -> Value:
+    labels = Counter(str(found["label"]) for found in cast("list[Headers]", frame["objects"]))
+    return {label: labels[label] for label in sorted(labels)}
+
+
+def _resources(node: Headers) -> Value:
+    rows = cast("list[Headers]", node.get("resources") or [])
+    return {str(row["name"]): row["value"] for row in rows}

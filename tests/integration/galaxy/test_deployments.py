@@ -1,0 +1,264 @@
+"""Pipelines across nodes: real agents with real links, and real worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from cantor.base.errors import ConfigError, UnavailableError
+from cantor.base.resources import Device, Resource
+from cantor.identity.authority import Authority
+from cantor.identity.store import IdentityFolder
+from cantor.node.agent import Agent, AgentSettings
+from galaxy.deployments.service import Deployments
+from galaxy.pipeline import Connection, FilterSpec, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from galaxy.deployments.views import DeploymentView
+
+pytestmark = pytest.mark.integration
+WAIT_S = 30.0
+FRAMES = 60
+
+
+class Machine:
+    """A machine with or without a camera."""
+
+    def __init__(self, *, camera: bool) -> None:
+        self.camera = camera
+
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        resources = [Resource("Memory", "quantity", 2**32, "B")]
+        if self.camera:
+            resources.append(Resource("USBCamera", "condition", value=True))
+        return [], resources
+
+
+class Fleet:
+    """Agents of one mesh in this process; their workers are processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority.create("plant", now=datetime.now(UTC))
+        self._seeds: tuple[str, ...] = ()
+        self.agents: dict[str, Agent] = {}
+        self.machines: dict[str, Machine] = {}
+
+    async def add(self, name: str, *, camera: bool = False, role: str = "") -> Agent:
+        box = IdentityFolder(self._folder / name)
+        if not box.enrolled:
+            box.install(self._authority.issue(box.csr_pem(), now=datetime.now(UTC)))
+        settings = AgentSettings(
+            self._folder / name,
+            name=name,
+            listen=("127.0.0.1:0",),
+            seeds=self._seeds,
+            labels={"role": role} if role else {},
+            is_discovering=False,
+            interfaces=("127.0.0.1",),
+        )
+        machine = self.machines.setdefault(name, Machine(camera=camera))
+        agent = Agent(settings, inventory=machine, services={"galaxy": Deployments})
+        self.agents[name] = agent
+        await agent.start()
+        self._seeds = self._seeds or agent.addresses
+        return agent
+
+    async def remove(self, name: str) -> None:
+        await self.agents.pop(name).close()
+
+    def node(self, name: str) -> str:
+        return self.agents[name].node_id
+
+
+def service(agent: Agent) -> Deployments:
+    return cast("Deployments", agent.service("galaxy"))
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    fleet = Fleet(tmp_path)
+    yield fleet
+    for name in list(fleet.agents):
+        await fleet.remove(name)
+
+
+async def until(
+    agent: Agent, identity: str, holds: Callable[[DeploymentView], bool]
+) -> DeploymentView:
+    """Wait for the agent's view of a deployment to change until the condition holds."""
+    changed = asyncio.Event()
+    end = agent.subscribe(changed.set)
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while not holds(view := service(agent).view(identity)):
+                await changed.wait()
+                changed.clear()
+            return view
+    except TimeoutError:
+        pytest.fail(f"still {service(agent).view(identity)}")
+    finally:
+        end()
+
+
+async def all_known(*agents: Agent) -> None:
+    for agent in agents:
+        changed = asyncio.Event()
+        end = agent.subscribe(changed.set)
+        async with asyncio.timeout(WAIT_S):
+            while len([view for view in agent.nodes() if view.resources]) < len(agents):
+                await changed.wait()
+                changed.clear()
+        end()
+
+
+def across(
+    *, count: int = FRAMES, left: str = "left", right: str = "", live: bool = False
+) -> Pipeline:
+    """Pictures made on one node, drawn on and collected on another; paced for ever if ``live``."""
+    drawn = FilterSpec("test_pattern", {"width": 320, "height": 240, "count": count}, node=left)
+    belt = FilterSpec("conveyor", {"paced": True}, node=left)
+    filters = {
+        "source": belt if live else drawn,
+        "overlay": FilterSpec("overlay", node=right),
+        "preview": FilterSpec("mjpeg_preview"),
+        "collect": FilterSpec("collect"),
+    }
+    weak = {"kind": "weak", "policy": "latest" if live else "block"}
+    ways = (
+        {"from": "source.image", "to": "overlay.image", **weak},
+        {"from": "overlay.image", "to": "preview.image"},
+        {"from": "overlay.image", "to": "collect.frame"},
+    )
+    return Pipeline("across", filters, tuple(Connection.from_values(way) for way in ways))
+
+
+async def test_every_frame_of_one_node_arrives_on_another(fleet: Fleet) -> None:
+    left = await fleet.add("left")
+    right = await fleet.add("right")
+    await all_known(left, right)
+
+    view = await service(left).deploy(across(right="right"))
+    view = await until(left, view.id, lambda view: view.state == "finished")
+
+    assert (view.nodes["source"], view.nodes["collect"]) == (
+        fleet.node("left"),
+        fleet.node("right"),
+    )
+    reports = await service(left).reports(view.id)
+    frames = cast("dict[str, list[dict[str, int]]]", reports["collect"])["frames"]
+    assert [frame["seq"] for frame in frames] == list(range(FRAMES))
+    figures = await service(left).figures(view.id)
+    edge = cast("dict[str, dict[str, int]]", figures["edges"])["source.image -> overlay.image"]
+    assert (edge["sent"], edge["received"], edge["dropped"], edge["waiting"]) == (
+        FRAMES,
+        FRAMES,
+        0,
+        0,
+    )
+
+
+async def test_a_preview_comes_from_the_node_that_makes_it(fleet: Fleet) -> None:
+    left = await fleet.add("left")
+    hub = await fleet.add("hub", role="hub")
+    await all_known(left, hub)
+
+    view = await service(hub).deploy(across(left="", live=True))
+    view = await until(hub, view.id, lambda view: view.state == "running")
+    first = await service(hub).preview(view.id, "preview", 0)
+    second = await service(hub).preview(view.id, "preview", first.number)
+
+    assert set(view.nodes.values()) == {fleet.node("left")}
+    assert first.jpeg[:2] == b"\xff\xd8"
+    assert second.number > first.number
+    with pytest.raises(UnavailableError, match="no node runs it"):
+        await service(hub).preview(view.id, "nothing", 0)
+
+    await service(hub).stop(view.id)
+    await until(left, view.id, lambda view: view.state == "stopped")
+
+
+async def test_what_the_lost_node_ran_goes_on_elsewhere_and_the_source_stays(fleet: Fleet) -> None:
+    left = await fleet.add("left", camera=True)
+    for name in ("right", "spare"):
+        await fleet.add(name)
+    await all_known(*fleet.agents.values())
+    pipeline = across(live=True)
+    view = await service(left).deploy(pipeline)
+    view = await until(left, view.id, lambda view: view.state == "running")
+    epoch = next(group for group in view.groups if group.leader == "source")
+    lost = next(name for name in ("right", "spare") if fleet.node(name) in view.nodes.values())
+
+    await fleet.remove(lost)
+    moved = await until(
+        left,
+        view.id,
+        lambda v: v.state == "running" and v.nodes["collect"] != view.nodes["collect"],
+    )
+
+    assert moved.nodes["source"] == view.nodes["source"]
+    assert next(group for group in moved.groups if group.leader == "source") == epoch
+    before = await service(left).preview(view.id, "preview", 0)
+    after = await service(left).preview(view.id, "preview", before.number)
+    assert after.number != before.number
+
+
+async def test_a_killed_worker_comes_back(fleet: Fleet) -> None:
+    left = await fleet.add("left")
+    view = await service(left).deploy(across(right="left", live=True))
+    running = await until(left, view.id, lambda view: view.state == "running")
+    pid = service(left).worker_pid(view.id)
+    assert pid is not None
+
+    os.kill(pid, signal.SIGKILL)
+    failed = await until(left, view.id, lambda view: view.state == "failed")
+    again = await until(left, view.id, lambda view: view.state == "running")
+
+    assert any("killed by signal 9" in group.error for group in failed.groups)
+    assert again.epoch > running.epoch
+    assert service(left).worker_pid(view.id) != pid
+
+
+async def test_a_need_that_nobody_meets_waits_with_its_reason_and_starts_when_it_is_met(
+    fleet: Fleet,
+) -> None:
+    left = await fleet.add("left")
+    pipeline = across(left="")
+    filters = {
+        **pipeline.filters,
+        "source": FilterSpec("test_pattern", {"count": 10}, needs="USBCamera == 1"),
+    }
+    view = await service(left).deploy(Pipeline("needs", filters, pipeline.connections))
+    waiting = await until(
+        left, view.id, lambda view: view.state == "waiting" and bool(view.reasons)
+    )
+
+    fleet.machines["left"].camera = True
+
+    assert "USBCamera" in waiting.reasons["source"]
+    await until(left, view.id, lambda view: view.state == "finished")
+
+
+async def test_a_filter_that_cannot_open_is_named_and_its_deployment_can_be_removed(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    left = await fleet.add("left")
+    missing = str(tmp_path / "missing.avi")
+    filters = {"video": FilterSpec("file", {"path": missing}), "count": FilterSpec("count")}
+    way = Connection.from_values({"from": "video.image", "to": "count.frame"})
+    view = await service(left).deploy(Pipeline("broken", filters, (way,)))
+
+    failed = await until(left, view.id, lambda view: view.state == "failed")
+    await service(left).remove(view.id)
+
+    assert missing in failed.groups[0].error
+    with pytest.raises(ConfigError, match="no such deployment"):
+        service(left).view(view.id)
