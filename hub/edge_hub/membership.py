@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cantor.base.clock import Clock, SystemClock
 from cantor.base.errors import CantorError
@@ -11,6 +11,7 @@ from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent, AgentSettings
 from cantor.node.control import ControlServer
 from edge_hub.mesh_view import LiveNode
+from galaxy.deployments.service import Deployments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -78,7 +79,8 @@ class AgentMembership:
     @property
     def pipelines(self) -> PipelineControl | None:
         """The pipelines of the mesh; None in an installation without them."""
-        return cast("PipelineControl | None", self._agent.service(PIPELINES))
+        service = self._agent.service(PIPELINES)
+        return service if isinstance(service, Deployments) else None
 
     async def close(self) -> None:
         await self._agent.close()

@@ -25,8 +25,8 @@ class HubSettings:
     """
 
     data: Path
-    console: Address = Address("127.0.0.1", 8080)
-    enrol: Address = Address("127.0.0.1", 8443)
+    console: Address = Address("127.0.0.1", 8080)  # noqa: RUF009 (it cannot change)
+    enrol: Address = Address("127.0.0.1", 8443)  # noqa: RUF009 (it cannot change)
     public_enrol: str = ""
     hosts: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
