@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPS = ("agent", "devices", "hub", "firmware-bridge", "packaging", "hil-tests")
+SCENARIOS = ROOT / "hil-tests" / "scenarios"
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 ENTRANCES = {
@@ -36,11 +37,11 @@ def is_ours(path: Path) -> bool:
 
 def code() -> list[Path]:
     found = (path for top in TOPS for path in (ROOT / top).rglob("*.py"))
-    return sorted(path for path in found if is_ours(path))
+    return sorted(p for p in found if is_ours(p) and not p.is_relative_to(SCENARIOS))
 
 
 def checks() -> list[Path]:
-    return sorted((ROOT / "tests").rglob("*.py"))
+    return sorted([*(ROOT / "tests").rglob("*.py"), *SCENARIOS.rglob("*.py")])
 
 
 def place(path: Path) -> str:
