@@ -1,10 +1,10 @@
 /** Templates and deployments: what is asked and what is changed. */
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
-import { call, get, post } from "./client";
+import { get, post } from "./client";
 import { useStream } from "./live";
 import { keys } from "./queries";
-import type { Deployment, DeployRequest, Page, Template } from "./types";
+import type { BatchResult, Deployment, DeployRequest, Page, Template } from "./types";
 
 function path(id: string): string {
   return `/deployments/${encodeURIComponent(id)}`;
@@ -33,7 +33,7 @@ export function useDeployments(enabled = true) {
   useWatch(enabled);
   return useQuery({
     queryKey: keys.deployments,
-    queryFn: ({ signal }) => get<Page<Deployment>>("/deployments", signal),
+    queryFn: ({ signal }) => get<Page<Deployment>>("/deployments?limit=200", signal),
     enabled,
   });
 }
@@ -59,32 +59,17 @@ export function useDeploy() {
 }
 
 export type DeploymentAction = "stop" | "delete";
-export interface Outcome {
-  id: string;
-  error: unknown;
-}
-
-async function act(action: DeploymentAction, id: string): Promise<Outcome> {
-  try {
-    if (action === "stop") await post<unknown>(`${path(id)}/stop`);
-    else await call<unknown>("DELETE", path(id));
-    return { id, error: null };
-  } catch (error) {
-    return { id, error };
-  }
-}
-
 /** One action on one or many deployments; each outcome is told, none hides another. */
 export function useAct() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ action, ids }: { action: DeploymentAction; ids: string[] }) =>
-      Promise.all(ids.map((id) => act(action, id))),
-    onSettled: () =>
-      Promise.all([
-        client.invalidateQueries({ queryKey: keys.deployments }),
-        client.invalidateQueries({ queryKey: ["deployment"] }),
-        client.invalidateQueries({ queryKey: keys.templates }),
-      ]),
+    mutationFn: (order: { action: DeploymentAction; ids: string[] }) =>
+      post<{ results: BatchResult[] }>("/deployments:batch", order),
+    onSettled: (_results, _error, { action }) => {
+      void client.invalidateQueries({ queryKey: keys.deployments });
+      void client.invalidateQueries({ queryKey: keys.templates });
+      // Whoever deletes is about to leave the page of what is gone.
+      if (action === "stop") void client.invalidateQueries({ queryKey: ["deployment"] });
+    },
   });
 }

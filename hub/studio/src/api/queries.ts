@@ -156,7 +156,10 @@ export function useSwitchProject() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: (change: { project: string }) => call<Session>("PATCH", "/session", { body: change }),
-    onSuccess: () => client.resetQueries(),
+    onSuccess: ({ data }) => {
+      client.setQueryData(keys.session, data);
+      return client.resetQueries({ predicate: (query) => query.queryKey[0] !== keys.session[0] });
+    },
   });
 }
 

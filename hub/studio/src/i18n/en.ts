@@ -240,7 +240,7 @@ export const en = {
     stop: "Stop",
     stopTitle_one: "Stop {{name}}?",
     stopTitle_other: "Stop {{count}} deployments?",
-    stopBody: "The filters end on every node, and the cameras and GPUs that they use become free. Figures stay.",
+    stopBody: "The filters end on every node, and the cameras and GPUs that they use become free. The deployment stays in the list.",
     delete: "Delete",
     deleteTitle_one: "Delete {{name}}?",
     deleteTitle_other: "Delete {{count}} deployments?",

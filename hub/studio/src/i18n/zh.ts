@@ -225,7 +225,7 @@ export const zh: Catalogue = {
     stop: "停止",
     stopTitle_one: "停止 {{name}}？",
     stopTitle_other: "停止 {{count}} 个部署？",
-    stopBody: "过滤器会在所有节点上结束，所占用的摄像头和 GPU 将被释放。指标会保留。",
+    stopBody: "过滤器会在所有节点上结束，所占用的摄像头和 GPU 将被释放。部署会保留在列表中。",
     delete: "删除",
     deleteTitle_one: "删除 {{name}}？",
     deleteTitle_other: "删除 {{count}} 个部署？",

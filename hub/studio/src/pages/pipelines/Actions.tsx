@@ -1,6 +1,7 @@
 import { Button, Group, Modal, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { type DeploymentAction, useAct } from "../../api/deployments";
+import { failed } from "../../api/queries";
 import type { Deployment } from "../../api/types";
 import { useCause } from "../../components/Notices";
 import { tell } from "../../components/tell";
@@ -23,18 +24,19 @@ export function AskAction({ action, deployments, onClose, onDone }: AskProps) {
     act.mutate(
       { action, ids: deployments.map((one) => one.id) },
       {
-        onSuccess: (outcomes) => {
-          const bad = outcomes.filter((outcome) => outcome.error !== null);
-          const good = outcomes.length - bad.length;
+        onSuccess: ({ results }) => {
+          const bad = results.filter(failed);
+          const good = results.length - bad.length;
           const told = action === "stop" ? "pipelines.stopped" : "pipelines.deleted";
           if (good > 0) tell({ color: "green", message: t(told, { count: good }) });
-          if (bad[0]) {
-            const title = t("pipelines.partly", { failed: bad.length, total: outcomes.length });
-            tell({ color: "red", title, message: cause(bad[0].error), autoClose: false });
+          if (bad.length > 0) {
+            const title = t("pipelines.partly", { failed: bad.length, total: results.length });
+            tell({ color: "red", title, message: bad[0]?.detail ?? "", autoClose: false });
           }
           onClose();
           if (good > 0) onDone(action);
         },
+        onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }),
       },
     );
   return (

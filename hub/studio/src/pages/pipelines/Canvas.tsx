@@ -15,6 +15,7 @@ import {
   ReactFlow,
   ReactFlowProvider,
   useReactFlow,
+  useStore,
 } from "@xyflow/react";
 import { useComputedColorScheme } from "@mantine/core";
 import { useElementSize } from "@mantine/hooks";
@@ -27,13 +28,18 @@ import { layOut } from "./layout";
 import type { Layer } from "./layers";
 
 const NODE_WIDTH = 178;
+const NODE_HEIGHT = 92;
 const COLUMN_PX = 292;
 const ROW_PX = 122;
-const NODE_HEIGHT = 92;
-const HEIGHT_PX_MIN = 220;
-const HEIGHT_PX_MAX = 520;
-// The controls above and the legend below need their own room.
-const FIT = { padding: { top: "44px", bottom: "40px", left: "18px", right: "18px" }, maxZoom: 1.1, minZoom: 0.35 } as const;
+// On a narrow page the graph runs from top to bottom.
+const NARROW_PX = 620;
+const NARROW_COLUMN_PX = 176;
+const NARROW_ROW_PX = 202;
+const HEIGHT_PX_MIN = 200;
+const HEIGHT_PX_MAX = 560;
+// The legend and the controls stand above the graph.
+const FIT = { padding: { top: "52px", bottom: "26px", left: "18px", right: "18px" }, maxZoom: 1.1, minZoom: 0.3 } as const;
+const ABOVE_AND_BELOW_PX = 78;
 
 interface Shared {
   deployment: Deployment;
@@ -50,7 +56,7 @@ function useShared(): Shared {
   return shared;
 }
 
-type FilterNode = Node<{ name: string; fed: boolean; feeds: boolean }, "filter">;
+type FilterNode = Node<{ name: string; fed: boolean; feeds: boolean; down: boolean }, "filter">;
 type ConnectionEdge = Edge<{ connection: ConnectionSpec }, "connection">;
 
 /** What stands under a filter's name: its place and speed, or its type and needs. */
@@ -87,7 +93,7 @@ const FilterBox = memo(function FilterBox({ data }: NodeProps<FilterNode>) {
   const state = filterState(deployment, data.name);
   return (
     <>
-      {data.fed && <Handle type="target" position={Position.Left} isConnectable={false} />}
+      {data.fed && <Handle type="target" position={data.down ? Position.Top : Position.Left} isConnectable={false} />}
       <button
         type="button"
         className="flow-node nodrag nopan"
@@ -105,7 +111,7 @@ const FilterBox = memo(function FilterBox({ data }: NodeProps<FilterNode>) {
         </span>
         <Lines name={data.name} />
       </button>
-      {data.feeds && <Handle type="source" position={Position.Right} isConnectable={false} />}
+      {data.feeds && <Handle type="source" position={data.down ? Position.Bottom : Position.Right} isConnectable={false} />}
     </>
   );
 });
@@ -156,7 +162,7 @@ const EDGE_TYPES = { connection: ConnectionLine };
 
 const MARKER = { type: MarkerType.ArrowClosed, width: 16, height: 16, color: "var(--edge-flow)", markerUnits: "userSpaceOnUse" };
 
-function graphOf(pipeline: Pipeline): { nodes: FilterNode[]; edges: ConnectionEdge[] } {
+function graphOf(pipeline: Pipeline, down: boolean): { nodes: FilterNode[]; edges: ConnectionEdge[] } {
   const known = new Set(Object.keys(pipeline.filters));
   const edges = (pipeline.connections ?? [])
     .map((connection): ConnectionEdge => {
@@ -168,8 +174,10 @@ function graphOf(pipeline: Pipeline): { nodes: FilterNode[]; edges: ConnectionEd
     ([name, place]): FilterNode => ({
       id: name,
       type: "filter",
-      position: { x: place.column * COLUMN_PX, y: place.row * ROW_PX },
-      data: { name, fed: edges.some((edge) => edge.target === name), feeds: edges.some((edge) => edge.source === name) },
+      position: down
+        ? { x: place.row * NARROW_ROW_PX, y: place.column * NARROW_COLUMN_PX }
+        : { x: place.column * COLUMN_PX, y: place.row * ROW_PX },
+      data: { name, fed: edges.some((edge) => edge.target === name), feeds: edges.some((edge) => edge.source === name), down },
       width: NODE_WIDTH,
       height: NODE_HEIGHT,
     }),
@@ -177,24 +185,30 @@ function graphOf(pipeline: Pipeline): { nodes: FilterNode[]; edges: ConnectionEd
   return { nodes, edges };
 }
 
+function span(values: number[]): number {
+  return values.length > 0 ? Math.max(...values) - Math.min(...values) : 0;
+}
+
 /** High enough for the graph at the scale at which it fits the width. */
-function heightOf(nodes: FilterNode[], widthPx: number): number {
-  const [xs, ys] = [nodes.map((node) => node.position.x), nodes.map((node) => node.position.y)];
-  const scale = Math.min(FIT.maxZoom, Math.max(FIT.minZoom, widthPx / (Math.max(0, ...xs) + NODE_WIDTH)));
-  const height = (Math.max(0, ...ys) - Math.min(0, ...ys) + NODE_HEIGHT) * scale + 110;
-  return Math.min(HEIGHT_PX_MAX, Math.max(HEIGHT_PX_MIN, height));
+function heightOf(nodes: FilterNode[], widthPx: number, down: boolean): number {
+  const wide = span(nodes.map((node) => node.position.x)) + NODE_WIDTH;
+  const high = span(nodes.map((node) => node.position.y)) + NODE_HEIGHT;
+  const scale = Math.min(FIT.maxZoom, Math.max(FIT.minZoom, (widthPx - 36) / wide));
+  const most = down ? Number.POSITIVE_INFINITY : HEIGHT_PX_MAX;
+  return Math.min(most, Math.max(HEIGHT_PX_MIN, high * scale + ABOVE_AND_BELOW_PX));
 }
 
 function Graph({ pipeline }: { pipeline: Pipeline }) {
   const { t } = useTranslation();
   const scheme = useComputedColorScheme("dark");
   const flow = useReactFlow();
-  const { nodes, edges } = useMemo(() => graphOf(pipeline), [pipeline]);
   const { ref, width } = useElementSize();
-  const height = heightOf(nodes, width);
-  useEffect(() => {
-    if (width > 0) void flow.fitView(FIT);
-  }, [flow, width, height]);
+  const down = width > 0 && width < NARROW_PX;
+  const { nodes, edges } = useMemo(() => graphOf(pipeline, down), [pipeline, down]);
+  const height = heightOf(nodes, width, down);
+  // The canvas measures itself after the page has given it this height.
+  const measured = useStore((store) => `${store.width} ${store.height}`);
+  useEffect(() => void flow.fitView(FIT), [flow, measured, down, nodes]);
   return (
     <div ref={ref} className="card canvas" style={{ height }}>
       <ReactFlow
@@ -223,7 +237,7 @@ function Graph({ pipeline }: { pipeline: Pipeline }) {
         }}
       >
         <Controls showInteractive={false} position="top-right" orientation="horizontal" fitViewOptions={FIT} />
-        <Panel position="bottom-left">
+        <Panel position="top-left">
           <span className="flow-legend">
             <svg width="26" height="6" aria-hidden>
               <line x1="0" y1="3" x2="26" y2="3" className="flow-strong" />

@@ -17,7 +17,7 @@ function address(deployment: Deployment): string {
 function RowMenu({ deployment, onAsk }: { deployment: Deployment; onAsk: Ask }) {
   const { t } = useTranslation();
   return (
-    <Menu position="bottom-end" width={190}>
+    <Menu position="bottom-end" width={190} portalProps={{ target: "#content" }}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" aria-label={t("pipelines.actions", { name: deployment.name })}>
           <IconDotsVertical size={16} />

@@ -20,7 +20,8 @@ function Grid({ title, heads, rows, right }: GridProps) {
         {title}
       </Title>
       <div className="card" style={{ overflow: "hidden" }}>
-        <Table.ScrollContainer minWidth={640} type="native">
+        {/* Whatever scrolls must be reachable by keyboard, also where nothing in it is. */}
+        <Table.ScrollContainer minWidth={640} type="native" tabIndex={0} role="group" aria-label={title}>
           <Table className="nodes" aria-label={title} verticalSpacing={7} highlightOnHover={rows.some((row) => row.onClick)} highlightOnHoverColor="var(--edge-hover)">
             <Table.Thead>
               <Table.Tr>
