@@ -1,5 +1,7 @@
 # Every everyday command of Cantor Edge. Needs only make and python3; the rest is fetched and pinned.
 #
+#   make demo                          a hub, three boxes and a camera pipeline on this machine
+#   make demo SOURCE=/dev/video0 MODEL=detector.onnx        the same on your own camera and model
 #   make test                          everything below, minutes
 #   make test TESTS=tests/unit         one folder or file, seconds
 #   make sim NODES=100 SEEDS=50        the mesh's rules on a virtual network, by seed
@@ -8,17 +10,20 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console test lint format sim bench lock clean
+.PHONY: help environment console demo test lint format sim bench lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := agent devices hub
+CODE := agent devices firmware-bridge hub
 TESTS ?= tests
 PYTEST_OPTIONS ?= -q
 NODES ?= 100
 SEEDS ?= 20
 REPORT ?= build/simulation.json
 NAME ?= pipeline
+SOURCE ?=
+MODEL ?=
+ARGS ?=
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +33,10 @@ environment: ## make .venv from the hash lock
 
 console: ## build the web console into the hub's package
 	@$(PYTHON) .ci/bootstrap.py console
+
+demo: ## run the main job here (SOURCE=/dev/video0|rtsp://..|file MODEL=file.onnx ARGS=)
+	@$(PYTHON) .ci/bootstrap.py
+	@$(BIN)/cantor demo $(if $(SOURCE),--source $(SOURCE)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 test: ## run the tests (TESTS=tests/unit for some of them)
 	@$(PYTHON) .ci/bootstrap.py

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CAMERA_NODE = "camera"
 CONVEYOR = "conveyor"
+CONVEYOR_CONFIDENCE = 0.4
 TOPIC = "demo/objects"
 LOST = ("dropped", "expired", "discarded")
 
@@ -74,7 +75,7 @@ class Job:
         policy: Policy = "block" if self.is_file else "latest"
         filters = {
             "camera": self._source(),
-            "detect": FilterSpec("onnx", {"model": self._model()}),
+            "detect": FilterSpec("onnx", self._detector()),
             "overlay": FilterSpec("overlay"),
             "preview": FilterSpec("mjpeg_preview"),
             "results": FilterSpec(
@@ -104,8 +105,10 @@ class Job:
             return FilterSpec("usb_camera", {"device": self.source}, node=CAMERA_NODE)
         return FilterSpec("file", {"path": str(Path(self.source).resolve())}, node=CAMERA_NODE)
 
-    def _model(self) -> str:
-        return str(Path(self.model).resolve()) if self.model else CONVEYOR
+    def _detector(self) -> dict[str, object]:
+        if self.model:
+            return {"model": str(Path(self.model).resolve())}
+        return {"model": CONVEYOR, "confidence": CONVEYOR_CONFIDENCE}
 
 
 def _way(
