@@ -90,6 +90,7 @@ class Deployments:
         """What the command line asks."""
         return {
             "pipeline.deploy": self._call_deploy,
+            "pipeline.plan": lambda args: self.plan(_pipeline(args)).as_value(),
             "pipeline.list": lambda _: [view.as_value() for view in self.views()],
             "pipeline.figures": lambda args: self.figures(_text(args, "id")),
             "pipeline.reports": lambda args: self.reports(_text(args, "id")),
@@ -307,10 +308,7 @@ class Deployments:
         return Reply(headers, body)
 
     async def _call_deploy(self, args: Headers) -> Value:
-        document = args.get("pipeline")
-        if not isinstance(document, dict):
-            raise ConfigError("must be a mapping", where="pipeline")
-        pipeline = pipeline_from_document(document, "pipeline")
+        pipeline = _pipeline(args)
         frames = args.get("frames_max", 0)
         if not isinstance(frames, int) or frames < 0:
             raise ConfigError("must be 0 or more", where="frames_max")
@@ -344,3 +342,10 @@ def _load() -> float:
     except OSError:
         return 0.0
     return round(per_core / LOAD_STEP) * LOAD_STEP
+
+
+def _pipeline(args: Headers) -> Pipeline:
+    document = args.get("pipeline")
+    if not isinstance(document, dict):
+        raise ConfigError("must be a mapping", where="pipeline")
+    return pipeline_from_document(document, "pipeline")
