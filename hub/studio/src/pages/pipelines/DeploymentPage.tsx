@@ -12,7 +12,7 @@ import { RunMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { LivePicture, PictureFacts } from "../../live/LivePicture";
 import { AskAction } from "./Actions";
-import { ageOf, canStop, filterNames, fpsOf, isActive, milliseconds, moment, nodeName, nodesOf, previewsOf, rate } from "./derive";
+import { ageOf, authorOf, canStop, filterNames, fpsOf, isActive, milliseconds, moment, nodeName, nodesOf, previewsOf, rate } from "./derive";
 import { FilterDrawer } from "./FilterDrawer";
 import { type Layer, LAYERS } from "./layers";
 import { ConnectionList, FilterList } from "./Lists";
@@ -81,7 +81,7 @@ function Facts({ deployment }: { deployment: Deployment }) {
     [
       t("deployment.facts.started"),
       <span key="started">
-        <Ago at={moment(deployment.created_at)} /> {t("deployment.facts.by", { name: deployment.created_by })}
+        <Ago at={moment(deployment.created_at)} /> {t("deployment.facts.by", { name: authorOf(deployment) })}
       </span>,
     ],
     [t("deployment.facts.keeper"), nodeName(deployment, deployment.keeper) || "–"],

@@ -71,6 +71,12 @@ export function nodeName(deployment: Deployment, id: string | null | undefined):
   return id ? (deployment.node_names[id] ?? id.slice(0, 8)) : "";
 }
 
+/** Who deployed it: a person, or the node on whose command line it was done. */
+export function authorOf(deployment: Deployment): string {
+  const author = deployment.created_by;
+  return /^[0-9a-f]{32}$/.test(author) ? nodeName(deployment, author) : author;
+}
+
 /** Each node that the deployment uses, once. */
 export function nodesOf(deployment: Deployment): string[] {
   return [...new Set(Object.values(deployment.nodes))].map((id) => nodeName(deployment, id));
