@@ -16,7 +16,7 @@ from edge_hub.problems import ProblemError
 from edge_hub.schemas import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 class Board:
     """The deployments of every project on this hub.
 
-    While somebody watches, the figures of all live deployments are asked for every ``every_s``
-    seconds, once for all who watch, and ``refreshed`` is called after each round.
+    While somebody watches a project, the figures of its live deployments are asked for every
+    ``every_s`` seconds, once for all who watch, and ``refreshed`` is called after each round.
     """
 
     def __init__(
@@ -48,6 +48,8 @@ class Board:
         self._every_s = every_s
         self._figures: dict[str, Figures] = {}
         self._asked: dict[str, asyncio.Task[None]] = {}
+        self._names: dict[str, str] = {}
+        self._watched: frozenset[Scope] = frozenset()
         self._refreshing: asyncio.Task[None] | None = None
         self.refreshed: Callable[[], None] = lambda: None
 
@@ -98,9 +100,9 @@ class Board:
         return [view for view in self.control.views() if view.wanted != "removed"]
 
     def node_name(self, node_id: str) -> str:
-        """What people call a node."""
-        live = self._mesh_view.nodes().get(NodeId(node_id))
-        return (live.name if live else "") or short_name(NodeId(node_id))
+        """What a node calls itself, or called itself when it was last there."""
+        self._names.update({n.id: n.name for n in self._mesh_view.nodes().values() if n.name})
+        return self._names.get(node_id) or short_name(NodeId(node_id))
 
     def shown(self, view: DeploymentView, names: Mapping[str, str]) -> Deployment:
         """A deployment as the API shows it; ``names`` are those that people gave to nodes."""
@@ -143,11 +145,12 @@ class Board:
         finally:
             del self._asked[deployment_id]
 
-    def watch(self, *, is_watched: bool) -> None:
-        """Begin or end to refresh the figures."""
-        if is_watched and self._refreshing is None and self._control is not None:
+    def watch(self, scopes: Collection[Scope]) -> None:
+        """Keep the figures of these projects fresh from now on, and no others."""
+        self._watched = frozenset(scopes)
+        if self._watched and self._refreshing is None and self._control is not None:
             self._refreshing = asyncio.create_task(self._refresh())
-        elif not is_watched and self._refreshing is not None:
+        elif not self._watched and self._refreshing is not None:
             self._refreshing.cancel()
             self._refreshing = None
 
@@ -165,7 +168,8 @@ class Board:
                 there = {view.id for view in views}
                 for gone in [one for one in self._figures if one not in there]:
                     del self._figures[gone]
-                running = [view for view in views if view.wanted == "running"]
+                watched = [view for view in views if self.scope_of(view) in self._watched]
+                running = [view for view in watched if view.wanted == "running"]
                 await self.ask_figures(running, wait_s=self._every_s)
                 self.refreshed()
             except Exception:  # noqa: BLE001 (the next round may do better; this one is logged)

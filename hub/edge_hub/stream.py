@@ -96,6 +96,7 @@ class Stream:
             client.session = session
             client.shown.clear()
             client.look(TOPICS)
+        self._watch_deployments()
 
     async def drop(self, session: Session) -> None:
         """Close the consoles of a session that ended."""
@@ -151,8 +152,8 @@ class Stream:
 
     def _watch_deployments(self) -> None:
         """Figures are asked for only while somebody looks at them."""
-        watched = any("deployments" in client.topics for client in self._clients)
-        self._board.watch(is_watched=watched)
+        watching = (client for client in self._clients if "deployments" in client.topics)
+        self._board.watch({client.session.scope for client in watching})
 
     async def _write(self, client: _Client) -> None:
         try:

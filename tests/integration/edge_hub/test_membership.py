@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 
 LOOPBACK = Address("127.0.0.1", 0)
-PATTERN = {
+PATTERN: dict[str, Any] = {
     "name": "pattern",
     "filters": {
         "pattern": {"type": "test_pattern", "params": {"count": 0}},
@@ -47,6 +47,7 @@ class Console:
 
     browser: aiohttp.ClientSession
     origin: str
+    boxes: dict[str, Agent]
 
     def url(self, path: str) -> str:
         return f"{self.origin}/api/v1{path}"
@@ -68,31 +69,42 @@ class Console:
                     return found
                 await asyncio.sleep(0.05)
 
+    async def told(self, *kinds: str) -> dict[str, Any]:
+        """The params of the latest events by kind, once these kinds are among them."""
+        async with asyncio.timeout(20):
+            while True:
+                events = await self.call("GET", "/events")
+                found = {one["kind"]: one["params"] for one in events["items"]}
+                if found.keys() >= set(kinds):
+                    return found
+                await asyncio.sleep(0.05)
+
 
 @asynccontextmanager
 async def console_of(folder: Path) -> AsyncIterator[Console]:
-    """A hub in a mesh with one box beside it."""
+    """A hub in a mesh with two boxes beside it."""
     authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
     at = ("127.0.0.1:0",)
     settings = HubSettings(folder / "hub", LOOPBACK, LOOPBACK, mesh=at, interfaces=("127.0.0.1",))
-    box = IdentityFolder(folder / "box")
-    box.install(authority.issue(box.csr_pem(), now=dt.datetime.now(dt.UTC)))
     async with AsyncExitStack() as stack:
         membership = await join_mesh(settings, authority)
         stack.push_async_callback(membership.close)
         seeds = tuple(membership.view.seeds())
-        agent = Agent(
-            AgentSettings(
-                folder / "box",
-                name="box",
+        boxes: dict[str, Agent] = {}
+        for name in ("press", "dock"):
+            box = IdentityFolder(folder / name)
+            box.install(authority.issue(box.csr_pem(), now=dt.datetime.now(dt.UTC)))
+            given = AgentSettings(
+                box.path,
+                name=name,
                 listen=at,
                 seeds=seeds,
                 is_discovering=False,
                 interfaces=("127.0.0.1",),
             )
-        )
-        await agent.start()
-        stack.push_async_callback(agent.close)
+            boxes[name] = Agent(given)
+            await boxes[name].start()
+            stack.push_async_callback(boxes[name].close)
         hub = await start_hub(
             settings,
             authority,
@@ -103,7 +115,7 @@ async def console_of(folder: Path) -> AsyncIterator[Console]:
         stack.push_async_callback(hub.close)
         jar = aiohttp.CookieJar(unsafe=True)
         browser = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
-        console = Console(browser, f"http://{hub.console}")
+        console = Console(browser, f"http://{hub.console}", boxes)
         ticket = (await hub.sign_in_link()).partition("#ticket=")[2]
         await console.call("POST", "/sign-in", {"ticket": ticket})
         yield console
@@ -114,7 +126,7 @@ async def test_a_pipeline_runs_on_a_box_and_is_watched_from_the_hub(tmp_path: Pa
         made = await console.call("POST", "/deployments", {"pipeline": PATTERN})
         path = f"/deployments/{made['id']}"
         running = await console.wait(path, state="running")
-        assert {*running["node_names"].values()} == {"box"}
+        assert {*running["node_names"].values()} <= {"press", "dock"}
         async with console.browser.get(console.url(f"{path}/preview/preview")) as pictures:
             async with asyncio.timeout(20):
                 head = await pictures.content.readuntil(b"\xff\xd8")
@@ -127,5 +139,21 @@ async def test_a_pipeline_runs_on_a_box_and_is_watched_from_the_hub(tmp_path: Pa
         await console.wait(path, state="stopped")
         await console.call("DELETE", path)
         assert (await console.call("GET", "/deployments"))["items"] == []
-        events = await console.call("GET", "/events")
-    assert {"deployment.started", "deployment.stopped"} <= {one["kind"] for one in events["items"]}
+        await console.told("deployment.started", "deployment.stopped", "deployment.removed")
+
+
+async def test_a_lost_box_is_told_and_another_takes_over(tmp_path: Path) -> None:
+    async with console_of(tmp_path) as console:
+        together = [{"from": "pattern.image", "to": "count.frame"}]
+        filters = {"pattern": PATTERN["filters"]["pattern"], "count": {"type": "count"}}
+        wish = {"pipeline": {"filters": filters, "connections": together}}
+        path = f"/deployments/{(await console.call('POST', '/deployments', wish))['id']}"
+        running = await console.wait(path, state="running")
+        (lost,) = {*running["node_names"].values()}
+        (other,) = {"press", "dock"} - {lost}
+
+        await console.boxes[lost].close()
+        await console.wait(path, state="running", node_names={console.boxes[other].node_id: other})
+        told = await console.told("deployment.node_lost", "deployment.moved")
+    assert told["deployment.node_lost"]["node"] == lost
+    assert (told["deployment.moved"]["source"], told["deployment.moved"]["target"]) == (lost, other)
