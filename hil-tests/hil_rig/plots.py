@@ -36,6 +36,8 @@ def timeline_plot(record: Record) -> str:
             f'<text x="{LEFT - 10}" y="{y + 4:.0f}" text-anchor="end">{lane}</text>'
             f'<path d="M{LEFT} {y:.0f}H{WIDTH - RIGHT}" stroke="var(--line)"/>'
         )
+    if "power" in lanes:
+        parts.append(_powered(record, end_s))
     step = max(1, len(record.events) // EVENTS_DRAWN + 1)
     for number, event in enumerate(record.events):
         if number % step and event.lane in ("console", "frame"):
@@ -88,6 +90,19 @@ def measure_bar(measure: Measure) -> str:
         f'aria-label="{_text(measure.name)} against its limit">'
         f'<rect x="0" y="3" width="{max(at, 1):.1f}" height="8" fill="{color}"/>'
         f'<rect x="{mark:.1f}" y="0" width="2" height="14" fill="var(--ink)"/></svg>'
+    )
+
+
+def _powered(record: Record, end_s: float) -> str:
+    """Bands in the first lane, power's, for the time in which the board had it."""
+    switches = [event for event in record.events if event.text in ("on", "off")]
+    switches = [event for event in switches if event.lane == "power"]
+    ends = [event.at_s for event in switches[1:]] + [end_s]
+    return "".join(
+        f'<rect x="{(x := _x(event.at_s, 0.0, end_s)):.1f}" y="8" height="6" '
+        f'width="{_x(until_s, 0.0, end_s) - x:.1f}" fill="var(--power)" opacity="0.35"/>'
+        for event, until_s in zip(switches, ends, strict=True)
+        if event.text == "on"
     )
 
 

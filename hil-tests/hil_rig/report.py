@@ -31,7 +31,7 @@ body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper)
 max-width:1080px;padding:24px}
 h1{font-size:24px;margin:0}h2{font-size:17px;margin:0 0 4px;overflow-wrap:anywhere}
 p{margin:4px 0}.soft{color:var(--soft)}code,pre{font:13px/1.45 ui-monospace,monospace}
-table{border-collapse:collapse;width:100%;margin:12px 0}
+table{border-collapse:collapse;width:100%;margin:12px 0}.wide{overflow-x:auto}
 th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--soft);font-weight:500}td.n{text-align:right;font-variant-numeric:tabular-nums}
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:16px;
@@ -78,8 +78,8 @@ def page(spec: RigSpec, records: Sequence[Record], command: str) -> str:
         f"<h1>Rig {_text(spec.name)}</h1><p>{summary or 'no test had a board'}</p>"
         f'<p class="soft">backend {_text(spec.backend)}, seed {spec.seed}. '
         f"Again: <code>{_text(_again(command, spec.seed))}</code></p>"
-        "<table><thead><tr><th>test</th><th>verdict</th><th>rig time</th><th>real time</th>"
-        f"<th>faults fired</th></tr></thead><tbody>{rows}</tbody></table>{sections}</body></html>\n"
+        "<div class='wide'><table><thead><tr><th>test</th><th>verdict</th><th>rig time</th><th>real time</th>"
+        f"<th>faults fired</th></tr></thead><tbody>{rows}</tbody></table></div>{sections}</body></html>\n"
     )
 
 
@@ -116,7 +116,7 @@ def _section(index: int, record: Record) -> str:
         parts.append(f"<pre>{_text(record.reason)}</pre>")
     if record.measures:
         rows = "".join(_measure_row(measure) for measure in record.measures)
-        parts.append(f"<table><tbody>{rows}</tbody></table>")
+        parts.append(f"<div class='wide'><table><tbody>{rows}</tbody></table></div>")
     if record.faults:
         rows = "".join(
             f'<tr><td>{_text(name)}</td><td class="n">fired {fired} times</td></tr>'

@@ -45,7 +45,8 @@ def test_a_power_cut_while_settings_are_written_leaves_them_whole(
     for number in range(1, CUTS + 1):
         wanted = settings(number)
         console.send(write_command(wanted))
-        console.listen(rig.random.uniform(0, 1.3 * write_s))
+        # Spread over the write and a little beyond, so that both sides of its end are struck.
+        console.listen((number - rig.random.random()) / CUTS * 1.3 * write_s)
         acknowledged = "ok" in console.unread.splitlines()
         power.off()
         console.listen(0.2)
