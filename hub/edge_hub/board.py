@@ -52,6 +52,8 @@ class Board:
         self._watched: frozenset[Scope] = frozenset()
         self._refreshing: asyncio.Task[None] | None = None
         self.refreshed: Callable[[], None] = lambda: None
+        self._known: list[DeploymentView] | None = None
+        self._unsubscribe = control.subscribe(self._forget) if control else lambda: None
 
     @property
     def control(self) -> PipelineControl:
@@ -73,7 +75,7 @@ class Board:
         """The deployments of a project, newest first."""
         if self._control is None:
             return []
-        mine = [view for view in self._known() if self.scope_of(view) == scope]
+        mine = [view for view in self.known() if self.scope_of(view) == scope]
         return sorted(mine, key=lambda view: (view.created_at, view.id), reverse=True)
 
     def view(self, scope: Scope, deployment_id: str) -> DeploymentView:
@@ -82,7 +84,7 @@ class Board:
         Raises:
             ProblemError: the project has no such deployment (404).
         """
-        for view in self._known():
+        for view in self.known():
             if view.id == deployment_id and self.scope_of(view) == scope:
                 return view
         detail = f"this project has no deployment {deployment_id[:64]!r}"
@@ -92,12 +94,17 @@ class Board:
         """Whether a deployment runs, or still may."""
         return any(
             view.id == deployment_id and view.wanted == "running" and view.state in LIVE_STATES
-            for view in self._known()
+            for view in self.known()
         )
 
-    def _known(self) -> list[DeploymentView]:
-        """Those that nobody has removed."""
-        return [view for view in self.control.views() if view.wanted != "removed"]
+    def known(self) -> list[DeploymentView]:
+        """Those of all projects that nobody has removed; put together anew after changes only."""
+        if self._known is None:
+            self._known = [view for view in self.control.views() if view.wanted != "removed"]
+        return self._known
+
+    def _forget(self) -> None:
+        self._known = None
 
     def node_name(self, node_id: str) -> str:
         """What a node calls itself, or called itself when it was last there."""
@@ -156,6 +163,7 @@ class Board:
 
     async def close(self) -> None:
         """End to refresh."""
+        self._unsubscribe()
         tasks = [*self._asked.values(), *([self._refreshing] if self._refreshing else [])]
         for task in tasks:
             task.cancel()
@@ -164,7 +172,7 @@ class Board:
     async def _refresh(self) -> None:
         while True:
             try:
-                views = self.control.views()
+                views = self.known()
                 there = {view.id for view in views}
                 for gone in [one for one in self._figures if one not in there]:
                     del self._figures[gone]

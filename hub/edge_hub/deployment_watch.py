@@ -52,7 +52,7 @@ class DeploymentWatch:
         await asyncio.gather(self._task, return_exceptions=True)
 
     def _now(self) -> dict[str, DeploymentView]:
-        return {view.id: view for view in self._board.control.views() if view.wanted != "removed"}
+        return {view.id: view for view in self._board.known()}
 
     async def _run(self) -> None:
         while True:

@@ -13,8 +13,6 @@ from cantor.base.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.unit.edge_hub.conftest import World
 
 SECRET = "/var/lib/secret/key.pem"
@@ -35,21 +33,13 @@ SECRET = "/var/lib/secret/key.pem"
 async def test_what_fails_inside_stays_inside(
     world: World, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
-    def fail() -> None:
+    def fail(_pipeline: object) -> None:
         raise error
 
-    monkeypatch.setattr(world.pipelines, "views", _calls(fail))
+    monkeypatch.setattr(world.pipelines, "plan", fail)
 
-    got, problem = await world.call("GET", "/deployments")
+    got, problem = await world.call("GET", "/templates")
 
     assert got == status
     assert "secret" not in str(problem).lower()
     assert len(str(problem["trace_id"])) == 16
-
-
-def _calls(work: Callable[[], None]) -> Callable[[], list[object]]:
-    def views() -> list[object]:
-        work()
-        return []
-
-    return views
