@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import RemoteProtocolError
 from galaxy.codec import decode_frame
@@ -65,7 +65,7 @@ class Sender(_End):
             LocalProtocolError: a frame cannot be encoded for the way to another node.
         """
         wire, core = self._wire, self.core
-        with wire.changed:
+        with wire.lock:
             core.sent += 1
             while core.blocks:
                 wire.changed.wait()
@@ -78,7 +78,7 @@ class Sender(_End):
 
     def finish(self) -> None:
         """No more frames will come; those inside are still delivered. Nothing after close()."""
-        with self._wire.changed:
+        with self._wire.lock:
             if self.core.closed:
                 return
             self.core.finished = True
@@ -96,7 +96,7 @@ class Sender(_End):
 
     def close(self) -> None:
         """Discard what no receiver is done with, count it, and let a waiting sender go on."""
-        with self._wire.changed:
+        with self._wire.lock:
             self.core.close()
             self._wire.changed.notify_all()
 
@@ -108,7 +108,7 @@ class Sender(_End):
     def figures(self) -> EdgeFigures:
         """The counters, of one moment. A frame counts as received when the other end has it."""
         core, wire = self.core, self._wire
-        with wire.changed:
+        with wire.lock:
             gone = core.received + core.dropped + core.expired + core.discarded
             return EdgeFigures(
                 self._kind,
@@ -156,26 +156,24 @@ class Receiver(_End):
         """The next frame that is not too old; the sender learns that the one before is done."""
         wire, core = self._wire, self.core
         while True:
-            arrived = None
-            with wire.changed:
+            with wire.lock:
                 source = wire.source
-                if source is None or not core.is_empty:
-                    arrived = core.take()
-                    message = wire.next_grant()
-                else:
-                    message = None
-                if arrived is None:
-                    held = None
-                    if source is not None and wire.receiver is self:
-                        held = source.take(wire.clock.monotonic())
-                        wire.changed.notify()
-                    if held is not None:
-                        core.arrived += 1
-                        core.received += 1
-                        return self._stamped(held.frame, wire.clock.monotonic() - held.since_s)
+                if source is not None and core.is_empty and wire.receiver is self:
+                    now_s = wire.clock.monotonic()
+                    held = source.take(now_s)
+                    if held is None:
+                        return None
+                    core.arrived += 1
+                    core.received += 1
+                    wire.changed.notify()
+                    return self._stamped(held.frame, now_s - held.since_s)
+                arrived = core.take()
+                message = wire.next_grant()
             wire.post(message)
             if arrived is None:
-                return None
+                if source is None or wire.receiver is not self:
+                    return None
+                continue  # what came from another node is done with
             frame = self._decoded(arrived)
             if frame is not None:
                 return frame
@@ -186,15 +184,14 @@ class Receiver(_End):
 
     def close(self) -> None:
         """Discard what is here; the sender keeps it for whoever receives next."""
-        with self._wire.changed:
-            self.core.close()
+        self._wire.detach_receiver(self)
         self.wake()
 
     @property
     def ended(self) -> bool:
         """Whether nothing will ever come again."""
         wire, core = self._wire, self.core
-        with wire.changed:
+        with wire.lock:
             source = wire.source
             if core.closed or source is None or not core.is_empty or wire.receiver is not self:
                 return core.ended
@@ -203,7 +200,7 @@ class Receiver(_End):
     def figures(self) -> EdgeFigures:
         """The counters of this end; what has arrived counts as sent."""
         core, wire = self.core, self._wire
-        with wire.changed:
+        with wire.lock:
             gone = core.received + core.dropped + core.expired + core.discarded
             return EdgeFigures(
                 self._kind,
@@ -244,13 +241,12 @@ class Receiver(_End):
         self._count("received")
         return self._stamped(frame, waited_s + transit_s + clock.monotonic() - arrived.at_s)
 
-    def _count(self, outcome: str) -> None:
+    def _count(self, outcome: Literal["received", "expired", "discarded"]) -> None:
         core = self.core
-        with self._wire.changed:
-            if not core.closed or outcome != "received":
-                setattr(core, outcome, getattr(core, outcome) + 1)
-            else:
-                core.received += 1
+        with self._wire.lock:
+            core.received += outcome == "received"
+            core.expired += outcome == "expired"
+            core.discarded += outcome == "discarded"
 
     def _stamped(self, frame: Frame, waited_s: float) -> Frame:
         waited_ms = waited_s * 1000

@@ -43,7 +43,8 @@ class Wire:
     def __init__(self, name: str, clock: Clock, post: Post, stir: Callable[[Wire], None]) -> None:
         self.name = name
         self.clock = clock
-        self.changed = threading.Condition(threading.Lock())
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self.sender: Sender | None = None
         self.receiver: Receiver | None = None
         self.queue_ms = Recorder()
@@ -56,7 +57,7 @@ class Wire:
 
     def attach_sender(self, sender: Sender) -> None:
         """A new sending end; that of an earlier run is closed."""
-        with self.changed:
+        with self.lock:
             before, self.sender = self.sender, sender
             self._arrange(redirected=False)
         if before is not None:
@@ -65,16 +66,23 @@ class Wire:
 
     def attach_receiver(self, receiver: Receiver) -> None:
         """A new receiving end; that of an earlier run is closed, and its frames come again."""
-        with self.changed:
+        with self.lock:
             before, self.receiver = self.receiver, receiver
             self._arrange(redirected=True)
         if before is not None:
             before.close()
         self._stir(self)
 
+    def detach_receiver(self, receiver: Receiver) -> None:
+        """Close a receiving end; what it was not done with goes to the next."""
+        with self.lock:
+            receiver.core.close()
+            if self.receiver is receiver:
+                self._arrange(redirected=True)
+
     def reroute(self, route: Route) -> None:
         """Other nodes or runs; nothing if they are the same."""
-        with self.changed:
+        with self.lock:
             before, self._route = self._route, route
             if before == route:
                 return
@@ -92,7 +100,7 @@ class Wire:
         """
         now_s = self.clock.monotonic()
         place = (node, message.epoch)
-        with self.changed:
+        with self.lock:
             if message.kind == "grant":
                 end = self._sends()
                 if end is None or self._route is None or place != self._route.receiver:
@@ -127,7 +135,7 @@ class Wire:
                     message = _with_frame(message, held, packed, self.clock.monotonic())
                 self._post(node, message)
             except CantorError:
-                with self.changed:
+                with self.lock:
                     if held is not None:
                         end.core.give_up(held)
                 raise
@@ -136,7 +144,7 @@ class Wire:
 
     def grant(self) -> None:
         """Tell the sender what there is to tell."""
-        with self.changed:
+        with self.lock:
             message = self.next_grant()
         if message is not None:
             self._post(*message)
@@ -160,7 +168,7 @@ class Wire:
 
     def is_remote(self) -> bool:
         """Whether one end is on another node."""
-        with self.changed:
+        with self.lock:
             return self._sends() is not None or self._receives() is not None
 
     def _arrange(self, *, redirected: bool) -> None:
@@ -199,7 +207,7 @@ class Wire:
 
     def _next_out(self) -> tuple[Sender, str, Held | None, EdgeMessage] | None:
         now_s = self.clock.monotonic()
-        with self.changed:
+        with self.lock:
             end, route = self._sends(), self._route
             if self._pumping or end is None or route is None:
                 return None
