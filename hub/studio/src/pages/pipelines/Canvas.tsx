@@ -125,7 +125,8 @@ function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
     return <>{[connection.policy, connection.depth ? `× ${connection.depth}` : ""].filter(Boolean).join(" ") || t("deployment.kind.weak")}</>;
   }
   const figures = edgeFiguresOf(deployment, connection);
-  if (layer === "live" || strong) return figures.fps === undefined ? null : <>{t("deployment.fps", { fps: rate(figures.fps) })}</>;
+  if (figures.fps === undefined) return null;
+  if (layer === "live" || strong) return <>{t("deployment.fps", { fps: rate(figures.fps) })}</>;
   const lost = lostOf(figures);
   const fill = fillOf(figures);
   return (
