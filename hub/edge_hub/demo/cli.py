@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -134,7 +135,7 @@ class _Demo:
         )
 
     async def _is_whole(self) -> bool:
-        nodes = await self._fleet.nodes(CAMERA_NODE)
+        nodes = await self._fleet.nodes(BOXES)
         online = [node for node in nodes if node["state"] == "online"]
         names = {
             str(resource["name"])
@@ -150,27 +151,28 @@ class _Demo:
             "name": "demo",
             "frames_max": job.frames_max,
         }
-        return DeploymentView.from_value(
-            await self._fleet.ask(CAMERA_NODE, "pipeline.deploy", wish)
-        )
+        return DeploymentView.from_value(await self._fleet.ask(BOXES, "pipeline.deploy", wish))
 
     async def _watch(self, view: DeploymentView) -> tuple[DeploymentView, Headers]:
         while True:
-            self._fleet.check()
-            answers = cast("list[Value]", await self._fleet.ask(CAMERA_NODE, "pipeline.list"))
+            for program in self._fleet.newly_ended():
+                _say(
+                    f"\n{program.name} {program.end}; start it again: {shlex.join(program.command)}"
+                )
+            answers = cast("list[Value]", await self._fleet.ask(BOXES, "pipeline.list"))
             views = [DeploymentView.from_value(answer) for answer in answers]
             view = next(one for one in views if one.id == view.id)
             asked: Headers = {"id": view.id}
-            figures = cast("Headers", await self._fleet.ask(CAMERA_NODE, "pipeline.figures", asked))
-            _show(view, figures, len(await self._fleet.nodes(CAMERA_NODE)))
+            figures = cast("Headers", await self._fleet.ask(BOXES, "pipeline.figures", asked))
+            _show(view, figures, len(await self._fleet.nodes(BOXES)))
             if view.state in ENDED:
                 return view, figures
             await asyncio.sleep(STATUS_S)
 
     async def _report(self, view: DeploymentView, figures: Headers) -> None:
         asked: Headers = {"id": view.id}
-        reports = cast("Headers", await self._fleet.ask(CAMERA_NODE, "pipeline.reports", asked))
-        nodes = await self._fleet.nodes(CAMERA_NODE)
+        reports = cast("Headers", await self._fleet.ask(BOXES, "pipeline.reports", asked))
+        nodes = await self._fleet.nodes(BOXES)
         done = report(nodes, view, figures, reports)
         if self._options.report:
             self._options.report.write_text(json.dumps(done, indent=1) + "\n")

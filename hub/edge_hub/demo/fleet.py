@@ -33,12 +33,22 @@ _LINK = re.compile(rb"https?://\S+/sign-in#ticket=\S+")
 
 @dataclass(slots=True)
 class Program:
-    """One running process and the file that it writes to."""
+    """One process, how it was started, and the file that it writes to."""
 
     name: str
+    command: tuple[str, ...]
     process: asyncio.subprocess.Process
     log: Path
-    stopping: bool = field(default=False)
+    is_missed: bool = field(default=True)
+    """Whether nobody asked for its end, or knows of it."""
+
+    @property
+    def end(self) -> str:
+        """How it ended; empty while it runs."""
+        code = self.process.returncode
+        if code is None:
+            return ""
+        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
 
     def last_words(self) -> str:
         """The end of its log, for an error line."""
@@ -108,14 +118,21 @@ class DemoFleet:
         """Where a box keeps its files."""
         return self.folder / name
 
-    async def ask(self, name: str, call: str, args: Headers | None = None) -> Value:
-        """What a box's agent answers."""
-        return await ask(self.agent_folder(name), call, args, timeout_s=20.0)
+    async def ask(self, boxes: Sequence[str], call: str, args: Headers | None = None) -> Value:
+        """What the first of these boxes answers that runs.
 
-    async def nodes(self, name: str) -> list[Headers]:
-        """The nodes that a box knows; empty while it does not answer."""
+        Raises:
+            UnavailableError: none does.
+        """
+        for name in boxes[:-1]:
+            with contextlib.suppress(UnavailableError):
+                return await ask(self.agent_folder(name), call, args, timeout_s=20.0)
+        return await ask(self.agent_folder(boxes[-1]), call, args, timeout_s=20.0)
+
+    async def nodes(self, boxes: Sequence[str]) -> list[Headers]:
+        """The nodes that these boxes know; empty while none answers."""
         try:
-            return cast("list[Headers]", await self.ask(name, "nodes"))
+            return cast("list[Headers]", await self.ask(boxes, "nodes"))
         except UnavailableError:
             return []
 
@@ -146,18 +163,22 @@ class DemoFleet:
         Raises:
             UnavailableError: one has; with its last words.
         """
-        for program in self.programs:
-            code = program.process.returncode
-            if code is not None and not program.stopping:
-                raise UnavailableError(
-                    f"{program.name} ended with code {code}: {program.last_words()}",
-                    where=str(program.log),
-                )
+        for program in self.newly_ended():
+            raise UnavailableError(
+                f"{program.name} {program.end}: {program.last_words()}", where=str(program.log)
+            )
+
+    def newly_ended(self) -> list[Program]:
+        """The processes that have ended though nobody asked, each named once."""
+        ended = [program for program in self.programs if program.end and program.is_missed]
+        for program in ended:
+            program.is_missed = False
+        return ended
 
     async def close(self) -> None:
         """End every process, the last started first; one that hangs is killed."""
         for program in reversed(self.programs):
-            program.stopping = True
+            program.is_missed = False
             with contextlib.suppress(ProcessLookupError):
                 program.process.send_signal(signal.SIGTERM)
         await asyncio.gather(*(_end(program) for program in self.programs))
@@ -176,7 +197,7 @@ class DemoFleet:
                 env={**os.environ, "PYTHONUNBUFFERED": "1", **(variables or {})},
                 start_new_session=True,
             )
-        program = Program(name, process, log)
+        program = Program(name, tuple(command), process, log)
         self.programs.append(program)
         return program
 

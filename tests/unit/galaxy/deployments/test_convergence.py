@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.galaxy.deployments.mesh import Mesh, chain
 
 from cantor.base.resources import Resource
 from galaxy.deployments.records import DEPLOYMENT
 from galaxy.placement import Pool
-from tests.unit.galaxy.deployments.mesh import Box, Mesh, chain
 
 if TYPE_CHECKING:
+    from tests.unit.galaxy.deployments.mesh import Box
+
     from cantor.base.ids import NodeId
 
 SEEDS = range(24)
@@ -22,9 +24,10 @@ CAMERA = Resource("USBCamera", "condition", 1)
 GPU = Resource("GPU", "quantity", 1)
 BOXES = ((CAMERA,), (GPU,), (CAMERA, GPU), (GPU,), ())
 FAULTS = (
-    "kill", "return", "return", "part", "heal", "heal", "deploy", "stop", "start", "start", "remove",
-    "resources", "end", "end",
+    "kill", "return", "return", "part", "heal", "heal", "deploy", "stop", "start", "start",
+    "remove", "resources", "end", "end",
 )  # fmt: skip
+WANTED = {"stop": "stopped", "start": "running", "remove": "removed"}
 
 
 def act(mesh: Mesh, fault: str) -> None:
@@ -33,8 +36,9 @@ def act(mesh: Mesh, fault: str) -> None:
     node = pick.choice(sorted(mesh.boxes))
     names = {name for box in mesh.living() for _, name in box.ledger}
     known = sorted(name.removeprefix(DEPLOYMENT) for name in names if name.startswith(DEPLOYMENT))
+    lives = node not in mesh.dead
     match fault:
-        case "kill" if len(mesh.dead) < len(mesh.boxes) - 1 and node not in mesh.dead:
+        case "kill" if lives and len(mesh.dead) < len(mesh.boxes) - 1:
             mesh.kill(node)
         case "return" if mesh.dead:
             mesh.restart(pick.choice(sorted(mesh.dead)))
@@ -42,18 +46,15 @@ def act(mesh: Mesh, fault: str) -> None:
             mesh.part({box: pick.randint(0, 1) for box in mesh.boxes})
         case "heal":
             mesh.heal()
-        case "deploy" if node not in mesh.dead and len(known) < 3:
+        case "deploy" if lives and len(known) < 3:
             mesh.deploy(node, f"d{len(known)}", chain(detect=pick.choice(("", "GPU = 1"))))
-        case "stop" | "start" | "remove" if node not in mesh.dead and known:
-            wanted = {"stop": "stopped", "start": "running", "remove": "removed"}[fault]
-            mesh.fired[fault] += mesh.want(node, pick.choice(known), wanted)
-        case "resources":
-            if node not in mesh.dead:
-                mesh.change_resources(node, pick.choice(BOXES))
-        case "end":
-            runs = [(i, g) for i, groups in mesh.running(node).items() for g in groups]
-            if runs and node not in mesh.dead:
-                mesh.finish(node, *pick.choice(runs), pick.choice(("finished", "stopped")))
+        case "stop" | "start" | "remove" if lives and known:
+            mesh.fired[fault] += mesh.want(node, pick.choice(known), WANTED[fault])
+        case "resources" if lives:
+            mesh.change_resources(node, pick.choice(BOXES))
+        case "end" if lives and any(mesh.running(node).values()):
+            runs = [(name, leader) for name, runs in mesh.running(node).items() for leader in runs]
+            mesh.finish(node, *pick.choice(runs), pick.choice(("finished", "stopped")))
 
 
 def check(mesh: Mesh) -> None:
