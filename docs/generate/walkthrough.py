@@ -147,7 +147,7 @@ class Walkthrough:
         load = f"[ -f {state} ] && . {state}\n" if self._state.exists() else ""
         keep = f"\nexport -p | grep -vE ' (CANTOR_HOME|PWD|OLDPWD|SHLVL|_)=' > {state}\n"
         if "until" in block.options:
-            return ["bash", "-euo", "pipefail", "-c", f"{load}exec {text}"]
+            return ["bash", "-euo", "pipefail", "-c", f"{load}exec env {text}"]
         return ["bash", "-euo", "pipefail", "-c", f"{load}set -a\n{text}{keep}"]
 
     def _variables(self, block: Block) -> dict[str, str]:
