@@ -44,6 +44,11 @@ test("a hub that does not answer is told apart from one that refuses", async () 
   expect(error instanceof ApiError && error.unreachable).toBe(true);
 });
 
+test("a hub that says why it cannot serve has answered; a gateway without words has not", () => {
+  expect(new ApiError(503, "No pipelines", "this hub runs no pipelines").unreachable).toBe(false);
+  expect(new ApiError(503, "Service Unavailable", "").unreachable).toBe(true);
+});
+
 test("an empty answer is no error", async () => {
   answer(204, null);
   expect((await call("POST", "/sign-out")).data).toBeUndefined();

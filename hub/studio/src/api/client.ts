@@ -18,8 +18,9 @@ export class ApiError extends Error {
     this.traceId = traceId;
   }
 
+  /** No answer of the hub itself: none at all, or one of something before it that says no more. */
   get unreachable(): boolean {
-    return this.status === 0 || this.status === 502 || this.status === 503 || this.status === 504;
+    return this.status === 0 || (this.status >= 502 && this.status <= 504 && this.detail === "");
   }
 }
 

@@ -351,7 +351,7 @@ export const en = {
     alt: "Live picture of {{deployment}}, filter {{filter}}",
     first: "Waiting for the first picture…",
     stale: "No new picture for {{seconds}} s",
-    turns: "Takes turns with other pictures",
+    turns: "In turn with other pictures",
     age: "{{age}} old",
     ageHint: "Age of the frame when it reached the preview",
     captured: "Taken {{at}}",

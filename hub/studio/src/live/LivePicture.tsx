@@ -55,7 +55,7 @@ export function LivePicture({ deployment, filter }: Watched) {
 export function PictureFacts({ deployment, filter }: Watched) {
   const { t, i18n } = useTranslation();
   useNow(1_000);
-  const { capturedAt, objects } = feedOf(deployment.id, filter).shown;
+  const { capturedAt, objects, waits } = feedOf(deployment.id, filter).shown;
   const age = figuresOf(deployment, filter).age_ms?.p50;
   const fps = figuresOf(deployment, filter).fps;
   const taken = capturedAt === null ? undefined : t("picture.captured", { at: new Date(capturedAt * 1000).toLocaleTimeString(i18n.language) });
@@ -65,6 +65,7 @@ export function PictureFacts({ deployment, filter }: Watched) {
         <span title={[t("picture.ageHint"), taken].filter(Boolean).join(". ")}>{t("picture.age", { age: milliseconds(age) })}</span>
       )}
       {typeof fps === "number" && <span>{t("deployment.fps", { fps: fps.toFixed(fps < 10 ? 1 : 0) })}</span>}
+      {waits && <span>{t("picture.turns")}</span>}
       {objects.length > 0 && (
         <ul className="plain chips" aria-label={t("picture.objects")}>
           {objects.slice(0, LABELS_SHOWN).map(([label, count]) => (

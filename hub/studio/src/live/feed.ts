@@ -106,6 +106,7 @@ class Feed {
 
   /** One connection, until it ends, fails or gives way; true if it gave way. */
   private async turn(signal: AbortSignal): Promise<boolean> {
+    this.shown.waits = slots.taken;
     const release = await slots.acquire(signal);
     const stop = new AbortController();
     const leave = () => stop.abort();

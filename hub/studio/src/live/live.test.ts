@@ -51,7 +51,9 @@ test("objects are counted by label, most first, and nonsense is left out", () =>
 test("pictures beyond the limit wait for their turn, in order, and may leave", async () => {
   const slots = new Slots(1);
   const forever = new AbortController().signal;
+  expect(slots.taken).toBe(false);
   const first = await slots.acquire(forever);
+  expect(slots.taken).toBe(true);
   const leaving = new AbortController();
   const left = slots.acquire(leaving.signal);
   const second = slots.acquire(forever);

@@ -17,6 +17,11 @@ export class Slots {
     return this.queue.length > 0;
   }
 
+  /** Whether whoever comes now has to wait. */
+  get taken(): boolean {
+    return this.free === 0;
+  }
+
   /** Resolves with what gives the slot back; rejects when `signal` says so before. */
   async acquire(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
