@@ -71,6 +71,11 @@ class SenderEnd:
             return len(self._pending) + self._next - self._cursor >= self._depth
         return self._next + len(self._pending) >= self._limit
 
+    @property
+    def has_credit(self) -> bool:
+        """Whether a receiver on another node would take a frame now."""
+        return self._cursor < self._limit
+
     def offer(self, frame: Frame, now_s: float) -> None:
         """Hold a frame, or drop one by the policy; the caller has counted it as sent."""
         if self.closed:
@@ -119,7 +124,7 @@ class SenderEnd:
 
     def next_out(self, now_s: float) -> Held | None:
         """The next frame to send to a receiver on another node, if there is credit."""
-        if self._cursor >= self._limit:
+        if not self.has_credit:
             return None
         if self._cursor < self._next:
             held = self._kept[self._cursor - self.base]
@@ -197,7 +202,7 @@ class SenderEnd:
 
     def has_out(self, now_s: float) -> bool:
         """Whether there is something to send now."""
-        if self._cursor < self._limit and (self._pending or self._cursor < self._next):
+        if self.has_credit and (self._pending or self._cursor < self._next):
             return True
         return self.end_due(now_s)
 
