@@ -191,6 +191,7 @@ def _enrol_app(settings: HubSettings, enroller: Enroller) -> web.Application:
     app = web.Application(
         middlewares=[problems_middleware], client_max_size=settings.enrol_size_bytes_max
     )
+    app.on_response_prepare.append(add_security_headers)
     app.router.add_post("/enrol", enroller.handle)
     app.router.add_get("/healthz", _health)
     return app

@@ -36,7 +36,11 @@ released wheel. The API is at <a href="/api/v1/openapi.json">/api/v1/openapi.jso
 
 
 async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Give every reply the headers that a browser needs to protect the console."""
+    """Give every reply the headers that a browser needs to protect the console.
+
+    It also does not tell strangers which versions of what answer them.
+    """
+    response.headers["Server"] = "cantor"
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
     if request.path.startswith("/api/"):

@@ -88,6 +88,8 @@ async def problems_middleware(request: web.Request, handler: Handler) -> web.Str
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         detail = f"{request.method} {request.path[:200]}: {error.reason}"
         return problem_response(ProblemError(error.status, code, detail, headers=allow))
+    except web.RequestPayloadError:
+        return problem_response(ProblemError(400, "bad-request", "the body cannot be read"))
     except CantorError as error:
         return _failed(public_problem(error))
     except Exception:  # noqa: BLE001 (a bug becomes a 500, and is logged)

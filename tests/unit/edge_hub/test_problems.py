@@ -18,6 +18,16 @@ if TYPE_CHECKING:
 SECRET = "/var/lib/secret/key.pem"
 
 
+async def test_a_body_that_is_not_what_it_says_is_refused(world: World) -> None:
+    encoding = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    for url in (world.url("/sign-in"), f"https://{world.hub.enrol}/enrol"):
+        headers = {**world.unsafe, **encoding}
+        async with world.browser.post(url, data=b"{}", headers=headers, ssl=False) as reply:
+            assert reply.status == 400
+            assert (await reply.json(content_type=None))["detail"] == "the body cannot be read"
+            assert reply.headers["Server"] == "cantor"
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
