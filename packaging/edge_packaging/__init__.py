@@ -1,0 +1,1 @@
+"""Binaries for boxes, what is in them, and operating-system images that start them."""
