@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 CONNECTIONS_MAX = 200
 STOP_TIMEOUT_S = 3.0
+LOOP_TURNS = 8
 _LISTENER = "default"
 _ANYBODY = "amqtt.plugins.authentication.AnonymousAuthPlugin"
 
@@ -89,8 +90,8 @@ class EmbeddedBroker:
         broker = Broker(BrokerConfig.from_dict(settings))
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            if len(self._connections) >= CONNECTIONS_MAX:
-                writer.close()
+            if self._stop.is_set() or len(self._connections) >= CONNECTIONS_MAX:
+                writer.transport.abort()
                 return
             self._connections.add(writer)
             try:
@@ -98,8 +99,10 @@ class EmbeddedBroker:
                     StreamReaderAdapter(reader), StreamWriterAdapter(writer), _LISTENER
                 )
             finally:
+                writer.transport.abort()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
                 self._connections.discard(writer)
-                writer.close()
 
         server = await asyncio.start_server(connected, HOST, self.port)
         await broker.start()
@@ -107,9 +110,20 @@ class EmbeddedBroker:
         self.port = server.sockets[0].getsockname()[1]
         self._is_ready.set()
         await self._stop.wait()
+        # A connection that is being accepted while its server closes would be lost, open.
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await _turn()
         server.close()
         for writer in self._connections:
             writer.transport.abort()
         with contextlib.suppress(TimeoutError):  # what is left ends with the loop
             async with asyncio.timeout(STOP_TIMEOUT_S):
                 await broker.shutdown()
+        await _turn()
+
+
+async def _turn() -> None:
+    """Let the loop finish what it has begun: taking connections, and closing them."""
+    for _ in range(LOOP_TURNS):
+        await asyncio.sleep(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -43,6 +44,7 @@ class MqttLink:
         self._inbox = inbox
         self._stop = threading.Event()
         self._client: paho.Client | None = None
+        self._is_let_in = False
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
 
     def start(self) -> None:
@@ -77,6 +79,7 @@ class MqttLink:
     def _converse(self) -> None:
         """Connect, and hear until the connection ends."""
         client = self._make_client()
+        self._is_let_in = False
         client.connect(self._broker.host, self._broker.port, self._broker.keepalive_s)
         self._client = client
         try:
@@ -98,7 +101,7 @@ class MqttLink:
         if broker.user:
             client.username_pw_set(broker.user, broker.password or None)
         if broker.tls:
-            client.tls_set(broker.ca or None, broker.certificate or None, broker.key or None)
+            client.tls_set_context(_tls_context(broker))
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
@@ -108,6 +111,7 @@ class MqttLink:
     def _on_connect(
         self, client: paho.Client, _data: object, _flags: object, code: ReasonCode, _more: object
     ) -> None:
+        self._is_let_in = not code.is_failure
         if code.is_failure:
             self._down(f"{self._broker.address} refused: {code}")
         else:
@@ -132,8 +136,27 @@ class MqttLink:
     def _on_disconnect(
         self, _client: object, _data: object, _flags: object, code: ReasonCode, _more: object
     ) -> None:
-        if not self._stop.is_set() and code.is_failure:
+        if self._is_let_in and not self._stop.is_set() and code.is_failure:
             self._down(f"the connection to {self._broker.address} was lost: {code}")
 
     def _down(self, reason: str) -> None:
         self._inbox.put(LinkDown(MQTT, reason))
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """paho leaves a socket open whose handshake has failed."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
+def _tls_context(broker: Broker) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=broker.ca or None)
+    context.sslsocket_class = _ClosingSocket
+    if broker.certificate:
+        context.load_cert_chain(broker.certificate, broker.key)
+    return context
