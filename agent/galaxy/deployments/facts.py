@@ -15,6 +15,7 @@ from galaxy.deployments.records import (
     PLACEMENT,
     RUN,
     Able,
+    GroupRun,
     NodeRun,
     Placed,
     able_from_value,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from cantor.ledger.facts import Fact
     from cantor.node.view import NodeView
     from cantor.wire.frame import Value
-    from galaxy.deployments.records import Deployment, GroupRun
+    from galaxy.deployments.records import Deployment
     from galaxy.pipeline import Pipeline
 
 LINKS = "links"
@@ -87,12 +88,18 @@ class Held:
         return max(fitting, key=lambda placed: placed.stamp, default=None)
 
     def run(self, placed: Placed, leader: str) -> GroupRun | None:
-        """What the node of a group says of the run that ``placed`` gives it."""
+        """What the node of a group says of the run that ``placed`` gives it.
+
+        A node that has begun a later run of the group does not go back to this one: it is over.
+        """
         node = self.runs.get(placed.nodes[leader]) if leader in placed.nodes else None
-        if node is None or node.revision != placed.revision:
+        epoch = placed.group_epochs.get(leader, 0)
+        if node is None or node.revision != placed.revision or leader not in node.groups:
             return None
-        run = node.groups.get(leader)
-        return run if run and run.epoch == placed.group_epochs.get(leader) else None
+        run = node.groups[leader]
+        if run.epoch > epoch:
+            return GroupRun(leader, epoch, "stopped")
+        return run if run.epoch == epoch else None
 
     @property
     def last_epoch(self) -> int:

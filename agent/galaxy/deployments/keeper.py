@@ -35,6 +35,9 @@ __all__ = [
 
 TOMBSTONE_S = 7 * 24 * 3600.0
 """How long a removed deployment is remembered, so that a node that was away does not revive it."""
+STRAYS_MAX = 64
+"""How many facts about deployments that nobody here knows a node keeps: who knows them may be away,
+and epochs must not be forgotten before that one returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,8 @@ def reconcile(facts: Facts, me: NodeId, now: float, *, may_keep: bool = True) ->
     if may_keep:
         for held in facts.held.values():
             publish.update(_tidied(held, facts, me, now))
-        publish.update({name: None for owner, name in sorted(facts.strays) if owner == me})
+        strays = sorted(name for owner, name in facts.strays if owner == me)
+        publish.update(dict.fromkeys(strays[STRAYS_MAX:]))
     return Decision(publish, runs)
 
 
@@ -247,10 +251,13 @@ def _local(held: Held, pipeline: Pipeline, fit: _Fit, me: NodeId) -> LocalRun:
     for group in pipeline.groups():
         leader = group[0]
         leader_of.update(dict.fromkeys(group, leader))
+        run = past.get(leader)
         if placed and leader in placed.nodes and leader in placed.group_epochs:
             at[leader] = placed.nodes[leader], placed.group_epochs[leader]
-        elif leader in past and past[leader].goes_on and fit.nodes.get(leader) == me:
-            at[leader] = me, past[leader].epoch
+        if run and (leader not in at or (at[leader][0] == me and at[leader][1] < run.epoch)):
+            at.pop(leader, None)
+            if run.goes_on and (fit.nodes.get(leader), fit.epochs.get(leader)) == (me, run.epoch):
+                at[leader] = me, run.epoch
         if leader in at and at[leader][0] == me:
             filters[leader] = group
     routes: dict[str, Route] = {}

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tests.unit.galaxy.deployments.mesh import Box
 
     from cantor.base.ids import NodeId
+    from galaxy.deployments.facts import Held
+    from galaxy.pipeline import Pipeline
 
 SEEDS = range(24)
 CAMERA = Resource("USBCamera", "condition", 1)
@@ -70,8 +72,7 @@ def check(mesh: Mesh) -> None:
             if wanted:
                 assert held.placed is not None or not facts.able
                 assert all(look.held[identity].placed == held.placed for look in looks)
-            assert held.pipeline is not None or not wanted
-            for group in held.pipeline.groups() if held.pipeline else []:
+            for group in groups_of(held):
                 leader = group[0]
                 runs = runs_of(mesh, side, identity, leader)
                 placed = held.placed
@@ -79,17 +80,27 @@ def check(mesh: Mesh) -> None:
                     assert runs == []
                 elif leader not in placed.nodes:
                     assert runs == []
-                    unplaced.append((held.pipeline, group))
+                    unplaced.append((held, group))
                 else:
                     run = held.run(placed, leader)
                     assert run is not None
                     place = placed.nodes[leader], placed.group_epochs[leader]
                     assert runs == ([] if run.state == "finished" else [place]), (run, place)
                     for node, _ in runs:
-                        assert pool.take(held.pipeline, group, node) == ""
-        for pipeline, group in unplaced:
-            assert all(pool.refusal(pipeline, group, box.id) for box in side)
+                        assert pool.take(pipeline_in(held), group, node) == ""
+        for held, group in unplaced:
+            assert all(pool.refusal(pipeline_in(held), group, box.id) for box in side)
     assert max(Counter(mesh.starts).values(), default=1) == 1, "a run was begun twice"
+
+
+def pipeline_in(held: Held) -> Pipeline:
+    assert held.pipeline is not None
+    return held.pipeline
+
+
+def groups_of(held: Held) -> list[tuple[str, ...]]:
+    removed = held.deployment.wanted == "removed"
+    return [] if removed else pipeline_in(held).groups()
 
 
 def runs_of(mesh: Mesh, side: list[Box], identity: str, leader: str) -> list[tuple[NodeId, int]]:
