@@ -27,6 +27,15 @@ class Socket {
   send() {}
 }
 
+/** Sees everything at once, as a page does that fits its window. */
+class Observer {
+  constructor(private readonly tell: (entries: { isIntersecting: boolean }[]) => void) {}
+  observe() {
+    this.tell([{ isIntersecting: true }]);
+  }
+  disconnect() {}
+}
+
 /** A hub with one template, which holds whatever is posted to it. */
 function hub() {
   const deployed: Deployment[] = [];
@@ -59,6 +68,7 @@ let root: Root;
 beforeEach(async () => {
   vi.stubGlobal("fetch", vi.fn(hub()));
   vi.stubGlobal("WebSocket", Socket);
+  vi.stubGlobal("IntersectionObserver", Observer);
   localStorage.setItem("cantor-language", "en");
   await startLanguage();
   const place = document.body.appendChild(document.createElement("div"));

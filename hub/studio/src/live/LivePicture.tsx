@@ -15,10 +15,28 @@ interface Watched {
   filter: string;
 }
 
+function isLive(deployment: Deployment): boolean {
+  return deployment.state === "running" || deployment.state === "starting";
+}
+
+/** Pictures that are scrolled out of sight leave their connection to those that are seen. */
+function followWhileVisible(image: HTMLImageElement, deployment: string, filter: string): () => void {
+  const observer = new IntersectionObserver((entries) => {
+    const feed = feedOf(deployment, filter);
+    if (entries.at(-1)?.isIntersecting) feed.attach(image);
+    else feed.detach(image);
+  });
+  observer.observe(image);
+  return () => {
+    observer.disconnect();
+    feedOf(deployment, filter).detach(image);
+  };
+}
+
 function Veil({ deployment, filter, now }: Watched & { now: number }) {
   const { t } = useTranslation();
   const { arrivedAt, waits } = feedOf(deployment.id, filter).shown;
-  if (deployment.state !== "running" && deployment.state !== "starting") {
+  if (!isLive(deployment)) {
     return (
       <div className="veil">
         <RunMark state={deployment.state} />
@@ -36,13 +54,11 @@ export function LivePicture({ deployment, filter }: Watched) {
   const { t } = useTranslation();
   const now = useNow(500);
   const image = useRef<HTMLImageElement>(null);
+  const runs = isLive(deployment);
   useEffect(() => {
     const shown = image.current;
-    if (shown === null) return undefined;
-    const feed = feedOf(deployment.id, filter);
-    feed.attach(shown);
-    return () => feed.detach(shown);
-  }, [deployment.id, filter]);
+    return shown === null || !runs ? undefined : followWhileVisible(shown, deployment.id, filter);
+  }, [deployment.id, filter, runs]);
   return (
     <div className="picture">
       <img ref={image} alt={t("picture.alt", { deployment: deployment.name, filter })} />
@@ -54,9 +70,11 @@ export function LivePicture({ deployment, filter }: Watched) {
 /** Age and objects, read from the last picture and the figures. */
 export function PictureFacts({ deployment, filter }: Watched) {
   const { t, i18n } = useTranslation();
-  useNow(1_000);
-  const { capturedAt, objects, waits } = feedOf(deployment.id, filter).shown;
-  const age = figuresOf(deployment, filter).age_ms?.p50;
+  const now = useNow(1_000);
+  const { arrivedAt, capturedAt, objects, waits } = feedOf(deployment.id, filter).shown;
+  const fresh = figuresOf(deployment, filter).age_ms?.p50;
+  // A picture that waits for its turn grows older here.
+  const age = typeof fresh === "number" && waits && arrivedAt > 0 ? fresh + Math.max(0, now - arrivedAt) : fresh;
   const fps = figuresOf(deployment, filter).fps;
   const taken = capturedAt === null ? undefined : t("picture.captured", { at: new Date(capturedAt * 1000).toLocaleTimeString(i18n.language) });
   return (
@@ -65,7 +83,7 @@ export function PictureFacts({ deployment, filter }: Watched) {
         <span title={[t("picture.ageHint"), taken].filter(Boolean).join(". ")}>{t("picture.age", { age: milliseconds(age) })}</span>
       )}
       {typeof fps === "number" && <span>{t("deployment.fps", { fps: fps.toFixed(fps < 10 ? 1 : 0) })}</span>}
-      {waits && <span>{t("picture.turns")}</span>}
+      {waits && isLive(deployment) && <span>{t("picture.turns")}</span>}
       {objects.length > 0 && (
         <ul className="plain chips" aria-label={t("picture.objects")}>
           {objects.slice(0, LABELS_SHOWN).map(([label, count]) => (

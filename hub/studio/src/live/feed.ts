@@ -83,7 +83,8 @@ class Feed {
   }
 
   detach(image: HTMLImageElement): void {
-    this.images.delete(image);
+    if (!this.images.delete(image)) return;
+    image.removeAttribute("src");
     if (!this.idle) return;
     this.end?.abort();
     this.end = null;
@@ -155,13 +156,16 @@ class Feed {
   }
 }
 
+const FEEDS_KEPT = 256;
 const feeds = new Map<string, Feed>();
 
 /** The feed of one preview; the same one for everybody who looks at it. */
 export function feedOf(deployment: string, filter: string): Feed {
   const url = previewAddress(deployment, filter);
-  const known = feeds.get(url) ?? new Feed(url);
-  for (const [key, feed] of feeds) if (feed.idle && feed !== known) feeds.delete(key);
-  feeds.set(url, known);
-  return known;
+  const known = feeds.get(url);
+  if (known) return known;
+  if (feeds.size >= FEEDS_KEPT) for (const [key, feed] of feeds) if (feed.idle) feeds.delete(key);
+  const made = new Feed(url);
+  feeds.set(url, made);
+  return made;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { objectsOf } from "./feed";
+import { feedOf, objectsOf } from "./feed";
 import { boundaryOf, PartReader } from "./multipart";
 import { Slots } from "./slots";
 
@@ -40,6 +40,12 @@ test("a part without an end is refused instead of filling the memory", () => {
   expect(() => {
     for (let megabytes = 0; megabytes < 20; megabytes += 4) reader.push(new Uint8Array(4 * 1024 * 1024));
   }).toThrow(RangeError);
+});
+
+test("everybody who looks at a preview shares one feed, also while nobody follows it", () => {
+  const feed = feedOf("d1", "preview");
+  expect(feedOf("d2", "preview")).not.toBe(feed);
+  expect(feedOf("d1", "preview")).toBe(feed);
 });
 
 test("objects are counted by label, most first, and nonsense is left out", () => {
