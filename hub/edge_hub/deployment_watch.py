@@ -92,20 +92,26 @@ def news(
     """What is new about a deployment; ``alive`` are the nodes that answer."""
     if before is not None and now.wanted == "running":
         yield from _moves(before, now, alive, name_of)
-    if before is not None and before.state == now.state:
+    state = _state(now)
+    if before is not None and _state(before) == state:
         return
     about = {"name": now.name}
-    if now.state == "running":
+    if state == "running":
         nodes = ", ".join(sorted({name_of(node) for node in now.nodes.values()}))
         yield Happening("deployment.started", now.id, {**about, "nodes": nodes})
-    elif now.state == "failed":
+    elif state == "failed":
         reason = next((group.error for group in now.groups if group.error), "no reason was given")
         yield Happening("deployment.failed", now.id, {**about, "reason": reason})
-    elif now.state in {"finished", "stopped"}:
-        yield Happening(f"deployment.{now.state}", now.id, about)
-    elif now.state == "waiting":
-        name, why = next(iter(now.reasons.items()), ("?", "no reason was given"))
+    elif state in {"finished", "stopped"}:
+        yield Happening(f"deployment.{state}", now.id, about)
+    elif state == "waiting":
+        name, why = next(iter(now.reasons.items()))
         yield Happening("deployment.waiting", now.id, {**about, "filter": name, "reason": why})
+
+
+def _state(view: DeploymentView) -> str:
+    """Its state; one that no keeper has looked at yet does not wait for anything that is known."""
+    return "starting" if view.state == "waiting" and not view.reasons else view.state
 
 
 def _moves(

@@ -93,6 +93,14 @@ def test_a_new_one_that_waits_is_told() -> None:
     assert _news(None, replace(VIEW, state="starting")) == []
 
 
+def test_one_that_no_keeper_has_looked_at_yet_is_no_news() -> None:
+    fresh = replace(VIEW, state="waiting", nodes={})
+    waiting = replace(fresh, reasons={"camera": "no camera"})
+
+    assert _news(None, fresh) == []
+    assert [one.kind for one in _news(fresh, waiting)] == ["deployment.waiting"]
+
+
 def test_every_kind_can_be_said_with_its_params() -> None:
     names = ("name", "key", "nodes", "node", "reason", "filters", "filter", "source", "target")
     params = dict.fromkeys(names, "x" * 1000)
