@@ -27,6 +27,9 @@ NATIVE: tuple[tuple[str, str, str], ...] = (
         "LGPL-2.1",
     ),
     (r"libvpx", "libvpx", "BSD-3-Clause"),
+    (r"libavif", "libavif", "BSD-2-Clause"),
+    (r"libdrm", "libdrm", "MIT"),
+    (r"libpng", "libpng", "libpng-2.0"),
     (r"libaom", "libaom", "BSD-2-Clause"),
     (r"libdav1d", "dav1d", "BSD-2-Clause"),
     (r"libopenh264", "OpenH264", "BSD-2-Clause"),
@@ -137,7 +140,7 @@ class _Packages:
         name = top.partition(".")[0]
         if name.startswith("python3") or name in {"lib-dynload"} or name in sys.stdlib_module_names:
             return "CPython", sys.version.split()[0], "PSF-2.0"
-        if name not in self.tops:
+        if name not in self.tops or top.endswith(".libs"):  # others' libraries, moved into a wheel
             raise ConfigError(
                 "nobody has looked up whose library this is and its licence",
                 where=path,
