@@ -140,12 +140,18 @@ def switch_language(page: Page, button: str, language: str) -> None:
     expect(page.get_by_role("menuitem")).to_have_count(0)
 
 
+def count_clicks(page: Page) -> None:
+    """Count the clicks of a person from now on, in ``window.clicks``."""
+    page.evaluate(
+        "() => { if (!('clicks' in window))"
+        " addEventListener('click', (event) => { window.clicks += +event.isTrusted; }, true);"
+        " window.clicks = 0; }"
+    )
+
+
 def copy_enrol_line(page: Page) -> str:
     """Open the dialog and copy its line; exactly two clicks from the Devices page."""
-    page.evaluate(
-        "() => { window.clicks = 0;"
-        " addEventListener('click', (event) => { window.clicks += +event.isTrusted; }, true) }"
-    )
+    count_clicks(page)
     page.get_by_role("button", name="Add device").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Copy", exact=True).click()
@@ -186,7 +192,7 @@ def test_sign_in_page_is_accessible_in_both_languages(
     page.close()
 
 
-def test_a_device_is_added_in_two_clicks_shows_up_by_itself_and_is_missed_when_killed(
+def test_a_device_is_added_in_two_clicks_runs_a_pipeline_after_four_and_is_missed_when_killed(
     browser_context: BrowserContext, sign_in_link: str, tmp_path: Path
 ) -> None:
     page = browser_context.new_page()
@@ -202,6 +208,9 @@ def test_a_device_is_added_in_two_clicks_shows_up_by_itself_and_is_missed_when_k
         expect(row).to_contain_text("Online", timeout=PAGE_TIMEOUT_MS)
         find_by_camera(page)
         look_at_pages(page)
+        deploy_the_conveyor(page)
+        look_at_pipelines(page)
+        page.get_by_role("link", name="Devices").click()
         process.kill()
         expect(row).to_contain_text("Offline", timeout=PAGE_TIMEOUT_MS)
     page.close()
@@ -242,3 +251,50 @@ def look_at_pages(page: Page) -> None:
     picture(page, "devices-zh")
     switch_language(page, "语言", "English")
     expect(page.get_by_role("heading", name="Devices")).to_be_visible()
+
+
+def deploy_the_conveyor(page: Page) -> None:
+    """Four clicks from any page to the live picture of a template, on which boxes change."""
+    count_clicks(page)
+    page.get_by_role("link", name="Pipelines").click()
+    page.get_by_role("button", name="Deploy conveyor").click()
+    panel = page.get_by_role("dialog")
+    panel.get_by_role("button", name="Deploy", exact=True).click()
+    page.wait_for_url(re.compile(r"/pipelines/[0-9a-f]+$"))
+    page.get_by_role("link", name="Live", exact=True).click()
+    live = page.get_by_role("img", name="Live picture of conveyor, filter preview")
+    page.wait_for_function("image => image.naturalWidth === 640", arg=live.element_handle())
+    assert page.evaluate("window.clicks") == 4
+    expect(page.get_by_role("list", name="Objects in the picture")).to_contain_text("part")
+    before = live.screenshot()
+    page.wait_for_function(
+        "([image, before]) => image.src !== before",
+        arg=[live.element_handle(), live.get_attribute("src")],
+    )
+    assert live.screenshot() != before
+    assert_accessible(page)
+    picture(page, "live-en")
+
+
+def look_at_pipelines(page: Page) -> None:
+    """The pages of pipelines are accessible in both languages; ends on Pipelines in English."""
+    page.get_by_role("link", name="Pipelines").click()
+    row = page.get_by_role("row").filter(has_text="conveyor")
+    expect(row).to_contain_text("Running")
+    assert_accessible(page)
+    picture(page, "pipelines-en")
+    row.get_by_role("link", name="conveyor").click()
+    page.wait_for_url(re.compile(r"/pipelines/[0-9a-f]+$"))
+    graph = page.get_by_role("region", name="Graph of the pipeline")
+    expect(graph).to_contain_text(BOX)
+    assert_accessible(page)
+    picture(page, "deployment-en")
+    switch_language(page, "Language", "中文")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
+    assert_accessible(page)
+    picture(page, "deployment-zh")
+    page.get_by_role("link", name="实时画面", exact=True).click()
+    assert_accessible(page)
+    picture(page, "live-zh")
+    switch_language(page, "语言", "English")
+    page.get_by_role("link", name="Pipelines").click()
