@@ -102,16 +102,23 @@ def merge_figures(
         figures["fps"] = per_second.get(name, 0.0)
     for name, figures in edges.items():
         figures["fps"] = per_second.get(f"edge {name}", 0.0)
+        if figures["kind"] == "strong":  # handed on in a call, and counted by who takes it
+            figures["fps"] = filters.get(_target(name), {}).get("fps", 0.0)
     return {"filters": cast("Value", filters), "edges": cast("Value", edges), "previews": previews}
 
 
+def _target(connection: str) -> str:
+    return connection.partition(" -> ")[2].rpartition(".")[0]
+
+
 def _filter(view: DeploymentView, name: str, figures: Headers, live: Headers) -> Headers:
+    age = _percentiles(figures["age_ms"])
     return {
         "node": view.nodes.get(name),
         "frames_in": figures["frames_in"],
         "frames_out": figures["frames_out"],
         "run_ms": _percentiles(figures["run_ms"]),
-        "age_ms": _percentiles(figures["age_ms"]),
+        **({"age_ms": age} if age["count"] else {}),
         "mean_fps": round(cast("float", figures["mean_fps"]), 2),
         "counters": figures["counters"],
         "report": live,

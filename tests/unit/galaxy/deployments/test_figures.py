@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.base.ids import NodeId
+from galaxy.deployments.figures import Preview, Rates, merge_figures
+from galaxy.deployments.views import DeploymentView
+from galaxy.figures import EdgeFigures, FilterFigures, Snapshot, Summary
+
+if TYPE_CHECKING:
+    from cantor.wire.frame import Value
+
+WAY, STRONG = "camera.image -> detect.image", "detect.image -> count.frame"
+VIEW = DeploymentView(
+    "d1",
+    "demo",
+    "t",
+    "p",
+    1,
+    "running",
+    "running",
+    {},
+    nodes={"camera": NodeId("a"), "detect": NodeId("b")},
+)
+
+
+def group(
+    filters: dict[str, FilterFigures], edges: dict[str, EdgeFigures], **live: dict[str, Any]
+) -> dict[str, Value]:
+    snapshot = Snapshot("demo", "n", 1, "running", "", 1.0, filters, edges, {}, live)
+    return {"groups": [cast("Value", snapshot.document())], "previews": {}}
+
+
+def handled(frames_in: int, frames_out: int, age: Summary | None = None) -> FilterFigures:
+    return FilterFigures(frames_in, frames_out, Summary(1, 2.0, 2.0), age or Summary(), {})
+
+
+def merged(frames: int, rates: Rates | None = None, now_s: float = 0.0) -> dict[str, Any]:
+    return cast("dict[str, Any]", merge_figures(VIEW, two_nodes(frames), rates or Rates(), now_s))
+
+
+def two_nodes(frames: int) -> list[dict[str, Value]]:
+    left = group(
+        {"camera": handled(0, frames)},
+        {WAY: EdgeFigures("weak", "latest", 1, sent=frames, received=frames - 2, dropped=2)},
+    )
+    right = group(
+        {
+            "detect": handled(frames - 2, frames - 2),
+            "count": handled(frames - 2, 0, Summary(3, 9.0, 9.0)),
+        },
+        {
+            WAY: EdgeFigures(
+                "weak", "latest", 1, received=frames - 2, queue_ms=Summary(5, 1.0, 1.0)
+            ),
+            STRONG: EdgeFigures("strong", "", 0),
+        },
+        count={"frames": frames - 2},
+    )
+    return [left, right]
+
+
+def test_both_ends_of_a_connection_become_one() -> None:
+    figures = merged(10)
+
+    edge = figures["edges"][WAY]
+    assert (edge["sent"], edge["received"], edge["dropped"]) == (10, 8, 2)
+    assert edge["queue_ms"]["count"] == 5
+    assert figures["filters"]["camera"]["node"] == "a"
+    assert figures["filters"]["count"]["report"] == {"frames": 8}
+
+
+def test_rates_are_of_the_last_second_and_a_second_look_at_once_changes_nothing() -> None:
+    rates = Rates()
+    merged(10, rates, 0.0)
+
+    for figures in (merged(40, rates, 1.0), merged(45, rates, 1.1)):
+        assert figures["filters"]["detect"]["fps"] == 30.0
+        assert figures["edges"][WAY]["fps"] == 30.0
+        assert figures["edges"][STRONG]["fps"] == 30.0
+
+
+def test_only_sinks_have_an_age() -> None:
+    filters = merged(10)["filters"]
+
+    assert [name for name in filters if "age_ms" in filters[name]] == ["count"]
+
+
+def test_a_run_that_began_anew_counts_from_nothing_without_a_negative_rate() -> None:
+    rates = Rates()
+    rates.update({"detect": 500}, 0.0)
+
+    assert rates.update({"detect": 20}, 1.0) == {"detect": 0}
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"number": "1"}, {"number": 1, "captured_at": 1.0, "age_ms": 1.0, "objects": 3}]
+)
+def test_a_preview_out_of_shape_is_refused(headers: dict[str, Value]) -> None:
+    with pytest.raises(RemoteProtocolError):
+        Preview.unpack(headers, (b"x",))
