@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError
 from edge_packaging.contents import BUILDS, Build, build_named
-from edge_packaging.freeze import EPOCH, freeze, modules_of
+from edge_packaging.freeze import EPOCH, freeze, parts_of
 from edge_packaging.manifest import Manifest, describe, digest, write_manifest
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def make(build: Build, out: Path, work: Path) -> tuple[Manifest, Path]:
         CantorError: it cannot be built, or holds something that must not be shipped.
     """
     frozen = freeze(build, work / build.name)
-    manifest = describe(build, frozen, modules_of(work / build.name))
+    manifest = describe(build, frozen, parts_of(work / build.name))
     write_manifest(manifest, frozen)
     name = f"cantor-agent-{build.name}-{manifest.version}-{manifest.platform}"
     out.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from importlib.metadata import distribution
 from importlib.resources import files
 from pathlib import Path
@@ -19,14 +20,24 @@ from edge_packaging.elf import is_elf
 from edge_packaging.verbs import left_out_verbs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    Entries = Iterable[tuple[str, str, str]]
 
 SPEC = Path(__file__).resolve().parents[1] / "specs" / "agent.spec"
 START = "import sys\n\nfrom cantor.cli.main import main\n\nsys.exit(main())\n"
 METADATA_KEPT = ("METADATA", "entry_points.txt")
 """Of our own metadata: the rest names folders of the building machine."""
 EPOCH = "1700000000"
-MODULES_FILE = "modules.txt"
+PARTS_FILE = "parts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The Python modules of a binary, and where each shared library in its folder comes from."""
+
+    modules: tuple[str, ...]
+    sources: dict[str, str]
 
 
 def freeze(build: Build, work: Path) -> Path:
@@ -76,9 +87,17 @@ def analysis_options(build: Build, script: Path) -> dict[str, object]:
     }
 
 
-def modules_of(work: Path) -> list[str]:
-    """The Python modules that a binary made by :func:`freeze` carries."""
-    return (work / MODULES_FILE).read_text(encoding="utf-8").split()
+def note_parts(work: Path, modules: Entries, binaries: Entries) -> None:
+    """Keep what the spec knows and the finished folder does not tell: see :func:`parts_of`."""
+    parts = Parts(
+        tuple(name for name, _, _ in modules), {name: source for name, source, _ in binaries}
+    )
+    (work / PARTS_FILE).write_text(json.dumps(asdict(parts)), encoding="utf-8")
+
+
+def parts_of(work: Path) -> Parts:
+    """What a binary made by :func:`freeze` was made of."""
+    return Parts(**json.loads((work / PARTS_FILE).read_text(encoding="utf-8")))
 
 
 def _metadata() -> Iterator[tuple[str, str]]:

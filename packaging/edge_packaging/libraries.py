@@ -6,17 +6,22 @@ has looked up. Licences are SPDX expressions.
 
 from __future__ import annotations
 
+import platform
 import re
+import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
+
+    from edge_packaging.freeze import Parts
 
 GCC_RUNTIME = "GPL-3.0-or-later WITH GCC-exception-3.1"
 
@@ -99,11 +104,10 @@ class Library:
         return bool(_FOREIGN_COPYLEFT.search(self.licence.replace(GCC_RUNTIME, "")))
 
 
-def libraries_in(folder: Path, shared: Iterable[str], modules: Iterable[str]) -> list[Library]:
+def libraries_in(shared: Iterable[str], parts: Parts) -> list[Library]:
     """Every library of a binary, by name.
 
-    ``shared`` are the paths of shared libraries in ``folder``, ``modules`` the names of the Python
-    modules that the program carries.
+    ``shared`` are the paths of shared libraries in its folder.
 
     Raises:
         ConfigError: a library or its licence is not known here, or it is GPL or AGPL.
@@ -111,8 +115,9 @@ def libraries_in(folder: Path, shared: Iterable[str], modules: Iterable[str]) ->
     packages = _Packages()
     files: dict[tuple[str, str, str], list[str]] = {}
     for path in shared:
-        files.setdefault(_native(path) or packages.owner(path.split("/")[0], path), []).append(path)
-    for top in sorted({module.partition(".")[0] for module in modules}):
+        native = _native(path, parts.sources.get(path, ""))
+        files.setdefault(native or packages.owner(path.split("/")[0], path), []).append(path)
+    for top in sorted({module.partition(".")[0] for module in parts.modules}):
         if top in packages.tops:
             files.setdefault(packages.owner(top, top), [])
     found = [Library(*key, tuple(sorted(paths))) for key, paths in files.items()]
@@ -120,7 +125,7 @@ def libraries_in(folder: Path, shared: Iterable[str], modules: Iterable[str]) ->
         if library.is_strong_copyleft:
             raise ConfigError(
                 f"{library.name} is under {library.licence}",
-                where=str(folder),
+                where=", ".join(library.files),
                 remedy="leave it out: add it to NEVER in edge_packaging/contents.py",
             )
     return sorted(found, key=lambda library: library.name.lower())
@@ -139,7 +144,7 @@ class _Packages:
         """Name, version and licence of the package that a file or module belongs to."""
         name = top.partition(".")[0]
         if name.startswith("python3") or name in {"lib-dynload"} or name in sys.stdlib_module_names:
-            return "CPython", sys.version.split()[0], "PSF-2.0"
+            return "CPython", platform.python_version(), "PSF-2.0"
         if name not in self.tops or top.endswith(".libs"):  # others' libraries, moved into a wheel
             raise ConfigError(
                 "nobody has looked up whose library this is and its licence",
@@ -168,14 +173,34 @@ def licence_of(package: Distribution) -> str:
     return said
 
 
+def _packaged_version(source: str) -> str:
+    """The version of the Debian package that a library of the building machine comes from."""
+    program = shutil.which("dpkg-query")
+    if program is None or not source:
+        return ""
+    # /lib is a link to /usr/lib, and packages know a file by either name.
+    for path in (str(Path(source).resolve()), str(Path(source).resolve()).removeprefix("/usr")):
+        owner = _output(program, "--search", path).partition(": ")[0]
+        if owner:
+            return _output(program, "--show", "--showformat=${Version}", owner)
+    return ""
+
+
+def _output(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # dpkg
+    return done.stdout if done.returncode == 0 else ""
+
+
 def _field(package: Distribution, name: str) -> str:
     return str((package.metadata.get_all(name) or [""])[0])
 
 
-def _native(path: str) -> tuple[str, str, str] | None:
+def _native(path: str, source: str) -> tuple[str, str, str] | None:
     file = path.rsplit("/", 1)[-1]
     for pattern, name, licence in NATIVE:
         if re.match(pattern, file):
-            version = _VERSION_IN_NAME.findall(file)
-            return name, version[-1] if version else "", licence
+            if name == "CPython":
+                return name, platform.python_version(), licence
+            named = _VERSION_IN_NAME.findall(file)
+            return name, _packaged_version(source) or (named[-1] if named else ""), licence
     return None

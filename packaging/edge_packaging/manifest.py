@@ -22,8 +22,9 @@ from edge_packaging.libraries import Library, libraries_in
 from edge_packaging.verbs import left_out_verbs, verbs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
+
+    from edge_packaging.freeze import Parts
 
 MANIFEST_FILE = "manifest.json"
 INTERNAL = "_internal"
@@ -67,8 +68,8 @@ class Manifest:
         return asdict(self)
 
 
-def describe(build: Build, folder: Path, modules: Iterable[str]) -> Manifest:
-    """The manifest of a binary in ``folder`` that carries these Python modules.
+def describe(build: Build, folder: Path, parts: Parts) -> Manifest:
+    """The manifest of a binary in ``folder`` made of these parts.
 
     Raises:
         ConfigError: a library's licence is not known, or must not be shipped.
@@ -90,7 +91,7 @@ def describe(build: Build, folder: Path, modules: Iterable[str]) -> Manifest:
             group: tuple(point.name for point in registered(group) if build.has(point))
             for group in ENTRY_GROUPS
         },
-        libraries=tuple(libraries_in(folder, map(str, inside), modules)),
+        libraries=tuple(libraries_in(map(str, inside), parts)),
         files=entries,
     )
 
