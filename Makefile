@@ -10,23 +10,25 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo test lint format sim bench lock clean
+.PHONY: help environment console demo test check-long hil lint format sim bench docs package lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
-CODE := agent devices firmware-bridge hub
+CODE := agent devices firmware-bridge hub packaging hil-tests
 TESTS ?= tests
 PYTEST_OPTIONS ?= -q
 NODES ?= 100
 SEEDS ?= 20
 REPORT ?= build/simulation.json
 NAME ?= pipeline
+RIG ?= configs/rigs/simulated.yaml
+EXAMPLES ?= 100
 SOURCE ?=
 MODEL ?=
 ARGS ?=
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 environment: ## make .venv from the hash lock
 	@$(PYTHON) .ci/bootstrap.py environment
@@ -41,6 +43,12 @@ demo: ## run the main job here (SOURCE=/dev/video0|rtsp://..|file MODEL=file.onn
 test: ## run the tests (TESTS=tests/unit for some of them)
 	@$(PYTHON) .ci/bootstrap.py
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
+
+check-long: environment ## what is too long for every change: the whole API, asked at random
+	ALL_OPERATIONS=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/integration/edge_hub/test_contract.py
+
+hil: environment ## run the hardware-in-the-loop scenarios (RIG=configs/rigs/simulated.yaml)
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) hil-tests/scenarios --rig $(RIG)
 
 lint: environment ## check style, types and layers
 	$(BIN)/ruff check .
@@ -58,6 +66,12 @@ sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
 
 bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
 	$(BIN)/python tests/benchmarks/$(NAME)/run.py
+
+docs: environment ## build the documentation site into build/site
+	$(BIN)/python -m docs.generate
+
+package: environment ## build the agent binaries into dist
+	$(BIN)/python -m edge_packaging.build
 
 lock: environment ## choose the newest allowed packages and write their hashes
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate \
