@@ -155,12 +155,14 @@ def test_no_module_is_dead() -> None:
 def test_everything_that_the_package_registers_can_be_loaded() -> None:
     for target in entry_targets():
         module, _, name = target.partition(":")
-        assert callable(getattr(import_module(module), name)), target
+        loaded = import_module(module)
+        assert not name or callable(getattr(loaded, name)), target
 
 
 def test_the_installation_registers_what_the_package_says() -> None:
     for group, named in project_settings()["entry-points"].items():
-        assert {point.name for point in entry_points(group=group)} == set(named)
+        found = {point.name for point in entry_points(group=group)}
+        assert set(named) <= found if group == "pytest11" else set(named) == found
 
 
 def test_every_package_in_the_wheel_exists_and_none_is_forgotten() -> None:
