@@ -181,22 +181,28 @@ def test_a_vision_binary_runs_pipelines(pipeline: str, frames: int) -> None:
     assert json.loads(told)["filters"]["count"]["frames_in"] == frames
 
 
-def test_a_binary_enrols_joins_the_mesh_and_stays_small(folder: Path, tmp_path: Path) -> None:
+@contextmanager
+def hub_with_token(folder: Path) -> Iterator[str]:
+    """A hub of this source tree on loopback; an enrolment token of it."""
     python = (sys.executable, "-m", "cantor.cli.main")
-    data, box = tmp_path / "hub", tmp_path / "box"
     ports = ("--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0")
-    with running(*python, "hub", "--data", data, *ports, *LOOPBACK) as hub:
+    with running(*python, "hub", "--data", folder, *ports, *LOOPBACK) as hub:
         enrol = printed(hub, r"enrolment at (?:https://)?(\S+?)[,/]")
-        token = subprocess.run(
-            [*python, "token", "create", "--data", data, "--public-enrol", enrol],
+        made = subprocess.run(
+            [*python, "token", "create", "--data", folder, "--public-enrol", enrol],
             capture_output=True,
             text=True,
             check=True,
-        ).stdout.strip()
+        )
+        yield made.stdout.strip()
+
+
+def test_a_binary_enrols_joins_the_mesh_and_stays_small(folder: Path, tmp_path: Path) -> None:
+    box = tmp_path / "box"
+    with hub_with_token(tmp_path / "hub") as token:
         said(folder, "enroll", token, "--name", "belt", "--data", str(box))
         started_s = time.monotonic()
-        command = (folder / "cantor", "agent", "--data", box, *LOOPBACK)
-        with running(*command) as agent:
+        with running(folder / "cantor", "agent", "--data", box, *LOOPBACK) as agent:
             printed(agent, r"(listens on)")
             start_s = time.monotonic() - started_s
             until_joined(box)
@@ -207,6 +213,32 @@ def test_a_binary_enrols_joins_the_mesh_and_stays_small(folder: Path, tmp_path: 
     report.write_text(json.dumps(figures) + "\n")
     assert start_s < START_S_MAX
     assert pss_bytes <= IDLE_PSS_BYTES_MAX
+
+
+def test_a_vision_binary_starts_itself_as_the_worker_of_a_deployment(tmp_path: Path) -> None:
+    folder, box = folder_of("vision"), tmp_path / "box"
+    file = str(ROOT / "configs" / "pipelines" / "test-pattern.yaml")
+    with hub_with_token(tmp_path / "hub") as token:
+        said(folder, "enroll", token, "--name", "belt", "--data", str(box))
+        with running(folder / "cantor", "agent", "--data", box, *LOOPBACK) as agent:
+            printed(agent, r"(listens on)")
+            until_joined(box)
+            said(folder, "pipeline", "deploy", file, "--data", str(box))
+            states = until_finished(folder, box)
+
+    assert states == ["finished"]
+
+
+def until_finished(folder: Path, box: Path) -> list[str]:
+    """The states of all deployments once none is on its way."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    states: list[str] = []
+    while time.monotonic() < deadline_s:
+        told = json.loads(said(folder, "pipeline", "list", "--json", "--data", str(box)))
+        states = [view["state"] for view in told]
+        if states and not {"waiting", "starting", "running"} & set(states):
+            return states
+    return states
 
 
 def until_joined(box: Path) -> None:
