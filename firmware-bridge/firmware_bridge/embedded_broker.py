@@ -94,15 +94,15 @@ class EmbeddedBroker:
                 writer.transport.abort()
                 return
             self._connections.add(writer)
+            # asyncio.streams of Python 3.11 complains of a callback that ends by cancellation.
             try:
-                await broker.external_connected(
-                    StreamReaderAdapter(reader), StreamWriterAdapter(writer), _LISTENER
-                )
+                with contextlib.suppress(asyncio.CancelledError):
+                    await broker.external_connected(
+                        StreamReaderAdapter(reader), StreamWriterAdapter(writer), _LISTENER
+                    )
             finally:
-                writer.transport.abort()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
                 self._connections.discard(writer)
+                writer.transport.abort()
 
         server = await asyncio.start_server(connected, HOST, self.port)
         await broker.start()
