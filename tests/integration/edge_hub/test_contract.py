@@ -165,7 +165,7 @@ def ask(
     def examine(case: Case[Any]) -> None:
         ends = case.operation.path == "/api/v1/sign-out"
         who = browser.session() if ends else session
-        case.call_and_validate(base_url=browser.origin, session=who, checks=CHECKS, timeout=10)
+        case.call_and_validate(base_url=browser.origin, session=who, checks=CHECKS, timeout=30)
 
     try:
         examine()
