@@ -1,0 +1,137 @@
+"""The same pipeline over two nodes: decoding on one, the network, drawing and JPEG on the other.
+
+Hub and agents are processes of their own on this machine; frames cross a real TLS link. Frames per
+second are from the first to the last frame handled, as for the plain loop beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from edge_hub.demo.fleet import DemoFleet
+from galaxy.deployments.views import DeploymentView
+from galaxy.pipeline import Connection, FilterSpec, Pipeline
+
+if TYPE_CHECKING:
+    from cantor.wire.frame import Value
+
+    Headers = dict[str, Value]
+
+BOXES = ("left", "right")
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run: frames per second, CPU milliseconds per frame of all processes, memory in MiB."""
+
+    fps: float
+    cpu_ms: float
+    memory_mib: float
+    age_ms: float
+
+
+def pipeline(video: Path, model: Path, codec: str) -> Pipeline:
+    """What the plain loop does, in three threads on two nodes; no frame is lost."""
+    filters = {
+        "video": FilterSpec("file", {"path": str(video)}, node="left"),
+        "detect": FilterSpec("onnx", {"model": str(model)}, node="right"),
+        "overlay": FilterSpec("overlay", node="right"),
+        "preview": FilterSpec("mjpeg_preview", node="right"),
+    }
+    ways = (
+        {"from": "video.image", "to": "detect.image", "kind": "weak", "codec": codec},
+        {"from": "detect.image", "to": "overlay.image", "kind": "weak"},
+        {"from": "overlay.image", "to": "preview.image"},
+    )
+    return Pipeline("split", filters, tuple(Connection.from_values(way) for way in ways))
+
+
+async def measure(
+    video: Path, model: Path, *, frames: int, rounds: int, codec: str = "auto"
+) -> list[Run]:
+    """Start two boxes once, and run the pipeline on them as often as asked."""
+    with tempfile.TemporaryDirectory(prefix="cantor-split-") as folder:
+        fleet = DemoFleet(Path(folder))
+        try:
+            await fleet.start_hub()
+            await fleet.enrol(BOXES)
+            for name in BOXES:
+                await fleet.start_agent(name)
+            await fleet.until(lambda: _are_online(fleet), "both boxes")
+            return [await _run(fleet, pipeline(video, model, codec), frames) for _ in range(rounds)]
+        finally:
+            await fleet.close()
+
+
+async def _are_online(fleet: DemoFleet) -> bool:
+    nodes = await fleet.nodes(BOXES)
+    return len([node for node in nodes if node["state"] == "online"]) == len(BOXES) + 1
+
+
+async def _run(fleet: DemoFleet, split: Pipeline, frames: int) -> Run:
+    agents = [one.process.pid for one in fleet.programs if one.name in BOXES]
+    before_s = sum(_cpu_s(pid) for pid in agents)
+    wish: Headers = {"pipeline": cast("Value", split.document()), "frames_max": frames}
+    view = DeploymentView.from_value(await fleet.ask(BOXES, "pipeline.deploy", wish))
+    asked: Headers = {"id": view.id}
+    busy: dict[int, tuple[float, float]] = {}
+    while view.state not in ("finished", "failed"):
+        await asyncio.sleep(0.05)
+        for pid in _workers(agents):
+            busy[pid] = (_cpu_s(pid), _memory_mib(pid))
+        answers = cast("list[Value]", await fleet.ask(BOXES, "pipeline.list"))
+        view = next(one for one in map(DeploymentView.from_value, answers) if one.id == view.id)
+    cpu_s = sum(_cpu_s(pid) for pid in agents) - before_s + sum(cpu for cpu, _ in busy.values())
+    memory = sum(_memory_mib(pid) for pid in agents) + sum(used for _, used in busy.values())
+    figures = cast(
+        "dict[str, dict[str, Headers]]", await fleet.ask(BOXES, "pipeline.figures", asked)
+    )
+    preview = figures["filters"]["preview"]
+    assert preview["frames_in"] == frames, view
+    await fleet.ask(BOXES, "pipeline.remove", asked)
+    age = cast("dict[str, float]", preview["age_ms"])["p50"]
+    return Run(cast("float", preview["mean_fps"]), cpu_s * 1000 / frames, memory, age)
+
+
+def _workers(agents: list[int]) -> list[int]:
+    children = (Path(f"/proc/{pid}/task/{pid}/children") for pid in agents)
+    return [int(child) for path in children for child in path.read_text().split()]
+
+
+def _cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
+
+
+def _memory_mib(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+if __name__ == "__main__":
+    import sys
+
+    started_s = time.monotonic()
+    found = asyncio.run(
+        measure(
+            Path(sys.argv[1]),
+            Path(sys.argv[2]),
+            frames=341,
+            rounds=int(sys.argv[4]) if len(sys.argv) > 4 else 1,
+            codec=sys.argv[3] if len(sys.argv) > 3 else "auto",
+        )
+    )
+    print(*found, sep="\n")
