@@ -45,7 +45,8 @@ test: ## run the tests (TESTS=tests/unit for some of them)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) $(TESTS)
 
 check-long: environment ## what is too long for every change: the whole API, asked at random
-	ALL_OPERATIONS=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/integration/edge_hub/test_contract.py
+	ALL_OPERATIONS=$(EXAMPLES) $(BIN)/python -m pytest $(PYTEST_OPTIONS) -o faulthandler_timeout=0 \
+	  tests/integration/edge_hub/test_contract.py
 
 hil: environment ## run the hardware-in-the-loop scenarios (RIG=configs/rigs/simulated.yaml)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) hil-tests/scenarios --rig $(RIG)
