@@ -125,7 +125,8 @@ function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
     return <>{[connection.policy, connection.depth ? `× ${connection.depth}` : ""].filter(Boolean).join(" ") || t("deployment.kind.weak")}</>;
   }
   const figures = edgeFiguresOf(deployment, connection);
-  if (figures.fps === undefined) return null;
+  // A strong connection is a call within one process: nothing is counted on it.
+  if (figures.fps === undefined || (strong && figures.fps === 0)) return null;
   if (layer === "live" || strong) return <>{t("deployment.fps", { fps: rate(figures.fps) })}</>;
   const lost = lostOf(figures);
   const fill = fillOf(figures);

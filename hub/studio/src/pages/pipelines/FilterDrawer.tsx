@@ -128,7 +128,7 @@ export function FilterDrawer({ deployment, filter, onClose }: DrawerProps) {
     [t("deployment.columns.fps"), rate(figures.fps)],
     [t("filter.run"), spread(figures.run_ms)],
   ];
-  if (figures.age_ms?.p50 !== undefined) facts.push([t("filter.age"), spread(figures.age_ms)]);
+  if (figures.age_ms?.p50) facts.push([t("filter.age"), spread(figures.age_ms)]);
   const report = figures.report ?? {};
   return (
     <Drawer

@@ -81,7 +81,7 @@ export function FilterList({ deployment, layer, onOpen }: ListProps) {
       node: nodeName(deployment, deployment.nodes[name]) || (why ? <span style={{ color: "var(--edge-stale)" }}>{why}</span> : "–"),
       fps: rate(figures.fps),
       run: milliseconds(figures.run_ms?.p50),
-      age: milliseconds(figures.age_ms?.p50),
+      age: milliseconds(figures.age_ms?.p50 || null),
       frames: (figures.frames_in || figures.frames_out) ?? "–",
     };
     return { key: name, cells: columns.map((column) => cells[column]), onClick: () => onOpen(name) };
@@ -105,7 +105,7 @@ export function ConnectionList({ deployment, layer }: Omit<ListProps, "onOpen">)
       kind: t(`deployment.kind.${kind}`, { defaultValue: kind }),
       policy: strong ? "–" : (figures.policy ?? connection.policy ?? "–"),
       depth: strong ? "–" : (figures.depth ?? connection.depth ?? "–"),
-      fps: rate(figures.fps),
+      fps: rate(strong ? figures.fps || null : figures.fps),
       queue: strong ? "–" : milliseconds(figures.queue_ms?.p50),
       waiting: strong ? "–" : `${figures.waiting ?? 0} / ${figures.depth ?? "–"}`,
       lost: strong ? "–" : lostOf(figures),
