@@ -54,7 +54,7 @@ hil: environment ## run the hardware-in-the-loop scenarios (RIG=configs/rigs/sim
 lint: environment ## check style, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(CODE) tests
+	$(BIN)/mypy $(CODE) docs tests
 	$(BIN)/mypy .ci/*.py
 	$(BIN)/lint-imports
 
