@@ -67,8 +67,8 @@ class Sender(_End):
         wire, core = self._wire, self.core
         with wire.lock:
             core.sent += 1
-            while core.blocks:
-                wire.changed.wait()
+            if self._policy == "block":
+                wire.changed.wait_for(lambda: not core.blocks)
             core.offer(frame, wire.clock.monotonic())
             receiver = wire.receiver if wire.source is core else None
         if receiver is not None:
@@ -161,11 +161,12 @@ class Receiver(_End):
                 if source is not None and core.is_empty and wire.receiver is self:
                     now_s = wire.clock.monotonic()
                     held = source.take(now_s)
+                    if self._policy == "block":
+                        wire.changed.notify()
                     if held is None:
                         return None
                     core.arrived += 1
                     core.received += 1
-                    wire.changed.notify()
                     return self._stamped(held.frame, now_s - held.since_s)
                 arrived = core.take()
                 message = wire.next_grant()

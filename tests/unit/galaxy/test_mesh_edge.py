@@ -383,3 +383,24 @@ def test_two_runtimes_of_one_pipeline_on_two_nodes_see_every_frame(mesh: Mesh) -
     assert [runtime.state for runtime in runtimes] == ["finished", "finished"]
     edge = runtimes[1].snapshot().edges[connection.name]
     assert (edge.sent, edge.received, edge.waiting) == (40, 40, 0)
+
+
+def test_a_frame_that_expires_makes_room_for_a_sender_that_waits() -> None:
+    clock = StillClock()
+    mesh = Mesh(clock)
+    edge = Connection(EDGE.source, EDGE.target, "weak", max_age_ms=100)
+    sender = mesh.boards["A"].sender(edge, "block", 1)
+    receiver = mesh.boards["A"].receiver(edge, "block", 1)
+    mesh.route(("A", 1), ("A", 1))
+    sender.send(old_frame(0, clock))
+    clock.now_s += 0.2
+    thread = threading.Thread(target=sender.send, args=(old_frame(1, clock),))
+    thread.start()
+    eventually(lambda: sender.figures().sent == 2)
+    assert receiver.receive() is None
+    thread.join(DEADLINE_S)
+    got = receiver.receive()
+    assert got is not None
+    assert got.seq == 1
+    assert sender.figures().expired == 1
+    mesh.close()
