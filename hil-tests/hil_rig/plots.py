@@ -19,7 +19,12 @@ LANE_HEIGHT = 22
 EVENTS_DRAWN = 1500
 PLOT_HEIGHT = 130
 _LANES = ("power", "sent", "console", "frame", "fault", "note")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+def harmless(text: str) -> str:
+    """Text of a board, a file or a person as it may stand on a page."""
+    return escape(_CONTROL.sub(lambda sign: f"\\x{ord(sign.group()):02x}", text))
 
 
 def timeline_plot(record: Record) -> str:
@@ -46,7 +51,7 @@ def timeline_plot(record: Record) -> str:
         x = _x(event.at_s, 0.0, end_s)
         parts.append(
             f'<rect x="{x - 1:.1f}" y="{y}" width="3" height="12" fill="var(--{event.lane})">'
-            f"<title>{event.at_s:.4f} s {_text(event.text)}</title></rect>"
+            f"<title>{event.at_s:.4f} s {harmless(event.text)}</title></rect>"
         )
     parts.append(_ticks(0.0, end_s, height - 6))
     return "".join(parts) + "</svg>"
@@ -68,7 +73,7 @@ def series_plot(name: str, points: Sequence[tuple[float, float]], unit: str) -> 
     line = "M" + "L".join(place(*point) for point in kept)
     label = f"{name} ({unit})" if unit else name
     return (
-        f"<p>{_text(label)}</p>" + _frame(PLOT_HEIGHT + 20, label) + f'<path d="M{LEFT} 5V'
+        f"<p>{harmless(label)}</p>" + _frame(PLOT_HEIGHT + 20, label) + f'<path d="M{LEFT} 5V'
         f'{PLOT_HEIGHT - 5}H{WIDTH - RIGHT}" fill="none" stroke="var(--line)"/>'
         f'<text x="{LEFT - 10}" y="14" text-anchor="end">{high:.4g}</text>'
         f'<text x="{LEFT - 10}" y="{PLOT_HEIGHT - 6}" text-anchor="end">{low:.4g}</text>'
@@ -87,7 +92,7 @@ def measure_bar(measure: Measure) -> str:
     at, mark = measure.value / full * 200, measure.limit / full * 200
     return (
         f'<svg viewBox="0 0 204 14" style="width:204px" role="img" '
-        f'aria-label="{_text(measure.name)} against its limit">'
+        f'aria-label="{harmless(measure.name)} against its limit">'
         f'<rect x="0" y="3" width="{max(at, 1):.1f}" height="8" fill="{color}"/>'
         f'<rect x="{mark:.1f}" y="0" width="2" height="14" fill="var(--ink)"/></svg>'
     )
@@ -107,7 +112,7 @@ def _powered(record: Record, end_s: float) -> str:
 
 
 def _frame(height: int, label: str) -> str:
-    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(label)}">'
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{harmless(label)}">'
 
 
 def _ticks(first_s: float, last_s: float, y: int) -> str:
@@ -122,7 +127,3 @@ def _ticks(first_s: float, last_s: float, y: int) -> str:
 
 def _x(at_s: float, first_s: float, last_s: float) -> float:
     return LEFT + (at_s - first_s) / ((last_s - first_s) or 1.0) * (WIDTH - LEFT - RIGHT)
-
-
-def _text(text: str) -> str:
-    return escape(_CONTROL.sub(lambda sign: f"\\x{ord(sign.group()):02x}", text))

@@ -61,7 +61,10 @@ class RigRun:
         """Write the page; a run that lost a test still has one."""
         from hil_rig.report import write_page
 
-        write_page(self.folder / PAGE_NAME, self.spec, self.records, self.command)
+        try:
+            write_page(self.folder / PAGE_NAME, self.spec, self.records, self.command)
+        except ConfigError as error:
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say where the page is."""

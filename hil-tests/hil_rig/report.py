@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from html import escape
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
-from hil_rig.plots import measure_bar, series_plot, timeline_plot
+from hil_rig.plots import harmless, measure_bar, series_plot, timeline_plot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from hil_rig.timeline import Measure, Record
 
 LOG_EVENTS_SHOWN = 400
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c2530;--soft:#5c6b7a;--line:#d5dce3;--paper:#fff;
@@ -74,12 +71,13 @@ def page(spec: RigSpec, records: Sequence[Record], command: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Rig {_text(spec.name)}</title><style>{_STYLE}</style></head><body>"
-        f"<h1>Rig {_text(spec.name)}</h1><p>{summary or 'no test had a board'}</p>"
-        f'<p class="soft">backend {_text(spec.backend)}, seed {spec.seed}. '
-        f"Again: <code>{_text(_again(command, spec.seed))}</code></p>"
-        "<div class='wide'><table><thead><tr><th>test</th><th>verdict</th><th>rig time</th><th>real time</th>"
-        f"<th>faults fired</th></tr></thead><tbody>{rows}</tbody></table></div>{sections}</body></html>\n"
+        f"<title>Rig {harmless(spec.name)}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>Rig {harmless(spec.name)}</h1><p>{summary or 'no test had a board'}</p>"
+        f'<p class="soft">backend {harmless(spec.backend)}, seed {spec.seed}. '
+        f"Again: <code>{harmless(_again(command, spec.seed))}</code></p>"
+        "<div class='wide'><table><thead><tr><th>test</th><th>verdict</th><th>rig time</th>"
+        "<th>real time</th><th>faults fired</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table></div>{sections}</body></html>\n"
     )
 
 
@@ -94,7 +92,7 @@ def _verdict(record: Record) -> str:
 def _row(index: int, record: Record) -> str:
     verdict = _verdict(record)
     return (
-        f'<tr><td><a href="#t{index}">{_text(_short(record.test))}</a></td>'
+        f'<tr><td><a href="#t{index}">{harmless(_short(record.test))}</a></td>'
         f'<td class="{verdict}">{verdict}</td><td class="n">{record.rig_s:.2f} s</td>'
         f'<td class="n">{record.wall_s:.2f} s</td>'
         f'<td class="n">{sum(record.faults.values()) or ""}</td></tr>'
@@ -108,18 +106,18 @@ def _short(test: str) -> str:
 def _section(index: int, record: Record) -> str:
     verdict = _verdict(record)
     parts = [
-        f'<section id="t{index}"><h2>{_text(_short(record.test))} — '
+        f'<section id="t{index}"><h2>{harmless(_short(record.test))} — '
         f'<span class="{verdict}">{verdict}</span></h2>'
-        f'<p class="soft">{_text(record.test)}, seed {record.seed}</p>'
+        f'<p class="soft">{harmless(record.test)}, seed {record.seed}</p>'
     ]
     if record.reason:
-        parts.append(f"<pre>{_text(record.reason)}</pre>")
+        parts.append(f"<pre>{harmless(record.reason)}</pre>")
     if record.measures:
         rows = "".join(_measure_row(measure) for measure in record.measures)
         parts.append(f"<div class='wide'><table><tbody>{rows}</tbody></table></div>")
     if record.faults:
         rows = "".join(
-            f'<tr><td>{_text(name)}</td><td class="n">fired {fired} times</td></tr>'
+            f'<tr><td>{harmless(name)}</td><td class="n">fired {fired} times</td></tr>'
             for name, fired in record.faults.items()
         )
         parts.append(f"<table><thead><tr><th>fault</th></tr></thead><tbody>{rows}</tbody></table>")
@@ -137,8 +135,8 @@ def _measure_row(measure: Measure) -> str:
     limit = "" if measure.limit is None else f"{word} {measure.limit:g} {measure.unit}"
     mark = "passed" if measure.met else "failed"
     return (
-        f'<tr><td>{_text(measure.name)}</td><td class="n {mark}">{measure.value:.4g} '
-        f'{_text(measure.unit)}</td><td class="n">{_text(limit)}</td>'
+        f'<tr><td>{harmless(measure.name)}</td><td class="n {mark}">{measure.value:.4g} '
+        f'{harmless(measure.unit)}</td><td class="n">{harmless(limit)}</td>'
         f"<td>{measure_bar(measure)}</td></tr>"
     )
 
@@ -150,9 +148,4 @@ def _log(record: Record) -> str:
     lines = "\n".join(f"{event.at_s:9.4f}  {event.lane:<8}{event.text}" for event in shown)
     left_out = len(record.events) - len(shown) + record.events_left_out
     more = f"\n({left_out} more)" if left_out else ""
-    return f"<details><summary>log</summary><pre>{_text(lines + more)}</pre></details>"
-
-
-def _text(text: str) -> str:
-    """Text of a board or a file, harmless on a page."""
-    return escape(_CONTROL.sub(lambda sign: f"\\x{ord(sign.group()):02x}", text))
+    return f"<details><summary>log</summary><pre>{harmless(lines + more)}</pre></details>"
