@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 QUEUE_BYTES_MAX = 32 * 1024 * 1024
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Frames over one TLS stream.
 
     ``on_open(connection)`` runs when TLS is done, ``on_frame(connection, frame)`` for each frame,
@@ -45,9 +45,13 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._on_open(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._reader.buffer()
+
+    def buffer_updated(self, nbytes: int) -> None:
         try:
-            for frame in self._reader.receive(data):
+            for frame in self._reader.filled(nbytes):
                 self._on_frame(self, frame)
         except RemoteProtocolError as error:
             self.close(str(error))

@@ -21,15 +21,44 @@ from cantor.wire.frame import (
 )
 
 FRAME_BYTES_MAX = 64 * 1024 * 1024
+SCRATCH_BYTES = 64 * 1024
 _REMEDY = "the other side is broken or speaks another protocol"
 
 
 class FrameReader:
-    """Cuts a stream of bytes into frames of at most ``frame_bytes_max`` bytes."""
+    """Cuts a stream of bytes into frames of at most ``frame_bytes_max`` bytes.
+
+    Bytes are written into :meth:`buffer` and told by :meth:`filled`, so that a large frame is read
+    from the system into its own memory and never copied; :meth:`receive` takes bytes as they are.
+    """
 
     def __init__(self, frame_bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._frame_bytes_max = frame_bytes_max
-        self._buffer = bytearray()
+        self._scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self._used = 0
+        self._frame: bytearray | None = None
+        self._have = 0
+
+    def buffer(self) -> memoryview:
+        """Where the next bytes belong; never empty."""
+        if self._frame is not None:
+            return memoryview(self._frame)[self._have :]
+        return self._scratch[self._used :]
+
+    def filled(self, count: int) -> list[DataFrame]:
+        """The frames that the first ``count`` bytes of the buffer complete.
+
+        Raises:
+            RemoteProtocolError: the bytes are not frames; the stream is of no more use.
+        """
+        if self._frame is None:
+            self._used += count
+            return self._cut()
+        self._have += count
+        if self._have < len(self._frame):
+            return []
+        whole, self._frame = self._frame, None
+        return [parse_frame(whole)]
 
     def receive(self, data: bytes | bytearray | memoryview) -> list[DataFrame]:
         """The frames that ``data`` completes.
@@ -37,21 +66,40 @@ class FrameReader:
         Raises:
             RemoteProtocolError: the bytes are not frames; the stream is of no more use.
         """
-        self._buffer += data
+        frames: list[DataFrame] = []
+        rest = memoryview(data)
+        while rest.nbytes:
+            room = self.buffer()
+            count = min(rest.nbytes, room.nbytes)
+            room[:count] = rest[:count]
+            frames += self.filled(count)
+            rest = rest[count:]
+        return frames
+
+    def _cut(self) -> list[DataFrame]:
+        """Take the whole frames out of the scratch memory; a large one gets memory of its own."""
         frames: list[DataFrame] = []
         start = 0
-        while len(self._buffer) - start >= LENGTH.size:
-            (length,) = LENGTH.unpack_from(self._buffer, start)
+        while self._used - start >= LENGTH.size:
+            (length,) = LENGTH.unpack_from(self._scratch, start)
             if not HEADER.size <= length <= self._frame_bytes_max:
                 raise RemoteProtocolError(
                     f"a frame of {length} bytes (limit {self._frame_bytes_max})", remedy=_REMEDY
                 )
-            end = start + LENGTH.size + length
-            if len(self._buffer) < end:
-                break
-            frames.append(parse_frame(bytes(self._buffer[start + LENGTH.size : end])))
-            start = end
-        del self._buffer[:start]
+            begin, end = start + LENGTH.size, start + LENGTH.size + length
+            if self._used >= end:
+                frames.append(parse_frame(bytes(self._scratch[begin:end])))
+                start = end
+                continue
+            if end > SCRATCH_BYTES:
+                self._have = self._used - begin
+                self._frame = bytearray(length)
+                self._frame[: self._have] = self._scratch[begin : self._used]
+                start = self._used
+            break
+        left = self._used - start
+        self._scratch[:left] = bytes(self._scratch[start : self._used])
+        self._used = left
         return frames
 
 
