@@ -354,6 +354,8 @@ class Agent:
             self._messages.delivered(effect.frame)
         elif isinstance(effect, Undeliverable):
             self._undeliverable.add(effect.frame.message_id)
+        elif isinstance(effect, NodeDead):
+            self._messages.lost(effect.node)
         if isinstance(effect, FactsChanged):
             self._memory.keep_epoch(self._core.ledger.epoch)
             for fact in effect.facts:

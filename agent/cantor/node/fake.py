@@ -55,6 +55,8 @@ class FakeMesh:
     def kill(self, node_id: NodeId) -> None:
         """The node answers no more; its facts stay."""
         self.dead.add(node_id)
+        for node in self.nodes.values():
+            node.messages.lost(node_id)
         self.tell()
 
     def revive(self, node_id: NodeId) -> None:

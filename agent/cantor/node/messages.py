@@ -103,6 +103,13 @@ class Messages:
         elif topic in self._handlers:
             self._handlers[topic](message)
 
+    def lost(self, node: NodeId) -> None:
+        """Whoever waits for an answer of this node waits in vain."""
+        for destination, future in self._asked.values():
+            if destination == node and not future.done():
+                where = f"node {short_name(node)}"
+                future.set_exception(UnavailableError("it was lost meanwhile", where=where))
+
     async def close(self) -> None:
         """End the answers under way."""
         for task in self._answering:

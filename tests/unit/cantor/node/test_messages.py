@@ -103,6 +103,25 @@ async def test_no_path_and_no_answer_are_told_apart(mesh: FakeMesh) -> None:
     await right(mesh).messages.close()
 
 
+async def test_who_waits_for_a_node_that_is_lost_hears_so_at_once(mesh: FakeMesh) -> None:
+    asked = asyncio.Event()
+
+    async def hang(_: Message) -> Reply:
+        asked.set()
+        await asyncio.Event().wait()
+        return Reply()
+
+    right(mesh).answer("hang", hang)
+    waiting = asyncio.ensure_future(left(mesh).request(RIGHT, "hang", timeout_s=1000.0))
+    await asked.wait()
+
+    mesh.kill(RIGHT)
+
+    with pytest.raises(UnavailableError, match="lost meanwhile"):
+        await waiting
+    await right(mesh).messages.close()
+
+
 async def test_an_answer_from_another_node_than_the_one_asked_is_ignored(mesh: FakeMesh) -> None:
     async def impostor(message: Message) -> Reply:
         forged = DataFrame(
