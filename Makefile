@@ -10,7 +10,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo test check-long hil lint format sim bench docs package lock clean
+.PHONY: help environment console demo test check-long hil model lint format sim bench docs package lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,6 +21,7 @@ NODES ?= 100
 SEEDS ?= 20
 REPORT ?= build/simulation.json
 NAME ?= pipeline
+OUT ?= agent/galaxy/models/conveyor.onnx
 RIG ?= configs/rigs/simulated.yaml
 EXAMPLES ?= 100
 SOURCE ?=
@@ -50,6 +51,10 @@ check-long: environment ## what is too long for every change: the whole API, ask
 
 hil: environment ## run the hardware-in-the-loop scenarios (RIG=configs/rigs/simulated.yaml)
 	$(BIN)/python -m pytest $(PYTEST_OPTIONS) hil-tests/scenarios --rig $(RIG)
+
+model: ## train the demo's detector anew, minutes (PyTorch in .tools/training; OUT=)
+	@$(PYTHON) .ci/bootstrap.py training
+	.tools/training/bin/python -m edge_hub.training --threads 2 --out $(OUT)
 
 lint: environment ## check style, types and layers
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
     python3 .ci/bootstrap.py                 the environment in .venv, then the console
     python3 .ci/bootstrap.py environment     only the environment
     python3 .ci/bootstrap.py console         only the console
+    python3 .ci/bootstrap.py training        PyTorch, in an environment of its own
 
 Standard library only, so that any ``python3`` from 3.9 on can start it; the environment itself gets
 Python 3.11 or newer. Everything fetched is checked against a digest written here or in
@@ -67,9 +68,12 @@ WHEELS = {
 
 def main(parts: list[str]) -> int:
     """Make the named parts, or both; the process's exit code."""
-    unknown = set(parts) - {"environment", "console"}
+    unknown = set(parts) - {"environment", "console", "training"}
     if unknown:
-        fail(f"unknown part {sorted(unknown)[0]!r}", "say 'environment', 'console' or nothing")
+        fail(
+            f"unknown part {sorted(unknown)[0]!r}",
+            "say 'environment', 'console', 'training' or nothing",
+        )
     if os.name != "posix":
         fail("this script runs on Linux and macOS", "on Windows use WSL")
     TOOLS.mkdir(exist_ok=True)
@@ -78,6 +82,8 @@ def main(parts: list[str]) -> int:
             make_environment()
         if not parts or "console" in parts:
             make_console()
+        if "training" in parts:
+            make_training()
     return 0
 
 
@@ -127,6 +133,32 @@ def make_environment() -> None:
         "see the lines above",
     )
     stamp.write_text(wanted)
+
+
+def make_training() -> None:
+    """Make ``.tools/training``: PyTorch stands outside the lock, for its builds differ by machine.
+
+    ``TORCH_BACKEND`` says which: ``cpu`` (the default) from PyTorch's own index; empty means what
+    the package index has, on Linux builds with CUDA of several gigabytes.
+    """
+    make_environment()
+    uv, folder = find_uv(), TOOLS / "training"
+    backend = os.environ.get("TORCH_BACKEND", "cpu")
+    target = ["--quiet", "--python", str(folder / "bin" / "python")]
+    choice = ["--torch-backend", backend] if backend else []
+    packages = ["torch", "onnx", "onnxscript", "numpy", "opencv-python-headless", "onnxruntime"]
+    if not (folder / "bin" / "python").exists():
+        run_or_explain(
+            [uv, "venv", "--quiet", "--python", str(ENVIRONMENT / "bin" / "python"), str(folder)],
+            "the environment for training could not be made",
+            "see the lines above",
+        )
+    say("installing PyTorch for training")
+    run_or_explain(
+        [uv, "pip", "install", *target, *choice, *packages, "-e", str(ROOT)],
+        "PyTorch could not be installed",
+        "see the lines above; TORCH_BACKEND= (empty) takes it from the package index",
+    )
 
 
 def is_new_enough(python: Path) -> bool:
