@@ -144,12 +144,12 @@ class Access:
         scope = Scope(row.tenant, row.project)
         return Session(key, row.user, row.role, scope, row.expires_at)
 
-    async def look_at(self, session: Session, project: str) -> Session:
-        """The session, from now on in another project of its tenant."""
-        scope = Scope(session.scope.tenant, project)
+    async def look_at(self, session: Session, scope: Scope) -> Session:
+        """The session, from now on in another project; whether it may was checked before."""
+        values = {"tenant": scope.tenant, "project": scope.project}
         async with self._database.write() as connection:
             mine = sessions.c.hash == session.key
-            await connection.execute(sa.update(sessions).where(mine).values(project=project))
+            await connection.execute(sa.update(sessions).where(mine).values(values))
         return replace(session, scope=scope)
 
     async def end(self, session: Session) -> None:

@@ -81,7 +81,7 @@ class Api:
                   status=204, body=SignIn, public=True, errors=(401,)),
             Route("POST", "/sign-out", "End this session", self.sign_out, status=204, role="any"),
             Route("GET", "/session", "Who is signed in", self.session, reply=SessionView),
-            Route("PATCH", "/session", "Look at another project", self.change_session,
+            Route("PATCH", "/session", "Look at another tenant or project", self.change_session,
                   body=SessionChange, reply=SessionView, role="any", errors=(404,)),
             Route("GET", "/projects", "List projects", self.list_projects, reply=ProjectList,
                   query=page),
@@ -129,20 +129,22 @@ class Api:
 
     async def change_session(self, call: Call) -> Reply:
         before = call.signed_in
-        project = await self._hub.projects.one(before.scope.tenant, call.body.project)
-        session = await self._hub.access.look_at(before, project.id)
+        if call.body.tenant is None and call.body.project is None:
+            raise ProblemError(400, "bad-request", "give a tenant, a project or both")
+        scope = await self._hub.projects.scope(before, call.body.tenant, call.body.project)
+        session = await self._hub.access.look_at(before, scope)
         self._hub.stream.follow(session)
         self._hub.previews.drop(session.key)
         return Reply(await self._session_view(session))
 
     async def _session_view(self, who: Session) -> SessionView:
-        tenant = await self._hub.projects.tenant(who.scope.tenant)
-        inside, _ = await self._hub.projects.list(tenant.id)
+        tenants = await self._hub.projects.tenants(who)
+        inside, _ = await self._hub.projects.list(who.scope.tenant)
         return SessionView(
             user=User(who.user, who.role),
-            tenant=tenant,
+            tenant=next(one for one in tenants if one.id == who.scope.tenant),
             project=next(one for one in inside if one.id == who.scope.project),
-            tenants=[tenant],
+            tenants=tenants,
             projects=inside,
             version=cantor.__version__,
             mesh=self._hub.mesh,

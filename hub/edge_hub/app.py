@@ -108,7 +108,14 @@ async def start_hub(
         stack.push_async_callback(database.close)
         access = Access(database, settings, clock, home=scope)
         fleet = Fleet(database, mesh_view, clock, home=scope)
-        board = Board(pipelines, mesh_view, home=scope, every_s=settings.figures_every_s)
+        blueprints = Blueprints()
+        board = Board(
+            pipelines,
+            mesh_view,
+            home=scope,
+            every_s=settings.figures_every_s,
+            masked=blueprints.masked,
+        )
         stack.push_async_callback(board.close)
         stream = Stream(database, fleet, board, clock, https=settings.console_is_https)
         board.refreshed = lambda: stream.changed(("deployments",))
@@ -135,7 +142,7 @@ async def start_hub(
             tokens=tokens,
             projects=Projects(database, clock),
             deployments=DeploymentApi(
-                board, Blueprints(), fleet, mesh_view, previews, replies, changed=stream.changed
+                board, blueprints, fleet, mesh_view, previews, replies, changed=stream.changed
             ),
             previews=previews,
             replies=replies,
@@ -152,6 +159,7 @@ async def start_hub(
         secure = tls if settings.console_is_https else None
         console = await _listen(stack, app, settings.console, secure)
         hosts.update(_host_headers(settings, console))
+        write_durably(settings.console_file, str(console).encode())
         stack.push_async_callback(stream.close)
         stack.push_async_callback(previews.close)
         return Hub(settings, console, enrol, tokens, scope, access, stack.pop_all())

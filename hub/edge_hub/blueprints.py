@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +15,11 @@ from cantor.scheduling.needs import parse
 from edge_hub.problems import ProblemError
 from edge_hub.schemas import FieldError
 from galaxy.check import find_problems
+from galaxy.filter import params_of
 from galaxy.loader import PipelineDocument, load_pipeline
 from galaxy.placement import needs_of
 from galaxy.registry import Registry
+from galaxy.schema import describe_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,15 +29,22 @@ if TYPE_CHECKING:
     from galaxy.pipeline import FilterSpec, Pipeline
 
 TEMPLATES = Path(__file__).parent / "templates"
+MASK = "********"
+_LANGUAGE = re.compile(r"([a-z]{2}): +(.+)")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """A pipeline of the template folder; ``needs`` holds what each filter and its type need."""
+    """A pipeline of the template folder; ``needs`` holds what each filter and its type need.
+
+    ``descriptions`` are those in other languages; ``types`` describes the filter types.
+    """
 
     id: str
     description: str
+    descriptions: Mapping[str, str]
+    types: Mapping[str, dict[str, Any]]
     pipeline: Pipeline
     needs: Mapping[str, str]
 
@@ -45,6 +56,7 @@ class Blueprints:
         self._folder = folder
         self._registry = registry or Registry.default()
         self._read: dict[str, Blueprint] | None = None
+        self._secret_params: dict[str, frozenset[str]] = {}
 
     async def all(self) -> list[Blueprint]:
         """Every template in the order of the ids; a file with a mistake is logged and left out."""
@@ -53,17 +65,27 @@ class Blueprints:
             self._read = {one.id: one for one in found}
         return list(self._read.values())
 
-    async def pipeline(self, wish: NewDeployment, nodes: Mapping[str, str]) -> Pipeline:
+    async def pipeline(
+        self,
+        wish: NewDeployment,
+        nodes: Mapping[str, str],
+        deployed: Mapping[str, Any] | None = None,
+    ) -> Pipeline:
         """The pipeline that ``wish`` describes; ``nodes`` are those that may run it, id to name.
+
+        ``deployed`` is the document of the deployment that it names.
 
         Raises:
             ProblemError: it names something that does not exist, or cannot run (422); it has
-                both a template and a document, or none of the two (400).
+                not exactly one of template, document and deployment (400).
         """
-        if (wish.template is None) == (wish.pipeline is None):
-            raise ProblemError(400, "bad-request", "give either a template or a pipeline")
+        if sum(one is not None for one in (wish.template, wish.pipeline, wish.deployment)) != 1:
+            detail = "give a template, a pipeline or a deployment, one of them"
+            raise ProblemError(400, "bad-request", detail)
         if wish.pipeline is not None:
             base = _from_document(wish.pipeline)
+        elif wish.deployment is not None:
+            base = _from_document(dict(deployed or {}))
         else:
             base = await self._template(str(wish.template))
         errors = [
@@ -78,6 +100,28 @@ class Blueprints:
         if problems:
             raise _refused([_field_error(problem, wish) for problem in problems])
         return wanted
+
+    def masked(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """A pipeline's document for people: each secret that it sets is masked."""
+        filters: dict[str, Any] = {}
+        found = document.get("filters")
+        for name, spec in found.items() if isinstance(found, dict) else ():
+            params = spec.get("params") if isinstance(spec, dict) else None
+            given = params if isinstance(params, dict) else {}
+            hidden = dict.fromkeys(self._secrets(spec) & given.keys(), MASK) if given else {}
+            filters[name] = {**spec, "params": {**given, **hidden}} if hidden else spec
+        return {**document, "filters": filters} if filters else dict(document)
+
+    def _secrets(self, spec: Mapping[str, Any]) -> frozenset[str]:
+        """The secret parameters of a filter; of a type that this hub does not know, none."""
+        filter_type = str(spec.get("type"))
+        if filter_type not in self._secret_params:
+            found: frozenset[str] = frozenset()
+            with contextlib.suppress(ConfigError):
+                declared = params_of(self._registry.get(filter_type))
+                found = frozenset(name for name, param in declared.items() if param.secret)
+            self._secret_params[filter_type] = found
+        return self._secret_params[filter_type]
 
     async def _template(self, template: str) -> Pipeline:
         for one in await self.all():
@@ -100,20 +144,27 @@ class Blueprints:
                 for name, texts in needs_of(pipeline, type_needs).items()
                 if texts
             }
-            yield Blueprint(path.stem, leading_comment(text), pipeline, needs)
+            described = {name: describe_filter(name, self._registry.get(name)) for name in types}
+            said = leading_comment(text)
+            yield Blueprint(path.stem, said.pop("", ""), said, described, pipeline, needs)
 
 
-def leading_comment(text: str) -> str:
-    """The sentences at the head of a pipeline file, without the commands indented under them."""
-    sentences: list[str] = []
+def leading_comment(text: str) -> dict[str, str]:
+    """The sentences at the head of a pipeline file by language, English under no name.
+
+    A line in another language begins with its name, ``# zh: ...``; indented lines are commands.
+    """
+    sentences: dict[str, list[str]] = {}
     for line in text.splitlines():
         if not line.startswith("#"):
             break
         content = line.removeprefix("#").removeprefix(" ")
-        if content == content.lstrip():
-            sentences.append(content.strip())
-    joined = " ".join(sentence for sentence in sentences if sentence)
-    return f"{joined[:-1]}." if joined.endswith(":") else joined
+        if content and content == content.lstrip():
+            spoken = _LANGUAGE.fullmatch(content)
+            language, words = spoken.groups() if spoken else ("", content)
+            sentences.setdefault(language, []).append(words.strip())
+    joined = {name: ("" if name == "zh" else " ").join(some) for name, some in sentences.items()}
+    return {name: f"{said[:-1]}." if said.endswith(":") else said for name, said in joined.items()}
 
 
 def _from_document(document: dict[str, Any]) -> Pipeline:

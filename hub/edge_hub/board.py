@@ -32,6 +32,7 @@ class Board:
 
     While somebody watches a project, the figures of its live deployments are asked for every
     ``every_s`` seconds, once for all who watch, and ``refreshed`` is called after each round.
+    ``masked`` hides the secrets of a pipeline's document.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class Board:
         *,
         home: Scope,
         every_s: float = 1.0,
+        masked: Callable[[Mapping[str, Any]], dict[str, Any]] = dict,
     ) -> None:
+        self._masked = masked
         self._control = control
         self._mesh_view = mesh_view
         self._home = home
@@ -124,6 +127,7 @@ class Board:
             },
             figures=self._figures.get(view.id),
             created_at=rfc3339(view.created_at),
+            pipeline=self._masked(view.pipeline),
             keeper=view.keeper or None,
         )
         return msgspec.convert(values, Deployment)

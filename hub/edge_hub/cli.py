@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     JoinMesh = Callable[[HubSettings, Authority], Awaitable["Membership"]]
 
 DEFAULT_MESH = "mesh"
+CONSOLE_DEFAULT = "127.0.0.1:8080"
 
 
 class Membership(Protocol):
@@ -113,7 +114,7 @@ def _add_data(parser: argparse.ArgumentParser, *, default: Path | str | None = N
 def _add_options(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     _add_public_enrol(parser)
-    parser.add_argument("--console", default="127.0.0.1:8080", metavar="HOST:PORT")
+    parser.add_argument("--console", default=CONSOLE_DEFAULT, metavar="HOST:PORT")
     parser.add_argument("--enrol", default="127.0.0.1:8443", metavar="HOST:PORT")
     parser.add_argument("--host", action="append", default=[], help="a further name of this hub")
     parser.add_argument("--seed", action="append", default=[], metavar="HOST:PORT")
@@ -189,8 +190,15 @@ async def _link(options: argparse.Namespace) -> int:
         ticket = await Access(database, settings, SystemClock(), home=home).new_ticket()
     finally:
         await database.close()
-    _say(sign_in_url(settings, settings.console, ticket))
+    _say(sign_in_url(settings, _console(options, settings), ticket))
     return 0
+
+
+def _console(options: argparse.Namespace, settings: HubSettings) -> Address:
+    """The console that was named, else where the hub of this folder listens or listened last."""
+    if options.console != CONSOLE_DEFAULT or not settings.console_file.exists():
+        return settings.console
+    return Address.parse(settings.console_file.read_text())
 
 
 def _backup(options: argparse.Namespace) -> int:

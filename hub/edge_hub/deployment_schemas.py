@@ -18,11 +18,18 @@ ParamValue = bool | int | float | str | list[str]
 
 
 class Template(msgspec.Struct):
-    """A pipeline that comes with the hub, and whether this mesh can run it now."""
+    """A pipeline that comes with the hub, and whether this mesh can run it now.
+
+    ``descriptions`` holds the description in other languages, by language. ``types`` describes each
+    filter type of the pipeline: what it does, and its parameters as JSON Schema (``x-unit``,
+    ``x-file``, ``x-live``; a secret is ``writeOnly``).
+    """
 
     id: str
     name: str
     description: str
+    descriptions: dict[str, str]
+    types: dict[str, dict[str, Any]]
     pipeline: dict[str, Any]
     needs: dict[str, str]
     fits: bool
@@ -36,13 +43,15 @@ class TemplateList(msgspec.Struct):
 
 
 class NewDeployment(msgspec.Struct, forbid_unknown_fields=True):
-    """A wish for a deployment of a ``template`` or of a ``pipeline`` document, one of the two.
+    """A wish for a deployment of a ``template``, of a ``pipeline`` document, or of the pipeline of
+    another ``deployment`` of the project with its secrets; one of the three.
 
     ``params`` sets parameters by ``filter.param``; ``nodes`` binds filters to nodes by id.
     """
 
     template: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     pipeline: dict[str, Any] | None = None
+    deployment: Annotated[str, Meta(min_length=1, max_length=DEPLOYMENT_ID_CHARS_MAX)] | None = None
     name: LineText | None = None
     params: Annotated[dict[ParamPath, ParamValue], Meta(max_length=ENTRIES_MAX)] = {}
     nodes: Annotated[
@@ -104,7 +113,10 @@ class Group(msgspec.Struct):
 
 
 class Deployment(msgspec.Struct):
-    """A pipeline placed on nodes; ``figures`` are null while nobody has asked for them."""
+    """A pipeline placed on nodes; ``figures`` are null while nobody has asked for them.
+
+    Secret parameters in ``pipeline`` are masked.
+    """
 
     id: str
     name: str

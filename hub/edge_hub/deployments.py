@@ -66,7 +66,7 @@ class DeploymentApi:
             Route("GET", "/templates", "Pipelines that come with the hub", self.list_templates,
                   reply=TemplateList, errors=(503,)),
             Route("POST", path, "Deploy a pipeline", self.create_deployment, status=201,
-                  body=NewDeployment, reply=Deployment, repeatable=True, errors=(503,)),
+                  body=NewDeployment, reply=Deployment, repeatable=True, errors=(404, 503)),
             Route("GET", path, "List deployments, newest first", self.list_deployments,
                   reply=DeploymentList, query=("limit", "cursor"), errors=(503,)),
             Route("POST", f"{path}:batch", "One action on many deployments",
@@ -90,7 +90,9 @@ class DeploymentApi:
                     id=one.id,
                     name=one.pipeline.name,
                     description=one.description,
-                    pipeline=one.pipeline.document(),
+                    descriptions=dict(one.descriptions),
+                    types=dict(one.types),
+                    pipeline=self._blueprints.masked(one.pipeline.document()),
                     needs=dict(one.needs),
                     fits=placement.complete,
                     reasons=dict(placement.reasons),
@@ -102,7 +104,9 @@ class DeploymentApi:
         async def create() -> Reply:
             scope, wish = call.signed_in.scope, call.body
             control = self._board.control
-            pipeline = await self._blueprints.pipeline(wish, await self._nodes(scope))
+            deployed = self._board.view(scope, wish.deployment) if wish.deployment else None
+            document = deployed.pipeline if deployed else None
+            pipeline = await self._blueprints.pipeline(wish, await self._nodes(scope), document)
             name = _line(wish.name or pipeline.name)
             try:
                 view = await control.deploy(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from cantor.base.clock import Clock
+    from edge_hub.access import Session
     from edge_hub.database import Database
     from edge_hub.schemas import NewProject
 
@@ -31,12 +32,30 @@ class Projects:
         self._database = database
         self._clock = clock
 
-    async def tenant(self, tenant: str) -> Named:
-        """A tenant by its id."""
-        query = sa.select(tenants).where(tenants.c.id == tenant)
+    async def tenants(self, session: Session) -> list[Named]:
+        """The tenants that a session may see: its own, and an owner of the hub every one."""
+        query = sa.select(tenants).order_by(tenants.c.id)
+        if session.role != "owner":
+            query = query.where(tenants.c.id == session.scope.tenant)
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).one()
-        return Named(row.id, row.name)
+            rows = (await connection.execute(query)).all()
+        return [Named(row.id, row.name) for row in rows]
+
+    async def scope(self, session: Session, tenant: str | None, project: str | None) -> Scope:
+        """What a session asks to look at; what it does not name stays, or is the tenant's first.
+
+        Raises:
+            ProblemError: there is no such tenant or project, or it may not be seen (404).
+        """
+        wanted = session.scope.tenant if tenant is None else tenant
+        if wanted not in {one.id for one in await self.tenants(session)}:
+            raise ProblemError(404, "no-such-tenant", f"there is no tenant {wanted[:40]!r}")
+        if project is None and wanted == session.scope.tenant:
+            return session.scope
+        if project is None:
+            inside, _ = await self.list(wanted, limit=1)
+            project = inside[0].id if inside else ""
+        return Scope(wanted, (await self.one(wanted, project)).id)
 
     async def list(
         self, tenant: str, *, limit: int = PROJECTS_MAX, after: str = ""

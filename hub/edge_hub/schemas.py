@@ -10,6 +10,7 @@ from msgspec import Meta
 
 LABELS_MAX = 64
 PROJECT_ID_CHARS_MAX = 40
+TENANT_ID_CHARS_MAX = 128
 Label = Annotated[str, Meta(max_length=128)]
 Labels = Annotated[dict[Label, Label], Meta(max_length=LABELS_MAX)]
 NodeName = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -80,9 +81,10 @@ class SessionView(msgspec.Struct):
 
 
 class SessionChange(msgspec.Struct, forbid_unknown_fields=True):
-    """What a session may change: the project that it looks at."""
+    """What a session looks at from now on; another tenant without a project shows its first."""
 
-    project: Annotated[str, Meta(min_length=1, max_length=PROJECT_ID_CHARS_MAX)]
+    tenant: Annotated[str, Meta(min_length=1, max_length=TENANT_ID_CHARS_MAX)] | None = None
+    project: Annotated[str, Meta(min_length=1, max_length=PROJECT_ID_CHARS_MAX)] | None = None
 
 
 class NewProject(msgspec.Struct, forbid_unknown_fields=True):

@@ -52,6 +52,11 @@ class HubSettings:
         return self.data / "enrol"
 
     @property
+    def console_file(self) -> Path:
+        """Where a running hub writes the address of its console, for sign-in links made later."""
+        return self.data / "console"
+
+    @property
     def node_folder(self) -> Path:
         """Where the hub's own node keeps who it is."""
         return self.data / "node"

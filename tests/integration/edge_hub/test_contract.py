@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from schemathesis.config import (
+    ChecksConfig,
     GenerationConfig,
     ProjectConfig,
     ProjectsConfig,
@@ -54,11 +55,18 @@ EXAMPLES_FEW = 12
 EXAMPLES = int(os.environ.get("ALL_OPERATIONS", "0"))
 NEWEST = ("/session", "/projects", "/templates", "/deployments", "/events")
 ENDLESS = ("get /api/v1/stream",)  # a WebSocket, which has tests of its own
+REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 428]
 NODE = NodeId("b" * 32)
 # Who is signed in is tested elsewhere; here everybody is.
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(
-        default=ProjectConfig(generation=GenerationConfig(with_security_parameters=False))
+        default=ProjectConfig(
+            generation=GenerationConfig(with_security_parameters=False),
+            # A body that is wrong may be too large as well, and is then refused for its size (413).
+            checks=ChecksConfig.from_dict(
+                {"negative_data_rejection": {"expected-statuses": REFUSALS}}
+            ),
+        )
     )
 )
 CHECKS = [

@@ -88,3 +88,7 @@ def test_a_hub_is_saved_and_restored(
 def test_a_sign_in_link_can_be_had_again(data: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("hub", "--data", data, "--console", "127.0.0.1:9", "link") == 0
     assert capsys.readouterr().out.startswith("http://127.0.0.1:9/sign-in#ticket=")
+
+    (Path(data) / "console").write_text("127.0.0.1:4711")  # as a running hub does
+    assert _run("hub", "--data", data, "link") == 0
+    assert capsys.readouterr().out.startswith("http://127.0.0.1:4711/sign-in#ticket=")

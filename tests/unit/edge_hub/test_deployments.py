@@ -260,3 +260,32 @@ async def test_a_console_sees_deployments_and_figures_only_while_it_asks(world: 
     assert delta["upserts"][0]["figures"]["filters"]["count"]["fps"] == 12.5
     assert (removed["upserts"], removed["removed"]) == ([], [made])
     assert asked == world.pipelines.figures_asked
+
+
+async def test_a_template_describes_its_filter_types_and_speaks_chinese(world: World) -> None:
+    _, page = await world.call("GET", "/templates")
+
+    items: Any = {item["id"]: item for item in page["items"]}  # type: ignore[attr-defined]
+    assert items["conveyor"]["descriptions"]["zh"].startswith("无需硬件")
+    described = items["conveyor"]["types"]["onnx"]["params"]
+    assert described["required"] == ["model"]
+    assert described["properties"]["confidence"]["maximum"] == 1
+    assert described["properties"]["model"]["x-file"] is True
+
+
+async def test_a_secret_is_masked_and_goes_along_when_deployed_again(world: World) -> None:
+    address = "rtsp://user:secret@192.0.2.1/"
+    camera = {"type": "rtsp", "params": {"url": address, "open_timeout_s": 2.0}}
+    filters: Any = {"pattern": camera, "count": {"type": "count"}}
+    made = await _deploy(world, pipeline={**SMALL, "filters": filters})
+
+    _, shown = await world.call("GET", f"/deployments/{made['id']}")
+    again = await _deploy(world, deployment=made["id"], name="again")
+
+    for one in (made, shown, again):
+        params: Any = one["pipeline"]["filters"]["pattern"]["params"]  # type: ignore[index]
+        assert params == {"url": "********", "open_timeout_s": 2.0}
+    held = {view.name: view for view in world.pipelines.views()}
+    filters = held["again"].pipeline["filters"]
+    assert filters["pattern"]["params"]["url"] == address
+    assert (await world.call("POST", "/deployments", {"deployment": "nothing"}))[0] == 404

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,3 +97,25 @@ async def test_an_open_console_follows_its_session_to_another_project(world: Wor
         "events": ["project.created"],
     }
     assert {one["type"] for one in after} == {"snapshot"}
+
+
+async def test_an_owner_looks_at_another_tenant_and_an_operator_does_not(stranger: World) -> None:
+    path = stranger.hub.settings.database_path
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO tenants VALUES ('acme', 'Acme')")
+        connection.execute("INSERT INTO projects VALUES ('acme', 'mill', 'Mill')")
+        connection.commit()
+
+    await stranger.sign_in()
+    status, session = await stranger.call("PATCH", "/session", {"tenant": "acme"})
+    assert (status, session["tenant"]) == (200, {"id": "acme", "name": "Acme"})
+    assert session["project"] == {"id": "mill", "name": "Mill"}
+    tenants: Any = session["tenants"]
+    assert [one["id"] for one in tenants] == ["acme", "default"]
+    assert (await stranger.call("PATCH", "/session", {"tenant": "nobody"}))[0] == 404
+    assert (await stranger.call("PATCH", "/session", {}))[0] == 400
+
+    await stranger.sign_in("operator")
+    assert (await stranger.call("PATCH", "/session", {"tenant": "acme"}))[0] == 404
+    _, session = await stranger.call("GET", "/session")
+    assert session["tenants"] == [session["tenant"]]
