@@ -31,6 +31,11 @@ class SystemClock:
         return time.time()
 
 
+def seconds_ahead(stamp: int, wall_s: float) -> float:
+    """How far a stamp of a hybrid clock lies ahead of a wall clock; negative if behind."""
+    return (stamp >> _COUNTER_BITS) / 1000 - wall_s
+
+
 class HybridClock:
     """A hybrid logical clock (Kulkarni et al., 2014): 48 bits of milliseconds, 16 of counter."""
 
@@ -49,7 +54,7 @@ class HybridClock:
         Raises:
             RemoteProtocolError: it lies more than 60 s ahead of this node's clock.
         """
-        ahead_s = (stamp >> _COUNTER_BITS) / 1000 - wall_s
+        ahead_s = seconds_ahead(stamp, wall_s)
         if ahead_s > HLC_DRIFT_MAX_S:
             raise RemoteProtocolError(
                 f"its clock is {ahead_s:.0f} s ahead of ours (limit {HLC_DRIFT_MAX_S:.0f} s)",

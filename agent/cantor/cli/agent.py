@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import signal
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.ids import short_name
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Value
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_LINK_HEADER = ("LINK", "ADDRESS", "BY", "COST", "SINCE (UTC)", "CONTROL QUEUE", "BULK QUEUE")
 
 
 def register(verbs: Verbs) -> None:
@@ -113,5 +116,51 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(status, indent=1, ensure_ascii=False))
     else:
-        print("\n".join(f"{name.replace('_', ' '):<12} {status[name]!s}" for name in status))
+        print(status_report(status))
     return 0
+
+
+def status_report(status: dict[str, Value]) -> str:
+    """What ``status`` answers, for a terminal: who this node is, its links, what was dropped."""
+    lines = []
+    for name, value in status.items():
+        if not isinstance(value, list | dict):
+            lines.append(f"{name.replace('_', ' '):<12} {value!s}")
+        elif name == "addresses":
+            lines.append(f"{name:<12} {', '.join(str(address) for address in value)}")
+    dropped = status.get("dropped")
+    counts = dropped if isinstance(dropped, dict) else {}
+    text = ", ".join(f"{reason.replace('_', ' ')} {counts[reason]!s}" for reason in counts)
+    lines.append(f"{'dropped':<12} {text or 'nothing'}")
+    rows = [_link_row(link) for link in _rows(status.get("links"))]
+    if rows:
+        lines.append(format_table(_LINK_HEADER, rows))
+    lines += [
+        f"The clock of {ahead.get('name')!s} is {ahead.get('ahead_s')!s} s ahead: cantor doctor"
+        for ahead in _rows(status.get("clocks_ahead"))
+    ]
+    return "\n".join(lines)
+
+
+def _rows(value: Value) -> list[dict[str, Value]]:
+    return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+
+
+def _link_row(link: dict[str, Value]) -> tuple[str, ...]:
+    since = link.get("since_s")
+    begun = (
+        datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        if isinstance(since, int | float)
+        else "-"
+    )
+    bulk = link.get("bulk_queued_bytes")
+    cost = link.get("cost")
+    return (
+        str(link.get("name", "")),
+        str(link.get("address", "")),
+        "dialled" if link.get("dialled") else "accepted",
+        f"{cost:g}" if isinstance(cost, int | float) else "-",
+        begun,
+        f"{link.get('control_queued_bytes', 0)!s} B",
+        "closed" if bulk is None else f"{bulk!s} B",
+    )

@@ -49,7 +49,9 @@ async def _doctor(options: argparse.Namespace) -> int:
     status = await _answer(options.data, "status")
     known = status if isinstance(status, dict) else None
     listen = options.listen or LISTEN_DEFAULT[0]
-    findings = examine(await look(options.data, listen, known, Machine()))
+    facts = await _answer(options.data, "facts")
+    own = facts if isinstance(facts, dict) else None
+    findings = examine(await look(options.data, listen, known, Machine(), own))
     if options.bundle is not None:
         nodes = await _answer(options.data, "nodes")
         listed = [n for n in nodes if isinstance(n, dict)] if isinstance(nodes, list) else []

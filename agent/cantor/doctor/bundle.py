@@ -35,6 +35,9 @@ _STATUS_NAMES = (
     "addresses",
     "nodes_online",
     "nodes_known",
+    "links",
+    "dropped",
+    "clocks_ahead",
 )
 _NODE_NAMES = ("id", "name", "state", "version", "addresses")
 

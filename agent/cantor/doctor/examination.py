@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cantor.doctor import machine_checks, node_checks
+from cantor.doctor import machine_checks, mesh_checks, node_checks
 
 if TYPE_CHECKING:
     from cantor.doctor.facts import Facts, Finding
@@ -22,6 +22,9 @@ def examine(facts: Facts) -> list[Finding]:
         node_checks.check_agent(facts.agent),
         node_checks.check_multicast(facts.multicast),
         node_checks.check_peers(facts.peers),
+        mesh_checks.check_other_clocks(facts.other_clocks),
+        mesh_checks.check_modules(facts.runs),
+        mesh_checks.check_runs(facts.runs),
         machine_checks.check_cameras(facts.cameras),
         machine_checks.check_gpu(facts.gpu),
     ]

@@ -81,6 +81,40 @@ class AgentFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockAhead:
+    """A node whose facts are refused because its clock is ahead of this box's."""
+
+    name: str
+    host: str
+    ahead_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OtherClockFacts:
+    """The clocks ahead of this box's, and how many other nodes it has heard of."""
+
+    ahead: tuple[ClockAhead, ...]
+    others: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A part of a deployment that failed on this node."""
+
+    deployment: str
+    group: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The parts of pipelines that failed here; the modules that workers would lack."""
+
+    failed: tuple[FailedRun, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PeerFacts:
     """Addresses of the remembered peers that were tried, by whether anything accepted there."""
 
@@ -136,3 +170,5 @@ class Facts:
     gpu: GpuFacts
     limit: LimitFacts
     python: PythonFacts
+    other_clocks: OtherClockFacts
+    runs: RunFacts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError
 from cantor.doctor import facts as seen
-from cantor.doctor import network_probes
+from cantor.doctor import mesh_probes, network_probes
 from cantor.identity.store import IdentityFolder
 from cantor.node.memory import NodeMemory
 
@@ -55,9 +55,16 @@ class Machine:
 
 
 async def look(
-    folder: Path, listen: str, status: Mapping[str, Value] | None, machine: Machine
+    folder: Path,
+    listen: str,
+    status: Mapping[str, Value] | None,
+    machine: Machine,
+    facts: Mapping[str, Value] | None = None,
 ) -> seen.Facts:
-    """See everything that the checks judge; ``status`` is the agent's answer, if one runs."""
+    """See everything that the checks judge.
+
+    ``status`` and ``facts`` (the node's own, by name) are the agent's answers, if one runs.
+    """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     return seen.Facts(
         clock=clock(folder, machine),
@@ -71,6 +78,8 @@ async def look(
         gpu=gpu(machine),
         limit=seen.LimitFacts(*(_finite(number) for number in limit)),
         python=seen.PythonFacts(sys.executable, sys.version_info[:3]),
+        other_clocks=mesh_probes.other_clocks(status),
+        runs=mesh_probes.runs(facts or {}, is_node=status is not None),
     )
 
 

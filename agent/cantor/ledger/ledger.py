@@ -61,6 +61,11 @@ class Ledger:
         kept = self._facts.get(owner, {}).get(name)
         return kept[0].value if kept else None
 
+    def own(self) -> dict[str, Value]:
+        """What this node says itself, by name; the withdrawn are left out."""
+        kept = self._facts.get(self._node, {})
+        return {name: kept[name][0].value for name in kept if kept[name][0].value is not None}
+
     def all_facts(self) -> Iterator[Fact]:
         """Every fact in the order of (owner, name), the withdrawn with ``None`` as value."""
         for owner in sorted(self._facts):

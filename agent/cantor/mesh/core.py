@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from cantor.base.clock import HybridClock
+from cantor.base.clock import HybridClock, seconds_ahead
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import BROADCAST, NodeId
 from cantor.ledger import sync
@@ -64,6 +65,7 @@ TICK = "tick"
 TICK_S = 0.1
 DIGEST_S = 5.0
 SEEN_MAX = 8192
+CLOCKS_AHEAD_MAX = 64
 
 
 class MeshCore:
@@ -71,7 +73,8 @@ class MeshCore:
 
     ``wall_offset_s`` is wall time minus the time of ``now``: stamps follow the wall clock, and
     facts stamped more than 60 s ahead of it are refused. Set it anew when the wall clock is set.
-    ``counters`` holds what was dropped, by reason.
+    ``counters`` holds what was dropped, by reason; ``clocks_ahead`` the owners whose facts are
+    refused because of their stamps, with the seconds by which the newest of them was ahead.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class MeshCore:
         self._mesh = mesh
         self.wall_offset_s = wall_offset_s
         self.counters: Counter[str] = Counter()
+        self.clocks_ahead: dict[NodeId, float] = {}
         self._clock = HybridClock()
         self._links = Links(node)
         self._dialling = Dialling(randomness)
@@ -102,6 +106,11 @@ class MeshCore:
     def alive(self) -> tuple[NodeId, ...]:
         """The other nodes that can be reached, in order."""
         return tuple(sorted(self._routes.first_hops))
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The links that are up, by peer; to look at only."""
+        return tuple(self._links.ordered())
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take one event; return what must be done."""
@@ -243,7 +252,7 @@ class MeshCore:
                 batch = Batch(NodeId(str(owner)), *parts)
                 try:
                     batches, facts = self.ledger.merge(
-                        batch, self._hlc(now), observe=lambda stamp: self._observe(stamp, now)
+                        batch, self._hlc(now), observe=partial(self._observe, batch.owner, now)
                     )
                 except _AheadError:  # the neighbour that passes it on does nothing wrong
                     self.counters["facts_ahead"] += 1
@@ -253,11 +262,15 @@ class MeshCore:
         finally:  # what was kept before a bad batch must be spread and routed by all the same
             self._spread(flood, changed, heard_from=peer)
 
-    def _observe(self, stamp: int, now: float) -> None:
+    def _observe(self, owner: NodeId, now: float, stamp: int) -> None:
+        wall_s = now + self.wall_offset_s
         try:
-            self._clock.observe(stamp, now + self.wall_offset_s)
+            self._clock.observe(stamp, wall_s)
         except RemoteProtocolError as error:
+            if owner in self.clocks_ahead or len(self.clocks_ahead) < CLOCKS_AHEAD_MAX:
+                self.clocks_ahead[owner] = seconds_ahead(stamp, wall_s)
             raise _AheadError from error
+        self.clocks_ahead.pop(owner, None)
 
     def _spread(
         self, batches: list[Batch], facts: list[Fact], heard_from: NodeId | None = None

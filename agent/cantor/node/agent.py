@@ -237,6 +237,7 @@ class Agent:
         calls: dict[str, Call] = {
             "nodes": lambda _: [view.as_value() for view in self.nodes()],
             "status": self._status,
+            "facts": lambda _: self._core.ledger.own(),
         }
         for service in self._services.values():
             calls.update(service.calls())
@@ -253,6 +254,7 @@ class Agent:
             "addresses": list(self.addresses),
             "nodes_online": sum(view.is_alive for view in views),
             "nodes_known": len(views),
+            **self._driver.status(),
         }
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:

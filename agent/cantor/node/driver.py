@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.identity.contexts import PeerIdentity
     from cantor.mesh.core import MeshCore
+    from cantor.mesh.links import Link
     from cantor.transport.links import Links
     from cantor.wire import DataFrame
+    from cantor.wire.frame import Value
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +86,43 @@ class MeshDriver:
         """Hand the core one event and carry out its effects."""
         for effect in self._core.handle(event, self._clock.monotonic()):
             self._carry_out(effect)
+
+    def status(self) -> dict[str, Value]:
+        """The links, what was dropped by reason, and whose clocks are ahead, as msgpack types."""
+        dropped: dict[str, Value] = {r: n for r, n in sorted(self._core.counters.items()) if n}
+        ahead: list[Value] = [
+            {**self._about(node), "ahead_s": round(ahead_s, 1)}
+            for node, ahead_s in sorted(self._core.clocks_ahead.items())
+        ]
+        links: list[Value] = [self._link_status(link) for link in self._core.links]
+        return {"links": links, "dropped": dropped, "clocks_ahead": ahead}
+
+    def _link_status(self, link: Link) -> dict[str, Value]:
+        status = {**self._about(link.peer), "cost": link.cost}
+        figures = self._links.figures(link.nonce) if self._links is not None else None
+        if figures is not None:
+            status |= {
+                "address": figures.address,
+                "dialled": figures.dialled,
+                "since_s": figures.since_s,
+                "control_queued_bytes": figures.control_queued_bytes,
+                "bulk_queued_bytes": figures.bulk_queued_bytes,
+            }
+        return status
+
+    def _about(self, node: NodeId) -> dict[str, Value]:
+        """Who it is, and where: its facts may be refused, so that only its link may tell."""
+        about = self._core.ledger.get(node, "node")
+        known = about if isinstance(about, dict) else {}
+        nonce = next((link.nonce for link in self._core.links if link.peer == node), "")
+        figures = self._links.figures(nonce) if self._links is not None else None
+        addresses = known.get("addresses")
+        told = next(iter(addresses), "") if isinstance(addresses, list) else ""
+        return {
+            "peer": node,
+            "name": str(known.get("name") or short_name(node)),
+            "address": figures.address if figures is not None else str(told),
+        }
 
     def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:
         _log.info("link up", extra={"peer": short_name(peer.node_id), "address": address})

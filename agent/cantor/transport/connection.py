@@ -76,6 +76,12 @@ class Connection(asyncio.BufferedProtocol):
         name = self._transport.get_extra_info("peername") if self._transport else None
         return f"{name[0]}:{name[1]}" if name else ""
 
+    @property
+    def queued_bytes(self) -> int:
+        """What was sent and has not left this process yet."""
+        written = self._transport.get_write_buffer_size() if self._transport else 0
+        return written + sum(len(part) for part in self._pending)
+
     def send(self, frame: DataFrame) -> bool:
         """Queue a frame; False if the connection is closed or its queue is full."""
         if self._transport is None or self._transport.is_closing():

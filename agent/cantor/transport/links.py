@@ -45,6 +45,17 @@ class LinkListener(Protocol):
         """A frame arrived over a link."""
 
 
+@dataclass(frozen=True, slots=True)
+class LinkFigures:
+    """One link for people: UTC seconds of its begin, bytes that wait; None: bulk is not open."""
+
+    address: str
+    dialled: bool
+    since_s: float
+    control_queued_bytes: int
+    bulk_queued_bytes: int | None
+
+
 @dataclass(slots=True)
 class _Link:
     peer: PeerIdentity
@@ -52,6 +63,7 @@ class _Link:
     control: Connection
     address: str
     dialled: bool
+    since_s: float
     bulk: Connection | None = None
     bulk_opening: bool = False
 
@@ -137,6 +149,19 @@ class Links:
         self._want_bulk(link)
         return link.control.send(frame)
 
+    def figures(self, nonce: str) -> LinkFigures | None:
+        """How a link is; None if it has ended."""
+        link = self._links.get(nonce)
+        if link is None:
+            return None
+        return LinkFigures(
+            link.address,
+            link.dialled,
+            link.since_s,
+            link.control.queued_bytes,
+            link.bulk.queued_bytes if link.bulk is not None else None,
+        )
+
     def close_link(self, nonce: str, reason: str) -> None:
         """End one link after what is queued has left."""
         link = self._links.get(nonce)
@@ -173,7 +198,7 @@ class Links:
                 f"node {short_name(peer.node_id)} answers there, not {short_name(expected)}",
                 where=address,
             )
-        link = _Link(peer, hello.nonce, connection, address, dialled=True)
+        link = _Link(peer, hello.nonce, connection, address, dialled=True, since_s=self._now())
         self._begin(link)
 
     def _accepted(self, connection: Connection) -> None:
@@ -212,7 +237,8 @@ class Links:
         connection.send(hello_frame(ours, kind=Kind.HELLO_ACK))
         if hello.role == "control":
             address = connection.remote_address
-            self._begin(_Link(peer, hello.nonce, connection, address, dialled=False))
+            link = _Link(peer, hello.nonce, connection, address, False, self._now())
+            self._begin(link)
 
     def _bind_bulk(self, connection: Connection, peer: PeerIdentity, nonce: str) -> None:
         link = self._links.get(nonce)

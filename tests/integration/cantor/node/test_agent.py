@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -215,3 +215,23 @@ async def test_an_address_in_use_is_one_clear_error(fleet: Fleet, tmp_path: Path
         await second.start()
 
     await second.close()
+
+
+async def test_status_tells_of_links_of_drops_and_of_clocks_that_are_ahead(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    box = await fleet.add("box", seeds=hub.addresses)
+    await until(box, sees("hub", "box"))
+    box._core.counters["queue_full"] += 2
+    box._core.clocks_ahead[hub.node_id] = 75.0
+
+    status: Any = box.calls()["status"]({})
+
+    (link,) = status["links"]
+    assert (link["name"], link["address"], link["dialled"]) == ("hub", hub.addresses[0], True)
+    assert (link["cost"], link["bulk_queued_bytes"]) == (1.0, None)
+    assert abs(link["since_s"] - time.time()) < WAIT_S
+    assert status["dropped"]["queue_full"] == 2
+    (ahead,) = status["clocks_ahead"]
+    assert (ahead["name"], ahead["ahead_s"]) == ("hub", 75.0)
+    own: Any = box.calls()["facts"]({})
+    assert {"node", "links"} <= own.keys()

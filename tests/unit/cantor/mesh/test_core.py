@@ -168,3 +168,19 @@ def test_a_clock_that_was_set_takes_the_stamps_it_refused_before() -> None:
     node.wall_offset_s = 1e6
     node.handle(Received(B, frame), 0.2)
     assert node.ledger.get(C, "x") == 1
+
+
+def facts_of(owner: NodeId, name: str, hlc: int) -> DataFrame:
+    data = pack_facts([Fact(owner, name, 1, 1, hlc)])
+    return DataFrame(Kind.FACTS, owner, A, headers={"owners": [owner]}, body=(data, b"", b""))
+
+
+def test_who_is_ahead_and_by_how_much_is_kept_until_its_clock_is_right() -> None:
+    node = core(is_trusting=True)
+    node.handle(LinkUp(B, "n", dialled=True), 10.0)
+    node.handle(Received(B, facts_of(B, "x", 100_000 << 16)), 10.0)
+    assert node.clocks_ahead == {B: 90.0}
+    assert node.counters["facts_ahead"] == 1
+    node.handle(Received(B, facts_of(B, "x", 20_000 << 16)), 10.0)
+    assert node.clocks_ahead == {}
+    assert [link.peer for link in node.links] == [B]

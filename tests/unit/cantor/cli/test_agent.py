@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from cantor.cli.agent import status_report
+
+
+def test_links_stand_one_to_a_line_with_their_queues_and_what_was_dropped() -> None:
+    text = status_report(
+        {
+            "name": "line-1",
+            "addresses": ["10.0.0.1:7433"],
+            "links": [
+                {
+                    "peer": "ab" * 16,
+                    "name": "hub",
+                    "address": "10.0.0.9:7434",
+                    "dialled": True,
+                    "cost": 1.0,
+                    "since_s": 0.0,
+                    "control_queued_bytes": 12,
+                    "bulk_queued_bytes": None,
+                }
+            ],
+            "dropped": {"queue_full": 3, "no_path": 1},
+            "clocks_ahead": [{"name": "late", "ahead_s": 75.0}],
+        }
+    )
+    lines = text.splitlines()
+    assert lines[:3] == [
+        "name         line-1",
+        "addresses    10.0.0.1:7433",
+        "dropped      queue full 3, no path 1",
+    ]
+    assert lines[4].split() == [
+        *("hub", "10.0.0.9:7434", "dialled", "1", "1970-01-01", "00:00:00", "12", "B", "closed")
+    ]
+    assert lines[5] == "The clock of late is 75.0 s ahead: cantor doctor"
+
+
+def test_an_answer_of_an_older_agent_without_links_is_shown_too() -> None:
+    assert status_report({"name": "old"}) == "name         old\ndropped      nothing"
