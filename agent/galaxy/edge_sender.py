@@ -22,7 +22,7 @@ END_REPEAT_MAX_S = 8.0
 RESEND_FIRST_S = 2.0
 """How long an answer may take before any has shown how long it takes."""
 RESEND_MIN_S = 1.0
-RESEND_MAX_S = 30.0
+RESEND_MAX_S = 8.0
 
 
 @dataclass(slots=True)

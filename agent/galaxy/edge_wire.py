@@ -112,6 +112,8 @@ class Wire:
                 receiver = self._receives()
                 if receiver is None or self._route is None or place != self._route.sender:
                     return False
+                if message.headers.get("to") != self._route.receiver[1]:
+                    return False  # meant for an earlier run of the receiving group
                 take = receiver.core.frame if message.kind == "frame" else receiver.core.end
                 wake = take(message, now_s)
                 stir = receiver.core.has_news
@@ -213,8 +215,8 @@ class Wire:
                 return None
             core = end.core
             held = core.next_out(now_s)
-            headers: dict[str, Value] = {"run": core.run, "base": core.base}
-            (node, _), epoch = route.receiver, route.sender[1]
+            (node, run_there), epoch = route.receiver, route.sender[1]
+            headers: dict[str, Value] = {"run": core.run, "base": core.base, "to": run_there}
             if held is not None:
                 core.was_sent(held, now_s)
                 self._pumping = True

@@ -21,7 +21,7 @@ import threading
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
-from cantor.base.errors import CantorError, LocalProtocolError
+from cantor.base.errors import CantorError, LocalProtocolError, RemoteProtocolError
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
 from galaxy.mesh_edge import EdgeMessage, Switchboard
@@ -124,7 +124,11 @@ class Worker:
         }
         try:
             while (frame := self._pipe.receive()) is not None:
-                operations[str(frame.headers.get("op"))](frame)
+                operation = operations.get(str(frame.headers.get("op")))
+                if operation is None:
+                    _log.warning("an unknown operation", extra={"op": frame.headers.get("op")})
+                else:
+                    operation(frame)
         except OSError:
             pass  # the agent has gone without a word
         finally:
@@ -142,20 +146,18 @@ class Worker:
         wish = frame.headers
         leader, epoch = str(wish["leader"]), cast("int", wish["epoch"])
         filters = frozenset(cast("list[str]", wish["filters"]))
-        node, node_id = str(wish["node"]), str(wish["node_id"])
-        pipeline = pipeline_from_document(
-            cast("dict[str, object]", wish["pipeline"]), "the deployment"
-        )
+        node = str(wish["node"])
+        document = cast("dict[str, object]", wish["pipeline"])
 
         def make() -> Runtime:
             return Runtime(
-                pipeline,
+                pipeline_from_document(document, "the deployment"),
                 registry=self._registry,
                 node=node,
                 epoch=epoch,
                 clock=self._clock,
                 filters_here=filters,
-                make_edge=self._edge_maker(filters, node_id),
+                make_edge=self._edge_maker(filters, epoch),
                 publish=self._published,
                 frames_max=cast("int", wish["frames_max"]),
             )
@@ -164,14 +166,14 @@ class Worker:
         self._runs[leader] = GroupRun(leader, epoch, make, self._tell, before)
 
     def _edge_maker(
-        self, filters: frozenset[str], node_id: str
+        self, filters: frozenset[str], epoch: int
     ) -> Callable[[Connection, Policy, int, Clock], EdgeTransport]:
         def make(connection: Connection, policy: Policy, depth: int, clock: Clock) -> EdgeTransport:
             if {connection.source.filter, connection.target.filter} <= filters:
                 return QueueEdge(connection, policy, depth, clock)
             if connection.source.filter in filters:
-                return self._board.sender(connection, policy, depth, connection.codec)
-            return self._board.receiver(connection, policy, depth)
+                return self._board.sender(connection, policy, depth, connection.codec, epoch=epoch)
+            return self._board.receiver(connection, policy, depth, epoch=epoch)
 
         return make
 
@@ -191,7 +193,11 @@ class Worker:
             )
 
     def _arrived(self, frame: DataFrame) -> None:
-        self._board.arrived(str(frame.headers["from"]), EdgeMessage.unpack(frame))
+        source = str(frame.headers["from"])
+        try:
+            self._board.arrived(source, EdgeMessage.unpack(frame))
+        except RemoteProtocolError as error:  # another node's words
+            _log.warning("an edge message", extra={"source": source, "reason": str(error)})
 
     def _post(self, node_id: str, message: EdgeMessage) -> None:
         self._send({"op": "edge", "to": node_id, **message.packed_headers()}, message.body)

@@ -12,9 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cantor.base.clock import SystemClock
-from cantor.base.errors import RemoteProtocolError
-from cantor.base.ids import NodeId
-from cantor.wire import DataFrame, Kind
 from galaxy import Frame
 from galaxy.builder import PipelineBuilder
 from galaxy.edge_message import EdgeMessage
@@ -333,25 +330,6 @@ def test_a_spoilt_frame_is_discarded_and_the_next_still_comes(mesh: Mesh) -> Non
     sender.send(frame(1, IMAGE))
     assert [each.seq for each in collect(receiver, 1)] == [1]
     assert receiver.figures().discarded == 1
-
-
-@given(
-    headers=st.dictionaries(
-        st.sampled_from(["kind", "connection", "epoch", "number", "headers"]),
-        junk | st.sampled_from(["frame", "grant", "end"]),
-    )
-)
-def test_what_is_no_edge_message_is_refused(headers: dict[str, object]) -> None:
-    good = EdgeMessage("end", EDGE.name, 1, 2, {"run": 3})
-    here = NodeId("00" * 16)
-    try:
-        EdgeMessage.unpack(DataFrame(Kind.DATA, here, here, headers=headers))  # type: ignore[arg-type]
-    except RemoteProtocolError:
-        pass
-    else:
-        assert set(headers) >= set(good.packed_headers())
-    packed = DataFrame(Kind.DATA, here, here, headers={"op": "edge", **good.packed_headers()})
-    assert EdgeMessage.unpack(packed) == good
 
 
 def test_two_runtimes_of_one_pipeline_on_two_nodes_see_every_frame(mesh: Mesh) -> None:

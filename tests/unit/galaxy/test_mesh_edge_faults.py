@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from galaxy import Frame
@@ -208,6 +208,8 @@ ALL_FAULTS = Faults(lose=0.2, double=0.2, delay=0.3)
     ),
     moves=st.integers(1, 4),
 )
+@example(seed=3601026366, faults=Faults(lose=0.0523, double=0.2927, delay=0.5699), moves=4)
+@example(seed=2395555189, faults=Faults(lose=0.1758, double=0.041, delay=0.0741), moves=3)
 def test_block_loses_nothing_and_keeps_the_order(seed: int, faults: Faults, moves: int) -> None:
     play(seed, faults, frames=25, moves=moves)
 

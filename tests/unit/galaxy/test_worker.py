@@ -1,0 +1,155 @@
+"""A worker on a socket pair, told what to do as its agent tells it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from galaxy.pipe import Pipe
+from galaxy.pipeline import Connection, FilterSpec, Pipeline
+from galaxy.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cantor.wire import DataFrame
+    from cantor.wire.frame import Value
+
+NODE = "a" * 32
+WAIT_S = 30.0
+WAY = "pattern.image -> count.frame"
+
+
+class Agent:
+    """The other end of a worker's pipe."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(WAIT_S)
+        self._socket = ours
+        self.pipe = Pipe(ours)
+        self.worker = threading.Thread(target=self._serve, args=(theirs,), daemon=True)
+        self.worker.start()
+
+    @staticmethod
+    def _serve(sock: socket.socket) -> None:
+        with sock:
+            Worker(Pipe(sock)).serve()
+
+    def run(self, pipeline: Pipeline, leader: str, filters: list[str], epoch: int = 1) -> None:
+        self.pipe.send(
+            {
+                "op": "run",
+                "leader": leader,
+                "epoch": epoch,
+                "filters": cast("Value", filters),
+                "pipeline": cast("Value", pipeline.document()),
+                "node": "box",
+                "node_id": NODE,
+                "frames_max": 0,
+            }
+        )
+
+    def hear(self, op: str, **values: object) -> dict[str, Any]:
+        """The next message of that kind with these values."""
+        while True:
+            frame = cast("DataFrame", self.pipe.receive())
+            said = cast("dict[str, Any]", frame.headers)
+            if said["op"] == op and all(said.get(key) == values[key] for key in values):
+                return said
+
+    def ask(self, what: str, **values: Value) -> dict[str, Any]:
+        self.pipe.send({"op": "ask", "id": 9, "what": what, **values})
+        return cast("dict[str, Any]", self.hear("answer", id=9)["result"])
+
+    def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self.worker.join(WAIT_S)
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    agent = Agent()
+    yield agent
+    agent.close()
+    assert not agent.worker.is_alive()
+
+
+def pattern(kind: str = "weak", count: int = 20) -> Pipeline:
+    drawn = FilterSpec("test_pattern", {"width": 64, "height": 48, "count": count})
+    way = {"from": "pattern.image", "to": "count.frame", "kind": kind}
+    filters = {"pattern": drawn, "count": FilterSpec("count")}
+    return Pipeline("drawn", filters, (Connection.from_values(way),))
+
+
+def route(agent: Agent, sender: int, receiver: int) -> None:
+    ends: list[Value] = [NODE, sender, NODE, receiver]
+    agent.pipe.send({"op": "routes", "routes": {WAY: ends}, "node_id": NODE})
+
+
+def test_two_groups_of_one_node_run_to_their_end(agent: Agent) -> None:
+    route(agent, 1, 2)
+    agent.run(pattern(), "pattern", ["pattern"], 1)
+    agent.run(pattern(), "count", ["count"], 2)
+
+    agent.hear("state", leader="count", epoch=2, state="finished")
+
+    assert agent.ask("reports") == {"count": {"frames": 20, "objects": {}}}
+    groups = agent.ask("figures")["groups"]
+    assert sorted(next(iter(group["filters"])) for group in groups) == ["count", "pattern"]
+
+
+def test_a_group_that_is_run_anew_ends_its_former_run_first(agent: Agent) -> None:
+    endless = pattern("strong", 0)
+    agent.run(endless, "pattern", ["pattern", "count"], 1)
+    agent.hear("state", epoch=1, state="running")
+
+    agent.run(endless, "pattern", ["pattern", "count"], 2)
+
+    agent.hear("state", epoch=1, state="stopped")
+    agent.hear("state", epoch=2, state="running")
+    agent.pipe.send({"op": "stop", "leader": "pattern"})
+    agent.hear("state", epoch=2, state="stopped")
+
+
+def test_a_pipeline_that_cannot_run_here_is_a_failed_run(agent: Agent) -> None:
+    unknown = Pipeline("odd", {"x": FilterSpec("no_such_type")})
+
+    agent.run(unknown, "x", ["x"])
+
+    assert "no_such_type" in agent.hear("state", state="failed")["error"]
+
+
+def test_a_failed_group_does_not_let_those_behind_it_finish(agent: Agent) -> None:
+    video = FilterSpec("file", {"path": "/nowhere/missing.avi"})
+    way = {"from": "pattern.image", "to": "count.frame", "kind": "weak"}
+    filters = {"pattern": video, "count": FilterSpec("count")}
+    broken = Pipeline("broken", filters, (Connection.from_values(way),))
+    route(agent, 1, 2)
+    agent.run(broken, "count", ["count"], 2)
+    agent.hear("state", leader="count", state="running")
+    agent.run(broken, "pattern", ["pattern"], 1)
+    agent.hear("state", leader="pattern", state="failed")
+
+    agent.pipe.send({"op": "stop", "leader": "count"})
+
+    agent.hear("state", leader="count", state="stopped")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"op": "edge", "from": "b" * 32},
+        {"op": "edge", "from": "b" * 32, "kind": "bomb", "connection": WAY},
+        {"op": "edge", "from": "b" * 32, "kind": "grant", "connection": WAY, "epoch": -1},
+        {"op": "dance"},
+    ],
+)
+def test_what_other_nodes_say_ends_no_worker(agent: Agent, words: dict[str, Value]) -> None:
+    agent.pipe.send(words)
+
+    assert agent.ask("figures") == {"groups": [], "previews": {}}
