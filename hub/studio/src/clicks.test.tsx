@@ -13,7 +13,7 @@ const PIPELINE = {
   filters: { belt: { type: "conveyor" }, preview: { type: "mjpeg_preview" } },
   connections: [{ from: "belt.image", to: "preview.image", kind: "weak" }],
 };
-const TEMPLATE: Template = { id: "conveyor", name: "conveyor", description: "", pipeline: PIPELINE, needs: {}, fits: true, reasons: {} };
+const TEMPLATE: Template = { id: "conveyor", name: "conveyor", description: "", descriptions: {}, types: {}, pipeline: PIPELINE, needs: {}, fits: true, reasons: {} };
 const MADE: Deployment = {
   id: "d1", name: "conveyor", tenant: "t", project: "p", state: "running", wanted: "running", revision: 1, epoch: 1, keeper: "n1",
   pipeline: PIPELINE, nodes: { belt: "n1", preview: "n1" }, node_names: { n1: "dock" }, reasons: {}, groups: [], figures: null,

@@ -155,7 +155,7 @@ export function useSignOut() {
 export function useSwitchProject() {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (change: { project: string }) => call<Session>("PATCH", "/session", { body: change }),
+    mutationFn: (change: { tenant?: string; project?: string }) => call<Session>("PATCH", "/session", { body: change }),
     onSuccess: ({ data }) => {
       client.setQueryData(keys.session, data);
       return client.resetQueries({ predicate: (query) => query.queryKey[0] !== keys.session[0] });

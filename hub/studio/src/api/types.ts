@@ -122,10 +122,32 @@ export interface Pipeline {
   connections?: ConnectionSpec[];
 }
 
+/** One parameter of a filter type, as JSON Schema. */
+export interface ParamSchema {
+  type: "boolean" | "integer" | "number" | "string" | "array";
+  default?: Value;
+  minimum?: number;
+  maximum?: number;
+  enum?: Value[];
+  description?: string;
+  writeOnly?: boolean;
+  "x-unit"?: string;
+  "x-file"?: boolean;
+  "x-live"?: boolean;
+}
+
+export interface FilterType {
+  description?: string;
+  params?: { properties?: Record<string, ParamSchema>; required?: string[] };
+}
+
 export interface Template {
   id: string;
   name: string;
   description: string;
+  /** The description in other languages. */
+  descriptions: Record<string, string>;
+  types: Record<string, FilterType>;
   pipeline: Pipeline;
   needs: Record<string, string>;
   fits: boolean;
@@ -201,6 +223,8 @@ export interface Deployment {
 
 export interface DeployRequest {
   template?: string;
+  /** Another deployment, whose pipeline is taken with its secrets. */
+  deployment?: string;
   pipeline?: Pipeline;
   name?: string;
   params?: Record<string, Value>;

@@ -1,26 +1,17 @@
 import { Alert, Button, Group, Skeleton, Stack, Text, Title } from "@mantine/core";
-import { IconHourglass, IconPlus, IconServer2 } from "@tabler/icons-react";
+import { IconCircleCheckFilled, IconHourglass } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useDeployments } from "../api/deployments";
-import { useOverview, useSession } from "../api/queries";
+import { useNodes, useOverview, useSession } from "../api/queries";
 import { type Deployment, type Overview as OverviewData, RUN_STATES } from "../api/types";
 import { EventList } from "../components/Events";
-import { EmptyNotice, ErrorNotice } from "../components/Notices";
+import { ErrorNotice } from "../components/Notices";
 import { PageHead } from "../components/PageHead";
 import { RunMark, StateMark } from "../components/State";
 import { previews, PictureTile } from "../live/PictureTile";
 
 const SHOWN = ["online", "stale", "offline", "pending"] as const;
-
-function AddDevice() {
-  const { t } = useTranslation();
-  return (
-    <Button component={Link} to="/devices?add=1" leftSection={<IconPlus size={16} />}>
-      {t("devices.add")}
-    </Button>
-  );
-}
 
 function Counts({ nodes }: { nodes: OverviewData["nodes"] }) {
   const { t } = useTranslation();
@@ -60,26 +51,20 @@ function PipelineCard({ deployments }: { deployments: Deployment[] }) {
       <Group justify="space-between" px="md" pt="md" pb="sm">
         <Title order={2}>{t("overview.pipelines")}</Title>
         <Button component={Link} to="/pipelines" size="xs" variant="default">
-          {t(deployments.length === 0 ? "overview.deploy" : "overview.allPipelines")}
+          {t("overview.allPipelines")}
         </Button>
       </Group>
-      {deployments.length === 0 ? (
-        <Text c="dimmed" size="sm" px="md" pb="md">
-          {t("overview.noPipelines")}
-        </Text>
-      ) : (
-        <ul className="plain runs">
-          {counts
-            .filter(({ count }) => count > 0)
-            .map(({ state, count }) => (
-              <li key={state}>
-                <Link to={`/pipelines?state=${state}`}>
-                  <RunMark state={state} /> <b>{count}</b>
-                </Link>
-              </li>
-            ))}
-        </ul>
-      )}
+      <ul className="plain runs">
+        {counts
+          .filter(({ count }) => count > 0)
+          .map(({ state, count }) => (
+            <li key={state}>
+              <Link to={`/pipelines?state=${state}`}>
+                <RunMark state={state} /> <b>{count}</b>
+              </Link>
+            </li>
+          ))}
+      </ul>
     </section>
   );
 }
@@ -107,11 +92,57 @@ function LiveRow({ deployments }: { deployments: Deployment[] }) {
   );
 }
 
+/** The two steps to a first picture, until both are done. */
+function Guide({ hasDevice }: { hasDevice: boolean }) {
+  const { t } = useTranslation();
+  const steps = [
+    { done: hasDevice, title: t("overview.emptyTitle"), body: t("overview.emptyBody"), to: "/devices?add=1", act: t("devices.add") },
+    { done: false, title: t("overview.deployTitle"), body: t("overview.deployBody"), to: "/pipelines", act: t("overview.deploy") },
+  ];
+  const next = steps.findIndex((step) => !step.done);
+  return (
+    <section className="card" aria-label={t("overview.guide")}>
+      <Title order={2} px="md" pt="md" pb="sm">
+        {t("overview.guide")}
+      </Title>
+      <ol className="plain steps">
+        {steps.map(({ done, title, body, to, act }, at) => (
+          <li key={to} className="step">
+            {done ? (
+              <IconCircleCheckFilled size={24} color="var(--edge-online)" role="img" aria-label={t("overview.done")} style={{ flex: "none" }} />
+            ) : (
+              <span className="step-number">{at + 1}</span>
+            )}
+            <Stack gap={6} align="flex-start">
+              <Text fw={600} size="sm">
+                {title}
+              </Text>
+              <Text size="sm" c="dimmed">
+                {body}
+              </Text>
+              {!done && (
+                <Button component={Link} to={to} size="xs" mt={4} variant={at === next ? "filled" : "default"}>
+                  {act}
+                </Button>
+              )}
+            </Stack>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
 /** The fleet's page stays whole when pipelines cannot be loaded: that part says so alone. */
 function PipelinePart() {
   const deployments = useDeployments();
-  if (deployments.isPending) return <Skeleton height={96} radius={12} />;
+  const nodes = useNodes("");
+  if (deployments.isPending || nodes.isPending) return <Skeleton height={96} radius={12} />;
   if (!deployments.data) return <ErrorNotice error={deployments.error} onRetry={() => void deployments.refetch()} />;
+  const found = (nodes.data?.pages ?? []).flatMap((page) => page.items);
+  // The hub is a node itself, but nobody's first device.
+  const hasDevice = found.some((node) => node.labels["role"] !== "hub");
+  if (deployments.data.items.length === 0) return <Guide hasDevice={hasDevice} />;
   return (
     <>
       <PipelineCard deployments={deployments.data.items} />
@@ -122,21 +153,9 @@ function PipelinePart() {
 
 function Body({ data }: { data: OverviewData }) {
   const { t } = useTranslation();
-  const total = SHOWN.reduce((sum, state) => sum + data.nodes[state], 0);
   return (
     <Stack gap="lg">
-      {total === 0 ? (
-        <div className="card">
-          <EmptyNotice
-            icon={<IconServer2 size={40} stroke={1.3} />}
-            title={t("overview.emptyTitle")}
-            body={t("overview.emptyBody")}
-            action={<AddDevice />}
-          />
-        </div>
-      ) : (
-        <Counts nodes={data.nodes} />
-      )}
+      <Counts nodes={data.nodes} />
       {data.nodes.pending > 0 && <Waiting count={data.nodes.pending} />}
       <PipelinePart />
       <section className="card" aria-label={t("overview.events")}>

@@ -17,7 +17,7 @@ export default function NewProject({ onClose }: { onClose: () => void }) {
     event.preventDefault();
     if (!name.trim()) return;
     const made = (project: Named) =>
-      enter(project.id, () => {
+      enter({ project: project.id }, () => {
         tell({ color: "green", message: t("scope.made", { name: project.name }) });
         onClose();
       });

@@ -12,7 +12,7 @@ export function Scope({ session }: { session: Session }) {
   const { t } = useTranslation();
   const enter = useSwitch();
   const [creating, setCreating] = useState(false);
-  const { tenant, project, projects } = session;
+  const { tenant, tenants, project, projects } = session;
   return (
     <>
       <Menu position="bottom-start" width={260} withinPortal={false}>
@@ -28,13 +28,29 @@ export function Scope({ session }: { session: Session }) {
           </UnstyledButton>
         </Menu.Target>
         <Menu.Dropdown style={{ maxHeight: "70vh", overflowY: "auto" }}>
+          {tenants.length > 1 && (
+            <>
+              <Menu.Label>{t("scope.tenants")}</Menu.Label>
+              {tenants.map(({ id, name }) => (
+                <Menu.Item
+                  key={id}
+                  aria-current={id === tenant.id ? "true" : undefined}
+                  rightSection={id === tenant.id ? <IconCheck size={14} aria-hidden /> : null}
+                  onClick={() => id !== tenant.id && enter({ tenant: id })}
+                >
+                  {name}
+                </Menu.Item>
+              ))}
+              <Menu.Divider />
+            </>
+          )}
           <Menu.Label>{t("scope.tenant", { tenant: tenant.name })}</Menu.Label>
           {projects.map(({ id, name }) => (
             <Menu.Item
               key={id}
               aria-current={id === project.id ? "true" : undefined}
               rightSection={id === project.id ? <IconCheck size={14} aria-hidden /> : null}
-              onClick={() => id !== project.id && enter(id)}
+              onClick={() => id !== project.id && enter({ project: id })}
             >
               {name}
             </Menu.Item>

@@ -10,9 +10,9 @@ export function useSwitch() {
   const navigate = useNavigate();
   const cause = useCause();
   const change = useSwitchProject();
-  return (project: string, done?: () => void) =>
+  return (where: { tenant?: string; project?: string }, done?: () => void) =>
     change.mutate(
-      { project },
+      where,
       {
         onSuccess: () => {
           void navigate("/");

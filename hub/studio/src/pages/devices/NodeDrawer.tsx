@@ -2,15 +2,18 @@ import { Alert, Button, CopyButton, Drawer, Group, Skeleton, Stack, Table, Text,
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import { ApiError } from "../../api/client";
+import { useDeployments } from "../../api/deployments";
 import { useBatch, useChangeNode, useNode } from "../../api/queries";
 import type { Device, Node, Resource } from "../../api/types";
 import { amount, hardwareFirst } from "../../components/Chips";
 import { formatLabels, parseLabels } from "../../components/labels";
 import { ErrorNotice, useCause } from "../../components/Notices";
-import { StateMark } from "../../components/State";
+import { RunMark, StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { tell } from "../../components/tell";
+import { filtersOn } from "../pipelines/derive";
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
@@ -70,6 +73,24 @@ function Hardware({ items }: { items: Device[] }) {
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.path")];
   const rows = items.map((item) => [item.name, item.kind, <code key="path">{item.path || "–"}</code>]);
   return <Rows label={t("node.devices")} heads={heads} rows={rows} empty={t("node.noDevices")} />;
+}
+
+/** The deployments that have filters here, each a way to its page. */
+function Runs({ id }: { id: string }) {
+  const { t } = useTranslation();
+  const deployments = useDeployments();
+  const found = (deployments.data?.items ?? []).map((one) => ({ one, filters: filtersOn(one, id) })).filter(({ filters }) => filters.length > 0);
+  const heads = [t("node.columns.deployment"), t("node.columns.filters"), t("node.columns.state")];
+  const rows = found.map(({ one, filters }) => [
+    <Link key="name" className="link" to={`/pipelines/${encodeURIComponent(one.id)}`}>
+      {one.name}
+    </Link>,
+    filters.join(", "),
+    <RunMark key="state" state={one.state} />,
+  ]);
+  if (deployments.isPending) return <Skeleton height={60} radius={12} />;
+  if (!deployments.data) return <ErrorNotice error={deployments.error} onRetry={() => void deployments.refetch()} />;
+  return <Rows label={t("node.runs")} heads={heads} rows={rows} empty={t("node.noRuns")} />;
 }
 
 function Settings({ node, etag }: { node: Node; etag: string | null }) {
@@ -180,6 +201,9 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
             </div>
           ))}
         </dl>
+      </Section>
+      <Section title={t("node.runs")}>
+        <Runs id={node.id} />
       </Section>
       <Section title={t("node.resources")}>
         <Resources items={node.resources} />

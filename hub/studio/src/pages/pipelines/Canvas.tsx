@@ -136,9 +136,12 @@ function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
         {t("deployment.fps", { fps: rate(figures.fps) })} · {milliseconds(figures.queue_ms?.p50)}
       </span>
       <span style={{ color: lost > 0 ? "var(--edge-stale)" : "var(--mantine-color-dimmed)" }}>{t("deployment.lost", { count: lost })}</span>
-      <span className="flow-fill" data-level={fill > 0.85 ? "high" : fill > 0.6 ? "middle" : "low"}>
-        <span style={{ width: `${Math.round(fill * 100)}%` }} />
-      </span>
+      {/* A queue of one is full whenever a frame is in it, which says nothing. */}
+      {(figures.depth ?? 0) > 1 && (
+        <span className="flow-fill" data-level={fill > 0.85 ? "high" : fill > 0.6 ? "middle" : "low"}>
+          <span style={{ width: `${Math.round(fill * 100)}%` }} />
+        </span>
+      )}
     </>
   );
 }

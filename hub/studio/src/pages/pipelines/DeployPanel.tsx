@@ -1,4 +1,4 @@
-import { Alert, Button, Drawer, Group, NumberInput, Select, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
+import { Alert, Button, Drawer, Group, Select, Stack, Text, TextInput, UnstyledButton } from "@mantine/core";
 import { IconAlertTriangle, IconChevronRight, IconCircleCheckFilled, IconRocket } from "@tabler/icons-react";
 import { type FormEvent, type ReactNode, useId, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -7,12 +7,15 @@ import { useDeploy, useDeployments } from "../../api/deployments";
 import { useNodes } from "../../api/queries";
 import type { Template, Value } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
-import { freeName } from "./derive";
-import { type Field, fieldsOf, readField } from "./params";
+import { descriptionOf, freeName } from "./derive";
+import { ParamInput } from "./ParamInput";
+import { fieldsOf, readField } from "./params";
 import { tell } from "../../components/tell";
 
-function Fold({ title, hint, children }: { title: string; hint: string; children: ReactNode }) {
-  const [open, setOpen] = useState(false);
+/** `force` opens it, since there is a mistake inside. */
+function Fold({ title, hint, start = false, force = false, children }: { title: string; hint: string; start?: boolean; force?: boolean; children: ReactNode }) {
+  const [wanted, setOpen] = useState(start);
+  const open = wanted || force;
   const id = useId();
   return (
     <section className="fold">
@@ -28,28 +31,6 @@ function Fold({ title, hint, children }: { title: string; hint: string; children
       </div>
     </section>
   );
-}
-
-interface InputProps {
-  field: Field;
-  text: string;
-  wrong: boolean;
-  onChange: (text: string) => void;
-}
-
-function ParamInput({ field, text, wrong, onChange }: InputProps) {
-  const { t } = useTranslation();
-  const label = `${field.filter}.${field.name}`;
-  const error = wrong ? t("deploy.wrong") : null;
-  if (field.kind === "number") return <NumberInput label={label} value={text} error={error} onChange={(value) => onChange(String(value))} />;
-  if (field.kind === "boolean") {
-    const data = [
-      { value: "true", label: t("deploy.on") },
-      { value: "false", label: t("deploy.off") },
-    ];
-    return <Select label={label} data={data} value={text} allowDeselect={false} onChange={(value) => onChange(value ?? field.start)} />;
-  }
-  return <TextInput label={label} value={text} error={error} spellCheck={false} onChange={(event) => onChange(event.currentTarget.value)} />;
 }
 
 function Placement({ template, chosen, onChoose }: { template: Template; chosen: Record<string, string>; onChoose: (filter: string, node: string) => void }) {
@@ -105,7 +86,7 @@ function Fit({ template }: { template: Template }) {
 }
 
 function useForm(template: Template) {
-  const fields = fieldsOf(template.pipeline);
+  const fields = fieldsOf(template);
   const [texts, setTexts] = useState<Record<string, string>>({});
   const read = fields.map((field) => ({ field, text: texts[field.key] ?? field.start, ...readField(field, texts[field.key] ?? field.start) }));
   const params: Record<string, Value> = {};
@@ -115,9 +96,45 @@ function useForm(template: Template) {
   return { read, params, wrong, change };
 }
 
+function Fields({ read, change, asked }: { read: ReturnType<typeof useForm>["read"]; change: (key: string, text: string) => void; asked: boolean }) {
+  return (
+    <Stack gap="sm">
+      {read.map((one) => {
+        // What is missing is said once somebody has tried to deploy without it.
+        const wrong = "wrong" in one && (asked || one.wrong !== "missing") ? one.wrong : null;
+        return <ParamInput key={one.field.key} field={one.field} text={one.text} wrong={wrong} onChange={(text) => change(one.field.key, text)} />;
+      })}
+    </Stack>
+  );
+}
+
+/** A file or something missing is worth a look before the button; else the form may stay shut. */
+function Params({ form, asked }: { form: ReturnType<typeof useForm>; asked: boolean }) {
+  const { t } = useTranslation();
+  const basic = form.read.filter((one) => one.field.basic);
+  const rest = form.read.filter((one) => !one.field.basic);
+  const shown = basic.some((one) => one.field.schema?.["x-file"] || ("wrong" in one && one.wrong === "missing"));
+  const changed = (some: typeof basic) => some.filter((one) => one.field.key in form.params).length;
+  const hint = (some: typeof basic) => t("deploy.changed", { count: changed(some), total: some.length });
+  return (
+    <>
+      {basic.length > 0 && (
+        <Fold title={t("deploy.params")} hint={hint(basic)} start={shown} force={asked && basic.some((one) => "wrong" in one)}>
+          <Fields read={basic} change={form.change} asked={asked} />
+        </Fold>
+      )}
+      {rest.length > 0 && (
+        <Fold title={t("deploy.more")} hint={hint(rest)} force={asked && rest.some((one) => "wrong" in one)}>
+          <Fields read={rest} change={form.change} asked={asked} />
+        </Fold>
+      )}
+    </>
+  );
+}
+
 /** One click deploys; everything above the button may stay as it is. */
 export function DeployPanel({ template, onClose }: { template: Template; onClose: () => void }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
   const navigate = useNavigate();
   const deploy = useDeploy();
   const others = useDeployments();
@@ -126,9 +143,12 @@ export function DeployPanel({ template, onClose }: { template: Template; onClose
   const name = typed ?? suggested;
   const [nodes, setNodes] = useState<Record<string, string>>({});
   const form = useForm(template);
+  const [asked, setAsked] = useState(false);
+  const description = descriptionOf(template, i18n.language);
   const chosen = Object.fromEntries(Object.entries(nodes).filter(([, node]) => node !== ""));
   const submit = (event: FormEvent) => {
     event.preventDefault();
+    setAsked(true);
     if (form.wrong) return;
     deploy.mutate(
       { template: template.id, name: name.trim() || suggested, params: form.params, nodes: chosen },
@@ -140,7 +160,6 @@ export function DeployPanel({ template, onClose }: { template: Template; onClose
       },
     );
   };
-  const changed = Object.keys(form.params).length;
   return (
     <Drawer
       opened
@@ -150,28 +169,17 @@ export function DeployPanel({ template, onClose }: { template: Template; onClose
       title={<span style={{ fontWeight: 600, fontSize: 16 }}>{t("deploy.title", { name: template.name })}</span>}
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
-      <form onSubmit={submit}>
+      <form onSubmit={submit} noValidate>
         <Stack gap="md">
-          {template.description && (
+          {description && (
             <Text size="sm" c="dimmed">
-              {template.description}
+              {description}
             </Text>
           )}
           <Fit template={template} />
           <TextInput label={t("deploy.name")} value={name} maxLength={64} onChange={(event) => setName(event.currentTarget.value)} />
           <div>
-            <Fold title={t("deploy.params")} hint={`${changed} / ${form.read.length}`}>
-              <Stack gap="sm">
-                {form.read.length === 0 && (
-                  <Text size="sm" c="dimmed">
-                    {t("deploy.noParams")}
-                  </Text>
-                )}
-                {form.read.map((one) => (
-                  <ParamInput key={one.field.key} field={one.field} text={one.text} wrong={"wrong" in one} onChange={(text) => form.change(one.field.key, text)} />
-                ))}
-              </Stack>
-            </Fold>
+            <Params form={form} asked={asked} />
             <Fold title={t("deploy.placement")} hint={Object.keys(chosen).length === 0 ? t("deploy.automatic") : String(Object.keys(chosen).length)}>
               <Placement template={template} chosen={nodes} onChoose={(filter, node) => setNodes((before) => ({ ...before, [filter]: node }))} />
             </Fold>

@@ -1,5 +1,5 @@
-import { Alert, Button, Group, Skeleton, Stack, Text } from "@mantine/core";
-import { IconArrowLeft, IconHourglass, IconPlayerStop, IconRocket, IconTrash } from "@tabler/icons-react";
+import { Button, Group, Skeleton, Stack, Text } from "@mantine/core";
+import { IconArrowLeft, IconPlayerStop, IconRocket, IconTrash } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate, useParams, useSearchParams } from "react-router";
@@ -13,6 +13,7 @@ import { Ago } from "../../components/Time";
 import { LivePicture, PictureFacts } from "../../live/LivePicture";
 import { AskAction } from "./Actions";
 import { ageOf, authorOf, canStop, filterNames, fpsOf, isActive, milliseconds, moment, nodeName, nodesOf, previewsOf, rate } from "./derive";
+import { Condition } from "./Condition";
 import { FilterDrawer } from "./FilterDrawer";
 import { type Layer, LAYERS } from "./layers";
 import { ConnectionList, FilterList } from "./Lists";
@@ -41,7 +42,7 @@ function Buttons({ deployment }: { deployment: Deployment }) {
   const [asking, setAsking] = useState<DeploymentAction | null>(null);
   const again = () =>
     deploy.mutate(
-      { pipeline: deployment.pipeline, name: deployment.name },
+      { deployment: deployment.id, name: deployment.name },
       {
         onSuccess: (made) => void navigate(`/pipelines/${encodeURIComponent(made.id)}`),
         onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }),
@@ -99,34 +100,6 @@ function Facts({ deployment }: { deployment: Deployment }) {
   );
 }
 
-/** Why filters wait, in the words of the placement; nothing while all have a node. */
-function Waits({ deployment }: { deployment: Deployment }) {
-  const { t } = useTranslation();
-  const failed = deployment.groups.filter((group) => group.error);
-  const reasons = isActive(deployment) ? Object.entries(deployment.reasons) : [];
-  if (reasons.length === 0 && failed.length === 0) return null;
-  return (
-    <Stack gap="sm">
-      {reasons.length > 0 && (
-        <Alert role="status" variant="outline" color="yellow" icon={<IconHourglass />} title={t("deployment.waits")}
-          styles={{ icon: { color: "var(--edge-stale)" }, title: { color: "var(--edge-stale)" } }}
-        >
-          <ul className="plain">
-            {reasons.map(([filter, reason]) => (
-              <li key={filter} style={{ fontSize: 13 }}>
-                <b>{filter}</b>: {reason}
-              </li>
-            ))}
-          </ul>
-        </Alert>
-      )}
-      {failed.map((group) => (
-        <ErrorNotice key={group.leader} title={`${group.filters.join(", ")} · ${nodeName(deployment, group.node)}`} error={new Error(group.error)} />
-      ))}
-    </Stack>
-  );
-}
-
 function Pictures({ deployment }: { deployment: Deployment }) {
   const { t } = useTranslation();
   const filters = previewsOf(deployment);
@@ -164,7 +137,7 @@ function Body({ deployment }: { deployment: Deployment }) {
   return (
     <Stack gap="md">
       <Facts deployment={deployment} />
-      <Waits deployment={deployment} />
+      <Condition deployment={deployment} />
       <div role="group" aria-label={t("deployment.layers")} className="layers">
         {LAYERS.map((value) => (
           <button key={value} type="button" aria-pressed={layer === value} onClick={() => set("layer", value)}>

@@ -47,6 +47,11 @@ function plain(value: Value): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** A name of a program, for people. */
+function words(name: string): string {
+  return name.replaceAll("_", " ");
+}
+
 function percent(value: Value | undefined): string {
   return typeof value === "number" ? `${(value * 100).toFixed(1)} %` : "–";
 }
@@ -60,7 +65,7 @@ function Report({ report }: { report: Record<string, Value> }) {
   const hidden = new Set(judged ? ["precision", "recall", ...(scored.length > 0 ? ["labels"] : [])] : []);
   const rest = Object.entries(report).filter(([name]) => !hidden.has(name));
   const flat = rest.flatMap(([name, value]): [string, string][] =>
-    isRecord(value) ? Object.entries(value).map(([inner, item]) => [`${name}: ${inner}`, plain(item)]) : [[name, plain(value)]],
+    isRecord(value) ? Object.entries(value).map(([inner, item]) => [words(`${name}: ${inner}`), plain(item)]) : [[words(name), plain(value)]],
   );
   return (
     <Stack gap="md">
@@ -143,7 +148,7 @@ export function FilterDrawer({ deployment, filter, onClose }: DrawerProps) {
         <RunMark state={state} />
         {why && (
           <Alert variant="outline" color={state === "failed" ? "red" : "yellow"} icon={<IconAlertTriangle />} title={t(state === "failed" ? "filter.failed" : "filter.why")}
-            styles={{ icon: { color: "var(--edge-stale)" }, title: { color: "var(--mantine-color-text)" } }}
+            styles={{ icon: { color: state === "failed" ? "var(--edge-offline)" : "var(--edge-stale)" }, title: { color: "var(--mantine-color-text)" } }}
           >
             {why}
           </Alert>
@@ -158,7 +163,7 @@ export function FilterDrawer({ deployment, filter, onClose }: DrawerProps) {
           <Pairs pairs={Object.entries(spec?.params ?? {}).map(([name, value]) => [name, plain(value)])} empty={t("filter.noParams")} />
         </Section>
         <Section title={t("filter.counters")}>
-          <Pairs pairs={Object.entries(figures.counters ?? {}).map(([name, value]) => [name, String(value)])} empty={t("filter.noCounters")} />
+          <Pairs pairs={Object.entries(figures.counters ?? {}).map(([name, value]) => [words(name), String(value)])} empty={t("filter.noCounters")} />
         </Section>
       </Stack>
     </Drawer>

@@ -4,9 +4,11 @@ import { useTranslation } from "react-i18next";
 import { useTemplates } from "../../api/deployments";
 import type { Template } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
+import { descriptionOf } from "./derive";
 
 function Card({ template, onDeploy }: { template: Template; onDeploy: () => void }) {
-  const { t } = useTranslation();
+  const { t, i18n } = useTranslation();
+  const description = descriptionOf(template, i18n.language);
   const missing = Object.keys(template.reasons);
   const why = Object.entries(template.reasons).map(([filter, reason]) => `${filter}: ${reason}`);
   return (
@@ -14,8 +16,8 @@ function Card({ template, onDeploy }: { template: Template; onDeploy: () => void
       <Title order={3} fz={14}>
         {template.name}
       </Title>
-      <Text size="xs" c="dimmed" lineClamp={3} title={template.description} style={{ flex: 1 }}>
-        {template.description || Object.keys(template.pipeline.filters).join(" → ")}
+      <Text size="xs" c="dimmed" lineClamp={3} title={description} style={{ flex: 1 }}>
+        {description || Object.keys(template.pipeline.filters).join(" → ")}
       </Text>
       <div className="template-foot">
         {template.fits ? (

@@ -1,5 +1,5 @@
 /** What the pages say about a deployment, computed from what the hub sends. */
-import { type ConnectionSpec, type Deployment, type EdgeFigures, type FilterFigures, RUN_STATES, type RunState } from "../../api/types";
+import { type ConnectionSpec, type Deployment, type EdgeFigures, type FilterFigures, RUN_STATES, type RunState, type Template } from "../../api/types";
 
 const PREVIEWS = new Set(["mjpeg_preview"]);
 const ACTIVE = new Set<string>(["running", "starting", "waiting"]);
@@ -19,6 +19,17 @@ export function freeName(name: string, taken: Iterable<string>): string {
   let free = name;
   for (let number = 2; names.has(free); number += 1) free = `${name} ${number}`;
   return free;
+}
+
+/** What a template is, in the language of the page if it says so. */
+export function descriptionOf(template: Pick<Template, "description" | "descriptions">, language: string): string {
+  return template.descriptions[language] ?? template.description;
+}
+
+/** The filters of a deployment that a node runs, or would run if it answered. */
+export function filtersOn(deployment: Pick<Deployment, "state" | "nodes">, node: string): string[] {
+  if (!isActive(deployment) && deployment.state !== "failed") return [];
+  return Object.keys(deployment.nodes).filter((name) => deployment.nodes[name] === node);
 }
 
 export function filterNames(deployment: Pick<Deployment, "pipeline">): string[] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Deployment } from "../../api/types";
-import { ageOf, canStop, fillOf, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, whyNot } from "./derive";
+import { ageOf, canStop, descriptionOf, fillOf, filtersOn, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, whyNot } from "./derive";
 import { layOut } from "./layout";
 import { fieldsOf, readField } from "./params";
 
@@ -88,16 +88,43 @@ test("a loop or a connection to nowhere does not hang the page", () => {
   expect(layOut({ filters, connections }).size).toBe(2);
 });
 
-test("a form field keeps the kind of its value, and says when it cannot", () => {
-  const fields = fieldsOf({ filters: { cam: { type: "usb", params: { width: 640, live: true, name: "a", tags: ["x"] } } } });
-  expect(fields.map((one) => [one.key, one.kind])).toEqual([
-    ["cam.width", "number"], ["cam.live", "boolean"], ["cam.name", "text"], ["cam.tags", "json"],
+const RTSP = {
+  pipeline: { filters: { camera: { type: "rtsp", params: { stall_s: 2 } }, find: { type: "onnx", params: { model: "m.onnx", classes: ["person"] } } } },
+  types: {
+    rtsp: {
+      params: {
+        properties: {
+          url: { type: "string", writeOnly: true },
+          stall_s: { type: "number", minimum: 0.1, maximum: 120, default: 5 },
+          tries: { type: "integer", default: 3 },
+        },
+        required: ["url"],
+      },
+    },
+  },
+} satisfies Parameters<typeof fieldsOf>[0];
+
+test("a form offers every parameter that the types have, those of the template first", () => {
+  const fields = fieldsOf(RTSP);
+  expect(fields.map(({ key, kind, start, basic, required }) => [key, kind, start, basic, required])).toEqual([
+    ["camera.stall_s", "number", "2", true, false],
+    ["camera.url", "secret", "", true, true],
+    ["camera.tries", "number", "3", false, false],
+    ["find.model", "text", "m.onnx", true, false],
+    ["find.classes", "json", '["person"]', true, false],
   ]);
-  const [width, live, name, tags] = fields;
-  expect(readField(width!, "1280")).toEqual({ value: 1280 });
-  expect(readField(width!, "")).toEqual({ wrong: true });
-  expect(readField(live!, "false")).toEqual({ value: false });
-  expect(readField(name!, "b")).toEqual({ value: "b" });
-  expect(readField(tags!, '["y"]')).toEqual({ value: ["y"] });
-  expect(readField(tags!, "[")).toEqual({ wrong: true });
+});
+
+test("what was typed is checked as the hub will check it", () => {
+  const [stall, url, tries, , classes] = fieldsOf(RTSP);
+  if (!stall || !url || !tries || !classes) throw new Error("a field is missing");
+  expect([readField(stall, "7.5"), readField(stall, "500"), readField(stall, "")]).toEqual([{ value: 7.5 }, { wrong: "range" }, { wrong: "kind" }]);
+  expect([readField(tries, "1.5"), readField(url, " "), readField(url, "rtsp://x")]).toEqual([{ wrong: "kind" }, { wrong: "missing" }, { value: "rtsp://x" }]);
+  expect([readField(classes, "["), readField({ ...classes, kind: "list" }, "a，b, ")]).toEqual([{ wrong: "kind" }, { value: ["a", "b"] }]);
+});
+
+test("a template speaks the page's language if it can, and a node knows what runs on it", () => {
+  const template = { description: "Count.", descriptions: { zh: "计数。" } };
+  expect([descriptionOf(template, "zh"), descriptionOf(template, "en")]).toEqual(["计数。", "Count."]);
+  expect([filtersOn(deployment(), "n1"), filtersOn(deployment({ state: "stopped" }), "n1")]).toEqual([["belt"], []]);
 });
