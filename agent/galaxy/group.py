@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING
 
 from galaxy.errors import FilterError
 from galaxy.figures import FilterFigures, Recorder
-from galaxy.filter import BaseSource
+from galaxy.filter import BaseSource, frames_at_once
 from galaxy.frame import Frame, Timing
+from galaxy.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +38,7 @@ class Stage:
         self._first_s = self._last_s = 0.0
         self._run_ms = Recorder()
         self._age_ms = Recorder()
+        self._window: Window[tuple[Output, float, float]] | None = None
 
     @property
     def is_sink(self) -> bool:
@@ -49,13 +52,84 @@ class Stage:
             FilterError: this filter or one that follows failed.
         """
         self._frames_in += 1
+        if self._window is not None:
+            self._begin(self._window, frame, pin, clock)
+            return
         self.ctx.pin = pin
         started_s = clock.monotonic()
         with blame(self):
             self.apply_params()
             output = self.instance.process(frame, self.ctx)
         ended_s = clock.monotonic()
-        run_ms = (ended_s - started_s) * 1000
+        self._finish(frame, output, (ended_s - started_s) * 1000, ended_s, clock)
+
+    def open(self, wake: Callable[[], None]) -> None:
+        """Open the filter; ``wake`` is called when one of several frames at once is done.
+
+        Raises:
+            FilterError: it cannot run here.
+        """
+        with blame(self):
+            self.instance.open(self.ctx)
+            at_once = frames_at_once(type(self.instance), self.instance.param_values)
+            if at_once > 1:
+                self._window = Window(self.name, at_once, wake)
+
+    def pass_on(self, clock: Clock, *, leave: int | None = None) -> None:
+        """Pass on the frames that are done, in order; wait until at most ``leave`` are not.
+
+        Raises:
+            FilterError: this filter or one that follows failed.
+        """
+        window = self._window
+        if window is None:
+            return
+        while (taken := window.take(leave=window.size if leave is None else leave)) is not None:
+            frame, done = taken
+            with blame(self):
+                output, run_ms, ended_s = done.result()
+            self._finish(frame, output, run_ms, ended_s, clock)
+
+    @property
+    def under_way(self) -> int:
+        """Frames handled in other threads now."""
+        return len(self._window) if self._window is not None else 0
+
+    def close(self) -> None:
+        """Close the filter when it works on nothing any more, and keep its last report.
+
+        Raises:
+            FilterError: it could not be closed.
+        """
+        if self._window is not None:
+            self._window.close()
+        with blame(self):
+            self.report = self.instance.report()
+            self.instance.close()
+
+    def _begin(
+        self, window: Window[tuple[Output, float, float]], frame: Frame, pin: str, clock: Clock
+    ) -> None:
+        """Start on a frame; there is room for the next one, in the freshest state, afterwards."""
+        if self.changed_params:
+            self.pass_on(clock, leave=0)  # parameters change between two frames
+            with blame(self):
+                self.apply_params()
+        ctx = copy(self.ctx)
+        ctx.pin = pin
+
+        def work() -> tuple[Output, float, float]:
+            started_s = clock.monotonic()
+            output = self.instance.process(frame, ctx)
+            ended_s = clock.monotonic()
+            return output, (ended_s - started_s) * 1000, ended_s
+
+        window.put(frame, work)
+        self.pass_on(clock, leave=window.size - 1)
+
+    def _finish(
+        self, frame: Frame, output: Output, run_ms: float, ended_s: float, clock: Clock
+    ) -> None:
         self._handled(ended_s)
         if self.is_sink:
             self._age_ms.add((ended_s - frame.captured_s) * 1000)
@@ -223,14 +297,14 @@ class Group:
             error = failure
         closing = self._close()
         self.opened.set()
-        for edge in self.outbox:
-            edge.finish()
+        if error is None and closing is None:  # what broke off has no end: others must not finish
+            for edge in self.outbox:
+                edge.finish()
         self._done(error or closing)
 
     def _open(self) -> None:
         for stage in self.stages:
-            with blame(stage):
-                stage.instance.open(stage.ctx)
+            stage.open(self._news.set)
         self.opened.set()
 
     def _run(self) -> None:
@@ -239,6 +313,9 @@ class Group:
             self._run_source(sources[0], sources[0].instance)
         else:
             self._run_inbox()
+        while any(stage.under_way for stage in self.stages):
+            for stage in self.stages:
+                stage.pass_on(self._clock, leave=0)
 
     def _run_source(self, stage: Stage, source: BaseFilter) -> None:
         if not isinstance(source, BaseSource):
@@ -265,6 +342,8 @@ class Group:
                 if frame is not None:
                     took = True
                     stage.run(frame, pin, self._clock)
+            for stage in self.stages:
+                stage.pass_on(self._clock)
             if took:
                 continue
             if all(edge.ended for edge, _, _ in self.inbox):
@@ -275,9 +354,7 @@ class Group:
         first: Exception | None = None
         for stage in reversed(self.stages):
             try:
-                with blame(stage):
-                    stage.report = stage.instance.report()
-                    stage.instance.close()
+                stage.close()
             except FilterError as error:
                 first = first or error
         return first

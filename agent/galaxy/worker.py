@@ -21,7 +21,7 @@ import threading
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
-from cantor.base.errors import CantorError, LocalProtocolError, RemoteProtocolError
+from cantor.base.errors import CantorError, LocalProtocolError
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
 from galaxy.mesh_edge import EdgeMessage, Switchboard
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     Headers = dict[str, Value]
 
 CLOSE_TIMEOUT_S = 3.0
+BEFORE_TIMEOUT_S = 20.0
 _log = logging.getLogger(__name__)
 
 
@@ -81,25 +82,33 @@ class GroupRun:
         return not self._thread.is_alive()
 
     def _main(self) -> None:
-        if self._before is not None:
-            self._before.stop()
-            self._before.join()
-        self._tell(self.leader, self.epoch, "starting", "")
         try:
-            runtime = self.runtime = self._make()
-        except CantorError as error:
-            self._tell(self.leader, self.epoch, "failed", str(error))
-            return
+            state, error = self._run()
+        except CantorError as failure:
+            state, error = "failed", str(failure)
+        except Exception as failure:  # noqa: BLE001 (a filter may raise anything)
+            _log.exception("a run failed", extra={"leader": self.leader})
+            state, error = "failed", f"{type(failure).__name__}: {failure}"
+        self._tell(self.leader, self.epoch, state, error)
+
+    def _run(self) -> tuple[str, str]:
+        before, self._before = self._before, None  # else every former run would stay in memory
+        if before is not None:
+            before.stop()
+            if not before.join(BEFORE_TIMEOUT_S):
+                return "failed", f"its run before does not end in {BEFORE_TIMEOUT_S:g} s"
+        self._tell(self.leader, self.epoch, "starting", "")
+        runtime = self.runtime = self._make()
         if self._stopping.is_set():
-            self._tell(self.leader, self.epoch, "stopped", "")
-            return
+            runtime.stop()
+            return "stopped", ""
         runtime.start()
         if runtime.state == "running":
             self._tell(self.leader, self.epoch, "running", "")
         if self._stopping.is_set():
             runtime.stop()
         runtime.join()
-        self._tell(self.leader, self.epoch, runtime.state, str(runtime.error or ""))
+        return runtime.state, str(runtime.error or "")
 
 
 class Worker:
@@ -112,23 +121,20 @@ class Worker:
         self._board = Switchboard(self._clock, self._post)
         self._previews = Previews(self._clock, self._answer)
         self._runs: dict[str, GroupRun] = {}
-
-    def serve(self) -> None:
-        """Work until the agent has gone, then end every run."""
-        operations: dict[str, Callable[[DataFrame], None]] = {
+        self._operations: dict[str, Callable[[DataFrame], None]] = {
             "run": self._run,
             "stop": self._stop,
             "routes": self._route,
             "edge": self._arrived,
             "ask": self._ask,
         }
+        self.refused = 0
+
+    def serve(self) -> None:
+        """Work until the agent has gone, then end every run."""
         try:
             while (frame := self._pipe.receive()) is not None:
-                operation = operations.get(str(frame.headers.get("op")))
-                if operation is None:
-                    _log.warning("an unknown operation", extra={"op": frame.headers.get("op")})
-                else:
-                    operation(frame)
+                self._obey(frame)
         except OSError:
             pass  # the agent has gone without a word
         finally:
@@ -141,6 +147,16 @@ class Worker:
         self._board.close()
         for run in self._runs.values():
             run.join(CLOSE_TIMEOUT_S)
+
+    def _obey(self, frame: DataFrame) -> None:
+        """Do what a frame asks; one out of shape is counted, and ends nothing."""
+        op = str(frame.headers.get("op"))[:40]
+        try:
+            self._operations[op](frame)
+        except (CantorError, LookupError, TypeError, ValueError, AttributeError) as error:
+            self.refused += 1
+            reason = f"{type(error).__name__}: {error}"[:200]
+            _log.warning("a message is refused", extra={"op": op, "reason": reason})
 
     def _run(self, frame: DataFrame) -> None:
         wish = frame.headers
@@ -193,11 +209,7 @@ class Worker:
             )
 
     def _arrived(self, frame: DataFrame) -> None:
-        source = str(frame.headers["from"])
-        try:
-            self._board.arrived(source, EdgeMessage.unpack(frame))
-        except RemoteProtocolError as error:  # another node's words
-            _log.warning("an edge message", extra={"source": source, "reason": str(error)})
+        self._board.arrived(str(frame.headers["from"]), EdgeMessage.unpack(frame))
 
     def _post(self, node_id: str, message: EdgeMessage) -> None:
         self._send({"op": "edge", "to": node_id, **message.packed_headers()}, message.body)

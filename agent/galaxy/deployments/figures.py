@@ -80,12 +80,12 @@ class Rates:
 def merge_figures(
     view: DeploymentView, answers: Iterable[Headers], rates: Rates, now_s: float
 ) -> Headers:
-    """Filters, edges and previews of all nodes; an edge counts as its receiving end sees it."""
+    """Filters, edges and previews of all nodes; of an edge what both of its ends say together."""
     filters: dict[str, Headers] = {}
-    edges: dict[str, Headers] = {}
+    ends: dict[str, _Ends] = {}
     previews: Headers = {}
     counts: dict[str, int] = {}
-    for answer in answers:
+    for number, answer in enumerate(answers):
         previews.update(cast("Headers", answer.get("previews") or {}))
         for group in cast("list[Headers]", answer.get("groups") or []):
             live = cast("dict[str, Headers]", group["live"])
@@ -94,7 +94,9 @@ def merge_figures(
                 made = figures["frames_in"] or figures["frames_out"]
                 counts[name] = cast("int", made)
             for name, end in cast("dict[str, Headers]", group["edges"]).items():
-                edges[name] = _both_ends(edges.get(name), end)
+                here = cast("Headers", group["filters"])
+                ends.setdefault(name, _Ends()).add(end, number, sends=_source(name) in here)
+    edges = {name: ends[name].merged() for name in ends}
     for name, edge in edges.items():
         counts[f"edge {name}"] = cast("int", edge["received"])
     per_second = rates.update(counts, now_s)
@@ -105,6 +107,10 @@ def merge_figures(
         if figures["kind"] == "strong":  # handed on in a call, and counted by who takes it
             figures["fps"] = filters.get(_target(name), {}).get("fps", 0.0)
     return {"filters": cast("Value", filters), "edges": cast("Value", edges), "previews": previews}
+
+
+def _source(connection: str) -> str:
+    return connection.partition(" -> ")[0].rpartition(".")[0]
 
 
 def _target(connection: str) -> str:
@@ -125,20 +131,51 @@ def _filter(view: DeploymentView, name: str, figures: Headers, live: Headers) ->
     }
 
 
-def _both_ends(other: Headers | None, end: Headers) -> Headers:
-    one = {key: end[key] for key in EDGE_KEYS} | {"queue_ms": _percentiles(end["queue_ms"])}
-    if other is None:
+@dataclass(slots=True)
+class _Ends:
+    """What is said of one connection by its sending and its receiving end."""
+
+    _sender: Headers | None = None
+    _receiver: Headers | None = None
+    _at: list[int] = field(default_factory=list)
+
+    def add(self, end: Headers, answer: int, *, sends: bool) -> None:
+        self._at.append(answer)
+        if sends:
+            self._sender = end
+        else:
+            self._receiver = end
+
+    def merged(self) -> Headers:
+        """One edge; sent = received + dropped + expired + discarded + waiting."""
+        end = self._sender or self._receiver or {}
+        one = {key: end[key] for key in EDGE_KEYS} | {"queue_ms": _percentiles(end["queue_ms"])}
+        if self._sender is not None and self._receiver is not None:
+            one["queue_ms"] = _percentiles(self._receiver["queue_ms"])
+            if len(set(self._at)) > 1:
+                one |= _across(self._sender, self._receiver)
         return one
-    receiving, sending = (one, other) if _waited(one) >= _waited(other) else (other, one)
-    lost = {
-        key: cast("int", sending[key]) + cast("int", receiving[key])
+
+
+def _across(sender: Headers, receiver: Headers) -> Headers:
+    """The counters of an edge between two nodes, which were not read at the same moment."""
+    sent, received = cast("int", sender["sent"]), cast("int", receiver["received"])
+    dropped, expired, discarded = (
+        cast("int", sender[key]) + cast("int", receiver[key])
         for key in ("dropped", "expired", "discarded")
+    )
+    # A sender that ends discards what it has not heard to be done, though it may have arrived.
+    excess = received + dropped + expired + discarded - sent
+    discarded -= min(max(0, excess), cast("int", sender["discarded"]))
+    gone = received + dropped + expired + discarded
+    return {
+        "sent": max(sent, gone),
+        "received": received,
+        "dropped": dropped,
+        "expired": expired,
+        "discarded": discarded,
+        "waiting": max(0, sent - gone),
     }
-    return {**sending, **lost, "received": receiving["received"], "queue_ms": receiving["queue_ms"]}
-
-
-def _waited(end: Headers) -> int:
-    return cast("int", cast("Headers", end["queue_ms"])["count"])
 
 
 def _percentiles(summary: Value) -> Headers:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from galaxy.filters.test_pattern import TestPattern
 from galaxy.pipe import Pipe
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
+from galaxy.registry import Registry
 from galaxy.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cantor.wire import DataFrame
     from cantor.wire.frame import Value
@@ -147,9 +149,49 @@ def test_a_failed_group_does_not_let_those_behind_it_finish(agent: Agent) -> Non
         {"op": "edge", "from": "b" * 32, "kind": "bomb", "connection": WAY},
         {"op": "edge", "from": "b" * 32, "kind": "grant", "connection": WAY, "epoch": -1},
         {"op": "dance"},
+        {"op": "run"},
+        {"op": "run", "leader": "x", "epoch": 1, "filters": 7},
+        {"op": "stop"},
+        {"op": "routes"},
+        {"op": "routes", "node_id": NODE, "routes": 7},
+        {"op": "routes", "node_id": NODE, "routes": {WAY: [NODE, 1]}},
+        {"op": "ask"},
+        {"op": "ask", "id": 9, "what": "preview"},
     ],
 )
-def test_what_other_nodes_say_ends_no_worker(agent: Agent, words: dict[str, Value]) -> None:
+def test_nothing_that_is_said_ends_a_worker(agent: Agent, words: dict[str, Value]) -> None:
     agent.pipe.send(words)
 
     assert agent.ask("figures") == {"groups": [], "previews": {}}
+
+
+class Brittle(TestPattern):
+    """Cannot even be made."""
+
+    def __init__(self, params: Mapping[str, object]) -> None:
+        super().__init__(params)
+        message = "no such thing"
+        raise OSError(message)
+
+
+def test_a_filter_that_cannot_be_made_fails_its_run_by_name() -> None:
+    registry = Registry.default()
+    registry.add("brittle", Brittle)
+    ours, theirs = socket.socketpair()
+    ours.settimeout(WAIT_S)
+    worker = Worker(Pipe(theirs), registry=registry)
+    thread = threading.Thread(target=worker.serve, daemon=True)
+    thread.start()
+    agent = Agent.__new__(Agent)
+    agent.pipe = Pipe(ours)
+
+    way = Connection.from_values({"from": "x.image", "to": "count.frame"})
+    filters = {"x": FilterSpec("brittle"), "count": FilterSpec("count")}
+    brittle = Pipeline("odd", filters, (way,))
+
+    agent.run(brittle, "x", ["x", "count"])
+
+    assert "OSError: no such thing" in agent.hear("state", state="failed")["error"]
+    ours.close()
+    thread.join(WAIT_S)
+    theirs.close()

@@ -3,6 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
@@ -102,3 +104,34 @@ def test_a_run_that_began_anew_counts_from_nothing_without_a_negative_rate() -> 
 def test_a_preview_out_of_shape_is_refused(headers: dict[str, Value]) -> None:
     with pytest.raises(RemoteProtocolError):
         Preview.unpack(headers, (b"x",))
+
+
+counter = st.integers(0, 1000)
+counters = st.tuples(counter, counter, counter, counter, counter).map(
+    lambda n: EdgeFigures(
+        "weak", "block", 4, sum(n), n[0], n[1], n[2], n[3], n[4], Summary(n[0], 1.0, 1.0)
+    )
+)
+
+
+@given(sender=counters, receiver=counters, apart=st.booleans())
+def test_an_edge_always_adds_up(sender: EdgeFigures, receiver: EdgeFigures, *, apart: bool) -> None:
+    left, right = (
+        ({"camera": handled(0, 1)}, {WAY: sender}),
+        ({"detect": handled(1, 1)}, {WAY: receiver}),
+    )
+    answers = [group(*left), group(*right)]
+    if not apart:
+        both = [
+            *cast("list[Value]", answers[0]["groups"]),
+            *cast("list[Value]", answers[1]["groups"]),
+        ]
+        answers = [{"groups": both, "previews": {}}]
+    for order in (answers, answers[::-1]):
+        merged = cast("dict[str, Any]", merge_figures(VIEW, order, Rates(), 0.0))
+        edge = merged["edges"][WAY]
+        parts = [edge[key] for key in ("received", "dropped", "expired", "discarded", "waiting")]
+        assert edge["sent"] == sum(parts)
+        assert min(parts) >= 0
+        assert edge["queue_ms"]["count"] == receiver.queue_ms.count
+        assert edge["received"] == (receiver if apart else sender).received
