@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
-from galaxy.filter import BaseFilter, BaseSource, check_params
+from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,12 +154,24 @@ def _shape_problems(pipeline: Pipeline, types: Types) -> Iterator[Problem]:
                 f"strong connections hold the sources {' and '.join(sources)} in one thread",
                 "make the connections of one of them weak",
             )
+        if any(_is_live(types[name]) for name in sources):
+            for name in group:
+                if frames_at_once(types[name], pipeline.filters[name].params) > 1:
+                    yield Problem(
+                        ("filters", name, "params", "parallel"),
+                        f"it would wait in the thread of the live source {sources[0]}",
+                        f"make the connection after {sources[0]} weak",
+                    )
         if sources and entered:
             yield Problem(
                 ("connections", entered[0]),
                 f"it enters the thread of {sources[0]}, which waits for that source alone",
                 f"make the connection after {sources[0]} weak",
             )
+
+
+def _is_live(filter_type: type[BaseFilter]) -> bool:
+    return issubclass(filter_type, BaseSource) and filter_type.live
 
 
 def find_cycle(pipeline: Pipeline) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, ClassVar
 
 from cantor.base.errors import ModelError
@@ -33,6 +34,8 @@ class OnnxDetect(BaseFilter):
 
     description: ClassVar[str] = "Find objects with an ONNX model"
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2", "onnxruntime")
+    concurrent: ClassVar[bool] = True
+    work: ClassVar[float] = 1.0
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
@@ -47,13 +50,16 @@ class OnnxDetect(BaseFilter):
     max_objects = Param(int, 300, minimum=1, maximum=10_000, description="Per frame.", live=True)
     classes = Param(tuple, (), description="Names of the classes to keep; empty means all.")
     intra_op_threads = Param(int, 1, minimum=1, maximum=64, description="Threads of the network.")
+    parallel = Param(
+        int, 1, minimum=1, maximum=64, unit="frames", description="Handled at once, a thread each."
+    )
 
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
         super().__init__(params)
         self._model: Model | None = None
         self._head: Head | None = None
         self._wanted: frozenset[int] = frozenset()
-        self._canvas: Image | None = None
+        self._canvases = threading.local()
 
     def open(self, ctx: Context) -> None:
         """Load the model.
@@ -92,7 +98,8 @@ class OnnxDetect(BaseFilter):
 
     def close(self) -> None:
         """Unload the model."""
-        self._model = self._head = self._canvas = None
+        self._model = self._head = None
+        self._canvases = threading.local()
 
     def _prepare(
         self, image: Image, facts: ModelFacts, scale: float
@@ -106,9 +113,9 @@ class OnnxDetect(BaseFilter):
         if not facts.stretch:
             across = down = min(across, down)
         scaled_width, scaled_height = int(width * across), int(height * down)
-        if self._canvas is None:
-            self._canvas = np.empty((facts.height, facts.width, 3), np.uint8)
-        canvas = self._canvas
+        canvas: Image | None = getattr(self._canvases, "canvas", None)
+        if canvas is None:
+            canvas = self._canvases.canvas = np.empty((facts.height, facts.width, 3), np.uint8)
         canvas[scaled_height:] = PADDING
         canvas[:, scaled_width:] = PADDING
         canvas[:scaled_height, :scaled_width] = cv2.resize(

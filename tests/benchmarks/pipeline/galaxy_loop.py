@@ -8,11 +8,15 @@ from galaxy.builder import PipelineBuilder
 from galaxy.runtime import Runtime
 
 
-def main(video: str, model: str, threads: str, frames_max: str) -> None:
+def main(video: str, model: str, threads: str, frames_max: str, parallel: str = "1") -> None:
     """Decode, detect, draw, encode, count."""
     build = PipelineBuilder("bench")
     source = build.add("video", "file", params={"path": video})
-    params: dict[str, object] = {"model": model, "intra_op_threads": int(threads)}
+    params: dict[str, object] = {
+        "model": model,
+        "intra_op_threads": int(threads),
+        "parallel": int(parallel),
+    }
     detect = build.add("detect", "onnx", params=params)
     overlay, preview = build.add("overlay", "overlay"), build.add("preview", "mjpeg_preview")
     build.connect(source["image"], detect["image"])

@@ -37,11 +37,11 @@ class Run:
     age_ms: float
 
 
-def pipeline(video: Path, model: Path, codec: str) -> Pipeline:
-    """What the plain loop does, in three threads on two nodes; no frame is lost."""
+def pipeline(video: Path, model: Path, codec: str, parallel: int) -> Pipeline:
+    """What the plain loop does, on two nodes, ``parallel`` frames at once; no frame is lost."""
     filters = {
         "video": FilterSpec("file", {"path": str(video)}, node="left"),
-        "detect": FilterSpec("onnx", {"model": str(model)}, node="right"),
+        "detect": FilterSpec("onnx", {"model": str(model), "parallel": parallel}, node="right"),
         "overlay": FilterSpec("overlay", node="right"),
         "preview": FilterSpec("mjpeg_preview", node="right"),
     }
@@ -54,7 +54,13 @@ def pipeline(video: Path, model: Path, codec: str) -> Pipeline:
 
 
 async def measure(
-    video: Path, model: Path, *, frames: int, rounds: int, codec: str = "auto"
+    video: Path,
+    model: Path,
+    *,
+    frames: int,
+    rounds: int,
+    codec: str = "auto",
+    parallel: int = 2,
 ) -> list[Run]:
     """Start two boxes once, and run the pipeline on them as often as asked."""
     with tempfile.TemporaryDirectory(prefix="cantor-split-") as folder:
@@ -65,7 +71,8 @@ async def measure(
             for name in BOXES:
                 await fleet.start_agent(name)
             await fleet.until(lambda: _are_online(fleet), "both boxes")
-            return [await _run(fleet, pipeline(video, model, codec), frames) for _ in range(rounds)]
+            split = pipeline(video, model, codec, parallel)
+            return [await _run(fleet, split, frames) for _ in range(rounds)]
         finally:
             await fleet.close()
 
@@ -132,6 +139,7 @@ if __name__ == "__main__":
             frames=341,
             rounds=int(sys.argv[4]) if len(sys.argv) > 4 else 1,
             codec=sys.argv[3] if len(sys.argv) > 3 else "auto",
+            parallel=int(sys.argv[5]) if len(sys.argv) > 5 else 2,
         )
     )
     print(*found, sep="\n")
