@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgpack
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
-from cantor.ledger.facts import Batch, Fact, pack_facts, unpack_facts
+from cantor.ledger.facts import BATCH_FACTS_MAX, Batch, Fact, pack_facts, unpack_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OWNERS_MAX = 4096
 FACTS_PER_OWNER_MAX = 256
+FACTS_EVER_PER_OWNER_MAX = 4096
+"""With the withdrawn, which every node remembers: the older value must not come back."""
 BYTES_PER_OWNER_MAX = 1024 * 1024
 
 
@@ -94,7 +96,7 @@ class Ledger:
                 f"a fact cannot be written: {error}", remedy="use msgpack types"
             ) from error
         batch = Batch(self._node, data, self._sign(data), self._certificate)
-        if not self._has_room(batch, facts):
+        if len(facts) > BATCH_FACTS_MAX or not self._has_room(batch, facts):
             raise LocalProtocolError("too many facts or bytes", remedy="publish less per node")
         self._keep(batch, facts)
         return batch, facts
@@ -149,8 +151,13 @@ class Ledger:
         own = self._facts.get(self._node, {})
         values: dict[str, Value] = dict.fromkeys(fact.name for fact in heard)
         values |= {name: own[name][0].value for name in own}
-        batch, facts = self.publish(values, hlc)
-        return [batch], facts
+        names = sorted(values)
+        starts = range(0, len(names), BATCH_FACTS_MAX)
+        published = [
+            self.publish({n: values[n] for n in names[start : start + BATCH_FACTS_MAX]}, hlc)
+            for start in starts
+        ]
+        return [batch for batch, _ in published], [fact for _, facts in published for fact in facts]
 
     def _keep(self, batch: Batch, facts: list[Fact]) -> None:
         kept = self._facts.setdefault(batch.owner, {})
@@ -165,4 +172,9 @@ class Ledger:
         for fact in facts:
             kept[fact.name] = (fact, batch)
         batches = {id(held): len(held.data) for _, held in kept.values()}
-        return len(kept) <= FACTS_PER_OWNER_MAX and sum(batches.values()) <= BYTES_PER_OWNER_MAX
+        said = sum(fact.value is not None for fact, _ in kept.values())
+        return (
+            said <= FACTS_PER_OWNER_MAX
+            and len(kept) <= FACTS_EVER_PER_OWNER_MAX
+            and sum(batches.values()) <= BYTES_PER_OWNER_MAX
+        )

@@ -123,9 +123,10 @@ class MeshCore:
                 if name == TICK:
                     self._tick(now)
             case LocalFact(name, value, lasting):
+                published = self.ledger.publish({name: value}, self._hlc(now))
                 if lasting:
                     self._lasting.add(name)
-                self._spread(*_as_lists(self.ledger.publish({name: value}, self._hlc(now))))
+                self._spread(*_as_lists(published))
             case Send(frame):
                 self._send(frame, now)
             case Stopping():

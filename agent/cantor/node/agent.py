@@ -20,6 +20,7 @@ from cantor.mesh.effects import Deliver, Effect, FactsChanged, NodeAlive, NodeDe
 from cantor.mesh.events import LocalFact, PeerSeen, Send
 from cantor.node.driver import MeshDriver
 from cantor.node.hardware import Hardware, Inventory, load_inventory
+from cantor.node.lasting import LastingFacts
 from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
 from cantor.node.messages import Messages
 from cantor.node.services import registered_services
@@ -108,7 +109,7 @@ class Agent:
         )
         self._discovery: Discovery | None = None
         self._hardware = Hardware(inventory or load_inventory(), self.publish)
-        self._lasting = self._memory.lasting_facts()
+        self._lasting = LastingFacts(self._memory, self._driver.post)
         self._messages = Messages(self.node_id, self._core.ledger.epoch, self._post)
         self._undeliverable: set[int] = set()
         made = registered_services() if services is None else services
@@ -129,8 +130,7 @@ class Agent:
         self.addresses = tuple(f"{host}:{port}" for port in ports for host in hosts)
         self._driver.start(self._links)
         self._publish_node()
-        for name in self._lasting:
-            self._driver.post(LocalFact(name, self._lasting[name], lasting=True))
+        self._lasting.say_all()
         for node, addresses in self._reached.items():
             self._peer_seen(node, addresses)
         self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
@@ -154,6 +154,7 @@ class Agent:
             await self._discovery.close()
         self._driver.stop()
         await self._links.close()
+        await asyncio.to_thread(self._memory.close)
 
     def nodes(self) -> list[NodeView]:
         """Every node that this node's ledger knows, itself among them."""
@@ -182,11 +183,13 @@ class Agent:
     def publish(self, name: str, value: Value, *, lasting: bool = False) -> None:
         """Say something about this node; ``lasting``: also while it is away and after."""
         if lasting:
-            self._lasting = {**self._lasting, name: value}
-            if value is None:
-                del self._lasting[name]
-            self._memory.remember_lasting_facts(self._lasting)
-        self._driver.post(LocalFact(name, value, lasting))
+            self._lasting.say(name, value)
+        else:
+            self._driver.post(LocalFact(name, value))
+
+    async def kept(self) -> None:
+        """Wait until every lasting fact is on the disk."""
+        await asyncio.to_thread(self._memory.kept)
 
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         """Add hardware found behind this node; replaces what ``source`` offered before."""

@@ -109,6 +109,9 @@ class FakeNode:
         self.messages = Messages(node_id, 1, mesh.carry)
         self._offers: dict[str, tuple[Sequence[Device], Sequence[Resource]]] = {}
 
+    async def kept(self) -> None:
+        """Nothing is written here."""
+
     def wall(self) -> float:
         return self.clock.wall()
 

@@ -10,6 +10,7 @@ import msgpack
 from cantor.base.errors import ConfigError
 from cantor.base.ids import NodeId, parse_node_id
 from cantor.identity.files import write_durably
+from cantor.node.late_writer import LateWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,10 +26,15 @@ PEERS_MAX = 256
 
 
 class NodeMemory:
-    """Small files in the node's folder, each replaced atomically and synced before it counts."""
+    """Small files in the node's folder, each replaced atomically.
 
-    def __init__(self, folder: Path) -> None:
+    The epoch is synced before it counts. Peers and lasting facts are written by a thread, once per
+    burst: ``kept`` waits for them, ``close`` writes what is left.
+    """
+
+    def __init__(self, folder: Path, *, writer: LateWriter | None = None) -> None:
         self._folder = folder
+        self._writer = writer or LateWriter()
         self._epoch = 0
 
     def next_epoch(self) -> int:
@@ -91,8 +97,8 @@ class NodeMemory:
         return facts if isinstance(facts, dict) else {}
 
     def remember_lasting_facts(self, facts: dict[str, Value]) -> None:
-        """Keep the facts that outlive this node's stop."""
-        write_durably(self._folder / _FACTS_FILE, msgpack.packb(facts))
+        """Keep the facts that outlive this node's stop; leave the mapping as it is from now on."""
+        self._writer.put(self._folder / _FACTS_FILE, lambda: bytes(msgpack.packb(facts)))
 
     def peers(self) -> dict[NodeId, list[str]]:
         """The addresses where peers were last reached; empty if the file is missing or damaged."""
@@ -105,4 +111,16 @@ class NodeMemory:
     def remember_peers(self, peers: dict[NodeId, list[str]]) -> None:
         """Keep the newest addresses, bounded in number."""
         kept = {node: peers[node][:ADDRESSES_PER_PEER_MAX] for node in sorted(peers)[:PEERS_MAX]}
-        write_durably(self._folder / _PEERS_FILE, json.dumps(kept, indent=1).encode())
+        self._writer.put(self._folder / _PEERS_FILE, lambda: json.dumps(kept, indent=1).encode())
+
+    def kept(self) -> None:
+        """Return once peers and lasting facts are on the disk; it blocks.
+
+        Raises:
+            UnavailableError: they cannot be written.
+        """
+        self._writer.kept()
+
+    def close(self) -> None:
+        """Write what is left; it blocks."""
+        self._writer.close()

@@ -94,6 +94,16 @@ class Node(Protocol):
 
         A ``lasting`` fact stays in the mesh when this node stops, and this node says it again
         after a restart.
+
+        Raises:
+            LocalProtocolError: this node says as much as it may.
+        """
+
+    async def kept(self) -> None:
+        """Wait until every lasting fact is on the disk.
+
+        Raises:
+            UnavailableError: the disk does not take it.
         """
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:

@@ -13,12 +13,18 @@ import os
 import secrets
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import ConfigError, RemoteProtocolError, UnavailableError
+from cantor.base.errors import (
+    ConfigError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    UnavailableError,
+)
 from cantor.node.services import Reply
 from galaxy.deployments import keeper
 from galaxy.deployments.figures import Preview, Rates, merge_figures
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
+from galaxy.deployments.views import masked
 from galaxy.filter import BaseSource
 from galaxy.loader import pipeline_from_document
 from galaxy.registry import Registry
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from cantor.node.services import Call, Message, Node
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.views import DeploymentView
+    from galaxy.filter import BaseFilter
     from galaxy.pipeline import Pipeline
     from galaxy.placement import Placement
 
@@ -40,6 +47,10 @@ LOAD_STEP = 0.25
 PREVIEW_TIMEOUT_S = 5.0
 PREVIEW_HOLD_S = 2.0
 HUB_ROLE = "hub"
+PAUSE_MIN_S = 0.02
+PAUSE_FACTOR = 3.0
+"""A look is followed by a pause so many times as long: facts that keep changing cost a quarter of
+a core at most."""
 GREET_S = 1.5
 """How long a node that has just started only follows: it does not know the mesh yet."""
 _EDGE, _FIGURES, _PREVIEW, _REPORTS = (
@@ -60,6 +71,7 @@ class Deployments:
         self._memory = keeper.Memory()
         self._told_able: Value = None
         self._told_runs: dict[str, Value] = {}
+        self._unsaid: set[str] = set()
         self._started_s = 0.0
         self._closing = False
         self._wake = asyncio.Event()
@@ -91,7 +103,7 @@ class Deployments:
         return {
             "pipeline.deploy": self._call_deploy,
             "pipeline.plan": lambda args: self.plan(_pipeline(args)).as_value(),
-            "pipeline.list": lambda _: [view.as_value() for view in self.views()],
+            "pipeline.list": lambda _: [self._shown(view) for view in self.views()],
             "pipeline.figures": lambda args: self.figures(_text(args, "id")),
             "pipeline.reports": lambda args: self.reports(_text(args, "id")),
             "pipeline.stop": self._call_stop,
@@ -151,17 +163,17 @@ class Deployments:
             changed_at=self._node.wall(),
         )
         check_deployment(deployment)
-        self._write(deployment)
+        await self._write(deployment)
         return self.view(deployment.id)
 
     async def stop(self, deployment: str) -> DeploymentView:
         """End a deployment on every node."""
-        self._write(self._held(deployment).with_wanted("stopped", self._node.wall()))
+        await self._write(self._held(deployment).with_wanted("stopped", self._node.wall()))
         return self.view(deployment)
 
     async def remove(self, deployment: str) -> None:
         """End a deployment and forget it."""
-        self._write(self._held(deployment).with_wanted("removed", self._node.wall()))
+        await self._write(self._held(deployment).with_wanted("removed", self._node.wall()))
 
     async def figures(self, deployment: str) -> Headers:
         """The figures of all nodes that run a part, merged; a node that is silent is left out."""
@@ -208,10 +220,13 @@ class Deployments:
     async def _keep(self) -> None:
         while not self._closing:
             self._wake.clear()
+            began_s = self._node.clock.monotonic()
             try:
                 await self._reconcile()
             except Exception:  # noqa: BLE001 (one odd fact must not end the keeping of all others)
                 _log.exception("deployments could not be kept")
+            took_s = self._node.clock.monotonic() - began_s
+            await asyncio.sleep(min(TICK_S, max(PAUSE_MIN_S, PAUSE_FACTOR * took_s)))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
                     await self._wake.wait()
@@ -227,25 +242,37 @@ class Deployments:
             self._facts(), self._node.node_id, self._node.wall(), may_keep=knows_the_mesh
         )
         for name, value in decision.publish.items():
-            self._node.publish(name, value, lasting=True)
-        for deployment in [name for name in self._local if name not in decision.runs]:
-            await self._local.pop(deployment).close()
+            self._say(name, value)
+        gone = [name for name in self._local if name not in decision.runs]
+        for deployment in gone:
+            self._told_runs.pop(deployment, None)
+            self._rates.pop(deployment, None)
+        await asyncio.gather(*(self._local.pop(deployment).close() for deployment in gone))
         for deployment, run in decision.runs.items():
-            local = self._local.get(deployment)
-            if local is None:
-                local = self._local[deployment] = LocalDeployment(
-                    deployment,
-                    self._node.node_id,
-                    self._node.name,
-                    self._wake.set,
-                    self._carry,
-                    self._is_live,
-                )
-            await local.apply(run)
-            said = keeper.pack_runs(run.deployment, local.groups)
-            if local.groups and said != self._told_runs.get(deployment):
-                self._told_runs[deployment] = said
-                self._node.publish(keeper.run_fact(deployment), said, lasting=True)
+            try:
+                await self._follow(deployment, run)
+            except Exception:  # noqa: BLE001 (one that cannot be kept must not end all others)
+                _log.exception("a deployment could not be kept", extra={"what": deployment})
+
+    async def _follow(self, deployment: str, run: keeper.LocalRun) -> None:
+        local = self._local.get(deployment)
+        if local is None:
+            local = self._local[deployment] = LocalDeployment(
+                deployment,
+                self._node.node_id,
+                self._node.name,
+                self._wake.set,
+                self._carry,
+                self._is_live,
+            )
+        await local.apply(run)
+        said = keeper.pack_runs(run.deployment, local.groups)
+        if (
+            local.groups
+            and said != self._told_runs.get(deployment)
+            and self._say(keeper.run_fact(deployment), said)
+        ):
+            self._told_runs[deployment] = said
 
     def _facts(self) -> keeper.Facts:
         node = self._node
@@ -258,13 +285,68 @@ class Deployments:
 
     def _is_live(self, pipeline: Pipeline) -> bool:
         """Whether every source is live: then nothing is read twice when a run begins anew."""
-        types = [self._registry.get(spec.type) for spec in pipeline.filters.values()]
-        sources = [one for one in types if issubclass(one, BaseSource)]
-        return all(source.live for source in sources)
+        known = (self._type(spec.type) for spec in pipeline.filters.values())
+        return all(one.live for one in known if one and issubclass(one, BaseSource))
 
-    def _write(self, deployment: Deployment) -> None:
-        self._node.publish(deployment.fact, deployment.as_value(), lasting=True)
+    def _type(self, name: str) -> type[BaseFilter] | None:
+        """A filter type; None if only other nodes have it."""
+        try:
+            return self._registry.get(name)
+        except ConfigError:
+            return None
+
+    def _shown(self, view: DeploymentView) -> Value:
+        """A view for people: its secrets are masked, and all of a type that is not known here."""
+        value = view.as_value()
+        value["pipeline"] = cast("Value", masked(view.pipeline, self._type))
+        return value
+
+    def _check_tenant(self, message: Message) -> None:
+        """Refuse what another tenant's node asks; a hub speaks for the tenants of its console.
+
+        Raises:
+            RemoteProtocolError: the deployment is another tenant's.
+        """
+        identity = _text(message.headers, "deployment")
+        about = next(
+            (
+                fact.value
+                for fact in self._node.facts("node")
+                if fact.name == "node" and fact.owner == message.source
+            ),
+            None,
+        )
+        view = self.view(identity)
+        if not isinstance(about, dict) or message.source in (view.created_by, self._node.node_id):
+            return
+        labels, tenant = about.get("labels"), about.get("tenant")
+        is_hub = isinstance(labels, dict) and labels.get("role") == HUB_ROLE
+        if isinstance(tenant, str) and tenant != view.tenant and not is_hub:
+            raise RemoteProtocolError("it belongs to another tenant", where=identity)
+
+    async def _write(self, deployment: Deployment) -> None:
+        try:
+            self._node.publish(deployment.fact, deployment.as_value(), lasting=True)
+        except LocalProtocolError as error:
+            raise UnavailableError(
+                "this node holds too many deployments",
+                where=self._node.name,
+                remedy="remove some (cantor pipeline list), or deploy from another node",
+            ) from error
         self._wake.set()
+        await self._node.kept()
+
+    def _say(self, name: str, value: Value) -> bool:
+        """Tell the mesh what came of keeping; a full node must not end the keeping of the rest."""
+        try:
+            self._node.publish(name, value, lasting=True)
+        except LocalProtocolError as error:
+            if name not in self._unsaid:
+                _log.warning("not told", extra={"fact": name, "reason": str(error)})
+            self._unsaid.add(name)
+            return False
+        self._unsaid.discard(name)
+        return True
 
     def _held(self, deployment: str) -> Deployment:
         held = self._facts().deployments.get(deployment)
@@ -293,14 +375,17 @@ class Deployments:
         return local
 
     async def _answer_figures(self, message: Message) -> Reply:
+        self._check_tenant(message)
         return Reply(await self._local_of(_text(message.headers, "deployment")).figures())
 
     async def _answer_reports(self, message: Message) -> Reply:
+        self._check_tenant(message)
         return Reply(await self._local_of(_text(message.headers, "deployment")).reports())
 
     async def _answer_preview(self, message: Message) -> Reply:
         asked = message.headers
         after = asked.get("after")
+        self._check_tenant(message)
         local = self._local_of(_text(asked, "deployment"))
         if not isinstance(after, int):
             raise RemoteProtocolError("after must be a number", where=_PREVIEW)
@@ -314,10 +399,10 @@ class Deployments:
             raise ConfigError("must be 0 or more", where="frames_max")
         name = args.get("name")
         view = await self.deploy(pipeline, name=str(name or ""), frames_max=frames)
-        return view.as_value()
+        return self._shown(view)
 
     async def _call_stop(self, args: Headers) -> Value:
-        return (await self.stop(_text(args, "id"))).as_value()
+        return self._shown(await self.stop(_text(args, "id")))
 
     async def _call_remove(self, args: Headers) -> Value:
         await self.remove(_text(args, "id"))

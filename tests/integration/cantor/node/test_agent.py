@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from cantor.base.errors import ConfigError
+from cantor.base.errors import ConfigError, LocalProtocolError
 from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent, AgentSettings
+from cantor.node.lasting import LASTING_FACTS_MAX
+from cantor.node.memory import NodeMemory
 from cantor.node.services import Message, Reply
 
 if TYPE_CHECKING:
@@ -235,3 +237,30 @@ async def test_status_tells_of_links_of_drops_and_of_clocks_that_are_ahead(fleet
     assert (ahead["name"], ahead["ahead_s"]) == ("hub", 75.0)
     own: Any = box.calls()["facts"]({})
     assert {"node", "links"} <= own.keys()
+
+
+async def test_a_full_node_refuses_further_lasting_facts_and_starts_again(fleet: Fleet) -> None:
+    box = await fleet.add("box")
+    for number in range(LASTING_FACTS_MAX):
+        box.publish(f"deployment/{number}", {"number": number}, lasting=True)
+
+    with pytest.raises(LocalProtocolError, match="as many as it may"):
+        box.publish("deployment/one-more", {"number": -1}, lasting=True)
+    await box.kept()
+    await fleet.remove(box)
+    again = await fleet.add("box")
+
+    assert len(again.facts("deployment/")) == LASTING_FACTS_MAX
+    assert [view.name for view in again.nodes()] == ["box"]
+
+
+async def test_lasting_facts_and_peers_are_on_the_disk_after_close(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    box = await fleet.add("box", seeds=hub.addresses)
+    await until(box, sees("hub", "box"))
+    box.publish("deployment/1", 1, lasting=True)
+    await fleet.remove(box)
+
+    memory = NodeMemory(box.folder)
+    assert memory.lasting_facts() == {"deployment/1": 1}
+    assert hub.addresses[0] in memory.peers()[hub.node_id]

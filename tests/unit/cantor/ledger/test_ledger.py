@@ -133,3 +133,43 @@ def test_what_the_observer_of_stamps_refuses_is_not_kept() -> None:
     with pytest.raises(RemoteProtocolError, match="stamp 10"):
         ours.merge(batch, 1, observe=refuse)
     assert ours.get(B, "x") is None
+
+
+def test_what_is_withdrawn_makes_room_here_and_elsewhere() -> None:
+    ours, theirs = ledger(A), ledger(B)
+    for number in range(3 * FACTS_PER_OWNER_MAX):
+        for value in (number, None):
+            batch, _ = ours.publish({f"fact/{number}": value}, 2 * number + (value is None))
+            theirs.merge(batch, 1)
+    assert theirs.hashes() == ours.hashes()
+    assert ours.own() == {}
+
+
+def test_a_node_that_forgot_many_facts_withdraws_them_in_batches_that_others_take() -> None:
+    old, other, reborn = ledger(A, epoch=7), ledger(B), ledger(A)
+    batches = [
+        old.publish({f"fact/{number}": value}, 2 * number + (value is None))[0]
+        for number in range(2 * FACTS_PER_OWNER_MAX)
+        for value in (number, None)
+    ]
+    for batch in batches:
+        other.merge(batch, 1)
+    reborn.publish({"x": 1}, 1)
+    for number in range(0, len(batches), 2):
+        answer, _ = reborn.merge(batches[number + 1], 10_000 + number)
+        for batch in answer:
+            other.merge(batch, 1)
+    assert {fact.name: fact.value for fact in other.all_facts() if fact.value is not None} == {
+        "x": 1
+    }
+    assert list(other.all_facts()) == list(reborn.all_facts())
+
+
+def test_a_full_node_refuses_and_goes_on() -> None:
+    full = ledger(A)
+    for number in range(FACTS_PER_OWNER_MAX):
+        full.publish({str(number): number}, number)
+    with pytest.raises(LocalProtocolError, match="too many"):
+        full.publish({"one more": 1}, 1000)
+    full.publish({"0": "changed"}, 1001)
+    assert (full.get(A, "0"), full.get(A, "one more")) == ("changed", None)

@@ -26,11 +26,14 @@ def test_a_damaged_epoch_is_named_and_never_guessed(tmp_path: Path) -> None:
 
 
 def test_peers_are_remembered_with_a_bounded_number_of_addresses(tmp_path: Path) -> None:
-    NodeMemory(tmp_path).remember_peers({NODE: [f"10.0.0.{i}:1" for i in range(20)]})
+    memory = NodeMemory(tmp_path)
+    memory.remember_peers({NODE: [f"10.0.0.{i}:1" for i in range(20)]})
+    memory.kept()
 
     remembered = NodeMemory(tmp_path).peers()
 
     assert remembered == {NODE: [f"10.0.0.{i}:1" for i in range(ADDRESSES_PER_PEER_MAX)]}
+    memory.close()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"x": ["a"]}', '{"' + "ab" * 16 + '": 7}'])
