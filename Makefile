@@ -2,6 +2,7 @@
 #
 #   make demo                          a hub, three boxes and a camera pipeline on this machine
 #   make demo SOURCE=/dev/video0 MODEL=detector.onnx        the same on your own camera and model
+#   make demo BINARY=1                 the same with the agent's binary instead of this Python
 #   make test                          everything below, minutes
 #   make test TESTS=tests/unit         one folder or file, seconds
 #   make sim NODES=100 SEEDS=50        the mesh's rules on a virtual network, by seed
@@ -10,7 +11,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo test check-long hil model lint format sim bench docs package lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim bench docs package lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -26,7 +27,9 @@ RIG ?= configs/rigs/simulated.yaml
 EXAMPLES ?= 100
 SOURCE ?=
 MODEL ?=
+BINARY ?=
 ARGS ?=
+FROZEN := agent devices firmware-bridge packaging requirements.lock
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,9 +40,19 @@ environment: ## make .venv from the hash lock
 console: ## build the web console into the hub's package
 	@$(PYTHON) .ci/bootstrap.py console
 
-demo: ## run the main job here (SOURCE=/dev/video0|rtsp://..|file MODEL=file.onnx ARGS=)
+demo: $(if $(BINARY),agent-binary) ## run the main job here (SOURCE=/dev/video0|rtsp://..|file MODEL=file.onnx BINARY=1 ARGS=)
 	@$(PYTHON) .ci/bootstrap.py
-	@$(BIN)/cantor demo $(if $(SOURCE),--source $(SOURCE)) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+	@$(BIN)/cantor demo $(if $(SOURCE),--source $(SOURCE)) $(if $(MODEL),--model $(MODEL)) \
+	  $(if $(BINARY),--agent dist/cantor-agent-vision-*/cantor) $(ARGS)
+
+agent-binary: environment
+	@wanted=$$({ git rev-parse $(FROZEN:%=HEAD:%); git diff HEAD -- $(FROZEN); } | sha256sum); \
+	if [ "$$wanted" != "$$(cat dist/vision-made-from 2>/dev/null)" ] \
+	    || ! ls dist/cantor-agent-vision-*/cantor >/dev/null 2>&1; then \
+	  rm -rf dist/cantor-agent-vision-*; \
+	  $(BIN)/python -m edge_packaging.build vision; \
+	  echo "$$wanted" >dist/vision-made-from; \
+	fi
 
 test: ## run the tests (TESTS=tests/unit for some of them)
 	@$(PYTHON) .ci/bootstrap.py

@@ -212,6 +212,9 @@ def test_ctrl_c_while_it_starts_leaves_nothing_running(tmp_path: Path) -> None:
         (("--source", "/dev/video0", "--model", "missing.onnx"), "missing.onnx: there is no such"),
         (("--source", "/dev/video0"), "give your model too"),
         (("--frames", "-1"), "--frames: must be 0 or more"),
+        (("--report", "/proc/report.json"), "--report /proc/report.json: cannot be written"),
+        (("--folder", "/proc/demo"), "--folder /proc/demo: cannot be made"),
+        (("--agent", "/proc/version"), "--agent /proc/version: is no program"),
     ],
 )
 def test_a_wrong_option_is_one_line_before_anything_starts(
@@ -222,3 +225,46 @@ def test_a_wrong_option_is_one_line_before_anything_starts(
     assert done.returncode == 2
     assert says in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_camera_or_model_that_cannot_be_used_is_one_line_before_anything_starts(
+    tmp_path: Path, test_data: Path
+) -> None:
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"no model")
+    good = str(test_data / "yolox_nano.onnx")
+
+    for source, model, says in (
+        ("rtsp://127.0.0.1:9/x", str(bad), "is no ONNX model"),
+        ("/dev/no-camera", good, "/dev/no-camera: there is no such camera"),
+    ):
+        command = demo("--source", source, "--model", model)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)
+
+        assert done.returncode != 0
+        assert says in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_video_that_is_none_ends_the_demo_with_one_line(tmp_path: Path, test_data: Path) -> None:
+    video = tmp_path / "broken.avi"
+    video.write_bytes(b"no video")
+    model = str(test_data / "yolox_nano.onnx")
+
+    command = demo("--headless", "--source", str(video), "--model", model)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=RUN_S)
+
+    assert done.returncode == 1
+    assert "this is no video" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_network_camera_that_does_not_answer_is_named_within_seconds(
+    tmp_path: Path, test_data: Path
+) -> None:
+    folder, log = tmp_path / "demo", tmp_path / "demo.log"
+    source = ("--source", "rtsp://user:hidden@127.0.0.1:9/x")
+    model = ("--model", str(test_data / "yolox_nano.onnx"))
+    with running_demo(folder, log, *source, *model):
+        until(lambda: "no frame from rtsp://127.0.0.1:9/x" in log.read_text(), "it says so", log)
+    assert "hidden" not in log.read_text()

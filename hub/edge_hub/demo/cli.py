@@ -15,12 +15,15 @@ import sys
 import tempfile
 import webbrowser
 from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, ConfigError
 from edge_hub.demo.fleet import DemoFleet
 from edge_hub.demo.job import CAMERA_NODE, Job, report
+from edge_hub.demo.screen import Screen, say
 from galaxy.deployments.views import DeploymentView
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 BOXES = (CAMERA_NODE, "worker-1", "worker-2")
 SENSOR = "line-1-temperature"
 STATUS_S = 1.0
+START_STATUS_S = 0.2
+NEEDED = ("aiohttp", "sqlalchemy", "cv2", "onnxruntime", "paho", "amqtt")
 ENDED = ("finished", "failed", "stopped")
 
 
@@ -53,12 +58,40 @@ def register(verbs: Verbs) -> None:
     demo.set_defaults(run=lambda options: asyncio.run(_run(options)))
 
 
-async def _run(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what cannot work before anything is started."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"the demo needs what is not installed here: {', '.join(missing)}",
+            where="demo",
+            remedy="pip install 'cantor-edge[demo]'",
+        )
     if options.frames < 0:
         raise ConfigError("must be 0 or more", where="--frames")
-    if options.report is not None and not options.report.parent.is_dir():
-        raise ConfigError("its folder does not exist", where=f"--report {options.report}")
+    if options.report is not None:
+        _check_writable(options.report)
+    agent = options.agent
+    if agent is not None and not (agent.is_file() and os.access(agent, os.X_OK)):
+        raise ConfigError(
+            "is no program", where=f"--agent {agent}", remedy="build one with make package"
+        )
     Job(options.source, options.model).check()
+
+
+def _check_writable(path: Path) -> None:
+    where = f"--report {path}"
+    if not path.parent.is_dir():
+        raise ConfigError("its folder does not exist", where=where)
+    try:
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", where=where) from error
+
+
+async def _run(options: argparse.Namespace) -> int:
+    _check(options)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -68,16 +101,27 @@ async def _run(options: argparse.Namespace) -> int:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cantor-demo-")))
         elif (folder / "hub").exists():
             raise ConfigError("holds a demo already", where=str(folder), remedy="give an empty one")
+        else:
+            _make(folder)
         job = asyncio.ensure_future(_Demo(options, folder, stack).play())
         stopped = asyncio.ensure_future(stop.wait())
         await asyncio.wait((job, stopped), return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
         if not job.done():
-            _say("\nStopping.")
+            say("\nStopping.")
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
             return 0
         return job.result()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be made: {error.strerror}", where=f"--folder {folder}"
+        ) from error
 
 
 class _Demo:
@@ -86,7 +130,7 @@ class _Demo:
     def __init__(self, options: argparse.Namespace, folder: Path, stack: AsyncExitStack) -> None:
         self._options = options
         self._stack = stack
-        command = [str(options.agent)] if options.agent else None
+        command = [str(options.agent.resolve())] if options.agent else None
         self._fleet = DemoFleet(folder, command)
         self._headless: bool = options.headless
 
@@ -116,16 +160,17 @@ class _Demo:
             broker_port=broker.port,
         )
         view = await self._deploy(job)
-        _say(f"{len(BOXES)} boxes and a hub are one mesh. Sign in once: {hub}")
+        say(f"{len(BOXES)} boxes and a hub are one mesh. Sign in once: {hub}")
         if not self._headless:
             _open_browser(hub)
-            _say("Ctrl-C ends everything.\n")
-        view, figures = await self._watch(view)
-        if self._options.report or self._headless:
-            await self._report(view, figures)
+            say("Ctrl-C ends everything.\n")
+        view, figures = await self._watch(view, Screen(SystemClock(), job.shown_source))
         if view.state == "failed":
+            say("")
             errors = [group.error for group in view.groups if group.error]
             raise CantorError("; ".join(errors) or "the pipeline failed", where="demo")
+        if self._options.report or self._headless:
+            await self._report(view, figures)
         return 0
 
     def _write_bridge(self, port: int) -> None:
@@ -153,10 +198,10 @@ class _Demo:
         }
         return DeploymentView.from_value(await self._fleet.ask(BOXES, "pipeline.deploy", wish))
 
-    async def _watch(self, view: DeploymentView) -> tuple[DeploymentView, Headers]:
+    async def _watch(self, view: DeploymentView, screen: Screen) -> tuple[DeploymentView, Headers]:
         while True:
             for program in self._fleet.newly_ended():
-                _say(
+                say(
                     f"\n{program.name} {program.end}; start it again: {shlex.join(program.command)}"
                 )
             answers = cast("list[Value]", await self._fleet.ask(BOXES, "pipeline.list"))
@@ -164,10 +209,10 @@ class _Demo:
             view = next(one for one in views if one.id == view.id)
             asked: Headers = {"id": view.id}
             figures = cast("Headers", await self._fleet.ask(BOXES, "pipeline.figures", asked))
-            _show(view, figures, len(await self._fleet.nodes(BOXES)))
+            screen.show(view, figures, len(await self._fleet.nodes(BOXES)))
             if view.state in ENDED:
                 return view, figures
-            await asyncio.sleep(STATUS_S)
+            await asyncio.sleep(STATUS_S if figures.get("previews") else START_STATUS_S)
 
     async def _report(self, view: DeploymentView, figures: Headers) -> None:
         asked: Headers = {"id": view.id}
@@ -175,38 +220,16 @@ class _Demo:
         nodes = await self._fleet.nodes(BOXES)
         done = report(nodes, view, figures, reports)
         if self._options.report:
-            self._options.report.write_text(json.dumps(done, indent=1) + "\n")
+            try:
+                self._options.report.write_text(json.dumps(done, indent=1) + "\n")
+            except OSError as error:
+                raise CantorError(
+                    f"cannot be written: {error.strerror}", where=str(self._options.report)
+                ) from error
         short = {key: done[key] for key in done if key not in ("nodes", "per_frame")}
-        _say("\n" + json.dumps(short, indent=1))
-
-
-def _show(view: DeploymentView, figures: Headers, nodes: int) -> None:
-    filters = cast("dict[str, Headers]", figures.get("filters") or {})
-    detect, results = filters.get("detect", {}), filters.get("results", {})
-    previews = cast("dict[str, Headers]", figures.get("previews") or {})
-    objects = cast("Headers", previews.get("preview", {}).get("objects") or {})
-    fps = cast("float", detect.get("fps", 0.0))
-    age_ms = cast("float", cast("Headers", results.get("age_ms") or {}).get("p50", 0.0))
-    score = cast("dict[str, float | None]", filters.get("score", {}).get("report") or {})
-    found = ", ".join(f"{count!s} {label}" for label, count in objects.items()) or "nothing"
-    line = f"{view.state:<9}{nodes} nodes  {fps:5.1f} fps  age {age_ms:5.0f} ms  sees {found}"
-    if score.get("precision") is not None:
-        line += f"  precision {score['precision']}  recall {score['recall']}"
-    reasons = [f"{name}: {why}" for name, why in view.reasons.items()]
-    line = "; ".join([line, *reasons])
-    if sys.stdout.isatty():
-        width = os.get_terminal_size().columns
-        sys.stdout.write("\r\x1b[K" + line[: width - 1])
-        sys.stdout.flush()
-    else:
-        _say(line)
+        say("\n" + json.dumps(short, indent=1))
 
 
 def _open_browser(link: str) -> None:
     if os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or sys.platform == "darwin":
         webbrowser.open(link)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

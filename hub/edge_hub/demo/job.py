@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit, urlunsplit
 
 from cantor.base.errors import ConfigError
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
@@ -49,11 +50,20 @@ class Job:
         """Whether the source ends, and loses no frame."""
         return bool(self.source) and not self.source.startswith(("/dev/", "rtsp://", "rtsps://"))
 
+    @property
+    def shown_source(self) -> str:
+        """The source for people, without user and password."""
+        if "://" not in self.source:
+            return self.source or "the conveyor"
+        parts = urlsplit(self.source)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
     def check(self) -> None:
         """Refuse what cannot run, before anything is started.
 
         Raises:
             ConfigError: a file is missing, or there is no model for this source.
+            ModelError: the model cannot be used.
         """
         if self.is_file and not Path(self.source).is_file():
             raise ConfigError(
@@ -69,6 +79,16 @@ class Job:
                 where="--source",
                 remedy="give your model too: --model FILE.onnx",
             )
+        if self.source.startswith("/dev/") and not Path(self.source).exists():
+            raise ConfigError(
+                "there is no such camera",
+                where=self.source,
+                remedy="cantor device list shows the cameras of this box",
+            )
+        if self.model:
+            from galaxy.detection.model_file import Model
+
+            Model(Path(self.model))
 
     def pipeline(self) -> Pipeline:
         """Source on the camera's node; detection and what follows where the mesh puts it."""
@@ -143,7 +163,7 @@ def report(
         {"seq": frame["seq"], "objects": _counts(frame)} for frame in collected["frames"]
     ]
     seen = cast("int", filters["detect"]["frames_out"])
-    age = cast("Headers", filters["results"]["age_ms"])
+    age = cast("Headers", filters["results"].get("age_ms") or {"p50": None, "p99": None})
     lost = sum(cast("int", edge[key]) for edge in edges.values() for key in LOST)
     done: Headers = {
         "nodes": [
