@@ -154,12 +154,7 @@ async def start_hub(
         if pipelines is not None:
             deployments = _watch_deployments(board, database, clock, mesh_view, services)
             stack.push_async_callback(deployments.close)
-        hosts: set[str] = set()
-        app = _console_app(settings, services, hosts)
-        secure = tls if settings.console_is_https else None
-        console = await _listen(stack, app, settings.console, secure)
-        hosts.update(_host_headers(settings, console))
-        write_durably(settings.console_file, str(console).encode())
+        console = await _open_console(stack, settings, services, tls)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(previews.close)
         return Hub(settings, console, enrol, tokens, scope, access, stack.pop_all())
@@ -176,6 +171,19 @@ def _watch_deployments(
         services.stream.changed(("deployments", "events"))
 
     return DeploymentWatch(board, database, clock, alive=alive, changed=changed)
+
+
+async def _open_console(
+    stack: AsyncExitStack, settings: HubSettings, services: Services, tls: ssl.SSLContext
+) -> Address:
+    """Serve console and API; the hosts that they answer to are known once the port is."""
+    hosts: set[str] = set()
+    app = _console_app(settings, services, hosts)
+    secure = tls if settings.console_is_https else None
+    console = await _listen(stack, app, settings.console, secure)
+    hosts.update(_host_headers(settings, console))
+    write_durably(settings.console_file, str(console).encode())
+    return console
 
 
 def _console_app(settings: HubSettings, services: Services, hosts: set[str]) -> web.Application:
