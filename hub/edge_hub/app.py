@@ -110,12 +110,9 @@ async def start_hub(
         fleet = Fleet(database, mesh_view, clock, home=scope)
         blueprints = Blueprints()
         board = Board(
-            pipelines,
-            mesh_view,
-            home=scope,
-            every_s=settings.figures_every_s,
+            pipelines, mesh_view, home=scope, every_s=settings.figures_every_s,
             masked=blueprints.masked,
-        )
+        )  # fmt: skip
         stack.push_async_callback(board.close)
         stream = Stream(database, fleet, board, clock, https=settings.console_is_https)
         board.refreshed = lambda: stream.changed(("deployments",))
@@ -128,9 +125,7 @@ async def start_hub(
         )
         tls = _tls(settings, authority, clock)
         enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, tls)
-        point = enrolment_point(settings, authority, enrol)
-        write_durably(settings.enrol_file, point.hub.encode())
-        tokens = Tokens(database, clock, point)
+        tokens = Tokens(database, clock, _announced(settings, authority, enrol))
         replies = IdempotentReplies(clock)
         stack.push_async_callback(replies.close)
         previews = Previews(board, clock)
@@ -171,6 +166,13 @@ def _watch_deployments(
         services.stream.changed(("deployments", "events"))
 
     return DeploymentWatch(board, database, clock, alive=alive, changed=changed)
+
+
+def _announced(settings: HubSettings, authority: Authority, enrol: Address) -> EnrolmentPoint:
+    """Where boxes reach this hub, written down for ``cantor token create``."""
+    point = enrolment_point(settings, authority, enrol)
+    write_durably(settings.enrol_file, point.hub.encode())
+    return point
 
 
 async def _open_console(
