@@ -163,6 +163,8 @@ class MeshDriver:
 
     def _timer_fired(self, name: str) -> None:
         self._timers.pop(name, None)
+        if self._links is not None:
+            self._links.rest(self._clock.monotonic())
         self.post(TimerFired(name))
 
     def _dial(self, node: NodeId, addresses: tuple[str, ...]) -> None:

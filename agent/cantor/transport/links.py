@@ -5,6 +5,9 @@ before the link counts, because a TLS 1.3 client learns of a refusal only with t
 it reads. Bulk opens when a frame of priority 2 first needs it, under the same nonce, and always
 from the side that dialled: the other may stand behind an address that cannot be dialled. Until
 then, and when bulk is lost, such frames ride on control.
+
+Bulk that carried nothing for a minute closes, without losing a frame: who dialled says on it that
+it will send no more there, and goes on reading; the other side sends its rest, and closes.
 """
 
 from __future__ import annotations
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from cantor.identity.store import Identity
+    from cantor.wire.frame import Value
 
 DIALS_AT_ONCE_MAX = 16
+BULK_IDLE_S = 60.0
 _BULK_PRIORITY = 2
+_NO_MORE: dict[str, Value] = {"bulk": "no more"}
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +72,8 @@ class _Link:
     since_s: float
     bulk: Connection | None = None
     bulk_opening: bool = False
+    bulk_used: bool = True
+    bulk_idle_since_s: float = 0.0
 
 
 class Links:
@@ -145,6 +153,7 @@ class Links:
         if frame.priority < _BULK_PRIORITY:
             return link.control.send(frame)
         if link.bulk is not None and link.bulk.send(frame):
+            link.bulk_used = True
             return True
         self._want_bulk(link)
         return link.control.send(frame)
@@ -169,6 +178,22 @@ class Links:
             if link.bulk is not None:
                 link.bulk.close(reason)
             link.control.close(reason)
+
+    def rest(self, now_s: float) -> None:
+        """Close the bulk connections that were idle for a minute; ask often, on any steady clock.
+
+        Only who dialled closes, because only it can open the connection again.
+        """
+        for link in self._links.values():
+            if link.bulk_used:
+                link.bulk_used, link.bulk_idle_since_s = False, now_s
+            elif link.dialled and link.bulk and now_s - link.bulk_idle_since_s >= BULK_IDLE_S:
+                me, peer = self._identity.node_id, link.peer.node_id
+                goodbye = DataFrame(
+                    Kind.HEARTBEAT, me, peer, priority=_BULK_PRIORITY, ttl=1, headers=_NO_MORE
+                )
+                if link.bulk.send(goodbye):
+                    link.bulk = None
 
     def drop(self, nodes: Collection[NodeId], reason: str) -> None:
         """End every link with these nodes."""
@@ -210,7 +235,12 @@ class Links:
     def _received(self, connection: Connection, frame: DataFrame) -> None:
         link = self._by_connection.get(connection)
         if link is not None:
-            if frame.priority >= _BULK_PRIORITY and connection is link.control:
+            if connection is not link.control:
+                link.bulk_used = True
+                if frame.kind == Kind.HEARTBEAT and frame.headers == _NO_MORE:
+                    self._end_bulk(link, connection)
+                    return
+            elif frame.priority >= _BULK_PRIORITY:
                 self._want_bulk(link)  # only who dialled can open it, also for the other side
             self._listener.frame_received(link.peer, frame)
             return
@@ -247,6 +277,11 @@ class Links:
         link.bulk = connection
         self._by_connection[connection] = link
 
+    def _end_bulk(self, link: _Link, connection: Connection) -> None:
+        if link.bulk is connection:
+            link.bulk = None
+        connection.close("bulk was idle")
+
     def _begin(self, link: _Link) -> None:
         self._links[link.nonce] = link
         self._by_connection[link.control] = link
@@ -259,8 +294,9 @@ class Links:
         link = self._by_connection.pop(connection, None)
         if link is None:
             return
-        if connection is link.bulk:
-            link.bulk = None
+        if connection is not link.control:
+            if connection is link.bulk:
+                link.bulk = None
             return
         self._links.pop(link.nonce, None)
         if link.bulk is not None:
@@ -287,6 +323,7 @@ class Links:
             connection.abort("its control connection ended")
             return
         link.bulk = connection
+        link.bulk_used = True
         self._by_connection[connection] = link
 
     def _verify(self, connection: Connection) -> PeerIdentity:

@@ -9,11 +9,11 @@ import pytest
 from cantor.base.errors import CantorError
 from cantor.identity.authority import Authority
 from cantor.identity.store import Identity, IdentityFolder
-from cantor.transport.links import Links
+from cantor.transport.links import BULK_IDLE_S, Links
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from cantor.base.ids import NodeId
@@ -208,3 +208,63 @@ async def test_bytes_that_are_no_frames_close_the_connection_only(
     await take(left.down)
     await left.links.dial([address])
     await take(left.up)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the event loop turn until the condition holds."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():
+            turned = asyncio.Event()
+            asyncio.get_running_loop().call_soon(turned.set)
+            await turned.wait()
+
+
+def has_bulk(end: End, nonce: str) -> bool:
+    figures = end.links.figures(nonce)
+    return figures is not None and figures.bulk_queued_bytes is not None
+
+
+async def test_idle_bulk_closes_after_a_minute_and_opens_again_without_losing_a_frame(
+    pair: tuple[End, End, str],
+) -> None:
+    left, right, address = pair
+    await left.links.dial([address])
+    _, nonce, _ = await take(left.up)
+    await take(right.up)
+    there = frame(left.identity, right.identity, 2, b"there")
+    back = frame(right.identity, left.identity, 2, bytes(2**20))
+    for at in (0.0, 1000.0):
+        left.links.transmit(nonce, there)
+        await take(right.frames)
+        await until(lambda: has_bulk(left, nonce) and has_bulk(right, nonce))
+        left.links.rest(at)
+        left.links.rest(at + BULK_IDLE_S - 1)
+        assert has_bulk(left, nonce)
+        left.links.transmit(nonce, there)
+        await take(right.frames)
+        left.links.rest(at + BULK_IDLE_S + 10)
+        assert has_bulk(left, nonce)
+
+        sent = sum(right.links.transmit(nonce, back) for _ in range(8))
+        left.links.rest(at + 2 * BULK_IDLE_S + 10)
+        assert not has_bulk(left, nonce)
+        for _ in range(sent):
+            assert (await take(left.frames)).body
+        await until(lambda: not has_bulk(right, nonce))
+
+        assert right.links.transmit(nonce, back)
+        assert (await take(left.frames)).body
+        await until(lambda: has_bulk(left, nonce) and has_bulk(right, nonce))
+    assert left.down.empty()
+    assert right.down.empty()
+
+
+async def test_only_the_side_that_dialled_lets_bulk_rest(pair: tuple[End, End, str]) -> None:
+    left, right, address = pair
+    await left.links.dial([address])
+    _, nonce, _ = await take(left.up)
+    left.links.transmit(nonce, frame(left.identity, right.identity, 2, b"there"))
+    await until(lambda: has_bulk(left, nonce) and has_bulk(right, nonce))
+    right.links.rest(0.0)
+    right.links.rest(10 * BULK_IDLE_S)
+    assert has_bulk(right, nonce)
