@@ -1,8 +1,10 @@
 """Where the filters of a pipeline run. Pure: the same facts give the same answer on every node.
 
 Each strong group goes to one node that has the types of all its filters and satisfies their needs
-together. Among those the cheapest wins: its load, plus the cost of the links to the groups that it
-is connected with. A group stays where it was unless another node is cheaper by more than 20 %.
+together. Among those the cheapest wins: the group's work times what is taken of the node already,
+plus the cost of the links to the groups that it is connected with. So a heavy group leaves a busy
+node, and a light one follows its neighbours. A group stays where it was unless another node is
+cheaper by more than 20 %.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
@@ -31,6 +33,10 @@ LinkMs = Callable[[NodeId, NodeId], float]
 STAY_FACTOR = 1.2
 LOAD_COST_MS = 20.0
 NO_LINK_MS = 1000.0
+WORK_DEFAULT = 1.0
+"""Of a group, if the node does not tell what filters take; all groups count the same then."""
+WORK_MAX = 1000.0
+WORK_TYPES_MAX = 512
 REFUSALS_NAMED_MAX = 8
 REASON_CHARACTERS_MAX = 1000
 
@@ -39,8 +45,9 @@ REASON_CHARACTERS_MAX = 1000
 class NodeFacts:
     """What placement knows of a node: its resources, and load from 0 (idle) to 1 per core.
 
-    ``types`` are the filter types that it can run, each with the type's own needs. ``refusal`` says
-    why it cannot be chosen for anything; it is empty if it can.
+    ``types`` are the filter types that it can run, each with the type's own needs; ``work`` is what
+    they typically take of a core. ``refusal`` says why it cannot be chosen for anything; it is
+    empty if it can.
     """
 
     id: NodeId
@@ -50,6 +57,7 @@ class NodeFacts:
     labels: Mapping[str, str] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
     refusal: str = ""
+    work: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -91,12 +99,29 @@ def placement_from_value(value: Value) -> Placement:
     )
 
 
+def work_from_value(value: Value) -> dict[str, float]:
+    """What filter types take of a core, as a node tells it; it may tell nothing.
+
+    Raises:
+        RemoteProtocolError: it is no mapping from names to such numbers.
+    """
+    rows = {} if value is None else value
+    if not isinstance(rows, dict) or len(rows) > WORK_TYPES_MAX:
+        raise RemoteProtocolError("work is no mapping from filter types")
+    work: dict[str, float] = {}
+    for name, share in rows.items():
+        if type(share) not in (int, float) or not 0 <= cast("float", share) <= WORK_MAX:
+            raise RemoteProtocolError(f"the work of {str(name)[:60]!r} is no number from 0")
+        work[str(name)] = float(cast("float", share))
+    return work
+
+
 class Pool:
     """What is free on the nodes while groups take their share, one after the other."""
 
     def __init__(self, nodes: Iterable[NodeFacts]) -> None:
         self.nodes = {node.id: node for node in sorted(nodes, key=lambda node: node.id)}
-        self._groups: dict[NodeId, int] = {}
+        self._taken: dict[NodeId, float] = {}
 
     def refusal(self, pipeline: Pipeline, group: tuple[str, ...], node: NodeId) -> str:
         """Why the group cannot run on the node; empty if it can."""
@@ -107,12 +132,20 @@ class Pool:
         why, left = self._fit(pipeline, group, node)
         if not why:
             self.nodes[node] = replace(self.nodes[node], resources=left)
-            self._groups[node] = self._groups.get(node, 0) + 1
+            work = self._work(pipeline, group, node)
+            self._taken[node] = self._taken.get(node, 0.0) + work
         return why
 
-    def cost_ms(self, node: NodeId) -> float:
-        """What the load of the node, the groups there included, costs a frame."""
-        return LOAD_COST_MS * (self.nodes[node].load + self._groups.get(node, 0))
+    def cost_ms(self, pipeline: Pipeline, group: tuple[str, ...], node: NodeId) -> float:
+        """What the load of the node, the groups there included, costs a frame of this group."""
+        busy = self.nodes[node].load + self._taken.get(node, 0.0)
+        return LOAD_COST_MS * self._work(pipeline, group, node) * busy
+
+    def _work(self, pipeline: Pipeline, group: tuple[str, ...], node: NodeId) -> float:
+        known = self.nodes[node].work
+        if not known:
+            return WORK_DEFAULT
+        return sum(known.get(pipeline.filters[name].type, WORK_DEFAULT) for name in group)
 
     def _fit(
         self, pipeline: Pipeline, group: tuple[str, ...], node: NodeId
@@ -150,7 +183,8 @@ def place(
         refusals = {node: pool.refusal(pipeline, group, node) for node in pool.nodes}
         neighbours = [placed[name] for name in _neighbours(pipeline, group) if name in placed]
         costs = {
-            node: pool.cost_ms(node) + sum(link_ms(other, node) for other in neighbours)
+            node: pool.cost_ms(pipeline, group, node)
+            + sum(link_ms(other, node) for other in neighbours)
             for node, why in refusals.items()
             if not why
         }

@@ -11,7 +11,7 @@ from cantor.base.errors import ConfigError
 from galaxy.filter import BaseFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 FILTER_GROUP = "galaxy.filters"
 
@@ -66,6 +66,10 @@ class Registry:
             if all(find_spec(module) for module in filter_type.modules):
                 found[name] = filter_type.needs
         return found
+
+    def work(self, names: Iterable[str]) -> dict[str, float]:
+        """What filters of these types typically take of a core (:attr:`BaseFilter.work`)."""
+        return {name: self.get(name).work for name in names}
 
     def get(self, name: str) -> type[BaseFilter]:
         """The type of that name.

@@ -296,6 +296,7 @@ def _node_facts(view: NodeView, able: Able | None) -> NodeFacts:
         name=view.name,
         labels=view.labels,
         types=able.types if able else {},
+        work=able.work if able else {},
         refusal="" if able else "it runs no pipelines",
     )
 

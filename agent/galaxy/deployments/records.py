@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, parse_node_id
-from galaxy.loader import NESTING_MAX, pipeline_from_document
+from galaxy.loader import pipeline_from_document
+from galaxy.placement import work_from_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -182,16 +183,18 @@ class NodeRun:
 
 @dataclass(frozen=True, slots=True)
 class Able:
-    """What a node can run: filter types with the needs of each; load 0 (idle) to 1 per core."""
+    """What a node can run: types with the needs and the work of each; load 0 to 1 per core."""
 
     types: Mapping[str, str]
     load: float = 0.0
+    work: Mapping[str, float] = field(default_factory=dict)
 
     def as_value(self) -> dict[str, Value]:
         """The fact ``galaxy``; ``able_from_value`` reads it back."""
         return {
             "filters": {name: self.types[name] for name in sorted(self.types)},
             "load": self.load,
+            "work": {name: self.work[name] for name in sorted(self.work)},
         }
 
 
@@ -313,7 +316,8 @@ def able_from_value(owner: NodeId, value: Value) -> Able:
     types = fact.value.get("filters")
     if isinstance(types, list):
         fact.value = {**fact.value, "filters": {str(name): "" for name in types[:TYPES_MAX]}}
-    return Able(fact.entries("filters", TYPES_MAX, 4096), min(fact.time("load"), LOAD_MAX))
+    load, work = min(fact.time("load"), LOAD_MAX), work_from_value(fact.value.get("work"))
+    return Able(fact.entries("filters", TYPES_MAX, 4096), load, work)
 
 
 class _Fact:
@@ -365,9 +369,7 @@ class _Fact:
         texts = {name: text for name, text in mapping.items() if isinstance(text, str)}
         if len(texts) != len(mapping) or len(texts) > count_max:
             raise self.wrong(f"{key} holds more than {count_max} texts, or something else")
-        if any(
-            len(name) > TEXT_LENGTH_MAX or len(text) > length_max for name, text in texts.items()
-        ):
+        if any(len(n) > TEXT_LENGTH_MAX or len(text) > length_max for n, text in texts.items()):
             raise self.wrong(f"{key} holds a text that is too long")
         return texts
 

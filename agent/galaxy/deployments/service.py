@@ -233,7 +233,7 @@ class Deployments:
 
     async def _reconcile(self) -> None:
         if self._able:
-            able = Able(self._able, _load()).as_value()
+            able = Able(self._able, _load(), self._registry.work(self._able)).as_value()
             if able != self._told_able:
                 self._told_able = able
                 self._node.publish(ABLE, able)

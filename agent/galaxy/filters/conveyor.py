@@ -24,6 +24,7 @@ class Conveyor(BaseSource):
     """
 
     description: ClassVar[str] = "Parts on a simulated belt, with the truth about them"
+    work: ClassVar[float] = 0.3
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 

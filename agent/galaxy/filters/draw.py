@@ -23,6 +23,7 @@ class Overlay(BaseFilter):
     """Draws boxes and labels on a copy of the image; a frame without objects passes untouched."""
 
     description: ClassVar[str] = "Draw boxes and labels"
+    work: ClassVar[float] = 0.1
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
@@ -51,6 +52,7 @@ class MjpegPreview(BaseFilter):
     """Encodes each frame as JPEG and publishes it under ``preview/<filter>``."""
 
     description: ClassVar[str] = "Live preview as JPEG"
+    work: ClassVar[float] = 0.1
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR", "GRAY"))}
 

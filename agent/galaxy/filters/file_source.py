@@ -25,6 +25,7 @@ class FileSource(BaseSource):
     """
 
     description: ClassVar[str] = "A video file, every frame once"
+    work: ClassVar[float] = 0.3
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 

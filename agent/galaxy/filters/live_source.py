@@ -37,6 +37,7 @@ class LiveSource(BaseSource):
     """
 
     live: ClassVar[bool] = True
+    work: ClassVar[float] = 0.3
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 
     stall_timeout_s = Param(

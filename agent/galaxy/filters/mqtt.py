@@ -27,6 +27,7 @@ class Mqtt(BaseFilter):
     """
 
     description: ClassVar[str] = "Publish metadata by MQTT"
+    work: ClassVar[float] = 0.02
     modules: ClassVar[tuple[str, ...]] = ("paho",)
     inputs: ClassVar[Mapping[str, Pin]] = {"frame": Pin(FRAME)}
 

@@ -22,6 +22,7 @@ class Resize(BaseFilter):
     """Scales the image, and the boxes on it; a frame of the right size passes untouched."""
 
     description: ClassVar[str] = "Change the size of the picture"
+    work: ClassVar[float] = 0.1
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin()}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin()}

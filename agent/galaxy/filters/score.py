@@ -28,6 +28,7 @@ class Score(BaseFilter):
     """
 
     description: ClassVar[str] = "Precision and recall against the truth in the frame"
+    work: ClassVar[float] = 0.02
     inputs: ClassVar[Mapping[str, Pin]] = {"image": Pin()}
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin()}
 

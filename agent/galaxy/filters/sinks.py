@@ -22,6 +22,7 @@ class Count(BaseFilter):
     """Counts frames, and objects by label."""
 
     description: ClassVar[str] = "Count frames and objects"
+    work: ClassVar[float] = 0.02
     inputs: ClassVar[Mapping[str, Pin]] = {"frame": Pin(FRAME)}
 
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
@@ -48,6 +49,7 @@ class Collect(BaseFilter):
     """Keeps the metadata document of each frame, up to a limit."""
 
     description: ClassVar[str] = "Keep the metadata of each frame for the report"
+    work: ClassVar[float] = 0.02
     inputs: ClassVar[Mapping[str, Pin]] = {"frame": Pin(FRAME)}
 
     limit = Param(int, 10_000, minimum=1, maximum=1_000_000, unit="frames", description="Kept.")

@@ -22,6 +22,7 @@ class TestPattern(BaseSource):
     __test__ = False
 
     description: ClassVar[str] = "A moving square, drawn here"
+    work: ClassVar[float] = 0.3
     modules: ClassVar[tuple[str, ...]] = ("numpy",)
     outputs: ClassVar[Mapping[str, Pin]] = {"image": Pin(formats=("BGR",))}
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,10 +16,13 @@ from galaxy.placement import (
     Pool,
     place,
     placement_from_value,
+    work_from_value,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from cantor.wire.frame import Value
 
 CAMERA, GPU = NodeId("a" * 32), NodeId("b" * 32)
 PIPELINE = Pipeline(
@@ -186,3 +190,53 @@ def test_a_placement_goes_over_the_control_socket() -> None:
     assert placement_from_value(placement.as_value()) == placement
     with pytest.raises(RemoteProtocolError, match="no placement"):
         placement_from_value([])
+
+
+WORK = {"usb_camera": 0.3, "resize": 0.1, "onnx": 1.0, "mjpeg_preview": 0.1}
+SHOWN = Pipeline(
+    "shown",
+    {
+        "camera": FilterSpec("usb_camera"),
+        "detect": FilterSpec("onnx"),
+        "preview": FilterSpec("mjpeg_preview"),
+    },
+    (
+        Connection(Endpoint("camera", "image"), Endpoint("detect", "image"), "weak"),
+        Connection(Endpoint("detect", "image"), Endpoint("preview", "image"), "weak"),
+    ),
+)
+
+
+def worker(name: str, digit: str, *resources: Resource, load: float = 0.0) -> NodeFacts:
+    types = {**TYPES, "mjpeg_preview": ""}
+    return NodeFacts(NodeId(digit * 32), resources, load, name, types=types, work=WORK)
+
+
+def test_a_heavy_group_leaves_the_camera_and_a_light_one_follows_it() -> None:
+    camera = worker("door", "a", Resource("USBCamera", "condition", 1))
+    nodes = [camera, worker("one", "b"), worker("two", "c")]
+    links = {(one.id, other.id): 5.0 for one in nodes for other in nodes}
+
+    found = placed(nodes, links, SHOWN)
+
+    assert found.nodes == {"camera": CAMERA, "detect": GPU, "preview": GPU}
+    assert placed(nodes, links, SHOWN, previous=found.nodes) == found
+
+
+def test_a_light_group_does_not_move_to_an_idle_node_though_its_neighbour_works_hard() -> None:
+    camera = worker("door", "a", Resource("USBCamera", "condition", 1), load=0.5)
+    nodes = [camera, worker("one", "b", load=1.0), worker("two", "c")]
+    links = {(one.id, other.id): 5.0 for one in nodes for other in nodes}
+
+    found = place(SHOWN, Pool(nodes), over(links), fixed={"camera": CAMERA, "detect": GPU})
+
+    assert found.nodes["preview"] == GPU
+
+
+def test_the_work_that_a_node_tells_is_checked() -> None:
+    assert work_from_value(None) == {}
+    assert work_from_value({"onnx": 1}) == {"onnx": 1.0}
+    odd_ones: tuple[Value, ...] = ([], {"onnx": -1}, {"onnx": "1"}, {"onnx": True}, {"a": math.nan})
+    for odd in odd_ones:
+        with pytest.raises(RemoteProtocolError, match="work"):
+            work_from_value(odd)

@@ -48,7 +48,7 @@ def test_records_come_back_as_they_were_sent() -> None:
     assert deployment_from_value("d1", sent(DEPLOYMENT.as_value())) == DEPLOYMENT
     assert placed_from_value("d1", A, sent(PLACED.as_value())) == PLACED
     assert run_from_value("d1", B, sent(RUN.as_value())) == RUN
-    able = Able({"onnx": "Memory >= 1GiB"}, 0.5)
+    able = Able({"onnx": "Memory >= 1GiB"}, 0.5, {"onnx": 1.0})
     assert able_from_value(A, sent(able.as_value())) == able
 
 
