@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, parse_node_id
-from galaxy.loader import pipeline_from_document
+from galaxy.loader import NESTING_MAX, pipeline_from_document
 from galaxy.placement import work_from_value
 
 if TYPE_CHECKING:
@@ -207,7 +207,6 @@ def deployment_from_value(identity: str, value: Value) -> Deployment:
     fact = _Fact(f"deployment {identity[:64]}", value)
     if not _ID.fullmatch(identity):
         raise fact.wrong("has no proper id")
-    wanted = fact.choice("wanted", WANTED)
     pipeline = fact.mapping("pipeline")
     _check_document(fact, pipeline)
     return Deployment(
@@ -217,7 +216,7 @@ def deployment_from_value(identity: str, value: Value) -> Deployment:
         tenant=fact.text("tenant"),
         project=fact.text("project"),
         revision=fact.number("revision", 1),
-        wanted=cast("Wanted", wanted),
+        wanted=cast("Wanted", fact.choice("wanted", WANTED)),
         frames_max=fact.number("frames_max", 0),
         created_at=fact.time("created_at"),
         created_by=fact.text("created_by"),
