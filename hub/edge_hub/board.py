@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cantor.base.errors import CantorError
-from cantor.base.ids import NodeId, short_name
+from cantor.base.ids import NodeId, parse_node_id, short_name
 from edge_hub.deployment_schemas import Deployment, Figures
 from edge_hub.events import Scope
 from edge_hub.problems import ProblemError
 from edge_hub.schemas import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
@@ -123,7 +124,7 @@ class Board:
             project=scope.project,
             node_names={
                 node: names.get(node) or self.node_name(node)
-                for node in sorted({*view.nodes.values()})
+                for node in sorted({*view.nodes.values(), *_concerned(view)})
             },
             figures=self._figures.get(view.id),
             created_at=rfc3339(view.created_at),
@@ -187,3 +188,10 @@ class Board:
             except Exception:  # noqa: BLE001 (the next round may do better; this one is logged)
                 _log.exception("the figures could not be refreshed")
             await asyncio.sleep(self._every_s)
+
+
+def _concerned(view: DeploymentView) -> Iterator[str]:
+    """The nodes that a deployment names beside those that run it: its keeper and its author."""
+    for node in (view.keeper or "", view.created_by):
+        with contextlib.suppress(ValueError):
+            yield parse_node_id(node)

@@ -198,21 +198,31 @@ def test_a_device_is_added_in_two_clicks_runs_a_pipeline_after_four_and_is_misse
     page = browser_context.new_page()
     page.goto(sign_in_link)
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    guide = page.get_by_role("region", name="Get started")
+    expect(guide.get_by_role("link")).to_have_text(["Add device", "Deploy a pipeline"])
+    assert_accessible(page)
+    picture(page, "overview-empty-en")
     page.get_by_role("link", name="Devices").click()
     enrol(copy_enrol_line(page), tmp_path / "box")
     page.get_by_role("button", name="Close").click()
     log = tmp_path / "agent.log"
     agent = cantor("agent", "--data", str(tmp_path / "box"), "--name", BOX, *LOOPBACK)
     with running(agent, log, CANTOR_SIMULATED_CAMERA="1") as process:
-        row = page.get_by_role("row").filter(has_text=BOX)
+        nodes = page.get_by_role("table", name="Nodes")
+        row = nodes.get_by_role("row").filter(has_text=BOX)
         expect(row).to_contain_text("Online", timeout=PAGE_TIMEOUT_MS)
         find_by_camera(page)
         look_at_pages(page)
         deploy_the_conveyor(page)
         look_at_pipelines(page)
-        page.get_by_role("link", name="Devices").click()
+        look_into_filter_and_node(page)
+        another_project_is_empty(page)
+        page.get_by_role("row").filter(has_text="conveyor").get_by_role("link").click()
         process.kill()
+        look_at_a_lost_node(page)
+        page.get_by_role("link", name="Devices").click()
         expect(row).to_contain_text("Offline", timeout=PAGE_TIMEOUT_MS)
+    stop_and_delete(page)
     page.close()
 
 
@@ -298,3 +308,71 @@ def look_at_pipelines(page: Page) -> None:
     picture(page, "live-zh")
     switch_language(page, "语言", "English")
     page.get_by_role("link", name="Pipelines").click()
+
+
+def look_into_filter_and_node(page: Page) -> None:
+    """A filter says how good it is, and its node says what runs there; ends on Pipelines."""
+    page.get_by_role("row").filter(has_text="conveyor").get_by_role("link").click()
+    filters = page.get_by_role("table", name="Filters")
+    filters.get_by_role("button", name="score").click()
+    report = page.get_by_role("dialog").get_by_role("region", name="Report")
+    expect(report).to_contain_text(re.compile(r"Precision\s*[0-9.]+ %\s*Recall\s*[0-9.]+ %"))
+    assert_accessible(page)
+    picture(page, "filter-en")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("link", name="Devices").click()
+    page.get_by_role("button", name=BOX, exact=True).click()
+    drawer = page.get_by_role("dialog")
+    expect(drawer.get_by_role("table", name="Runs here")).to_contain_text("belt, count, detect")
+    assert_accessible(page)
+    picture(page, "node-en")
+    drawer.get_by_role("link", name="conveyor").click()
+    expect(page.get_by_role("heading", name="conveyor")).to_be_visible()
+    page.get_by_role("link", name="Pipelines").first.click()
+
+
+def another_project_is_empty(page: Page) -> None:
+    """What belongs to one project is not shown in another; ends on Pipelines of the first."""
+    page.get_by_role("button", name="switch project").click()
+    page.get_by_role("menuitem", name="New project").click()
+    page.get_by_role("textbox", name="Name of the project").fill("Line 4")
+    page.get_by_role("button", name="Create project").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.get_by_role("link", name="Pipelines", exact=True).click()
+    expect(page.get_by_role("heading", name="Nothing is deployed yet")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("button", name="switch project").click()
+    page.get_by_role("menuitem", name="default", exact=True).click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.get_by_role("link", name="Pipelines", exact=True).click()
+    expect(page.get_by_role("row").filter(has_text="conveyor")).to_have_count(1)
+
+
+def look_at_a_lost_node(page: Page) -> None:
+    """The page of a deployment says which node is missed, and what to do."""
+    note = page.get_by_role("status").filter(has_text=f"{BOX} does not answer")
+    expect(note).to_contain_text("detect", timeout=PAGE_TIMEOUT_MS)
+    expect(note.get_by_role("link", name=f"Open {BOX}")).to_be_visible()
+    assert_accessible(page)
+    picture(page, "node-lost-en")
+
+
+def stop_and_delete(page: Page) -> None:
+    """One deployment is stopped on its page, and two are deleted at once from the list."""
+    page.get_by_role("link", name="Pipelines", exact=True).click()
+    page.get_by_role("button", name="Deploy conveyor").click()
+    page.get_by_role("dialog").get_by_role("button", name="Deploy", exact=True).click()
+    expect(page.get_by_role("heading", name="conveyor 2")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    asked = page.get_by_role("dialog")
+    asked.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_role("button", name="Deploy again")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("link", name="Pipelines", exact=True).first.click()
+    page.get_by_role("checkbox", name="Select all deployments shown").check()
+    bar = page.get_by_role("region", name="Actions for the selected deployments")
+    bar.get_by_role("button", name="Delete").click()
+    expect(asked).to_contain_text("Delete 2 deployments?")
+    assert_accessible(page)
+    asked.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_role("heading", name="Nothing is deployed yet")).to_be_visible()

@@ -300,6 +300,8 @@ export const en = {
     connections: "Connections",
     fps: "{{fps}} fps",
     lost: "{{count}} lost",
+    frames_one: "{{count}} frame",
+    frames_other: "{{count}} frames",
     waits: "Some filters have no node",
     waitsHint: "They start by themselves as soon as a node that fits is there.",
     seeDevices: "See devices",

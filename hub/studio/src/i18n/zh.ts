@@ -285,6 +285,8 @@ export const zh: Catalogue = {
     connections: "连接",
     fps: "{{fps}} 帧/秒",
     lost: "丢失 {{count}}",
+    frames_one: "{{count}} 帧",
+    frames_other: "{{count}} 帧",
     waits: "部分过滤器没有可用的节点",
     waitsHint: "一旦有符合条件的节点，它们会自动启动。",
     seeDevices: "查看设备",

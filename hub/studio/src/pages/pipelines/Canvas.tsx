@@ -23,7 +23,7 @@ import { createContext, memo, useContext, useEffect, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { ConnectionSpec, Deployment, Pipeline } from "../../api/types";
 import { RunMark, runColour } from "../../components/State";
-import { edgeFiguresOf, edgeName, figuresOf, fillOf, filterState, isStrong, lostOf, milliseconds, nodeName, rate, whyNot } from "./derive";
+import { edgeFiguresOf, edgeName, figuresOf, fillOf, filterState, isActive, isStrong, lostOf, milliseconds, nodeName, rate, whyNot } from "./derive";
 import { layOut } from "./layout";
 import type { Layer } from "./layers";
 
@@ -66,6 +66,7 @@ function Lines({ name }: { name: string }) {
   const spec = deployment.pipeline.filters[name];
   const figures = figuresOf(deployment, name);
   const why = whyNot(deployment, name);
+  const frames = Math.max(figures.frames_in ?? 0, figures.frames_out ?? 0);
   if (layer === "design") {
     return (
       <>
@@ -81,7 +82,8 @@ function Lines({ name }: { name: string }) {
     <>
       <span className="flow-line">{nodeName(deployment, deployment.nodes[name]) || "–"}</span>
       <span className="flow-line">
-        <b>{t("deployment.fps", { fps: rate(figures.fps) })}</b> · {milliseconds(figures.run_ms?.p50)}
+        <b>{isActive(deployment) ? t("deployment.fps", { fps: rate(figures.fps) }) : t("deployment.frames", { count: frames })}</b>
+        {figures.run_ms?.p50 ? ` · ${milliseconds(figures.run_ms.p50)}` : ""}
       </span>
     </>
   );
@@ -127,8 +129,10 @@ function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
   const figures = edgeFiguresOf(deployment, connection);
   // A strong connection is a call within one process: nothing is counted on it.
   if (figures.fps === undefined || (strong && figures.fps === 0)) return null;
+  if (!isActive(deployment) && (layer === "live" || strong)) return null;
   if (layer === "live" || strong) return <>{t("deployment.fps", { fps: rate(figures.fps) })}</>;
   const lost = lostOf(figures);
+  if (!isActive(deployment)) return <>{t("deployment.lost", { count: lost })}</>;
   const fill = fillOf(figures);
   return (
     <>
