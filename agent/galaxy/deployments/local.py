@@ -83,15 +83,16 @@ class LocalDeployment:
                 self._told[leader] = epoch  # of a former life of this agent
                 self._states[leader] = past if past.state in ENDED else past.ended()
         for leader in [leader for leader in self._told if leader not in run.groups]:
-            del self._told[leader]
-            self._tell("stop", {"leader": leader})
+            if self._tell("stop", {"leader": leader}):
+                del self._told[leader]
+                self._states[leader] = self._states[leader].ended()
         fresh = {name: run.groups[name] for name in run.groups if self._is_new(name, run)}
         if fresh and self._worker is None:
             await self._start_worker(fresh)
         routes = {name: _packed(run, name) for name in run.routes}
-        if routes != self._routes and self._worker is not None:
+        said: Headers = {"routes": routes, "node_id": self._node_id}
+        if routes != self._routes and self._worker is not None and self._tell("routes", said):
             self._routes = dict(routes)
-            self._tell("routes", {"routes": routes, "node_id": self._node_id})
         for leader in fresh:
             self._run(leader, run)
         if self._worker is not None and not run.groups:
@@ -166,9 +167,7 @@ class LocalDeployment:
         if self._worker is None:
             return
         epoch = run.groups[leader]
-        self._told[leader] = epoch
-        self._states[leader] = GroupRun(leader, epoch, "starting", "")
-        self._tell(
+        is_told = self._tell(
             "run",
             {
                 "leader": leader,
@@ -180,10 +179,13 @@ class LocalDeployment:
                 "frames_max": run.deployment.frames_max,
             },
         )
+        if is_told:
+            self._told[leader] = epoch
+            self._states[leader] = GroupRun(leader, epoch, "starting", "")
 
-    def _tell(self, op: str, headers: Headers) -> None:
-        if self._worker is not None:
-            self._worker.tell(op, headers)
+    def _tell(self, op: str, headers: Headers) -> bool:
+        """False if the worker's queue is full: then it is told at the next look."""
+        return self._worker is None or self._worker.tell(op, headers)
 
     def _heard_state(self, leader: str, epoch: int, state: str, error: str) -> None:
         if self._told.get(leader) != epoch:
@@ -205,6 +207,9 @@ class LocalDeployment:
         self._failures[leader] = failures + 1
         pause_s = min(PAUSE_MAX_S, PAUSE_MIN_S * 2.0 ** min(failures, 16))
         loop = asyncio.get_running_loop()
+        former = self._pauses.pop(leader, None)
+        if former is not None:
+            former.cancel()
         self._pauses[leader] = loop.call_later(pause_s, self._lose, leader, epoch)
 
     def _lose(self, leader: str, epoch: int) -> None:

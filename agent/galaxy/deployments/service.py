@@ -21,12 +21,12 @@ from cantor.base.errors import (
 )
 from cantor.node.services import Reply
 from galaxy.deployments import keeper
+from galaxy.deployments.calls import Calls, text_of
 from galaxy.deployments.figures import Preview, Rates, merge_figures
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
-from galaxy.deployments.views import masked
+from galaxy.deployments.tenants import HUB_ROLE, check_tenant
 from galaxy.filter import BaseSource
-from galaxy.loader import pipeline_from_document
 from galaxy.registry import Registry
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ TICK_S = 1.0
 LOAD_STEP = 0.25
 PREVIEW_TIMEOUT_S = 5.0
 PREVIEW_HOLD_S = 2.0
-HUB_ROLE = "hub"
 PAUSE_MIN_S = 0.02
 PAUSE_FACTOR = 3.0
 """A look is followed by a pause so many times as long: facts that keep changing cost a quarter of
@@ -100,15 +99,7 @@ class Deployments:
 
     def calls(self) -> Mapping[str, Call]:
         """What the command line asks."""
-        return {
-            "pipeline.deploy": self._call_deploy,
-            "pipeline.plan": lambda args: self.plan(_pipeline(args)).as_value(),
-            "pipeline.list": lambda _: [self._shown(view) for view in self.views()],
-            "pipeline.figures": lambda args: self.figures(_text(args, "id")),
-            "pipeline.reports": lambda args: self.reports(_text(args, "id")),
-            "pipeline.stop": self._call_stop,
-            "pipeline.remove": self._call_remove,
-        }
+        return Calls(self, self._type).by_name()
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` after a deployment may have changed; the result ends that."""
@@ -295,34 +286,10 @@ class Deployments:
         except ConfigError:
             return None
 
-    def _shown(self, view: DeploymentView) -> Value:
-        """A view for people: its secrets are masked, and all of a type that is not known here."""
-        value = view.as_value()
-        value["pipeline"] = cast("Value", masked(view.pipeline, self._type))
-        return value
-
     def _check_tenant(self, message: Message) -> None:
-        """Refuse what another tenant's node asks; a hub speaks for the tenants of its console.
-
-        Raises:
-            RemoteProtocolError: the deployment is another tenant's.
-        """
-        identity = _text(message.headers, "deployment")
-        about = next(
-            (
-                fact.value
-                for fact in self._node.facts("node")
-                if fact.name == "node" and fact.owner == message.source
-            ),
-            None,
-        )
-        view = self.view(identity)
-        if not isinstance(about, dict) or message.source in (view.created_by, self._node.node_id):
-            return
-        labels, tenant = about.get("labels"), about.get("tenant")
-        is_hub = isinstance(labels, dict) and labels.get("role") == HUB_ROLE
-        if isinstance(tenant, str) and tenant != view.tenant and not is_hub:
-            raise RemoteProtocolError("it belongs to another tenant", where=identity)
+        view = self.view(text_of(message.headers, "deployment"))
+        if message.source not in (view.created_by, self._node.node_id):
+            check_tenant(view, message.source, self._node.facts("node"))
 
     async def _write(self, deployment: Deployment) -> None:
         try:
@@ -376,48 +343,25 @@ class Deployments:
 
     async def _answer_figures(self, message: Message) -> Reply:
         self._check_tenant(message)
-        return Reply(await self._local_of(_text(message.headers, "deployment")).figures())
+        return Reply(await self._local_of(text_of(message.headers, "deployment")).figures())
 
     async def _answer_reports(self, message: Message) -> Reply:
         self._check_tenant(message)
-        return Reply(await self._local_of(_text(message.headers, "deployment")).reports())
+        return Reply(await self._local_of(text_of(message.headers, "deployment")).reports())
 
     async def _answer_preview(self, message: Message) -> Reply:
         asked = message.headers
         after = asked.get("after")
         self._check_tenant(message)
-        local = self._local_of(_text(asked, "deployment"))
+        local = self._local_of(text_of(asked, "deployment"))
         if not isinstance(after, int):
             raise RemoteProtocolError("after must be a number", where=_PREVIEW)
-        headers, body = await local.preview(_text(asked, "filter"), after, PREVIEW_HOLD_S)
+        headers, body = await local.preview(text_of(asked, "filter"), after, PREVIEW_HOLD_S)
         return Reply(headers, body)
-
-    async def _call_deploy(self, args: Headers) -> Value:
-        pipeline = _pipeline(args)
-        frames = args.get("frames_max", 0)
-        if not isinstance(frames, int) or frames < 0:
-            raise ConfigError("must be 0 or more", where="frames_max")
-        name = args.get("name")
-        view = await self.deploy(pipeline, name=str(name or ""), frames_max=frames)
-        return self._shown(view)
-
-    async def _call_stop(self, args: Headers) -> Value:
-        return self._shown(await self.stop(_text(args, "id")))
-
-    async def _call_remove(self, args: Headers) -> Value:
-        await self.remove(_text(args, "id"))
-        return {"id": args["id"], "state": "removed"}
 
 
 def _nodes(view: DeploymentView) -> list[NodeId]:
     return sorted(set(view.nodes.values()))
-
-
-def _text(values: Headers, key: str) -> str:
-    text = values.get(key)
-    if not isinstance(text, str):
-        raise ConfigError("must be a text", where=key)
-    return text
 
 
 def _load() -> float:
@@ -427,10 +371,3 @@ def _load() -> float:
     except OSError:
         return 0.0
     return round(per_core / LOAD_STEP) * LOAD_STEP
-
-
-def _pipeline(args: Headers) -> Pipeline:
-    document = args.get("pipeline")
-    if not isinstance(document, dict):
-        raise ConfigError("must be a mapping", where="pipeline")
-    return pipeline_from_document(document, "pipeline")

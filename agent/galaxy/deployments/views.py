@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import RemoteProtocolError
+from galaxy.filter import params_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.wire.frame import Value
     from galaxy.deployments.facts import Facts, Held
     from galaxy.deployments.records import Placed, Wanted
+    from galaxy.filter import BaseFilter
 
+MASK = "********"
 State = Literal["waiting", "starting", "running", "failed", "finished", "stopped"]
 GroupState = Literal["waiting", "starting", "running", "finished", "failed", "stopped"]
 
@@ -122,6 +125,29 @@ def views(facts: Facts) -> list[DeploymentView]:
         _view(held, facts) for held in facts.held.values() if held.deployment.wanted != "removed"
     ]
     return sorted(found, key=lambda view: (view.created_at, view.id))
+
+
+def masked(
+    document: Mapping[str, object], known: Callable[[str], type[BaseFilter] | None]
+) -> dict[str, object]:
+    """A pipeline's document for people: what its filters declare secret is masked.
+
+    Of a type that is not known here every parameter is masked: any of them may be a secret.
+    """
+    filters = document.get("filters")
+    if not isinstance(filters, dict):
+        return dict(document)
+    return {**document, "filters": {name: _masked(filters[name], known) for name in filters}}
+
+
+def _masked(spec: object, known: Callable[[str], type[BaseFilter] | None]) -> object:
+    params = spec.get("params") if isinstance(spec, dict) else None
+    if not isinstance(spec, dict) or not isinstance(params, dict):
+        return spec
+    filter_type = known(str(spec.get("type")))
+    declared = params_of(filter_type) if filter_type else {}
+    hidden = (name for name in params if name not in declared or declared[name].secret)
+    return {**spec, "params": {**params, **dict.fromkeys(hidden, MASK)}}
 
 
 def _view(held: Held, facts: Facts) -> DeploymentView:

@@ -64,11 +64,14 @@ class WorkerProcess:
         Raises:
             UnavailableError: the system cannot start it.
         """
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
         loop = asyncio.get_running_loop()
         try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _not_started(error) from error
+        try:
+            for end in (ours, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
             _, self._connection = await loop.create_connection(
                 lambda: Connection(lambda _: None, self._received, self._lost), sock=ours
             )
@@ -81,9 +84,12 @@ class WorkerProcess:
                 start_new_session=True,
             )
         except OSError as error:
-            raise UnavailableError(
-                f"a worker cannot be started: {error}", where="pipeline worker"
-            ) from error
+            self._closing = True
+            if self._connection is not None:
+                self._connection.abort("the worker cannot be started")
+            else:
+                ours.close()
+            raise _not_started(error) from error
         finally:
             theirs.close()
         self._watch = asyncio.ensure_future(self._wait_for_end())
@@ -164,3 +170,7 @@ class WorkerProcess:
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(UnavailableError(reason, where="worker"))
+
+
+def _not_started(error: OSError) -> UnavailableError:
+    return UnavailableError(f"a worker cannot be started: {error}", where="pipeline worker")
