@@ -39,7 +39,7 @@ def register(subparsers: Verbs) -> None:
     _verb(verbs, "validate", "check a pipeline file", "file", validate)
     _verb(verbs, "schema", "print the JSON Schema of pipeline files", "", schema)
     plan_verb = _verb(verbs, "plan", "say on which node each filter would run", "file", plan)
-    add_folder_option(plan_verb)
+    add_folder_option(plan_verb, asks=True)
     run_verb = _verb(verbs, "run", "run a pipeline on this box", "file", run)
     run_verb.add_argument(
         "--set", action="append", default=[], metavar="FILTER.PARAM=VALUE", help="may be repeated"

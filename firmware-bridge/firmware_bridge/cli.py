@@ -30,10 +30,12 @@ def register(subparsers: Verbs) -> None:
     """Add the verb ``bridge``."""
     bridge = subparsers.add_parser("bridge", help="constrained devices behind this box")
     actions = bridge.add_subparsers(title="actions", metavar="ACTION", required=True)
-    add_folder_option(_action(actions, "list", "the devices and their newest readings", _list))
+    add_folder_option(
+        _action(actions, "list", "the devices and their newest readings", _list), asks=True
+    )
     showing = _action(actions, "show", "everything known about one device", _show)
     showing.add_argument("device", help="its id or name, or the beginning of its id")
-    add_folder_option(showing)
+    add_folder_option(showing, asks=True)
     checking = _action(actions, "validate", "check a bridge.yaml or a device descriptor", _validate)
     checking.add_argument("file", type=Path)
     schema = _action(actions, "schema", "print a JSON Schema; with and without --json", _schema)

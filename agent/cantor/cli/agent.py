@@ -50,7 +50,7 @@ def register(verbs: Verbs) -> None:
     status = verbs.add_parser("status", help="say how this box's agent is")
     for verb, run in ((nodes, _nodes), (status, _status)):
         verb.add_argument("--json", action="store_true", help="print JSON")
-        add_folder_option(verb)
+        add_folder_option(verb, asks=True)
         verb.set_defaults(run=run)
 
 

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cantor.node.control import SOCKET_NAME
+
 if TYPE_CHECKING:
     import argparse
 
@@ -19,12 +21,20 @@ def default_folder() -> Path:
     return Path.home() / ".local" / "share" / "cantor"
 
 
-def add_folder_option(parser: argparse.ArgumentParser) -> None:
-    """Give a verb the option ``--data``."""
+def asked_folder() -> Path:
+    """The folder of the node that answers on this machine: a hub is one, where no agent runs."""
+    home = default_folder()
+    hub = home / "hub" / "node"
+    is_hub = (hub / SOCKET_NAME).exists() and not (home / SOCKET_NAME).exists()
+    return hub if is_hub else home
+
+
+def add_folder_option(parser: argparse.ArgumentParser, *, asks: bool = False) -> None:
+    """Give a verb the option ``--data``; ``asks``: it asks a node that runs."""
     parser.add_argument(
         "--data",
         type=Path,
-        default=default_folder(),
+        default=asked_folder() if asks else default_folder(),
         metavar="FOLDER",
         help="the node's folder (default: $CANTOR_HOME, else %(default)s)",
     )

@@ -61,7 +61,7 @@ def register(verbs: Verbs, set_param: object) -> None:
 def _verb(verbs: Verbs, name: str, summary: str, function: object) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=summary, description=summary)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    add_folder_option(parser)
+    add_folder_option(parser, asks=True)
     parser.set_defaults(run=function)
     return parser
 
