@@ -221,6 +221,7 @@ class Stage:
             f"{inner}: {what}" if inner else what,
             where=f"filter {self.name} on node {self.ctx.node}",
             remedy=getattr(cause, "remedy", ""),
+            cause=cause,
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cantor.base.errors import CantorError, ConfigError, ModelError
 from galaxy.cli import register
+from galaxy.errors import FilterError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,3 +100,18 @@ def test_inspect_knows_the_model_that_ships_by_its_name(capsys: pytest.CaptureFi
     assert cantor("model", "inspect", "conveyor", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["head"], facts["names"]) == ("heatmap", ["part", "defect"])
+
+
+def test_a_video_that_cannot_be_decoded_ends_the_program_as_bad_data(tmp_path: Path) -> None:
+    file, video = tmp_path / "broken.yaml", tmp_path / "broken.avi"
+    video.write_bytes(b"no video at all")
+    file.write_text(
+        f"filters:\n  video: {{type: file, params: {{path: {video}}}}}\n  count: {{type: count}}\n"
+        "connections:\n  - {from: video.image, to: count.frame}\n"
+    )
+
+    with pytest.raises(FilterError, match="no video that FFmpeg can decode") as caught:
+        cantor("pipeline", "run", file)
+
+    assert caught.value.exit_code == 65
+    assert FilterError("otherwise").exit_code == 70
