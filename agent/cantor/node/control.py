@@ -7,6 +7,7 @@ answer carries ``result``, or ``error`` with the kind of error.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import inspect
 import logging
 import os
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     Calls = Mapping[str, Call]
 
 SOCKET_NAME = "control.sock"
+LOCK_NAME = "control.lock"
 TIMEOUT_S = 5.0
 _CHUNK_BYTES = 64 * 1024
 _REQUEST_BYTES_MAX = 4 * 1024 * 1024
@@ -42,6 +44,7 @@ class ControlServer:
         self._path = folder / SOCKET_NAME
         self._calls = calls
         self._server: asyncio.Server | None = None
+        self._lock: int | None = None
 
     async def start(self) -> None:
         """Listen.
@@ -49,17 +52,8 @@ class ControlServer:
         Raises:
             UnavailableError: an agent with this folder runs already.
         """
-        if self._path.exists():
-            try:
-                await ask(self._path.parent, "status")
-            except UnavailableError:
-                self._path.unlink(missing_ok=True)
-            else:
-                raise UnavailableError(
-                    "an agent with this folder runs already",
-                    where=str(self._path.parent),
-                    remedy="end it, or give this one another --data folder",
-                )
+        self._lock = _locked(self._path.with_name(LOCK_NAME))
+        self._path.unlink(missing_ok=True)  # of an agent that was killed
         before = os.umask(0o177)
         try:
             self._server = await asyncio.start_unix_server(self._serve, self._path)
@@ -72,6 +66,9 @@ class ControlServer:
             self._server.close()
             await self._server.wait_closed()
             self._path.unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -100,6 +97,27 @@ class ControlServer:
                 _log.exception("a control call failed", extra={"call": request.headers["call"]})
                 headers = {"error": "the agent failed at that; its log says why"}
         return DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers)
+
+
+def _locked(path: Path) -> int:
+    """The lock of a folder, which ends with this process however that ends.
+
+    An agent that is too busy to answer holds it all the same.
+
+    Raises:
+        UnavailableError: another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise UnavailableError(
+            "an agent with this folder runs already",
+            where=str(path.parent),
+            remedy="end it, or give this one another --data folder",
+        ) from error
+    return descriptor
 
 
 def _refusal(error: CantorError) -> dict[str, Value]:
