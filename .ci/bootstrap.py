@@ -3,6 +3,7 @@
     python3 .ci/bootstrap.py                 the environment in .venv, then the console
     python3 .ci/bootstrap.py environment     only the environment
     python3 .ci/bootstrap.py console         only the console
+    python3 .ci/bootstrap.py console-tests   the console's own tests
     python3 .ci/bootstrap.py training        PyTorch, in an environment of its own
 
 Standard library only, so that any ``python3`` from 3.9 on can start it; the environment itself gets
@@ -68,11 +69,11 @@ WHEELS = {
 
 def main(parts: list[str]) -> int:
     """Make the named parts, or both; the process's exit code."""
-    unknown = set(parts) - {"environment", "console", "training"}
+    unknown = set(parts) - {"environment", "console", "console-tests", "training"}
     if unknown:
         fail(
             f"unknown part {sorted(unknown)[0]!r}",
-            "say 'environment', 'console', 'training' or nothing",
+            "say 'environment', 'console', 'console-tests', 'training' or nothing",
         )
     if os.name != "posix":
         fail("this script runs on Linux and macOS", "on Windows use WSL")
@@ -82,6 +83,8 @@ def main(parts: list[str]) -> int:
             make_environment()
         if not parts or "console" in parts:
             make_console()
+        if "console-tests" in parts:
+            check_console()
         if "training" in parts:
             make_training()
     return 0
@@ -237,6 +240,20 @@ def make_console() -> None:
             f"the console's build left no {STATIC / 'index.html'}", "see hub/studio/vite.config.ts"
         )
     stamp.write_text(wanted)
+
+
+def check_console() -> None:
+    """Run the console's own tests; its packages are there once it was built."""
+    node_folder = find_node()
+    variables = child_environment()
+    variables["PATH"] = f"{node_folder}{os.pathsep}{variables.get('PATH', '')}"
+    run_or_explain(
+        [*npm_command(node_folder), "run", "--silent", "test"],
+        "a test of the console failed",
+        "see the lines above",
+        folder=STUDIO,
+        variables=variables,
+    )
 
 
 def studio_sources() -> list[Path]:

@@ -16,7 +16,7 @@ export function PageHead({ title, subtitle, mark, children }: PageHeadProps) {
     document.title = `${title} · ${t("product")}`;
   }, [title, t]);
   return (
-    <Group justify="space-between" align="flex-start" mb="lg" wrap="nowrap">
+    <Group justify="space-between" align="flex-start" mb="lg" gap="sm">
       <div>
         <Group gap="sm">
           <Title order={1} style={{ overflowWrap: "anywhere" }}>

@@ -52,7 +52,7 @@ function Buttons({ deployment }: { deployment: Deployment }) {
     if (action === "delete") void navigate("/pipelines");
   };
   return (
-    <Group gap="xs" wrap="nowrap" style={{ flex: "none" }}>
+    <Group gap="xs">
       {canStop(deployment) && (
         <Button variant="default" leftSection={<IconPlayerStop size={16} />} onClick={() => setAsking("stop")}>
           {t("pipelines.stop")}

@@ -41,8 +41,14 @@ export function previewsOf(deployment: Pick<Deployment, "pipeline">): string[] {
   return filterNames(deployment).filter((name) => PREVIEWS.has(deployment.pipeline.filters[name]?.type ?? ""));
 }
 
+/** Whether nothing is heard of a filter: what it measured last is no longer so. */
+function isSilent(deployment: Deployment, filter: string): boolean {
+  return isActive(deployment) && deployment.groups.some((group) => group.state === "waiting" && group.filters.includes(filter));
+}
+
 export function figuresOf(deployment: Deployment, filter: string): FilterFigures {
-  return deployment.figures?.filters?.[filter] ?? {};
+  const figures = deployment.figures?.filters?.[filter] ?? {};
+  return isSilent(deployment, filter) ? { ...figures, fps: undefined, run_ms: null, age_ms: null } : figures;
 }
 
 export function edgeName(connection: ConnectionSpec): string {
@@ -50,6 +56,8 @@ export function edgeName(connection: ConnectionSpec): string {
 }
 
 export function edgeFiguresOf(deployment: Deployment, connection: ConnectionSpec): EdgeFigures {
+  const ends = [connection.from, connection.to].map((pin) => pin.split(".")[0] ?? "");
+  if (ends.some((filter) => isSilent(deployment, filter))) return {};
   return deployment.figures?.edges?.[edgeName(connection)] ?? {};
 }
 
