@@ -39,6 +39,8 @@ class Machine:
         resources = [Resource("Memory", "quantity", 2**32, "B")]
         if self.camera:
             resources.append(Resource("USBCamera", "condition", value=True))
+        else:
+            resources.append(Resource("Desk", "condition", value=True))
         return [], resources
 
 
@@ -192,7 +194,9 @@ async def test_what_the_lost_node_ran_goes_on_elsewhere_and_the_source_stays(fle
         await fleet.add(name)
     await all_known(*fleet.agents.values())
     pipeline = across(live=True)
-    view = await service(left).deploy(pipeline)
+    overlay = FilterSpec("overlay", needs="Desk == 1")  # so it is not where the camera is
+    filters = {**pipeline.filters, "overlay": overlay}
+    view = await service(left).deploy(Pipeline("apart", filters, pipeline.connections))
     view = await until(left, view.id, lambda view: view.state == "running")
     epoch = next(group for group in view.groups if group.leader == "source")
     lost = next(name for name in ("right", "spare") if fleet.node(name) in view.nodes.values())
