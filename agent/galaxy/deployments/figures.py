@@ -101,7 +101,7 @@ def merge_figures(
         counts[f"edge {name}"] = cast("int", edge["received"])
     per_second = rates.update(counts, now_s)
     for name, figures in filters.items():
-        figures["fps"] = per_second.get(name, 0.0)
+        figures["fps"] = per_second.get(name, figures["mean_fps"])  # the first look has no rate
     for name, figures in edges.items():
         figures["fps"] = per_second.get(f"edge {name}", 0.0)
         if figures["kind"] == "strong":  # handed on in a call, and counted by who takes it

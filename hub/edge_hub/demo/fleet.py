@@ -12,9 +12,15 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, UnavailableError
 from cantor.base.program import own_command
+from cantor.cli.enrolment import enrol_patiently
+from cantor.identity.authority import Authority
+from cantor.identity.store import IdentityFolder
+from cantor.identity.tokens import EnrolmentToken
 from cantor.node.control import ask
+from edge_hub.settings import HubSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -63,6 +69,7 @@ class DemoFleet:
         self.folder = folder
         self.programs: list[Program] = []
         self._agent = list(agent_command or own_command())
+        self._is_foreign = agent_command is not None
 
     async def start_hub(self) -> str:
         """Start the hub; returns the sign-in link.
@@ -88,16 +95,47 @@ class DemoFleet:
         Raises:
             CantorError: a command failed; its own words.
         """
-        data = str(self.folder / "hub")
-        token = await self._output(
-            [*own_command(), "token", "create", "--uses", str(len(names)), "--data", data]
-        )
-        enrol = [*self._agent, "enroll", token.strip()]
+        token = await self._new_token(uses=len(names))
+        if not self._is_foreign:
+            await asyncio.gather(*(self._enrol_here(token, name) for name in names))
+            return
+        enrol = [*self._agent, "enroll", token]
         await asyncio.gather(
             *(
                 self._output([*enrol, "--name", name, "--data", str(self.agent_folder(name))])
                 for name in names
             )
+        )
+
+    async def _new_token(self, uses: int) -> str:
+        """What ``cantor token create`` does, without the second that a further Python takes."""
+        from edge_hub.database import Database
+        from edge_hub.events import Scope
+        from edge_hub.schemas import NewToken
+        from edge_hub.tokens import EnrolmentPoint, Tokens
+
+        settings = HubSettings(data=self.folder / "hub")
+        authority = Authority.load(settings.authority_folder)
+        scope = Scope(authority.tenant, settings.project)
+        database = await Database.open(
+            settings.database_path, tenant=scope.tenant, project=scope.project
+        )
+        try:
+            point = EnrolmentPoint(settings.enrol_file.read_text(), authority.root_pin)
+            made = await Tokens(database, SystemClock(), point).create(
+                scope, NewToken(max_uses=uses)
+            )
+        finally:
+            await database.close()
+        return made.token
+
+    async def _enrol_here(self, token: str, name: str) -> None:
+        await enrol_patiently(
+            EnrolmentToken.parse(token),
+            IdentityFolder(self.agent_folder(name)),
+            name=name,
+            clock=SystemClock(),
+            is_waiting=False,
         )
 
     async def start_agent(self, name: str, **variables: str) -> Program:
