@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, parse_node_id
-from galaxy.loader import NESTING_MAX, pipeline_from_document
+from galaxy.loader import pipeline_from_document
 from galaxy.placement import work_from_value
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ RUN_STATES: tuple[str, ...] = ("starting", "running", "finished", "failed", "sto
 
 FILTERS_MAX = 64
 CONNECTIONS_MAX = 256
+DOCUMENT_NESTING_MAX = 16
 DOCUMENT_PARTS_MAX = 4096
 DOCUMENT_CHARACTERS_MAX = 64 * 1024
 TEXT_LENGTH_MAX = 256
@@ -393,7 +394,7 @@ def _check_document(fact: _Fact, document: Mapping[str, object]) -> None:
             raise fact.wrong("the pipeline holds what is no text, number, list or mapping")
         elif isinstance(value, float) and not math.isfinite(value):
             raise fact.wrong("the pipeline holds a number that is not finite")
-        if depth > NESTING_MAX or parts > DOCUMENT_PARTS_MAX:
+        if depth > DOCUMENT_NESTING_MAX or parts > DOCUMENT_PARTS_MAX:
             raise fact.wrong("the pipeline is nested too deep or has too many parts")
         if characters > DOCUMENT_CHARACTERS_MAX:
             raise fact.wrong(f"the pipeline is longer than {DOCUMENT_CHARACTERS_MAX} characters")
