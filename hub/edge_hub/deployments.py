@@ -137,6 +137,8 @@ class DeploymentApi:
         scope = call.signed_in.scope
         view = self._board.view(scope, call.request.match_info["deployment_id"])
         await self._board.ask_figures([view], wait_s=FIGURES_WAIT_S)
+        # A node that is lost lets the figures wait: what was seen before is no longer so.
+        view = self._board.view(scope, view.id)
         return Reply(await self._shown(scope, view))
 
     async def stop_deployment(self, call: Call) -> Reply:
