@@ -126,7 +126,8 @@ def make_environment() -> None:
     say("installing the locked packages")
     target = ["--quiet", "--python", str(python)]
     run_or_explain(
-        [uv, "pip", "sync", *target, "--require-hashes", str(LOCK)],
+        # Compiled once here, so that no start of a program compiles its packages anew.
+        [uv, "pip", "sync", *target, "--require-hashes", "--compile-bytecode", str(LOCK)],
         "the locked packages could not be installed",
         "see the lines above; UV_INDEX_URL names another package index",
     )
