@@ -319,7 +319,7 @@ def look_into_filter_and_node(page: Page) -> None:
     expect(report).to_contain_text(re.compile(r"Precision\s*[0-9.]+ %\s*Recall\s*[0-9.]+ %"))
     assert_accessible(page)
     picture(page, "filter-en")
-    page.get_by_role("button", name="Close").click()
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
     page.get_by_role("link", name="Devices").click()
     page.get_by_role("button", name=BOX, exact=True).click()
     drawer = page.get_by_role("dialog")
