@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 CAMERA_NODE = "camera"
 CONVEYOR = "conveyor"
+ELSEWHERE = "not USBCamera == 1"
+"""All boxes of the demo share one machine and its load: a need keeps the detector on another."""
 CONVEYOR_CONFIDENCE = 0.4
 TOPIC = "demo/objects"
 LOST = ("dropped", "expired", "discarded")
@@ -95,7 +97,7 @@ class Job:
         policy: Policy = "block" if self.is_file else "latest"
         filters = {
             "camera": self._source(),
-            "detect": FilterSpec("onnx", self._detector()),
+            "detect": FilterSpec("onnx", self._detector(), needs=ELSEWHERE),
             "overlay": FilterSpec("overlay"),
             "preview": FilterSpec("mjpeg_preview"),
             "results": FilterSpec(
