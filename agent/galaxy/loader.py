@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from cantor.base.errors import ConfigError
+from cantor.base.strict_yaml import StrictYaml
 from galaxy.check import Problem, find_problems
 from galaxy.params import Param, shown
 from galaxy.pipeline import CONNECTION_KEYS, FILTER_KEYS, Connection, FilterSpec, Pipeline
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from galaxy.registry import Registry
 
 SIZE_BYTES_MAX = 1 << 20
-NESTING_MAX = 16
 TOP_KEYS = ("name", "filters", "connections")
 
 
@@ -125,9 +123,10 @@ class PipelineFile(PipelineDocument):
             ConfigError: it is no YAML, too large, too deep, or holds an alias or a key twice.
         """
         super().__init__(where)
-        self._lines: dict[KeyPath, int] = {}
-        root = self._compose(text)
-        document = self._value(root, ()) if root is not None else None
+        if len(text) > SIZE_BYTES_MAX:
+            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=where)
+        self._yaml = StrictYaml(text, where)
+        document = self._yaml.content
         if not isinstance(document, dict):
             raise ConfigError(
                 "is not a mapping with the keys name, filters and connections", where=where
@@ -144,63 +143,10 @@ class PipelineFile(PipelineDocument):
 
     def error(self, problem: Problem) -> ConfigError:
         """The problem as an error that names file, line and key."""
-        path = problem.path
-        while path and path not in self._lines:
-            path = path[:-1]
-        line = self._lines.get(path, 1)
+        line = self._yaml.line(problem.path)
         return ConfigError(
             f"{problem.key}: {problem.what}", where=f"{self.where}:{line}", remedy=problem.remedy
         )
-
-    def _compose(self, text: str) -> yaml.Node | None:
-        if len(text) > SIZE_BYTES_MAX:
-            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=self.where)
-        depth = 0
-        try:
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
-                    line = event.start_mark.line + 1 if event.start_mark else 1
-                    raise ConfigError(
-                        "aliases (*name) are not allowed", where=f"{self.where}:{line}"
-                    )
-                depth += isinstance(event, yaml.CollectionStartEvent)
-                depth -= isinstance(event, yaml.CollectionEndEvent)
-                if depth > NESTING_MAX:
-                    raise ConfigError(f"is nested deeper than {NESTING_MAX}", where=self.where)
-            return yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{self.where}:{mark.line + 1}" if mark else self.where
-            what = getattr(error, "problem", None) or "unreadable characters"
-            raise ConfigError(f"is not YAML: {what}", where=where) from error
-
-    def _value(self, node: yaml.Node, path: KeyPath) -> object:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        loader = yaml.SafeLoader("")
-        try:
-            return loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            line = node.start_mark.line + 1
-            raise ConfigError("is no plain value", where=f"{self.where}:{line}") from error
-        finally:
-            loader.dispose()
-
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
-        values: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigError("a key must be a word", where=f"{self.where}:{line}")
-            key = str(key_node.value)
-            if key in values:
-                raise ConfigError(f"the key {key!r} stands twice", where=f"{self.where}:{line}")
-            self._lines[(*path, key)] = line
-            values[key] = self._value(value_node, (*path, key))
-        return values
 
 
 def read_pipeline_file(path: Path) -> PipelineFile:

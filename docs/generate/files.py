@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from docs.generate.filters import fallback, limits
 from docs.generate.markdown import code, fenced, page, prose, table
 
+from cantor.base import strict_yaml
 from cantor.cli.schema import FILE_ENDING, installed
 from cantor.scheduling import needs
 from galaxy import loader, pipeline
@@ -53,8 +54,8 @@ def pipeline_file() -> str:
     params = (code("params"), "mapping", "`{}`", "", "Parameters of the [type](filters.md).")
     limits_text = (
         f"A file is at most {loader.SIZE_BYTES_MAX >> 20} MiB and nested at most"
-        f" {loader.NESTING_MAX} deep; YAML aliases and keys that stand twice are refused. An edge"
-        f" holds {pipeline.DEPTH_DEFAULT} frames where nothing else is said, with the policy"
+        f" {strict_yaml.NESTING_MAX} deep; YAML aliases and keys that stand twice are refused."
+        f" An edge holds {pipeline.DEPTH_DEFAULT} frames where nothing else is said, with the policy"
         " `latest` one, and never more than"
         f" {pipeline.DEPTH_MAX}."
     )

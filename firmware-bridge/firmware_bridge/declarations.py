@@ -12,7 +12,7 @@ from firmware_bridge.strict_file import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from firmware_bridge.strict_file import KeyPath
+    from cantor.base.strict_yaml import KeyPath
 
 Schema: TypeAlias = dict[str, object]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

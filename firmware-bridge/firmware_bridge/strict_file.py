@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-
-import yaml
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
+from cantor.base.strict_yaml import KeyPath, StrictYaml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE_BYTES_MAX = 256 * 1024
-NESTING_MAX = 16
-KeyPath: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,69 +42,17 @@ class StrictFile:
                 twice.
         """
         self.where = where
-        self._lines: dict[KeyPath, int] = {}
-        root = self._compose(text)
-        content = self._value(root, ()) if root is not None else None
+        self._yaml = StrictYaml(text, where)
+        content = self._yaml.content
         if not isinstance(content, dict):
             raise ConfigError("is not a mapping from keys to values", where=where)
         self.content: dict[str, object] = content
 
     def error(self, problem: Problem) -> ConfigError:
         """The problem as an error that names file, line and key."""
-        path = problem.path
-        while path and path not in self._lines:
-            path = path[:-1]
         what = f"{problem.key}: {problem.what}" if problem.path else problem.what
-        where = f"{self.where}:{self._lines.get(path, 1)}"
+        where = f"{self.where}:{self._yaml.line(problem.path)}"
         return ConfigError(what, where=where, remedy=problem.remedy)
-
-    def _compose(self, text: str) -> yaml.Node | None:
-        depth = 0
-        try:
-            for event in yaml.parse(text, Loader=yaml.SafeLoader):
-                if isinstance(event, yaml.AliasEvent):
-                    line = event.start_mark.line + 1 if event.start_mark else 1
-                    raise ConfigError(
-                        "aliases (*name) are not allowed", where=f"{self.where}:{line}"
-                    )
-                depth += isinstance(event, yaml.CollectionStartEvent)
-                depth -= isinstance(event, yaml.CollectionEndEvent)
-                if depth > NESTING_MAX:
-                    raise ConfigError(f"is nested deeper than {NESTING_MAX}", where=self.where)
-            return yaml.compose(text, Loader=yaml.SafeLoader)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f"{self.where}:{mark.line + 1}" if mark else self.where
-            what = getattr(error, "problem", None) or "unreadable characters"
-            raise ConfigError(f"is not YAML: {what}", where=where) from error
-
-    def _value(self, node: yaml.Node, path: KeyPath) -> object:
-        self._lines.setdefault(path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
-        loader = yaml.SafeLoader("")
-        try:
-            return loader.construct_object(node)
-        except (yaml.YAMLError, ValueError) as error:
-            line = node.start_mark.line + 1
-            raise ConfigError("is no plain value", where=f"{self.where}:{line}") from error
-        finally:
-            loader.dispose()
-
-    def _mapping(self, node: yaml.MappingNode, path: KeyPath) -> dict[str, object]:
-        values: dict[str, object] = {}
-        for key_node, value_node in node.value:
-            where = f"{self.where}:{key_node.start_mark.line + 1}"
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ConfigError("a key must be a word", where=where)
-            key = str(key_node.value)
-            if key in values:
-                raise ConfigError(f"the key {key!r} stands twice", where=where)
-            self._lines[(*path, key)] = key_node.start_mark.line + 1
-            values[key] = self._value(value_node, (*path, key))
-        return values
 
 
 def read_strict_file(path: Path) -> StrictFile:
