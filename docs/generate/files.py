@@ -55,8 +55,8 @@ def pipeline_file() -> str:
     limits_text = (
         f"A file is at most {loader.SIZE_BYTES_MAX >> 20} MiB and nested at most"
         f" {strict_yaml.NESTING_MAX} deep; YAML aliases and keys that stand twice are refused."
-        f" An edge holds {pipeline.DEPTH_DEFAULT} frames where nothing else is said, with the policy"
-        " `latest` one, and never more than"
+        f" An edge holds {pipeline.DEPTH_DEFAULT} frames where nothing else is said, with the"
+        " policy `latest` one, and never more than"
         f" {pipeline.DEPTH_MAX}."
     )
     return page(
