@@ -68,6 +68,7 @@ def register(
     hub = subparsers.add_parser("hub", help="run the console, API and enrolment of a mesh")
     _add_options(hub)
     hub.add_argument("--mesh", default=DEFAULT_MESH, help="name for a new mesh")
+    hub.add_argument("--json", action="store_true", help="print the start line as JSON")
     hub.set_defaults(run=lambda options: asyncio.run(_serve(options, join)))
     actions = hub.add_subparsers(title="actions", metavar="ACTION")
     for name, run, text in (
@@ -171,8 +172,13 @@ async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
             pipelines=membership.pipelines,
         )
         stack.push_async_callback(hub.close)
-        _say(f"Mesh {authority.mesh}: enrolment at {hub.enrol}, console at {hub.console}")
-        _say(f"Sign in once with {await hub.sign_in_link()}")
+        link = await hub.sign_in_link()
+        if options.json:
+            started = {"mesh": authority.mesh, "enrol": str(hub.enrol), "console": str(hub.console)}
+            _say(json.dumps({**started, "sign_in": link}))
+        else:
+            _say(f"Mesh {authority.mesh}: enrolment at {hub.enrol}, console at {hub.console}")
+            _say(f"Sign in once with {link}")
         await stop.wait()
     return 0
 

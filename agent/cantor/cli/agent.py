@@ -20,6 +20,7 @@ from cantor.scheduling.needs import parse
 if TYPE_CHECKING:
     import argparse
 
+    from cantor.node.agent import Agent
     from cantor.node.view import NodeView
     from cantor.wire.frame import Value
 
@@ -41,6 +42,7 @@ def register(verbs: Verbs) -> None:
     agent.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
     )
+    agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")
     add_folder_option(agent)
     agent.set_defaults(run=lambda options: asyncio.run(_run_agent(options)))
@@ -75,16 +77,22 @@ async def _run_agent(options: argparse.Namespace) -> int:
     await control.start()
     try:
         await agent.start()
-        print(
-            f"Node {short_name(agent.identity.node_id)} of mesh {agent.identity.mesh} "
-            f"listens on {', '.join(agent.addresses)}.",
-            flush=True,
-        )
+        print(_start_line(agent, as_json=options.json), flush=True)
         await stop.wait()
     finally:
         await agent.close()
         await control.close()
     return 0
+
+
+def _start_line(agent: Agent, *, as_json: bool) -> str:
+    if as_json:
+        identity, addresses = agent.identity, list(agent.addresses)
+        return json.dumps({"id": identity.node_id, "mesh": identity.mesh, "addresses": addresses})
+    return (
+        f"Node {short_name(agent.node_id)} of mesh {agent.identity.mesh} "
+        f"listens on {', '.join(agent.addresses)}."
+    )
 
 
 def _nodes(options: argparse.Namespace) -> int:
