@@ -11,7 +11,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo agent-binary test check-long hil model lint format sim bench docs package lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim bench docs package package-check lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -88,6 +88,9 @@ bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.js
 
 docs: environment ## build the documentation site into build/site
 	$(BIN)/python -m docs.generate
+
+package-check: environment ## try the binaries in dist: licences, verbs, a mesh, memory
+	$(BIN)/python -m pytest $(PYTEST_OPTIONS) tests/packaging
 
 package: environment ## build the agent binaries into dist
 	$(BIN)/python -m edge_packaging.build

@@ -121,12 +121,17 @@ async def console_of(folder: Path) -> AsyncIterator[Console]:
         yield console
 
 
+def names_of(deployment: dict[str, Any]) -> set[str]:
+    """What the nodes are called on which its filters run."""
+    return {deployment["node_names"][node] for node in deployment["nodes"].values()}
+
+
 async def test_a_pipeline_runs_on_a_box_and_is_watched_from_the_hub(tmp_path: Path) -> None:
     async with console_of(tmp_path) as console:
         made = await console.call("POST", "/deployments", {"pipeline": PATTERN})
         path = f"/deployments/{made['id']}"
         running = await console.wait(path, state="running")
-        assert {*running["node_names"].values()} <= {"press", "dock"}
+        assert names_of(running) <= {"press", "dock"}
         async with console.browser.get(console.url(f"{path}/preview/preview")) as pictures:
             async with asyncio.timeout(20):
                 head = await pictures.content.readuntil(b"\xff\xd8")
@@ -149,11 +154,12 @@ async def test_a_lost_box_is_told_and_another_takes_over(tmp_path: Path) -> None
         wish = {"pipeline": {"filters": filters, "connections": together}}
         path = f"/deployments/{(await console.call('POST', '/deployments', wish))['id']}"
         running = await console.wait(path, state="running")
-        (lost,) = {*running["node_names"].values()}
+        (lost,) = names_of(running)
         (other,) = {"press", "dock"} - {lost}
 
         await console.boxes[lost].close()
-        await console.wait(path, state="running", node_names={console.boxes[other].node_id: other})
+        there = console.boxes[other].node_id
+        await console.wait(path, state="running", nodes=dict.fromkeys(filters, there))
         told = await console.told("deployment.node_lost", "deployment.moved")
     assert told["deployment.node_lost"]["node"] == lost
     assert (told["deployment.moved"]["source"], told["deployment.moved"]["target"]) == (lost, other)
