@@ -81,7 +81,7 @@ format: environment ## bring the code into its one format
 	$(BIN)/ruff format .
 
 sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
-	$(BIN)/python tests/simulation/run.py --nodes $(NODES) --seeds $(SEEDS) --report $(REPORT)
+	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --report $(REPORT)
 
 bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
 	$(BIN)/python tests/benchmarks/$(NAME)/run.py

@@ -1,63 +1,57 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.simulation import world
+from tests.simulation.run import deliver_all, simulate
+from tests.simulation.world import Send, World
 
 from cantor.base.errors import CantorError
-from cantor.mesh import core
+from cantor.mesh import plane
 from cantor.mesh.core import MeshCore
-from cantor.mesh.events import Send
+from cantor.mesh.plane import DataPlane
 from cantor.wire import DataFrame, Kind
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-RUN = Path(__file__).with_name("run.py")
-ROOT = RUN.parents[2]
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.simulation
 
 
 def run(hash_seed: str, *options: str) -> str:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT / "agent")}
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": hash_seed,
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'agent'}",
+    }
     done = subprocess.run(
-        [sys.executable, str(RUN), *options], env=environment, capture_output=True, text=True
+        [sys.executable, "-m", "tests.simulation.run", *options],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-@pytest.fixture
-def simulator(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mesh_simulator", RUN)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "mesh_simulator", module)
-    spec.loader.exec_module(module)
-    return module
+def settled(nodes: int, *, is_line: bool = False) -> World:
+    made = World(nodes, 1, steps=(1,), is_line=is_line)
+    made.run(5.0)
+    return made
 
 
-def settled(simulator: ModuleType, nodes: int, *, is_line: bool = False) -> Any:  # noqa: ANN401
-    world = simulator.World(nodes, 1, steps=(1,), is_line=is_line)
-    world.run(5.0)
-    return world
-
-
-def does_ttl_hold(simulator: ModuleType) -> bool:
-    world = settled(simulator, 6, is_line=True)
+def does_ttl_hold() -> bool:
+    line = settled(6, is_line=True)
     for ttl in (4, 5):
-        frame = DataFrame(Kind.DATA, world.ids[0], world.ids[5], message_id=ttl, ttl=ttl)
-        world.post(0.0, world.ids[0], Send(frame))
-    world.run(world.now + 1.0)
-    arrived = [message for _, _, message in world.delivered]
-    expired = sum(node.counters["ttl_expired"] for node in world.cores.values())
+        frame = DataFrame(Kind.DATA, line.ids[0], line.ids[5], message_id=ttl, ttl=ttl)
+        line.post(0.0, line.ids[0], Send(frame))
+    line.run(line.now + 1.0)
+    arrived = [message for _, _, message in line.delivered]
+    expired = sum(node.counters["ttl_expired"] for node in line.cores.values())
     return (arrived, expired) == ([5], 1)
 
 
@@ -74,43 +68,37 @@ def test_the_same_seed_gives_the_same_run_whatever_the_hash_seed() -> None:
 
 
 @pytest.mark.parametrize("is_line", [True, False])
-def test_frames_over_many_hops_arrive_exactly_once(simulator: ModuleType, is_line: bool) -> None:
-    simulator.deliver_all(settled(simulator, 10, is_line=is_line))
+def test_frames_over_many_hops_arrive_exactly_once(is_line: bool) -> None:
+    deliver_all(settled(10, is_line=is_line))
 
 
-def test_a_frame_goes_as_far_as_its_ttl_and_no_farther(simulator: ModuleType) -> None:
-    assert does_ttl_hold(simulator)
+def test_a_frame_goes_as_far_as_its_ttl_and_no_farther() -> None:
+    assert does_ttl_hold()
 
 
-def test_missing_digests_are_found(simulator: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_digests_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MeshCore, "_digest", lambda *_: None)
     with pytest.raises(CantorError, match="differ after healing"):
-        find_in_seeds(simulator)
+        find_in_seeds()
 
 
-def test_missing_suppression_of_duplicates_is_found(
-    simulator: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(MeshCore, "_is_new", lambda *_: True)
+def test_missing_suppression_of_duplicates_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DataPlane, "_is_new", lambda *_: True)
     with pytest.raises(CantorError, match="delivered twice"):
-        simulator.deliver_all(settled(simulator, 4))
+        deliver_all(settled(4))
 
 
-def test_a_verification_that_lets_all_pass_is_found(
-    simulator: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(simulator, "verify", lambda *_: True)
+def test_a_verification_that_lets_all_pass_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "verify", lambda *_: True)
     with pytest.raises(CantorError, match="forged fact was taken"):
-        find_in_seeds(simulator)
+        find_in_seeds()
 
 
-def test_a_ttl_that_is_not_counted_down_is_found(
-    simulator: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(core, "replace", lambda frame, **_: frame)
-    assert not does_ttl_hold(simulator)
+def test_a_ttl_that_is_not_counted_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plane, "replace", lambda frame, **_: frame)
+    assert not does_ttl_hold()
 
 
-def find_in_seeds(simulator: ModuleType) -> None:
+def find_in_seeds() -> None:
     for seed in range(5):
-        simulator.simulate(6, seed)
+        simulate(6, seed)

@@ -8,7 +8,9 @@ How a driver uses it:
 3. For each connection: TLS, then hellos (``cantor.wire``), then ``LinkUp`` with the nonce as
    ``link``; exactly one ``LinkDown`` when it ends, also after a CloseLink. Two connections to one
    peer may be up for a moment; the core closes the one that both sides agree to drop.
-4. Every later frame is a ``Received`` with the authenticated peer, not the frame's source.
+4. Every later frame of a kind below 16 is a ``Received`` with the authenticated peer, not the
+   frame's source; all others go to the data plane, whose traffic is told by ``Traffic`` before
+   each tick, and which is told of ``RoutesChanged``.
 5. Answer every ``Dial`` with ``LinkUp`` or ``DialFailed``.
 6. ``handle`` raises LocalProtocolError for a wrong local event. Bad frames from a peer raise
    nothing: the core closes that link.
@@ -17,28 +19,26 @@ How a driver uses it:
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from dataclasses import replace
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cantor.base.clock import HybridClock, seconds_ahead
 from cantor.base.errors import RemoteProtocolError
-from cantor.base.ids import BROADCAST, NodeId
+from cantor.base.ids import NodeId
 from cantor.ledger import sync
 from cantor.ledger.facts import Batch
 from cantor.mesh.dialling import Dialling, Randomness
 from cantor.mesh.effects import (
     CloseLink,
-    Deliver,
     Dial,
     Effect,
     FactsChanged,
     NodeAlive,
     NodeDead,
+    RoutesChanged,
     SetTimer,
     Transmit,
-    Undeliverable,
 )
 from cantor.mesh.events import (
     DialFailed,
@@ -48,10 +48,11 @@ from cantor.mesh.events import (
     LocalFact,
     PeerSeen,
     Received,
-    Send,
+    RoutesWanted,
     Started,
     Stopping,
     TimerFired,
+    Traffic,
 )
 from cantor.mesh.links import BEAT_IDLE_S, BEATS_MISSED_MAX, STALL_S, Link, Links
 from cantor.mesh.routes import Routes
@@ -64,7 +65,6 @@ if TYPE_CHECKING:
 TICK = "tick"
 TICK_S = 0.1
 DIGEST_S = 5.0
-SEEN_MAX = 8192
 CLOCKS_AHEAD_MAX = 64
 
 
@@ -96,8 +96,8 @@ class MeshCore:
         self._links = Links(node)
         self._dialling = Dialling(randomness)
         self._routes = Routes(node)
+        self._told = RoutesChanged({}, {}, frozenset())
         self._lasting: set[str] = set()
-        self._seen: OrderedDict[tuple[NodeId, int], None] = OrderedDict()
         self._tick_at = 0.0
         self._digest_at = 0.0
         self._effects: list[Effect] = []
@@ -127,8 +127,11 @@ class MeshCore:
                 if lasting:
                     self._lasting.add(name)
                 self._spread(*_as_lists(published))
-            case Send(frame):
-                self._send(frame, now)
+            case RoutesWanted():
+                if self._routes.are_stale:
+                    self._reroute()
+            case Traffic(heard, carried):
+                self._traffic(heard, carried, now)
             case Stopping():
                 self._stop(now)
             case _:
@@ -151,6 +154,13 @@ class MeshCore:
                     self._dial(now)
             case DialFailed(node):
                 self._dialling.lost(node, now)
+
+    def _traffic(self, heard: frozenset[NodeId], carried: frozenset[NodeId], now: float) -> None:
+        for link in self._links.ordered():
+            if link.peer in heard:
+                link.heard(now)
+            if link.peer in carried:
+                link.data_at = now
 
     def _hlc(self, now: float) -> int:
         return self._clock.tick(now + self.wall_offset_s)
@@ -233,8 +243,7 @@ class MeshCore:
                 case Kind.HELLO | Kind.HELLO_ACK:
                     raise RemoteProtocolError("a second hello")
                 case _:
-                    link.data_at = now
-                    self._relay(peer, frame, now)
+                    self.counters["unknown_kind"] += 1
         except RemoteProtocolError as error:
             self._effects.append(CloseLink(peer, link.nonce, str(error)))
             self._link_down(peer, link.nonce, now)
@@ -295,60 +304,15 @@ class MeshCore:
             self._transmit(link, Kind.FACTS, {"owners": [b.owner for b in some]}, body)
 
     def _reroute(self) -> None:
-        own = {link.peer: link.cost for link in self._links.ordered()}
-        appeared, gone = self._routes.renew(own)
+        links = self._links.ordered()
+        appeared, gone = self._routes.renew({link.peer: link.cost for link in links})
+        nonces = {link.peer: link.nonce for link in links}
+        changed = RoutesChanged(nonces, self._routes.first_hops, frozenset(nonces))
+        if changed != self._told:
+            self._told = changed
+            self._effects.append(changed)
         self._effects += [NodeAlive(node) for node in appeared]
         self._effects += [NodeDead(node) for node in gone]
-
-    def _first_hop(self, destination: NodeId) -> NodeId | None:
-        if destination not in self._routes.first_hops and self._routes.are_stale:
-            self._reroute()
-        return self._routes.first_hops.get(destination)
-
-    def _send(self, frame: DataFrame, now: float) -> None:
-        if frame.destination == self.node:
-            self._effects.append(Deliver(frame))
-            return
-        self._is_new(frame)
-        if frame.destination != BROADCAST and self._first_hop(frame.destination) is None:
-            reason = f"no path to node {frame.destination}"
-            self._effects.append(Undeliverable(frame, reason))
-            return
-        self._forward(frame, now)
-
-    def _relay(self, peer: NodeId, frame: DataFrame, now: float) -> None:
-        if frame.source == self.node or not self._is_new(frame):
-            self.counters["duplicate"] += 1
-            return
-        if frame.destination in (self.node, BROADCAST):
-            self._effects.append(Deliver(frame))
-        if frame.destination == self.node:
-            return
-        if frame.ttl > 1:
-            self._forward(replace(frame, ttl=frame.ttl - 1), now, heard_from=peer)
-        else:
-            self.counters["ttl_expired"] += 1
-
-    def _forward(self, frame: DataFrame, now: float, heard_from: NodeId | None = None) -> None:
-        if frame.destination == BROADCAST:
-            chosen = [link for link in self._links.ordered() if link.peer != heard_from]
-        else:
-            link = self._links.get(self._first_hop(frame.destination) or self.node)
-            chosen = [link] if link else []
-            if not chosen:
-                self.counters["no_path"] += 1
-        for link in chosen:
-            link.data_at = now
-            self._effects.append(Transmit(link.peer, frame, link.nonce))
-
-    def _is_new(self, frame: DataFrame) -> bool:
-        key = (frame.source, frame.message_id)
-        if key in self._seen:
-            return False
-        self._seen[key] = None
-        if len(self._seen) > SEEN_MAX:
-            self._seen.popitem(last=False)
-        return True
 
     def _stop(self, now: float) -> None:
         withdrawn = self.ledger.depart(self._hlc(now), keep=self._lasting)

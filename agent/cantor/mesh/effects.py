@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
     from cantor.wire import DataFrame
@@ -29,10 +31,16 @@ class SetTimer:
 
 
 @dataclass(frozen=True, slots=True)
-class Deliver:
-    """``frame`` has arrived at this node."""
+class RoutesChanged:
+    """Where the data plane sends frames from now on.
 
-    frame: DataFrame
+    ``links`` are the nonces of the links in use by neighbour, ``first_hops`` the neighbour through
+    which each node is reached, ``tree`` the neighbours that get what is meant for all.
+    """
+
+    links: Mapping[NodeId, str]
+    first_hops: Mapping[NodeId, NodeId]
+    tree: frozenset[NodeId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +81,6 @@ class NodeDead:
     node: NodeId
 
 
-@dataclass(frozen=True, slots=True)
-class Undeliverable:
-    """A DataFrame of this node cannot be taken to its destination now."""
-
-    frame: DataFrame
-    reason: str
-
-
 Effect: TypeAlias = (
-    Transmit
-    | SetTimer
-    | Deliver
-    | Dial
-    | CloseLink
-    | FactsChanged
-    | NodeAlive
-    | NodeDead
-    | Undeliverable
+    Transmit | SetTimer | RoutesChanged | Dial | CloseLink | FactsChanged | NodeAlive | NodeDead
 )

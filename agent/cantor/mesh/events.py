@@ -41,7 +41,7 @@ class LinkDown:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A frame came from ``peer`` over either connection of its link."""
+    """A frame that concerns one link (a kind below 16) came from ``peer``."""
 
     peer: NodeId
     frame: DataFrame
@@ -83,10 +83,16 @@ class LocalFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Take a DataFrame of this node to its destination."""
+class RoutesWanted:
+    """Somebody sends to a node without a route: news of links must not wait any longer."""
 
-    frame: DataFrame
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The neighbours that data came from, and those it came from or went to, since the last one."""
+
+    heard: frozenset[NodeId]
+    carried: frozenset[NodeId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ Event: TypeAlias = (
     | PeerSeen
     | DialFailed
     | LocalFact
-    | Send
+    | RoutesWanted
+    | Traffic
     | Stopping
 )

@@ -16,8 +16,8 @@ from cantor.base.errors import CantorError, ConfigError
 from cantor.identity.store import IdentityFolder
 from cantor.ledger.ledger import Ledger
 from cantor.mesh.core import MeshCore
-from cantor.mesh.effects import Deliver, Effect, FactsChanged, NodeAlive, NodeDead, Undeliverable
-from cantor.mesh.events import LocalFact, PeerSeen, Send
+from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
+from cantor.mesh.events import LocalFact, PeerSeen
 from cantor.node.driver import MeshDriver
 from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.lasting import LastingFacts
@@ -98,7 +98,11 @@ class Agent:
         self._reached = self._memory.peers()
         self._core = self._make_core()
         self._driver = MeshDriver(
-            self._core, self.clock, on_effect=self._on_effect, on_reached=self._on_reached
+            self._core,
+            self.clock,
+            on_effect=self._on_effect,
+            on_frame=self._on_frame,
+            on_reached=self._on_reached,
         )
         self._denied: frozenset[NodeId] = frozenset()
         self._links = Links(
@@ -110,8 +114,7 @@ class Agent:
         self._discovery: Discovery | None = None
         self._hardware = Hardware(inventory or load_inventory(), self.publish)
         self._lasting = LastingFacts(self._memory, self._driver.post)
-        self._messages = Messages(self.node_id, self._core.ledger.epoch, self._post)
-        self._undeliverable: set[int] = set()
+        self._messages = Messages(self.node_id, self._core.ledger.epoch, self._driver.send)
         made = registered_services() if services is None else services
         self._services: dict[str, Service] = {name: made[name](self) for name in made}
         self._started: list[Service] = []
@@ -317,12 +320,6 @@ class Agent:
             self._core.wall_offset_s = self._wall_offset_s()
             await asyncio.sleep(CLOCK_INTERVAL_S)
 
-    def _post(self, frame: DataFrame) -> bool:
-        self._driver.post(Send(frame))
-        has_path = frame.message_id not in self._undeliverable
-        self._undeliverable.discard(frame.message_id)
-        return has_path
-
     async def _join(self, seed: str) -> None:
         """Dial a seed until it has answered once; from then on the core knows its node."""
         while True:
@@ -354,12 +351,11 @@ class Agent:
         self._remember(node, [address])
         self._peer_seen(node, self._reached[node])
 
+    def _on_frame(self, frame: DataFrame) -> None:
+        self._messages.delivered(frame)
+
     def _on_effect(self, effect: Effect) -> None:
-        if isinstance(effect, Deliver):
-            self._messages.delivered(effect.frame)
-        elif isinstance(effect, Undeliverable):
-            self._undeliverable.add(effect.frame.message_id)
-        elif isinstance(effect, NodeDead):
+        if isinstance(effect, NodeDead):
             self._messages.lost(effect.node)
         if isinstance(effect, FactsChanged):
             self._memory.keep_epoch(self._core.ledger.epoch)

@@ -10,15 +10,14 @@ from cantor.base.errors import CantorError
 from cantor.base.ids import NodeId, short_name
 from cantor.mesh.effects import (
     CloseLink,
-    Deliver,
     Dial,
     Effect,
     FactsChanged,
     NodeAlive,
     NodeDead,
+    RoutesChanged,
     SetTimer,
     Transmit,
-    Undeliverable,
 )
 from cantor.mesh.events import (
     DialFailed,
@@ -26,10 +25,14 @@ from cantor.mesh.events import (
     LinkDown,
     LinkUp,
     Received,
+    RoutesWanted,
     Started,
     Stopping,
     TimerFired,
+    Traffic,
 )
+from cantor.mesh.plane import DataPlane
+from cantor.wire import ROUTED_KIND_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,8 +51,9 @@ _log = logging.getLogger(__name__)
 class MeshDriver:
     """Feeds one mesh core and carries out what it orders, on one event loop.
 
-    ``on_effect`` is told of what concerns the layers above: DataFrames for this node, changed
-    facts, nodes alive and dead. ``on_reached(node, address)`` hears which address led to a link.
+    ``on_effect`` is told of what concerns the layers above: changed facts, nodes alive and dead.
+    ``on_frame`` gets the DataFrames for this node; ``on_reached(node, address)`` hears which
+    address led to a link.
     """
 
     def __init__(
@@ -58,11 +62,14 @@ class MeshDriver:
         clock: Clock,
         *,
         on_effect: Callable[[Effect], None],
+        on_frame: Callable[[DataFrame], None],
         on_reached: Callable[[NodeId, str], None],
     ) -> None:
         self._core = core
         self._clock = clock
         self._on_effect = on_effect
+        self._on_frame = on_frame
+        self._plane = DataPlane(core.node, core.counters)
         self._on_reached = on_reached
         self._links: Links | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -86,6 +93,14 @@ class MeshDriver:
         """Hand the core one event and carry out its effects."""
         for effect in self._core.handle(event, self._clock.monotonic()):
             self._carry_out(effect)
+
+    def send(self, frame: DataFrame) -> bool:
+        """Take a DataFrame of this node to its destination; False if there is no path."""
+        if not self._plane.has_route(frame.destination):
+            self.post(RoutesWanted())
+        has_path = self._plane.send(frame)
+        self._flush()
+        return has_path
 
     def status(self) -> dict[str, Value]:
         """The links, what was dropped by reason, and whose clocks are ahead, as msgpack types."""
@@ -135,22 +150,37 @@ class MeshDriver:
         self.post(LinkDown(peer.node_id, nonce, reason))
 
     def frame_received(self, peer: PeerIdentity, frame: DataFrame) -> None:
-        self.post(Received(peer.node_id, frame))
+        if frame.kind < ROUTED_KIND_MIN:
+            self.post(Received(peer.node_id, frame))
+        else:
+            self._plane.received(peer.node_id, frame)
+            self._flush()
+
+    def _flush(self) -> None:
+        for _, nonce, frame in self._plane.take_output():
+            self._write(nonce, frame)
+        for frame in self._plane.take_delivered():
+            self._on_frame(frame)
+
+    def _write(self, nonce: str, frame: DataFrame) -> None:
+        if self._links is None or not self._links.transmit(nonce, frame):
+            self._core.counters["queue_full"] += 1
 
     def _carry_out(self, effect: Effect) -> None:
         if self._links is None:
             return
         match effect:
             case Transmit(_, frame, nonce):
-                if not self._links.transmit(nonce, frame):
-                    self._core.counters["queue_full"] += 1
+                self._write(nonce, frame)
+            case RoutesChanged():
+                self._plane.routes_changed(effect)
             case SetTimer(name, at):
                 self._set_timer(name, at)
             case Dial(node, addresses):
                 self._dial(node, addresses)
             case CloseLink(_, nonce, reason):
                 self._links.close_link(nonce, reason)
-            case Deliver() | FactsChanged() | NodeAlive() | NodeDead() | Undeliverable():
+            case FactsChanged() | NodeAlive() | NodeDead():
                 self._on_effect(effect)
 
     def _set_timer(self, name: str, at: float) -> None:
@@ -165,6 +195,7 @@ class MeshDriver:
         self._timers.pop(name, None)
         if self._links is not None:
             self._links.rest(self._clock.monotonic())
+        self.post(Traffic(*self._plane.take_traffic()))
         self.post(TimerFired(name))
 
     def _dial(self, node: NodeId, addresses: tuple[str, ...]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from cantor.wire.frame import DataFrame, Kind, encode
+from cantor.wire.frame import ROUTED_KIND_MIN, DataFrame, Kind, encode
 from cantor.wire.hello import Agreement, Hello, agree, hello_frame, parse_hello
 from cantor.wire.reader import FRAME_BYTES_MAX, FrameReader, parse_frame
 
 __all__ = [
     "FRAME_BYTES_MAX",
+    "ROUTED_KIND_MIN",
     "Agreement",
     "DataFrame",
     "FrameReader",

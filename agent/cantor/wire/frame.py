@@ -37,8 +37,14 @@ Value = None | bool | int | float | str | bytes | list["Value"] | dict[str, "Val
 Buffer = bytes | bytearray | memoryview
 
 
+ROUTED_KIND_MIN = 16
+
+
 class Kind(IntEnum):
-    """What a frame is for. A node forwards kinds that it does not know."""
+    """What a frame is for. Kinds below 16 concern one link; all others are taken to a destination.
+
+    A node forwards kinds that it does not know.
+    """
 
     HELLO = 1
     HELLO_ACK = 2

@@ -1,22 +1,20 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from random import Random
 
 import pytest
 
-from cantor.base.ids import BROADCAST, NodeId
+from cantor.base.ids import NodeId
 from cantor.ledger.facts import Fact, pack_facts
 from cantor.ledger.ledger import Ledger
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import (
     CloseLink,
-    Deliver,
     Dial,
     NodeAlive,
     NodeDead,
+    RoutesChanged,
     Transmit,
-    Undeliverable,
 )
 from cantor.mesh.events import (
     DialFailed,
@@ -24,9 +22,9 @@ from cantor.mesh.events import (
     LinkUp,
     PeerSeen,
     Received,
-    Send,
     Started,
     TimerFired,
+    Traffic,
 )
 from cantor.wire import DataFrame, Kind
 
@@ -76,15 +74,29 @@ def test_forged_facts_close_the_link_they_came_over() -> None:
     assert any(isinstance(effect, CloseLink) for effect in effects)
 
 
-def test_frames_are_delivered_once_and_sent_only_where_a_path_leads() -> None:
+def test_the_data_plane_is_told_of_the_link_that_stays() -> None:
     node = core()
-    outgoing = DataFrame(Kind.DATA, A, B, message_id=1)
-    assert any(isinstance(e, Undeliverable) for e in node.handle(Send(outgoing), 0.0))
+    (told,) = [
+        effect
+        for effect in node.handle(LinkUp(B, "mine", dialled=True), 0.0)
+        if isinstance(effect, RoutesChanged)
+    ]
+    assert told == RoutesChanged({B: "mine"}, {B: B}, frozenset({B}))
+    assert not [
+        effect
+        for effect in node.handle(LinkUp(B, "theirs", dialled=False), 0.0)
+        if isinstance(effect, RoutesChanged)
+    ]
+
+
+def test_data_that_came_from_a_neighbour_proves_that_it_lives() -> None:
+    node = core()
+    node.handle(Started(), 0.0)
     node.handle(LinkUp(B, "n", dialled=True), 0.0)
-    assert node.handle(Send(outgoing), 0.1) == [Transmit(B, outgoing, "n")]
-    incoming = DataFrame(Kind.DATA, B, A, message_id=1)
-    assert node.handle(Received(B, incoming), 0.1) == [Deliver(incoming)]
-    assert node.handle(Received(B, incoming), 0.1) == []
+    for step in range(1, 40):
+        node.handle(Traffic(frozenset({B}), frozenset({B})), step / 10)
+        effects = node.handle(TimerFired("tick"), step / 10)
+        assert not [effect for effect in effects if isinstance(effect, CloseLink)]
 
 
 def beats(node: MeshCore, start: float, seconds: float) -> int:
@@ -102,7 +114,7 @@ def test_an_idle_link_beats_every_500_ms_and_one_with_data_every_200_ms() -> Non
     node = core()
     node.handle(LinkUp(B, "n", dialled=True), 0.0)
     assert 9 <= beats(node, 0.0, 5.0) <= 11
-    node.handle(Send(DataFrame(Kind.DATA, A, B, message_id=1)), 5.0)
+    node.handle(Traffic(frozenset(), frozenset({B})), 5.0)
     assert 23 <= beats(node, 5.0, 5.0) <= 26
 
 
@@ -115,36 +127,6 @@ def test_a_node_that_stood_still_for_2_s_declares_nobody_dead() -> None:
     assert not [e for e in effects if isinstance(e, NodeDead | CloseLink)]
     later = [e for step in range(40) for e in node.handle(TimerFired("tick"), 3.2 + step / 10)]
     assert NodeDead(B) in later
-
-
-def test_a_frame_whose_ttl_ends_here_is_counted_and_goes_no_farther() -> None:
-    node = core()
-    node.handle(LinkUp(B, "n", dialled=True), 0.0)
-    node.handle(LinkUp(C, "m", dialled=True), 0.0)
-    assert node.handle(Received(B, DataFrame(Kind.DATA, B, C, message_id=1, ttl=1)), 0.1) == []
-    assert node.counters["ttl_expired"] == 1
-    (sent,) = node.handle(Received(B, DataFrame(Kind.DATA, B, C, message_id=2, ttl=2)), 0.1)
-    assert isinstance(sent, Transmit)
-    assert (sent.peer, sent.frame.ttl) == (C, 1)
-
-
-def test_a_frame_without_a_path_is_counted() -> None:
-    node = core()
-    node.handle(LinkUp(B, "n", dialled=True), 0.0)
-    assert node.handle(Received(B, DataFrame(Kind.DATA, B, C, message_id=1)), 0.1) == []
-    assert node.counters["no_path"] == 1
-
-
-def test_a_broadcast_is_delivered_and_passed_on_once() -> None:
-    node = core()
-    node.handle(LinkUp(B, "n", dialled=True), 0.0)
-    node.handle(LinkUp(C, "m", dialled=True), 0.0)
-    frame = DataFrame(Kind.DATA, B, BROADCAST, message_id=1, ttl=9)
-    delivered, passed_on = node.handle(Received(B, frame), 0.1)
-    assert delivered == Deliver(frame)
-    assert passed_on == Transmit(C, replace(frame, ttl=8), "m")
-    assert node.handle(Received(C, frame), 0.2) == []
-    assert node.counters["duplicate"] == 1
 
 
 @pytest.mark.parametrize(("ahead_s", "is_kept"), [(59, True), (62, False), (10**6, False)])
