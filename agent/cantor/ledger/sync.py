@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 BUCKETS = 64
 
 
+def digest(ledger: Ledger) -> bytes:
+    """A hash of everything that a ledger holds: equal ledgers have equal ones."""
+    return _hash(_hashes(ledger))
+
+
 def root(ledger: Ledger) -> dict[str, Value]:
     """The message that opens a comparison."""
-    return {"step": "root", "hash": _hash(_hashes(ledger))}
+    return {"step": "root", "hash": digest(ledger)}
 
 
 def answer(ledger: Ledger, message: dict[str, Value]) -> tuple[list[dict[str, Value]], list[Batch]]:

@@ -15,9 +15,11 @@ from cantor.base.clock import Clock, SystemClock
 from cantor.base.errors import CantorError, ConfigError
 from cantor.identity.store import IdentityFolder
 from cantor.ledger.ledger import Ledger
+from cantor.ledger.sync import digest
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
 from cantor.mesh.events import LocalFact, PeerSeen
+from cantor.node.changes import Changes
 from cantor.node.driver import MeshDriver
 from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.lasting import LastingFacts
@@ -118,7 +120,8 @@ class Agent:
         made = registered_services() if services is None else services
         self._services: dict[str, Service] = {name: made[name](self) for name in made}
         self._started: list[Service] = []
-        self._subscribers: list[Callable[[], None]] = []
+        self._changes = Changes(lambda: digest(self._core.ledger))
+        self._subscribers: list[Callable[[], None]] = [self._changes.changed]
         self._tasks: list[asyncio.Task[None]] = []
         self.addresses: tuple[str, ...] = ()
 
@@ -244,6 +247,7 @@ class Agent:
             "nodes": lambda _: [view.as_value() for view in self.nodes()],
             "status": self._status,
             "facts": lambda _: self._core.ledger.own(),
+            "changes": self._changes,
         }
         for service in self._services.values():
             calls.update(service.calls())

@@ -239,6 +239,27 @@ async def test_status_tells_of_links_of_drops_and_of_clocks_that_are_ahead(fleet
     assert {"node", "links"} <= own.keys()
 
 
+async def changes(agent: Agent, after: int = -1) -> dict[str, Any]:
+    answer: Any = agent.calls()["changes"]({"after": after})
+    return dict(await answer)
+
+
+async def test_who_waits_for_a_change_hears_of_it_and_sees_equal_ledgers(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    before = await changes(hub)
+    waiting = asyncio.ensure_future(changes(hub, before["count"]))
+
+    box = await fleet.add("box", seeds=hub.addresses)
+
+    at_hub, at_box = await waiting, await changes(box)
+    assert at_hub["count"] > before["count"]
+    async with asyncio.timeout(WAIT_S):
+        while at_hub["ledger"] != at_box["ledger"]:
+            at_hub = await changes(hub, at_hub["count"])
+            at_box = await changes(box)
+    assert at_hub["ledger"] != before["ledger"]
+
+
 async def test_a_full_node_refuses_further_lasting_facts_and_starts_again(fleet: Fleet) -> None:
     box = await fleet.add("box")
     for number in range(LASTING_FACTS_MAX):
