@@ -39,6 +39,7 @@ FAULTS = (
     "forgery",
     "replay",
     "lost in flight",
+    "duplicated",
 )
 
 

@@ -77,7 +77,7 @@ def test_a_frame_goes_as_far_as_its_ttl_and_no_farther() -> None:
 
 
 def test_missing_digests_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MeshCore, "_digest", lambda *_: None)
+    monkeypatch.setattr(MeshCore, "_compare", lambda *_: None)
     with pytest.raises(CantorError, match="differ after healing"):
         find_in_seeds()
 

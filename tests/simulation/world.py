@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cantor.mesh.effects import Effect
 
 DELAY_MIN_S, DELAY_SPREAD_S, JITTER_S = 0.001, 0.015, 0.008
+DUPLICATED = 0.1
 FORGED = "forged"
 TTL = 255
 
@@ -80,7 +81,7 @@ class World:
         self.now = 0.0
         self.seed = seed
         self.links, self.faults = Random(f"{seed}-links"), Random(f"{seed}-faults")
-        self.traffic = Random(f"{seed}-traffic")
+        self.traffic, self.duplicates = Random(f"{seed}-traffic"), Random(f"{seed}-duplicates")
         self.fired: Counter[str] = Counter()
         self.ids = [
             NodeId(hashlib.sha256(f"{seed} {i}".encode()).hexdigest()[:32]) for i in range(nodes)
@@ -97,6 +98,7 @@ class World:
         self.dead_seen: dict[NodeId, dict[NodeId, float]] = {}
         self._heap: list[tuple[float, int, NodeId, int, Event | Arrival | Send]] = []
         self._sequence = 0
+        self.timers: dict[tuple[NodeId, str], float] = {}
         self._digest = hashlib.sha256()
         for node in self.ids:
             self.start(node)
@@ -152,7 +154,7 @@ class World:
         while self._heap and self._heap[0][0] <= until:
             self.now, _, node, life, event = heapq.heappop(self._heap)
             if node in self.cores and life == self.lives[node]:
-                self._digest.update(f"{self.now} {node} {event}".encode())
+                self._digest.update(f"{self.now} {node} {_brief(event)}".encode())
                 self._arrive(node, event)
         self.now = until
 
@@ -163,9 +165,11 @@ class World:
                 self.fired["lost in flight"] += 1
                 return
             event = event.received
+        if isinstance(event, Received):
             if event.frame.kind == Kind.FACTS and node in self.forgers:
                 self.heard.append(event.frame)
             if event.frame.kind >= ROUTED_KIND_MIN:
+                self._duplicate(node, event)
                 self.planes[node].received(event.peer, event.frame)
                 self._flush(node)
                 return
@@ -176,6 +180,12 @@ class World:
             self._flush(node)
         else:
             self._step(node, event)
+
+    def _duplicate(self, node: NodeId, received: Received) -> None:
+        """Let some frames come again, as they do by another way when routes change."""
+        if self.duplicates.random() < DUPLICATED:
+            self.fired["duplicated"] += 1
+            self.post(self.duplicates.random() / 5, node, received)
 
     def _flush(self, node: NodeId) -> None:
         for peer, nonce, frame in self.planes[node].take_output():
@@ -192,6 +202,9 @@ class World:
 
     def _step(self, node: NodeId, event: Event) -> None:
         if isinstance(event, TimerFired):
+            if self.timers.get((node, event.name)) != self.now:
+                return  # another timer of that name took its place
+            del self.timers[node, event.name]
             traffic = Traffic(*self.planes[node].take_traffic())
             self._carry_out(node, self.cores[node].handle(traffic, self.now))
         self._carry_out(node, self.cores[node].handle(event, self.now))
@@ -202,6 +215,7 @@ class World:
                 case Transmit(peer, frame, link):
                     self._transmit(node, peer, frame, link)
                 case SetTimer(name, at):
+                    self.timers[node, name] = at = max(at, self.now)
                     self.post(at - self.now, node, TimerFired(name))
                 case Dial(peer, _):
                     self._dial(node, peer)
@@ -225,6 +239,14 @@ class World:
         self.open[pair, nonce] = Line(random, DELAY_MIN_S + random.random() * DELAY_SPREAD_S, up_at)
         self.post(0.03, node, LinkUp(peer, nonce, dialled=True))
         self.post(0.02 + random.random() / 100, peer, LinkUp(node, nonce, dialled=False))
+
+
+def _brief(event: Event | Arrival | Send) -> str:
+    """What tells two events apart; the bytes of a frame are in its signature."""
+    if isinstance(event, Arrival):
+        frame = event.received.frame
+        return f"{event.link} {frame.kind} {frame.message_id} {frame.headers} {len(frame.body)}"
+    return str(event)
 
 
 def node_sign(node: NodeId) -> Callable[[bytes], bytes]:

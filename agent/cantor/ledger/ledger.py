@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Protocol
 
-import msgpack
-
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
+from cantor.ledger.digests import Digests
 from cantor.ledger.facts import BATCH_FACTS_MAX, Batch, Fact, pack_facts, unpack_facts
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ class Ledger:
         self._certificate = certificate
         self._verify = verify
         self._facts: dict[NodeId, dict[str, tuple[Fact, Batch]]] = {}
-        self._hashes: dict[NodeId, bytes] = {}
+        self.digests = Digests(self._facts)
 
     @property
     def epoch(self) -> int:
@@ -71,16 +69,7 @@ class Ledger:
     def all_facts(self) -> Iterator[Fact]:
         """Every fact in the order of (owner, name), the withdrawn with ``None`` as value."""
         for owner in sorted(self._facts):
-            for name in sorted(self._facts[owner]):
-                yield self._facts[owner][name][0]
-
-    def hashes(self) -> list[tuple[NodeId, bytes]]:
-        """For every owner, in order, 16 bytes that differ if a name or stamp of its facts does."""
-        for owner in self._facts.keys() - self._hashes.keys():
-            kept = self._facts[owner]
-            rows = [[owner, name, *kept[name][0].stamp] for name in sorted(kept)]
-            self._hashes[owner] = hashlib.sha256(msgpack.packb(rows)).digest()[:16]
-        return [(owner, self._hashes[owner]) for owner in sorted(self._facts)]
+            yield from self.facts_of(owner)
 
     def publish(self, values: dict[str, Value], hlc: int) -> tuple[Batch, list[Fact]]:
         """Write facts of this node under one signature; ``None`` withdraws a fact.
@@ -133,6 +122,16 @@ class Ledger:
         gone = [name for name in own if name not in keep and own[name][0].value is not None]
         return self.publish(dict.fromkeys(gone), hlc) if gone else None
 
+    def facts_of(self, owner: NodeId) -> Iterator[Fact]:
+        """Every fact of one owner in the order of their names, the withdrawn as well."""
+        kept = self._facts.get(owner, {})
+        return (kept[name][0] for name in sorted(kept))
+
+    def holds(self, batch: Batch) -> bool:
+        """Whether a fact of this batch is still the newest of its name."""
+        kept = self._facts.get(batch.owner, {})
+        return any(held is batch for _, held in kept.values())
+
     def batch(self, owner: NodeId, name: str) -> Batch | None:
         """The signed batch that holds a fact."""
         kept = self._facts.get(owner, {}).get(name)
@@ -161,9 +160,9 @@ class Ledger:
 
     def _keep(self, batch: Batch, facts: list[Fact]) -> None:
         kept = self._facts.setdefault(batch.owner, {})
-        self._hashes.pop(batch.owner, None)
         for fact in facts:
             kept[fact.name] = (fact, batch)
+        self.digests.changed(batch.owner)
 
     def _has_room(self, batch: Batch, facts: list[Fact]) -> bool:
         kept = dict(self._facts.get(batch.owner, {}))

@@ -7,23 +7,26 @@ and a ``want`` for those that are newer there, ``want`` with batches.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
+from cantor.ledger.digests import BUCKETS
 
 if TYPE_CHECKING:
-    from cantor.ledger.facts import Batch
+    from collections.abc import Iterator
+
+    from cantor.ledger.facts import Batch, Fact
     from cantor.ledger.ledger import Ledger
     from cantor.wire.frame import Value
 
-BUCKETS = 64
+KEYS_MAX = 2**18
+"""More rows than this in one message are refused; buckets that do not fit wait for the next."""
 
 
 def digest(ledger: Ledger) -> bytes:
     """A hash of everything that a ledger holds: equal ledgers have equal ones."""
-    return _hash(_hashes(ledger))
+    return ledger.digests.root()
 
 
 def root(ledger: Ledger) -> dict[str, Value]:
@@ -56,30 +59,39 @@ def answer(ledger: Ledger, message: dict[str, Value]) -> tuple[list[dict[str, Va
 
 
 def _answer_root(ledger: Ledger, theirs: Value) -> tuple[list[dict[str, Value]], list[Batch]]:
-    hashes = _hashes(ledger)
-    same = _hash(hashes) == theirs
-    return ([] if same else [{"step": "buckets", "hashes": list(hashes)}]), []
+    if ledger.digests.root() == theirs:
+        return [], []
+    return [{"step": "buckets", "hashes": list(ledger.digests.buckets())}], []
 
 
 def _answer_buckets(ledger: Ledger, theirs: Value) -> tuple[list[dict[str, Value]], list[Batch]]:
-    ours = _hashes(ledger)
+    ours = ledger.digests.buckets()
     if not isinstance(theirs, list) or len(theirs) != BUCKETS:
         raise RemoteProtocolError(f"a digest without {BUCKETS} buckets")
-    differ: list[Value] = [index for index in range(BUCKETS) if ours[index] != theirs[index]]
-    keys: list[Value] = [row for row in _keys(ledger) if _bucket(row[0]) in differ]
-    return [{"step": "keys", "buckets": differ, "keys": keys}], []
+    differ = [index for index in range(BUCKETS) if ours[index] != theirs[index]]
+    keys: list[Value] = []
+    sent: list[Value] = []
+    for index in differ:
+        facts = _facts_in(ledger, [index])
+        rows: list[Value] = [[fact.owner, fact.name, fact.epoch, fact.hlc] for fact in facts]
+        if sent and len(keys) + len(rows) > KEYS_MAX:
+            break
+        keys += rows
+        sent.append(index)
+    return [{"step": "keys", "buckets": sent, "keys": keys}], []
 
 
 def _answer_keys(
     ledger: Ledger, buckets: Value, keys: Value
 ) -> tuple[list[dict[str, Value]], list[Batch]]:
     theirs = {(row[0], row[1]): (row[2], row[3]) for row in _rows(keys)}
-    compared = set(buckets) if isinstance(buckets, list) else set()
+    if not isinstance(buckets, list):
+        raise RemoteProtocolError("a digest whose buckets are not a list")
+    compared = [index for index in range(BUCKETS) if index in buckets]
     newer_here = [
         (fact.owner, fact.name)
-        for fact in ledger.all_facts()
-        if _bucket(fact.owner) in compared
-        and fact.stamp > theirs.get((fact.owner, fact.name), (-1, -1))
+        for fact in _facts_in(ledger, compared)
+        if fact.stamp > theirs.get((fact.owner, fact.name), (-1, -1))
     ]
     want: list[Value] = [
         [owner, name]
@@ -95,25 +107,12 @@ def _batches(ledger: Ledger, keys: list[tuple[NodeId, str]]) -> list[Batch]:
 
 
 def _rows(rows: Value) -> list[list[Any]]:
-    if not isinstance(rows, list):
-        raise RemoteProtocolError("a digest whose keys are not a list")
+    if not isinstance(rows, list) or len(rows) > KEYS_MAX:
+        raise RemoteProtocolError(f"a digest whose keys are not a list of at most {KEYS_MAX}")
     return [row for row in rows if isinstance(row, list)]
 
 
-def _keys(ledger: Ledger) -> list[list[Value]]:
-    return [[fact.owner, fact.name, fact.epoch, fact.hlc] for fact in ledger.all_facts()]
-
-
-def _hashes(ledger: Ledger) -> list[bytes]:
-    buckets: list[list[bytes]] = [[] for _ in range(BUCKETS)]
-    for owner, owner_hash in ledger.hashes():
-        buckets[_bucket(owner)].append(owner_hash)
-    return [_hash(hashes) if hashes else b"" for hashes in buckets]
-
-
-def _bucket(owner: Value) -> int:
-    return int(str(owner)[:2], 16) % BUCKETS
-
-
-def _hash(hashes: list[bytes]) -> bytes:
-    return hashlib.sha256(b"".join(hashes)).digest()[:16]
+def _facts_in(ledger: Ledger, buckets: list[int]) -> Iterator[Fact]:
+    for index in buckets:
+        for owner in ledger.digests.members(index):
+            yield from ledger.facts_of(owner)

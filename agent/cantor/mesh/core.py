@@ -10,7 +10,8 @@ How a driver uses it:
    peer may be up for a moment; the core closes the one that both sides agree to drop.
 4. Every later frame of a kind below 16 is a ``Received`` with the authenticated peer, not the
    frame's source; all others go to the data plane, whose traffic is told by ``Traffic`` before
-   each tick, and which is told of ``RoutesChanged``.
+   each timer, and which is told of ``RoutesChanged``. About once a second ``LinkMeasured`` tells
+   what the system knows of each link.
 5. Answer every ``Dial`` with ``LinkUp`` or ``DialFailed``.
 6. ``handle`` raises LocalProtocolError for a wrong local event. Bad frames from a peer raise
    nothing: the core closes that link.
@@ -20,30 +21,18 @@ How a driver uses it:
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING
 
-from cantor.base.clock import HybridClock, seconds_ahead
 from cantor.base.errors import RemoteProtocolError
-from cantor.base.ids import NodeId
 from cantor.ledger import sync
-from cantor.ledger.facts import Batch
+from cantor.mesh.cost import LinkCost
 from cantor.mesh.dialling import Dialling, Randomness
-from cantor.mesh.effects import (
-    CloseLink,
-    Dial,
-    Effect,
-    FactsChanged,
-    NodeAlive,
-    NodeDead,
-    RoutesChanged,
-    SetTimer,
-    Transmit,
-)
+from cantor.mesh.effects import CloseLink, Dial, Effect, FactsChanged, SetTimer, Transmit
 from cantor.mesh.events import (
     DialFailed,
     Event,
     LinkDown,
+    LinkMeasured,
     LinkUp,
     LocalFact,
     PeerSeen,
@@ -54,22 +43,33 @@ from cantor.mesh.events import (
     TimerFired,
     Traffic,
 )
-from cantor.mesh.links import BEAT_IDLE_S, BEATS_MISSED_MAX, STALL_S, Link, Links
+from cantor.mesh.links import (
+    BEAT_IDLE_S,
+    BEAT_TOGETHER_S,
+    BEATS_MISSED_MAX,
+    STALL_S,
+    Link,
+    Links,
+)
+from cantor.mesh.pace import NEVER, Pace
+from cantor.mesh.reading import FactReader
 from cantor.mesh.routes import Routes
+from cantor.mesh.spreading import BATCHES_PER_FRAME, Spreading
 from cantor.wire.frame import DataFrame, Kind, Value
 
 if TYPE_CHECKING:
-    from cantor.ledger.facts import Fact
+    from cantor.base.ids import NodeId
+    from cantor.ledger.facts import Batch, Fact
     from cantor.ledger.ledger import Ledger
 
 TICK = "tick"
-TICK_S = 0.1
-DIGEST_S = 5.0
-CLOCKS_AHEAD_MAX = 64
+TIMER_GRAIN_S = 0.001
+ANNOUNCE_S = 0.1
+ANNOUNCE_MAX_S = 0.5
 
 
 class MeshCore:
-    """Links, liveness, routes and the flood of facts of ``node``. See the module for its use.
+    """Links, liveness, routes and the spread of facts of ``node``. See the module for its use.
 
     ``wall_offset_s`` is wall time minus the time of ``now``: stamps follow the wall clock, and
     facts stamped more than 60 s ahead of it are refused. Set it anew when the wall clock is set.
@@ -89,63 +89,80 @@ class MeshCore:
         self.node = node
         self.ledger = ledger
         self._mesh = mesh
-        self.wall_offset_s = wall_offset_s
         self.counters: Counter[str] = Counter()
-        self.clocks_ahead: dict[NodeId, float] = {}
-        self._clock = HybridClock()
+        self._reader = FactReader(ledger, self.counters, wall_offset_s)
         self._links = Links(node)
         self._dialling = Dialling(randomness)
         self._routes = Routes(node)
-        self._told = RoutesChanged({}, {}, frozenset())
+        self._spreading = Spreading(node, ledger, self._routes.graph)
+        self._announcing = Pace(ANNOUNCE_S, ANNOUNCE_MAX_S)
         self._lasting: set[str] = set()
-        self._tick_at = 0.0
-        self._digest_at = 0.0
+        self._wakes_at = NEVER
         self._effects: list[Effect] = []
 
     @property
     def alive(self) -> tuple[NodeId, ...]:
         """The other nodes that can be reached, in order."""
-        return tuple(sorted(self._routes.first_hops))
+        return tuple(sorted(self._routes.alive))
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The links that are up, by peer; to look at only."""
         return tuple(self._links.ordered())
 
+    @property
+    def wall_offset_s(self) -> float:
+        """Wall time minus the time of ``now``."""
+        return self._reader.wall_offset_s
+
+    @wall_offset_s.setter
+    def wall_offset_s(self, offset_s: float) -> None:
+        self._reader.wall_offset_s = offset_s
+
+    @property
+    def clocks_ahead(self) -> dict[NodeId, float]:
+        """The owners whose clocks are too far ahead, and by how many seconds."""
+        return self._reader.clocks_ahead
+
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take one event; return what must be done."""
         self._effects = []
         match event:
             case Started():
-                self._next_tick(now)
-                self._publish_links(now)
+                self._announce(now)
             case TimerFired(name):
                 if name == TICK:
-                    self._tick(now)
+                    self._woken(now)
             case LocalFact(name, value, lasting):
-                published = self.ledger.publish({name: value}, self._hlc(now))
+                batch, facts = self.ledger.publish({name: value}, self._reader.stamp(now))
                 if lasting:
                     self._lasting.add(name)
-                self._spread(*_as_lists(published))
+                self._spread([batch], facts, now)
             case RoutesWanted():
-                if self._routes.are_stale:
-                    self._reroute()
+                if self._routes.pace.due_at < NEVER:
+                    self._routes.pace.hurry(now)
             case Traffic(heard, carried):
                 self._traffic(heard, carried, now)
             case Stopping():
                 self._stop(now)
+                return self._effects
             case _:
                 self._handle_peer(event, now)
+        self._settle(now)
         return self._effects
 
     def _handle_peer(
-        self, event: LinkUp | LinkDown | Received | PeerSeen | DialFailed, now: float
+        self, event: LinkUp | LinkDown | LinkMeasured | Received | PeerSeen | DialFailed, now: float
     ) -> None:
         match event:
             case LinkUp():
                 self._link_up(event, now)
-            case LinkDown(peer, link, _):
-                self._link_down(peer, link, now)
+            case LinkDown(peer, nonce, _):
+                self._link_down(peer, nonce, now)
+            case LinkMeasured(peer, nonce):
+                link = self._links.get(peer)
+                if link is not None and link.nonce == nonce and link.metric.measured(event, now):
+                    self._announcing.ask(now)
             case Received(peer, frame):
                 self._received(peer, frame, now)
             case PeerSeen(node, mesh, addresses):
@@ -162,65 +179,77 @@ class MeshCore:
             if link.peer in carried:
                 link.data_at = now
 
-    def _hlc(self, now: float) -> int:
-        return self._clock.tick(now + self.wall_offset_s)
-
     def _link_up(self, event: LinkUp, now: float) -> None:
         silent_at = now + BEATS_MISSED_MAX * BEAT_IDLE_S
-        link = Link(event.peer, event.link, event.dialled, event.cost, silent_at)
+        link = Link(event.peer, event.link, event.dialled, LinkCost(event.cost), silent_at)
         closed = self._links.add(link)
         self._dialling.linked(event.peer)
         if closed is not None:
             self._effects.append(CloseLink(event.peer, closed, "another link took its place"))
         if closed != event.link:
-            self._publish_links(now)
-            self._digest(link)
+            self._announcing.ask(now, after_s=ANNOUNCE_S)
+            self._spreading.opened(link, now)
+            self._routes.pace.hurry(now)
 
     def _link_down(self, peer: NodeId, nonce: str, now: float) -> None:
         if self._links.remove(peer, nonce):
             self._dialling.lost(peer, now)
-            self._publish_links(now)
+            self._spreading.closed(peer, now)
+            self._announcing.ask(now)
+            self._routes.pace.hurry(now)
 
-    def _publish_links(self, now: float) -> None:
-        rows: list[Value] = [[link.peer, link.cost] for link in self._links.ordered()]
-        self._spread(*_as_lists(self.ledger.publish({"links": rows}, self._hlc(now))))
+    def _announce(self, now: float) -> None:
+        self._announcing.ran(now)
+        rows: list[Value] = [
+            [link.peer, link.cost, link.metric.details()] for link in self._links.ordered()
+        ]
+        batch, facts = self.ledger.publish({"links": rows}, self._reader.stamp(now))
+        self._spread([batch], facts, now)
 
-    def _tick(self, now: float) -> None:
-        if now - self._tick_at > STALL_S:
-            self._links.widen(now - self._tick_at)
-        for link in self._links.ordered():
+    def _woken(self, now: float) -> None:
+        if now - self._wakes_at > STALL_S:
+            self._links.widen(now - self._wakes_at)
+        self._wakes_at = NEVER
+        for link in list(self._links.ordered()):
             if now >= link.silent_at:
                 self._effects.append(CloseLink(link.peer, link.nonce, "it went silent"))
                 self._link_down(link.peer, link.nonce, now)
-            elif now >= link.beat_at:
-                link.beat_at = now + link.beat_s(now) - TICK_S / 2
+            elif now >= link.beat_at - BEAT_TOGETHER_S:
+                link.beat_at = now + link.beat_s(now)
                 beat_ms = int(1000 * link.beat_s(now))
                 self._transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
-        if now >= self._digest_at:
-            self._digest_at = now + DIGEST_S
-            for link in self._links.ordered():
-                self._digest(link)
-        if self._routes.are_stale:
-            self._reroute()
         self._dial(now)
-        self._next_tick(now)
 
-    def _next_tick(self, now: float) -> None:
-        self._tick_at = now + TICK_S
-        self._effects.append(SetTimer(TICK, self._tick_at))
+    def _settle(self, now: float) -> None:
+        """Do what is due, and be woken for what is due next."""
+        if self._announcing.due_at <= now:
+            self._announce(now)
+        if self._routes.pace.due_at <= now:
+            links, tree = self._links.ordered(), self._spreading.tree
+            self._effects += self._routes.renew(links, tree, now)
+        due = min(self._announcing.due_at, self._routes.pace.due_at, self._links.next_due())
+        due = min(due, self._spread_due(now), self._dialling.next_due())
+        if due < self._wakes_at - TIMER_GRAIN_S:
+            self._wakes_at = max(due, now)
+            self._effects.append(SetTimer(TICK, self._wakes_at))
+
+    def _spread_due(self, now: float) -> float:
+        if self._spreading.next_due() <= now:
+            for link in self._links.ordered():
+                batches, digest = self._spreading.take(link.peer, now)
+                self._send_batches(link, batches)
+                if digest is not None:
+                    self._transmit(link, Kind.DIGEST, digest)
+        return self._spreading.next_due()
 
     def _dial(self, now: float) -> None:
-        linked = {link.peer for link in self._links.ordered()}
-        self._effects += [Dial(*due) for due in self._dialling.due(linked, now)]
+        self._effects += [Dial(*due) for due in self._dialling.due(now)]
 
     def _transmit(
         self, link: Link, kind: Kind, headers: dict[str, Value], body: tuple[bytes, ...] = ()
     ) -> None:
         frame = DataFrame(kind, self.node, link.peer, priority=0, ttl=1, headers=headers, body=body)
         self._effects.append(Transmit(link.peer, frame, link.nonce))
-
-    def _digest(self, link: Link) -> None:
-        self._transmit(link, Kind.DIGEST, sync.root(self.ledger))
 
     def _received(self, peer: NodeId, frame: DataFrame, now: float) -> None:
         link = self._links.get(peer)
@@ -236,10 +265,7 @@ class MeshCore:
                 case Kind.FACTS:
                     self._facts(peer, frame, now)
                 case Kind.DIGEST:
-                    messages, batches = sync.answer(self.ledger, frame.headers)
-                    for message in messages:
-                        self._transmit(link, Kind.DIGEST, message)
-                    self._send_batches(link, batches)
+                    self._compare(link, frame, now)
                 case Kind.HELLO | Kind.HELLO_ACK:
                     raise RemoteProtocolError("a second hello")
                 case _:
@@ -249,82 +275,48 @@ class MeshCore:
             self._link_down(peer, link.nonce, now)
 
     def _facts(self, peer: NodeId, frame: DataFrame, now: float) -> None:
-        if len(frame.body) % 3:
-            raise RemoteProtocolError("facts without signature or certificate")
-        owners = frame.headers.get("owners")
-        if not isinstance(owners, list) or 3 * len(owners) != len(frame.body):
-            raise RemoteProtocolError("facts without owners")
-        flood: list[Batch] = []
-        changed: list[Fact] = []
+        batches: list[Batch] = []
+        facts: list[Fact] = []
         try:
-            for index, owner in enumerate(owners):
-                parts = [bytes(part) for part in frame.body[3 * index : 3 * index + 3]]
-                batch = Batch(NodeId(str(owner)), *parts)
-                try:
-                    batches, facts = self.ledger.merge(
-                        batch, self._hlc(now), observe=partial(self._observe, batch.owner, now)
-                    )
-                except _AheadError:  # the neighbour that passes it on does nothing wrong
-                    self.counters["facts_ahead"] += 1
-                    continue
-                flood += batches
-                changed += facts
+            self._reader.read(frame, now, batches, facts)
         finally:  # what was kept before a bad batch must be spread and routed by all the same
-            self._spread(flood, changed, heard_from=peer)
+            self._spread(batches, facts, now, heard_from=peer)
 
-    def _observe(self, owner: NodeId, now: float, stamp: int) -> None:
-        wall_s = now + self.wall_offset_s
-        try:
-            self._clock.observe(stamp, wall_s)
-        except RemoteProtocolError as error:
-            if owner in self.clocks_ahead or len(self.clocks_ahead) < CLOCKS_AHEAD_MAX:
-                self.clocks_ahead[owner] = seconds_ahead(stamp, wall_s)
-            raise _AheadError from error
-        self.clocks_ahead.pop(owner, None)
+    def _compare(self, link: Link, frame: DataFrame, now: float) -> None:
+        if not self._spreading.compared(link.peer, now):
+            self.counters["digests_too_often"] += 1
+            return
+        messages, batches = sync.answer(self.ledger, frame.headers)
+        for message in messages:
+            self._transmit(link, Kind.DIGEST, message)
+        self._send_batches(link, batches)
 
     def _spread(
-        self, batches: list[Batch], facts: list[Fact], heard_from: NodeId | None = None
+        self, batches: list[Batch], facts: list[Fact], now: float, heard_from: NodeId | None = None
     ) -> None:
         if not facts:
             return
         self._effects.append(FactsChanged(tuple(facts)))
-        for link in self._links.ordered():
-            spread = [b for b in batches if link.peer != heard_from or b.owner == self.node]
-            self._send_batches(link, spread)
+        graph = self._routes.graph
+        version = graph.version
         for fact in facts:
             if fact.name == "links":
-                self._routes.changed(fact.owner, fact.value)
-        if any(fact.name == "links" and fact.owner == self.node for fact in facts):
-            self._reroute()  # what others report waits for the tick, so that a burst costs one run
+                graph.announced(fact.owner, fact.value)
+        if graph.version != version:
+            self._spreading.renew_tree(now)
+            self._routes.pace.ask(now)
+        self._spreading.spread(batches, now, heard_from)
 
     def _send_batches(self, link: Link, batches: list[Batch]) -> None:
-        for start in range(0, len(batches), 16):
-            some = batches[start : start + 16]
+        for start in range(0, len(batches), BATCHES_PER_FRAME):
+            some = batches[start : start + BATCHES_PER_FRAME]
             body = tuple(p for b in some for p in (b.data, b.signature, b.certificate))
             self._transmit(link, Kind.FACTS, {"owners": [b.owner for b in some]}, body)
 
-    def _reroute(self) -> None:
-        links = self._links.ordered()
-        appeared, gone = self._routes.renew({link.peer: link.cost for link in links})
-        nonces = {link.peer: link.nonce for link in links}
-        changed = RoutesChanged(nonces, self._routes.first_hops, frozenset(nonces))
-        if changed != self._told:
-            self._told = changed
-            self._effects.append(changed)
-        self._effects += [NodeAlive(node) for node in appeared]
-        self._effects += [NodeDead(node) for node in gone]
-
     def _stop(self, now: float) -> None:
-        withdrawn = self.ledger.depart(self._hlc(now), keep=self._lasting)
+        withdrawn = self.ledger.depart(self._reader.stamp(now), keep=self._lasting)
         if withdrawn is not None:
-            self._spread(*_as_lists(withdrawn))
+            self._spread([withdrawn[0]], withdrawn[1], now)
         for link in self._links.ordered():
+            self._send_batches(link, self._spreading.take(link.peer, NEVER)[0])
             self._effects.append(CloseLink(link.peer, link.nonce, "this node stops"))
-
-
-class _AheadError(Exception):
-    """Facts from a clock that is too far ahead."""
-
-
-def _as_lists(published: tuple[Batch, list[Fact]]) -> tuple[list[Batch], list[Fact]]:
-    return [published[0]], published[1]

@@ -34,12 +34,14 @@ class SetTimer:
 class RoutesChanged:
     """Where the data plane sends frames from now on.
 
-    ``links`` are the nonces of the links in use by neighbour, ``first_hops`` the neighbour through
-    which each node is reached, ``tree`` the neighbours that get what is meant for all.
+    ``links`` are the nonces of the links in use by neighbour. ``first_hops`` are the neighbours
+    through which each node is reached: the shortest way first, then loop-free ways that are
+    nearly as short, over which bulk may be spread. ``tree`` are the neighbours that get what is
+    meant for all.
     """
 
     links: Mapping[NodeId, str]
-    first_hops: Mapping[NodeId, NodeId]
+    first_hops: Mapping[NodeId, tuple[NodeId, ...]]
     tree: frozenset[NodeId]
 
 

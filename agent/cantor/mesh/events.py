@@ -21,7 +21,7 @@ class LinkUp:
     """A control connection is authenticated and both hellos agree.
 
     ``link`` is the nonce of its hello; ``dialled`` says that this node opened it; ``cost`` is its
-    weight in routes (more is worse).
+    weight in routes (more is worse) until it is measured.
     """
 
     peer: NodeId
@@ -96,6 +96,23 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkMeasured:
+    """What the system says of a link, about once a second.
+
+    ``rtt_s`` is the smoothed round trip, ``loss`` the share of bytes that was sent again (0 to 1),
+    ``bytes_per_s`` the rate at which the line delivers, 0 while too little was sent to know it, and
+    ``carried_bytes`` how much the link has carried both ways since it is up.
+    """
+
+    peer: NodeId
+    link: str
+    rtt_s: float
+    loss: float
+    bytes_per_s: float
+    carried_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stopping:
     """The node leaves on purpose: withdraw its facts but the lasting and close its links."""
 
@@ -111,5 +128,6 @@ Event: TypeAlias = (
     | LocalFact
     | RoutesWanted
     | Traffic
+    | LinkMeasured
     | Stopping
 )

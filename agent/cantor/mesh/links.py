@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
+    from cantor.mesh.cost import LinkCost
 
 BEAT_ACTIVE_S = 0.2
 BEAT_IDLE_S = 0.5
+BEAT_TOGETHER_S = 0.05
+"""Beats that are due so soon are sent along, so that a node wakes once for all its links."""
 ACTIVE_FOR_S = 10.0
 BEATS_MISSED_MAX = 3
 BEAT_SLACK_S = 0.1
@@ -23,11 +26,16 @@ class Link:
     peer: NodeId
     nonce: str
     dialled: bool
-    cost: float
+    metric: LinkCost
     silent_at: float
     peer_beat_s: float = BEAT_IDLE_S
     beat_at: float = 0.0
     data_at: float = float("-inf")
+
+    @property
+    def cost(self) -> float:
+        """Its weight in routes, as this node announces it."""
+        return self.metric.announced
 
     def beat_s(self, now: float) -> float:
         """How often this side sends a heartbeat."""
@@ -46,14 +54,15 @@ class Links:
     def __init__(self, node: NodeId) -> None:
         self._node = node
         self._links: dict[NodeId, Link] = {}
+        self._ordered: list[Link] = []
 
     def get(self, peer: NodeId) -> Link | None:
         """The link to a peer."""
         return self._links.get(peer)
 
     def ordered(self) -> list[Link]:
-        """Every link, by peer."""
-        return [self._links[peer] for peer in sorted(self._links)]
+        """Every link, by peer; not to be changed."""
+        return self._ordered
 
     def add(self, link: Link) -> str | None:
         """Take a connection; return the nonce of the one to close if there are two now.
@@ -67,6 +76,7 @@ class Links:
             if link.dialled != lower_dials:
                 return link.nonce
         self._links[link.peer] = link
+        self._order()
         return old.nonce if old is not None else None
 
     def remove(self, peer: NodeId, nonce: str) -> bool:
@@ -75,9 +85,18 @@ class Links:
         if link is None or link.nonce != nonce:
             return False
         del self._links[peer]
+        self._order()
         return True
 
     def widen(self, late_s: float) -> None:
         """This node stood still itself: what it did not hear meanwhile proves nothing."""
-        for link in self._links.values():
+        for link in self._ordered:
             link.silent_at += late_s + BEAT_IDLE_S
+
+    def next_due(self) -> float:
+        """When the next heartbeat or silence is due; infinite without links."""
+        times = (min(link.beat_at, link.silent_at) for link in self._ordered)
+        return min(times, default=float("inf"))
+
+    def _order(self) -> None:
+        self._ordered = [self._links[peer] for peer in sorted(self._links)]

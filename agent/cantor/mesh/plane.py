@@ -93,8 +93,7 @@ class DataPlane:
         if frame.destination == BROADCAST:
             peers = [peer for peer in sorted(routes.tree) if peer != heard_from]
         else:
-            hop = routes.first_hops.get(frame.destination)
-            peers = [hop] if hop is not None else []
+            peers = list(routes.first_hops.get(frame.destination, ())[:1])
             if not peers:
                 self.counters["no_path"] += 1
         for peer in peers:

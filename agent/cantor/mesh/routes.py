@@ -1,73 +1,69 @@
-"""Who can be reached, and through which neighbour, from what nodes say about their links."""
+"""Who can be reached, and through which neighbours, from what nodes say about their links."""
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING
 
-from cantor.base.ids import NodeId
+from cantor.mesh.effects import NodeAlive, NodeDead, RoutesChanged
+from cantor.mesh.graph import Graph, read_links
+from cantor.mesh.pace import Pace
+from cantor.mesh.paths import FirstHops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterable
 
-    from cantor.wire.frame import Value
+    from cantor.base.ids import NodeId
+    from cantor.mesh.effects import Effect
+    from cantor.mesh.links import Link
 
-COST_MIN = 0.001
+__all__ = ["Routes", "read_links"]
+
+SETTLE_S = 0.05
+SETTLE_MAX_S = 0.4
 
 
 class Routes:
-    """The first hop from ``node`` to every node that it can reach."""
+    """What ``node`` makes of the graph: the ways of its frames, and which nodes live.
+
+    News of others are gathered for a moment (``pace``): the first is acted on at once, a burst
+    costs few runs.
+    """
 
     def __init__(self, node: NodeId) -> None:
         self._node = node
-        self._links: dict[NodeId, dict[NodeId, float]] = {}
-        self.first_hops: dict[NodeId, NodeId] = {}
-        self.are_stale = False
+        self.graph = Graph()
+        self.pace = Pace(SETTLE_S, SETTLE_MAX_S)
+        self.alive: frozenset[NodeId] = frozenset()
+        self._told: tuple[object, ...] = ()
+        self._connected: tuple[object, ...] = ()
 
-    def changed(self, owner: NodeId, links: Value) -> None:
-        """Take the new ``links`` fact of a node."""
-        self._links[owner] = read_links(links)
-        self.are_stale = True
+    def renew(self, links: Iterable[Link], tree: frozenset[NodeId], now: float) -> list[Effect]:
+        """Look at the graph anew: say which ways there are now, who appeared, and who is gone."""
+        self.pace.ran(now)
+        own = {link.peer: self._cost(link) for link in links}
+        nonces = {link.peer: link.nonce for link in links}
+        effects: list[Effect] = []
+        told = (self.graph.version, nonces, own, tree)
+        if told != self._told:
+            self._told = told
+            hops = FirstHops(self._node, own, self.graph.edges)
+            effects.append(RoutesChanged(nonces, hops, tree | self._unconfirmed(own)))
+        connected = (self.graph.tree.joints, *own)
+        if connected != self._connected:
+            self._connected = connected
+            effects += self._who_lives(own)
+        return effects
 
-    def renew(self, own: Mapping[NodeId, float]) -> tuple[list[NodeId], list[NodeId]]:
-        """Compute anew; return the nodes that appeared and those that are gone."""
-        before = self.first_hops.keys()
-        self.first_hops = shortest(self._node, own, lambda node: self._links.get(node, {}))
-        self.are_stale = False
-        after = self.first_hops.keys()
-        return sorted(after - before), sorted(before - after)
+    def _who_lives(self, own: Iterable[NodeId]) -> list[Effect]:
+        before = self.alive
+        self.alive = frozenset(self.graph.tree.reached([self._node, *own])) - {self._node}
+        appeared: list[Effect] = [NodeAlive(node) for node in sorted(self.alive - before)]
+        return appeared + [NodeDead(node) for node in sorted(before - self.alive)]
 
+    def _cost(self, link: Link) -> float:
+        return max(link.cost, self.graph.said(link.peer, self._node) or 0.0)
 
-def read_links(value: Value) -> dict[NodeId, float]:
-    """The neighbours and costs in a ``links`` fact; rows of another shape are left out."""
-    found: dict[NodeId, float] = {}
-    for row in value if isinstance(value, list) else []:
-        if not isinstance(row, list) or len(row) < 2 or not isinstance(row[0], str):
-            continue
-        if isinstance(row[1], int | float) and row[1] >= COST_MIN:
-            found[NodeId(row[0])] = float(row[1])
-    return found
-
-
-def shortest(
-    start: NodeId,
-    own: Mapping[NodeId, float],
-    links_of: Callable[[NodeId], dict[NodeId, float]],
-) -> dict[NodeId, NodeId]:
-    """The first hop of the cheapest path to every node that a live node reports a link to.
-
-    The cost of an edge is the larger of what both ends say. Equal paths are settled by node id.
-    """
-    first: dict[NodeId, NodeId] = {}
-    heap = [(cost, peer, peer) for peer, cost in own.items()]
-    heapq.heapify(heap)
-    while heap:
-        distance, node, hop = heapq.heappop(heap)
-        if node in first or node == start:
-            continue
-        first[node] = hop
-        for peer, cost in links_of(node).items():
-            if peer not in first:
-                back = links_of(peer).get(node, cost)
-                heapq.heappush(heap, (distance + max(cost, back), peer, hop))
-    return first
+    def _unconfirmed(self, own: Iterable[NodeId]) -> frozenset[NodeId]:
+        """Neighbours by links so new that they are no edges yet: the tree cannot lead there."""
+        edges = self.graph.of(self._node)
+        return frozenset(peer for peer in own if peer not in edges)

@@ -23,6 +23,7 @@ from cantor.mesh.events import (
     DialFailed,
     Event,
     LinkDown,
+    LinkMeasured,
     LinkUp,
     Received,
     RoutesWanted,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from cantor.wire import DataFrame
     from cantor.wire.frame import Value
 
+MEASURE_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +75,7 @@ class MeshDriver:
         self._on_reached = on_reached
         self._links: Links | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._measure_at = 0.0
         self._dials: set[asyncio.Task[None]] = set()
 
     def start(self, links: Links) -> None:
@@ -197,6 +200,18 @@ class MeshDriver:
             self._links.rest(self._clock.monotonic())
         self.post(Traffic(*self._plane.take_traffic()))
         self.post(TimerFired(name))
+        self._measure()
+
+    def _measure(self) -> None:
+        """Once a second, hand the core what the system knows of each link."""
+        now = self._clock.monotonic()
+        if self._links is None or now < self._measure_at:
+            return
+        self._measure_at = now + MEASURE_S
+        for link in self._core.links:
+            measured = self._links.measured(link.nonce)
+            if measured is not None:
+                self.post(LinkMeasured(link.peer, link.nonce, *measured))
 
     def _dial(self, node: NodeId, addresses: tuple[str, ...]) -> None:
         task = asyncio.ensure_future(self._try_dial(node, addresses))

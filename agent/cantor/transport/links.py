@@ -171,6 +171,10 @@ class Links:
             link.bulk.queued_bytes if link.bulk is not None else None,
         )
 
+    def measured(self, nonce: str) -> tuple[float, float, float, int] | None:
+        """Round trip in s, share lost, bytes per s, bytes carried; None: nobody says."""
+        return None
+
     def close_link(self, nonce: str, reason: str) -> None:
         """End one link after what is queued has left."""
         link = self._links.get(nonce)

@@ -49,6 +49,13 @@ def test_a_peer_of_this_mesh_is_dialled_once_and_again_after_a_pause() -> None:
     assert Dial(B, ("h:1",)) in node.handle(TimerFired("tick"), 0.5)
 
 
+def test_a_neighbour_whose_address_is_learnt_later_is_not_dialled() -> None:
+    node = core()
+    node.handle(LinkUp(B, "n", dialled=False), 0.0)
+    effects = node.handle(PeerSeen(B, "m", ("h:1",)), 0.1)
+    assert not [effect for effect in effects if isinstance(effect, Dial)]
+
+
 def test_a_node_of_another_mesh_is_ignored() -> None:
     assert core().handle(PeerSeen(B, "other", ("h:1",)), 0.0) == []
 
@@ -81,7 +88,7 @@ def test_the_data_plane_is_told_of_the_link_that_stays() -> None:
         for effect in node.handle(LinkUp(B, "mine", dialled=True), 0.0)
         if isinstance(effect, RoutesChanged)
     ]
-    assert told == RoutesChanged({B: "mine"}, {B: B}, frozenset({B}))
+    assert told == RoutesChanged({B: "mine"}, {B: (B,)}, frozenset({B}))
     assert not [
         effect
         for effect in node.handle(LinkUp(B, "theirs", dialled=False), 0.0)

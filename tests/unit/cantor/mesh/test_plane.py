@@ -13,7 +13,7 @@ A, B, C = NodeId("a" * 32), NodeId("b" * 32), NodeId("c" * 32)
 def plane() -> DataPlane:
     """The plane of A, which has links with B and C."""
     node = DataPlane(A)
-    node.routes_changed(RoutesChanged({B: "n", C: "m"}, {B: B, C: C}, frozenset({B, C})))
+    node.routes_changed(RoutesChanged({B: "n", C: "m"}, {B: (B,), C: (C,)}, frozenset({B, C})))
     return node
 
 

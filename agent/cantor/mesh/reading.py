@@ -1,0 +1,71 @@
+"""Takes facts from the network: stamps against this node's clock, signatures of owners."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cantor.base.clock import HybridClock, seconds_ahead
+from cantor.base.errors import RemoteProtocolError
+from cantor.base.ids import NodeId
+from cantor.ledger.facts import Batch
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from cantor.ledger.facts import Fact
+    from cantor.ledger.ledger import Ledger
+    from cantor.wire.frame import DataFrame
+
+CLOCKS_AHEAD_MAX = 64
+
+
+class FactReader:
+    """Merges what neighbours send into ``ledger``, and gives the stamps of this node."""
+
+    def __init__(self, ledger: Ledger, counters: Counter[str], wall_offset_s: float) -> None:
+        self._ledger = ledger
+        self._counters = counters
+        self._clock = HybridClock()
+        self.wall_offset_s = wall_offset_s
+        self.clocks_ahead: dict[NodeId, float] = {}
+
+    def stamp(self, now: float) -> int:
+        """A new stamp for facts of this node."""
+        return self._clock.tick(now + self.wall_offset_s)
+
+    def read(self, frame: DataFrame, now: float, batches: list[Batch], facts: list[Fact]) -> None:
+        """Keep what is new in a frame; append the batches to pass on and the facts that changed.
+
+        Raises:
+            RemoteProtocolError: malformed, forged or too much; what came before it is kept.
+        """
+        owners = frame.headers.get("owners")
+        if not isinstance(owners, list) or 3 * len(owners) != len(frame.body):
+            raise RemoteProtocolError("facts without owner, signature or certificate")
+        for index, owner in enumerate(owners):
+            parts = [bytes(part) for part in frame.body[3 * index : 3 * index + 3]]
+            batch = Batch(NodeId(str(owner)), *parts)
+            try:
+                new, changed = self._ledger.merge(
+                    batch, self.stamp(now), observe=partial(self._observe, batch.owner, now)
+                )
+            except _AheadError:  # the neighbour that passes it on does nothing wrong
+                self._counters["facts_ahead"] += 1
+                continue
+            batches += new
+            facts += changed
+
+    def _observe(self, owner: NodeId, now: float, stamp: int) -> None:
+        wall_s = now + self.wall_offset_s
+        try:
+            self._clock.observe(stamp, wall_s)
+        except RemoteProtocolError as error:
+            if owner in self.clocks_ahead or len(self.clocks_ahead) < CLOCKS_AHEAD_MAX:
+                self.clocks_ahead[owner] = seconds_ahead(stamp, wall_s)
+            raise _AheadError from error
+        self.clocks_ahead.pop(owner, None)
+
+
+class _AheadError(Exception):
+    """Facts from a clock that is too far ahead."""

@@ -1,0 +1,148 @@
+"""The minimum spanning forest of a graph whose edges come, go and change their cost.
+
+Edges are ordered by (cost, lower id, higher id). No two are equal in that order, so there is one
+minimum spanning forest: nodes with the same edges have the same one, whatever happened before.
+It is repaired edge by edge: a new edge replaces the worst on the cycle that it closes, and where a
+tree edge ends the best edge between the two sides takes its place.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from cantor.base.ids import NodeId
+
+    Edges: TypeAlias = Mapping[NodeId, Mapping[NodeId, float]]
+    Key: TypeAlias = tuple[float, NodeId, NodeId]
+
+
+def edge_key(cost: float, one: NodeId, other: NodeId) -> Key:
+    """What orders the edges."""
+    return (cost, one, other) if one < other else (cost, other, one)
+
+
+class SpanningTree:
+    """The forest over ``edges``, which the owner changes before it tells of the change here.
+
+    ``joints`` counts how often parts were joined or came apart: while it stays, who is connected
+    with whom stays.
+    """
+
+    def __init__(self, edges: Edges) -> None:
+        self._edges = edges
+        self._parent: dict[NodeId, NodeId] = {}
+        self._branches: dict[NodeId, dict[NodeId, None]] = {}
+        self.joints = 0
+
+    def neighbours(self, node: NodeId) -> frozenset[NodeId]:
+        """The neighbours of a node in its tree."""
+        return frozenset(self._branches.get(node, ()))
+
+    def has(self, one: NodeId, other: NodeId) -> bool:
+        """Whether the edge belongs to the forest."""
+        return other in self._branches.get(one, ())
+
+    def reached(self, starts: Iterable[NodeId]) -> set[NodeId]:
+        """Every node in the same trees as these."""
+        found = set(starts)
+        ahead = list(found)
+        while ahead:
+            for peer in self._branches.get(ahead.pop(), ()):
+                if peer not in found:
+                    found.add(peer)
+                    ahead.append(peer)
+        return found
+
+    def added(self, one: NodeId, other: NodeId, before: float | None) -> None:
+        """An edge is new (``before`` is None) or has changed its cost from ``before``."""
+        cost = self._edges[one][other]
+        if self.has(one, other):
+            if before is not None and cost > before:
+                self._cut(one, other)
+                self._mend(one, other)
+            return
+        if before is not None and cost >= before:
+            return
+        worst = self._worst_between(one, other)
+        if worst is None:
+            self._join(one, other)
+            self.joints += 1
+        elif edge_key(cost, one, other) < worst:
+            self._cut(worst[1], worst[2])
+            self._join(one, other)
+
+    def removed(self, one: NodeId, other: NodeId) -> None:
+        """An edge is gone."""
+        if self.has(one, other):
+            self._cut(one, other)
+            self._mend(one, other)
+
+    def _ancestors(self, node: NodeId) -> Iterator[NodeId]:
+        yield node
+        while node in self._parent:
+            node = self._parent[node]
+            yield node
+
+    def _worst_between(self, one: NodeId, other: NodeId) -> Key | None:
+        """The worst edge on the way between two nodes; None if there is no way."""
+        above = list(self._ancestors(one))
+        place = {node: index for index, node in enumerate(above)}
+        below: list[NodeId] = []
+        for node in self._ancestors(other):
+            below.append(node)
+            if node in place:
+                break
+        else:
+            return None
+        way = [*itertools.pairwise(below)]
+        risen = above[: place[below[-1]] + 1]
+        way += itertools.pairwise(risen)
+        return max(edge_key(self._edges[a][b], a, b) for a, b in way)
+
+    def _join(self, one: NodeId, other: NodeId) -> None:
+        """Make ``other`` the root of its tree, and a branch of ``one``."""
+        risen = list(self._ancestors(other))
+        for child, parent in itertools.pairwise(risen):
+            self._parent[parent] = child
+        self._parent[other] = one
+        self._branches.setdefault(one, {})[other] = None
+        self._branches.setdefault(other, {})[one] = None
+
+    def _cut(self, one: NodeId, other: NodeId) -> None:
+        child = other if self._parent.get(other) == one else one
+        del self._parent[child]
+        for node, peer in ((one, other), (other, one)):
+            del self._branches[node][peer]
+            if not self._branches[node]:
+                del self._branches[node]
+
+    def _mend(self, one: NodeId, other: NodeId) -> None:
+        """Join the two sides of a cut by the best edge between them."""
+        side = self._smaller_side(one, other)
+        best: Key | None = None
+        for node in side:
+            for peer, cost in self._edges.get(node, {}).items():
+                if peer not in side:
+                    key = edge_key(cost, node, peer)
+                    best = key if best is None or key < best else best
+        if best is None:
+            self.joints += 1
+        else:
+            self._join(best[1], best[2])
+
+    def _smaller_side(self, one: NodeId, other: NodeId) -> set[NodeId]:
+        """Walk through both sides in turn, until one of them ends."""
+        sides = ({one}, {other})
+        ahead = ([one], [other])
+        while True:
+            for side, waiting in zip(sides, ahead, strict=True):
+                if not waiting:
+                    return side
+                for peer in self._branches.get(waiting.pop(), ()):
+                    if peer not in side:
+                        side.add(peer)
+                        waiting.append(peer)
