@@ -77,10 +77,10 @@ def register(
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("file", type=Path, metavar="FILE")
-        _add_data(action, default=argparse.SUPPRESS)
+        _add_data(action, inherits=True)
         action.set_defaults(run=run)
     link = actions.add_parser("link", help="print a new sign-in link of a running hub")
-    _add_data(link, default=argparse.SUPPRESS)
+    _add_data(link, inherits=True)
     link.set_defaults(run=lambda options: asyncio.run(_link(options)))
     _register_tokens(subparsers)
 
@@ -105,10 +105,12 @@ def _register_tokens(subparsers: argparse._SubParsersAction[argparse.ArgumentPar
         action.set_defaults(run=lambda options: asyncio.run(_with_tokens(options)))
 
 
-def _add_data(parser: argparse.ArgumentParser, *, default: Path | str | None = None) -> None:
+def _add_data(parser: argparse.ArgumentParser, *, inherits: bool = False) -> None:
+    """``inherits``: what was given before the action holds, so that the action sets no default."""
+    folder = default_folder() / "hub"
     parser.add_argument(
-        "--data", type=Path, default=default or default_folder() / "hub", metavar="FOLDER",
-        help="the hub's folder (default: %(default)s)",
+        "--data", type=Path, default=argparse.SUPPRESS if inherits else folder, metavar="FOLDER",
+        help=f"the hub's folder (default: {str(folder).replace('%', '%%')})",
     )  # fmt: skip
 
 

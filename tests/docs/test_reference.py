@@ -32,6 +32,14 @@ def test_every_verb_has_its_entry_with_every_option() -> None:
                 assert option in ("-h", "--help") or option in entry, f"{path} {option}"
 
 
+def test_every_verb_prints_its_help_and_where_its_folder_is() -> None:
+    for path, parser, _ in command_line.verbs():
+        text = parser.format_help()
+
+        assert path in text
+        assert "%(" not in text
+
+
 def test_a_verb_tells_its_exit_codes() -> None:
     page = command_line.command_line()
 
