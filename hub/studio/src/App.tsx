@@ -1,32 +1,54 @@
 import { Button, Skeleton, Stack } from "@mantine/core";
-import { QueryCache, QueryClient } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient } from "@tanstack/react-query";
 import { IconCompass } from "@tabler/icons-react";
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, Navigate, Outlet, Route, Routes, useLocation } from "react-router";
 import { ApiError } from "./api/client";
+import { rememberSignedIn, wasSignedIn } from "./api/signedIn";
 import { LiveProvider } from "./api/live";
 import { keys, useSession } from "./api/queries";
 import { EmptyNotice, ErrorNotice } from "./components/Notices";
 import { Shell } from "./shell/Shell";
 
-const Overview = lazy(() => import("./pages/Overview"));
-const Devices = lazy(() => import("./pages/devices/Devices"));
-const Pipelines = lazy(() => import("./pages/pipelines/Pipelines"));
-const DeploymentPage = lazy(() => import("./pages/pipelines/DeploymentPage"));
-const LivePage = lazy(() => import("./pages/live/LivePage"));
+const parts = {
+  Overview: () => import("./pages/Overview"),
+  Devices: () => import("./pages/devices/Devices"),
+  Pipelines: () => import("./pages/pipelines/Pipelines"),
+  DeploymentPage: () => import("./pages/pipelines/DeploymentPage"),
+  LivePage: () => import("./pages/live/LivePage"),
+};
+const Overview = lazy(parts.Overview);
+const Devices = lazy(parts.Devices);
+const Pipelines = lazy(parts.Pipelines);
+const DeploymentPage = lazy(parts.DeploymentPage);
+const LivePage = lazy(parts.LivePage);
 const SignIn = lazy(() => import("./pages/SignIn"));
+const FETCH_REST_AFTER_MS = 1_500;
+
+/** Fetches the other pages once the first is drawn, so that they open also while the hub is away. */
+function useOtherPages(): void {
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      // One that fails is asked for again when somebody opens it.
+      for (const part of [...Object.values(parts), () => import("./shell/Palette")]) part().catch(() => undefined);
+    }, FETCH_REST_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, []);
+}
 
 /** Repeats only what may heal by itself, and asks for the session again when one call says 401. */
 export function makeQueryClient(): QueryClient {
+  const look = (error: Error) => {
+    if (error instanceof ApiError && error.status === 401) void client.invalidateQueries({ queryKey: keys.session });
+  };
   const client: QueryClient = new QueryClient({
     queryCache: new QueryCache({
       onError: (error, query) => {
-        if (error instanceof ApiError && error.status === 401 && query.queryKey[0] !== keys.session[0]) {
-          void client.invalidateQueries({ queryKey: keys.session });
-        }
+        if (query.queryKey[0] !== keys.session[0]) look(error);
       },
     }),
+    mutationCache: new MutationCache({ onError: look }),
     defaultOptions: {
       queries: {
         networkMode: "always",
@@ -51,19 +73,27 @@ export function PageSkeleton() {
 
 function NotFound() {
   const { t } = useTranslation();
+  useEffect(() => {
+    document.title = `${t("notFound.title")} · ${t("product")}`;
+  }, [t]);
   const back = (
     <Button component={Link} to="/">
       {t("notFound.back")}
     </Button>
   );
-  return <EmptyNotice icon={<IconCompass size={36} />} title={t("notFound.title")} body={t("notFound.body")} action={back} />;
+  return <EmptyNotice order={1} icon={<IconCompass size={36} />} title={t("notFound.title")} body={t("notFound.body")} action={back} />;
 }
 
 function SignedIn() {
   const session = useSession();
+  useOtherPages();
   const place = useLocation();
+  const known = session.data !== undefined;
+  useEffect(() => {
+    if (known) rememberSignedIn(true);
+  }, [known]);
   if (session.error instanceof ApiError && session.error.status === 401) {
-    return <Navigate to="/sign-in" replace state={{ from: place.pathname + place.search }} />;
+    return <Navigate to={wasSignedIn() ? "/sign-in?ended=1" : "/sign-in"} replace state={{ from: place.pathname + place.search }} />;
   }
   if (session.isError && !session.data) {
     return (

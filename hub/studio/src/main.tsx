@@ -1,16 +1,16 @@
 import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
 import "./styles.css";
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
-import { StrictMode } from "react";
+import { lazy, StrictMode, Suspense } from "react";
 import { createRoot } from "react-dom/client";
 import { BrowserRouter } from "react-router";
 import { App, makeQueryClient } from "./App";
+import { CrashBoundary } from "./components/Notices";
 import { startLanguage } from "./i18n";
 import { theme, variables } from "./theme";
 
+const Toasts = lazy(() => import("./components/Toasts"));
 const schemes = localStorageColorSchemeManager({ key: "cantor-color-scheme" });
 const root = document.getElementById("root");
 if (root === null) throw new Error("index.html has no #root element");
@@ -24,10 +24,14 @@ createRoot(root).render(
       colorSchemeManager={schemes}
       defaultColorScheme="auto"
     >
-      <Notifications position="bottom-right" />
+      <Suspense fallback={null}>
+        <Toasts />
+      </Suspense>
       <QueryClientProvider client={makeQueryClient()}>
         <BrowserRouter>
-          <App />
+          <CrashBoundary>
+            <App />
+          </CrashBoundary>
         </BrowserRouter>
       </QueryClientProvider>
     </MantineProvider>

@@ -13,6 +13,8 @@ export const FONT =
 const MONO =
   'ui-monospace, "SF Mono", "Cascadia Mono", "Noto Sans Mono", "DejaVu Sans Mono", "Noto Sans Mono CJK SC", monospace';
 
+const DIALOG_TITLE = { fontWeight: 650, fontSize: 16, overflowWrap: "anywhere" } as const;
+
 export const theme = createTheme({
   primaryColor: "accent",
   primaryShade: { light: 7, dark: 7 },
@@ -23,14 +25,13 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   fontSizes: { xs: "12px", sm: "13px", md: "14px", lg: "16px", xl: "20px" },
-  headings: { fontFamily: FONT, fontWeight: "600", sizes: { h1: { fontSize: "20px" }, h2: { fontSize: "14px" } } },
+  headings: { fontFamily: FONT, fontWeight: "650", sizes: { h1: { fontSize: "20px" }, h2: { fontSize: "14px" } } },
   components: {
-    Tooltip: { defaultProps: { openDelay: 300, withArrow: true } },
     // The placeholder that takes the first focus is no menu item; the first item takes it instead.
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     // A <header> in a dialog would count as a second banner of the page.
-    Drawer: { defaultProps: { transitionProps: { duration: 120 }, attributes: { header: { role: "presentation" } } } },
-    Modal: { defaultProps: { transitionProps: { duration: 100 }, attributes: { header: { role: "presentation" } }, centered: true } },
+    Drawer: { defaultProps: { transitionProps: { duration: 120 }, attributes: { header: { role: "presentation" } } }, styles: { title: DIALOG_TITLE } },
+    Modal: { defaultProps: { transitionProps: { duration: 100 }, attributes: { header: { role: "presentation" } }, centered: true }, styles: { title: DIALOG_TITLE } },
   },
 });
 

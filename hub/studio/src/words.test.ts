@@ -42,6 +42,7 @@ test("labels survive writing and reading, and a mistake is named", () => {
 test("amounts are written for people", () => {
   expect(amount({ value: 8 * 1024 ** 3, unit: "B" })).toBe("8 GiB");
   expect(amount({ value: 1, unit: "" })).toBe("1");
+  expect([amount({ value: 1, unit: "cores" }), amount({ value: 4, unit: "cores" }), amount({ value: 21.5, unit: "°C" })]).toEqual(["1 core", "4 cores", "21.5 °C"]);
 });
 
 test("times are written in the language of the page", () => {
@@ -50,11 +51,11 @@ test("times are written in the language of the page", () => {
 });
 
 test("hardware comes before what every box has", () => {
-  const resources = ["os", "CPU", "arch", "hostname", "Memory", "USBCamera", "TemperatureSensor"].map(
+  const resources = ["os", "CPU", "arch", "hostname", "Memory", "SerialPort", "TemperatureSensor", "USBCamera", "GPUMemory"].map(
     (name) => ({ name, kind: "condition", value: 1, unit: null }) as Resource,
   );
   const names = hardwareFirst(resources).map((resource) => resource.name);
-  expect(names).toEqual(["USBCamera", "TemperatureSensor", "CPU", "Memory", "arch", "os", "hostname"]);
+  expect(names).toEqual(["GPUMemory", "USBCamera", "TemperatureSensor", "SerialPort", "CPU", "Memory", "arch", "os", "hostname"]);
 });
 
 test("an event is told in the page's language, and in the hub's words where a blank is missing", async () => {

@@ -87,8 +87,11 @@ export function LiveProvider({ scope, children }: { scope: string; children: Rea
     const { refresh, stop } = makeRefresh(client);
     let before = false;
     const stream = new Stream(streamUrl(window.location), {
-      onState: (state) =>
-        setLive((now) => ({ state, heardAt: state === "live" ? Date.now() : now.heardAt })),
+      onState: (state) => {
+        setLive((now) => ({ state, heardAt: state === "live" ? Date.now() : now.heardAt }));
+        // The hub may be away, or the session may have ended.
+        if (state === "lost") void client.invalidateQueries({ queryKey: keys.session });
+      },
       onNodes: (upserts, removed, whole) => {
         patchNodes(client, upserts, removed);
         // The first snapshot only repeats what the pages are loading anyway.

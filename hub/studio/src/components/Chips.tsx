@@ -1,13 +1,21 @@
+import i18next from "i18next";
 import type { Labels, Resource } from "../api/types";
 
-export function LabelChips({ labels }: { labels: Labels }) {
+export function LabelChips({ labels, limit }: { labels: Labels; limit: number }) {
+  const all = Object.entries(labels);
+  const rest = all.slice(limit);
   return (
     <span className="chips">
-      {Object.entries(labels).map(([name, value]) => (
+      {all.slice(0, limit).map(([name, value]) => (
         <span key={name} className="chip" title={`${name}=${value}`}>
           {name}={value}
         </span>
       ))}
+      {rest.length > 0 && (
+        <span className="chip" title={rest.map(([name, value]) => `${name}=${value}`).join("\n")}>
+          +{rest.length}
+        </span>
+      )}
     </span>
   );
 }
@@ -26,15 +34,20 @@ export function amount({ value, unit }: Pick<Resource, "value" | "unit">): strin
     }
     return `${Number(rest.toFixed(rest < 10 ? 1 : 0))} ${BINARY[step]}`;
   }
-  return `${Number(value.toFixed(2))}${unit ? ` ${unit}` : ""}`;
+  const words = unit ? i18next.t(`unit.${unit}`, { count: value, defaultValue: unit }) : "";
+  return `${Number(value.toFixed(2))}${words ? ` ${words}` : ""}`;
 }
 
-// What every box has says least about it.
-const COMMON = ["CPU", "Memory", "Disk", "arch", "os", "hostname"];
+// People look for these; what every box has says least about it.
+const SOUGHT = [/gpu/i, /camera/i];
+const COMMON = ["SerialPort", "CPU", "Memory", "Disk", "arch", "os", "hostname"];
 
-/** Cameras, GPUs and sensors first; what every box has comes last. */
+/** GPUs and cameras first, then other hardware; what every box has comes last. */
 export function hardwareFirst(resources: Resource[]): Resource[] {
-  const rank = (resource: Resource) => COMMON.indexOf(resource.name);
+  const rank = ({ name }: Resource) => {
+    const sought = SOUGHT.findIndex((pattern) => pattern.test(name));
+    return sought >= 0 ? sought - SOUGHT.length : COMMON.indexOf(name) + 1;
+  };
   return [...resources].sort((a, b) => rank(a) - rank(b));
 }
 

@@ -7,6 +7,8 @@ import { ApiError } from "../api/client";
 export function useCause(): (error: unknown) => string {
   const { t } = useTranslation();
   return (error) => {
+    // A part of the console itself could not be fetched.
+    if (error instanceof TypeError && /import|module/i.test(error.message)) return t("error.unreachable");
     if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
     if (error.unreachable) return t("error.unreachable");
     const words = error.detail || error.title;
@@ -56,15 +58,17 @@ interface EmptyNoticeProps {
   title: string;
   body: string;
   action?: ReactNode;
+  /** The level of its heading: 1 where it is all that the page holds. */
+  order?: 1 | 2;
 }
 
-export function EmptyNotice({ icon, title, body, action }: EmptyNoticeProps) {
+export function EmptyNotice({ icon, title, body, action, order = 2 }: EmptyNoticeProps) {
   return (
     <Stack align="center" gap="xs" py={56} px="md" ta="center">
       <Text c="dimmed" aria-hidden lh={1}>
         {icon}
       </Text>
-      <Title order={2} fz={16}>
+      <Title order={order} fz={16}>
         {title}
       </Title>
       <Text c="dimmed" size="sm" maw={420}>

@@ -1,4 +1,4 @@
-import { ActionIcon, Group, Tooltip } from "@mantine/core";
+import { ActionIcon, Group } from "@mantine/core";
 import { IconMaximize } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -41,11 +41,9 @@ export function PictureTile({ preview, onEnlarge }: TileProps) {
             {title}
           </Link>
           {onEnlarge && (
-            <Tooltip label={large}>
-              <ActionIcon variant="subtle" color="gray" aria-label={large} onClick={onEnlarge}>
-                <IconMaximize size={16} />
-              </ActionIcon>
-            </Tooltip>
+            <ActionIcon variant="subtle" color="gray" aria-label={large} title={large} onClick={onEnlarge}>
+              <IconMaximize size={16} />
+            </ActionIcon>
           )}
         </Group>
         <PictureFacts deployment={deployment} filter={filter} />

@@ -114,7 +114,7 @@ function Guide({ hasDevice }: { hasDevice: boolean }) {
               <span className="step-number">{at + 1}</span>
             )}
             <Stack gap={6} align="flex-start">
-              <Text fw={600} size="sm">
+              <Text fw={650} size="sm">
                 {title}
               </Text>
               <Text size="sm" c="dimmed">

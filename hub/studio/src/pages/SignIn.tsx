@@ -89,6 +89,13 @@ export default function SignIn() {
                 <Mark size={34} />
                 <Title order={1}>{t("signIn.title")}</Title>
               </Group>
+              {query.has("ended") && signIn.isIdle && (
+                <Alert role="status" variant="outline" color="yellow" icon={<IconClockX />} title={t("signIn.endedTitle")}
+                  styles={{ title: { color: "var(--edge-stale)" }, icon: { color: "var(--edge-stale)" } }}
+                >
+                  {t("signIn.endedBody")}
+                </Alert>
+              )}
               {query.has("left") && signIn.isIdle && (
                 <Alert role="status" variant="light" color="gray" c="var(--mantine-color-text)" icon={<IconInfoCircle />}>
                   {t("signIn.signedOut")}

@@ -1,4 +1,4 @@
-import { ActionIcon, Indicator, Popover, Skeleton, Text } from "@mantine/core";
+import { ActionIcon, Popover, Skeleton, Text } from "@mantine/core";
 import { IconBell } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -24,22 +24,22 @@ export function Bell() {
     setSeenAt(newest);
   };
   return (
-    <Popover opened={open} onChange={change} position="bottom-end" width={400} shadow="md" trapFocus>
+    <Popover opened={open} onChange={change} position="bottom-end" width="min(400px, calc(100vw - 20px))" shadow="md" trapFocus>
       <Popover.Target>
         <ActionIcon
           variant="subtle"
           color="gray"
           size={34}
           aria-label={t("bell.open", { count: fresh })}
+          title={t("bell.title")}
           onClick={() => change(!open)}
         >
-          <Indicator disabled={fresh === 0} color="red" size={8} offset={2}>
-            <IconBell size={18} style={{ display: "block" }} />
-          </Indicator>
+          <IconBell size={18} />
+          {fresh > 0 && <span className="bell-dot" aria-hidden />}
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p={0} aria-label={t("bell.title")}>
-        <Text fw={600} size="sm" px="md" pt="sm" pb={6}>
+        <Text fw={650} size="sm" px="md" pt="sm" pb={6}>
           {t("bell.title")}
         </Text>
         {events.isPending && <Skeleton height={60} m="md" width="auto" />}

@@ -24,7 +24,7 @@ export default function NewProject({ onClose }: { onClose: () => void }) {
     create.mutate(name.trim(), { onSuccess: made });
   };
   return (
-    <Modal opened onClose={onClose} title={<b>{t("scope.create")}</b>} closeButtonProps={{ "aria-label": t("action.close") }}>
+    <Modal opened onClose={onClose} title={t("scope.create")} closeButtonProps={{ "aria-label": t("action.close") }}>
       <form onSubmit={submit}>
         <TextInput
           data-autofocus

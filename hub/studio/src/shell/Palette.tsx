@@ -142,30 +142,28 @@ export default function Palette({ opened, onClose }: { opened: boolean; onClose:
         }}
         onKeyDown={onKeyDown}
       />
-      <div style={{ maxHeight: 360, marginTop: 8, overflowY: "auto" }}>
-        <div role="listbox" id="palette-options" aria-label={t("palette.title")}>
-          {options.map((option, at) => (
-            <div
-              key={option.id}
-              id={`palette-${option.id}`}
-              role="option"
-              className="option"
-              aria-selected={at === index}
-              onMouseMove={() => setActive(at)}
-              onClick={() => run(option)}
-            >
-              {option.icon}
-              <span style={{ flex: 1 }}>{option.text}</span>
-              {option.extra}
-            </div>
-          ))}
-        </div>
-        {options.length === 0 && (
-          <Text c="dimmed" size="sm" ta="center" py="lg">
-            {t("palette.empty", { words })}
-          </Text>
-        )}
+      <div role="listbox" id="palette-options" aria-label={t("palette.title")} className="options">
+        {options.map((option, at) => (
+          <div
+            key={option.id}
+            id={`palette-${option.id}`}
+            role="option"
+            className="option"
+            aria-selected={at === index}
+            onMouseMove={() => setActive(at)}
+            onClick={() => run(option)}
+          >
+            {option.icon}
+            <span className="option-text">{option.text}</span>
+            {option.extra}
+          </div>
+        ))}
       </div>
+      {options.length === 0 && (
+        <Text c="dimmed" size="sm" ta="center" py="lg" style={{ overflowWrap: "anywhere" }}>
+          {t("palette.empty", { words })}
+        </Text>
+      )}
     </Modal>
   );
 }

@@ -21,7 +21,7 @@ export function Scope({ session }: { session: Session }) {
             <Text span c="dimmed" size="sm" className="wide">
               {tenant.name} /
             </Text>
-            <Text span fw={600} size="sm" truncate maw={160}>
+            <Text span fw={650} size="sm" truncate maw={160}>
               {project.name}
             </Text>
             <IconSelector size={14} aria-hidden />

@@ -14,8 +14,9 @@ import {
 } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { NavLink, useNavigate } from "react-router";
+import { NavLink, useLocation, useNavigate } from "react-router";
 import { useLive } from "../api/live";
+import { rememberSignedIn } from "../api/signedIn";
 import { useSignOut } from "../api/queries";
 import type { Session } from "../api/types";
 import { Mark } from "../components/Mark";
@@ -73,6 +74,7 @@ function UserMenu({ session }: { session: Session }) {
   const leave = () =>
     signOut.mutate(undefined, {
       onSuccess: () => {
+        rememberSignedIn(false);
         client.clear();
         void navigate("/sign-in?left=1");
       },
@@ -92,7 +94,7 @@ function UserMenu({ session }: { session: Session }) {
       </Menu.Target>
       <Menu.Dropdown>
         <div style={{ padding: "8px 12px", fontSize: 13 }} role="presentation">
-          <Text fw={600} size="sm">
+          <Text fw={650} size="sm">
             {session.user.name}
           </Text>
           <Text c="dimmed" size="xs">
@@ -142,6 +144,7 @@ function OfflineBanner() {
 export function Shell({ session, children }: { session: Session; children: ReactNode }) {
   const { t } = useTranslation();
   const [palette, setPalette] = useState(false);
+  const { pathname } = useLocation();
   useHotkeys([["mod+K", () => setPalette((open) => !open)]], []);
   return (
     <div className="shell">
@@ -170,7 +173,8 @@ export function Shell({ session, children }: { session: Session; children: React
         </header>
         <main id="content" className="main" tabIndex={-1}>
           <OfflineBanner />
-          <CrashBoundary>{children}</CrashBoundary>
+          {/* Another page is not broken because this one is. */}
+          <CrashBoundary key={pathname}>{children}</CrashBoundary>
         </main>
       </div>
       <Suspense fallback={null}>{palette && <Palette opened onClose={() => setPalette(false)} />}</Suspense>

@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { ActionIcon, Menu, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { IconCheck, IconLanguage, IconMoon, IconSun } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { chooseLanguage, LANGUAGES } from "../i18n";
@@ -8,7 +8,7 @@ export function LanguageSwitch() {
   return (
     <Menu position="bottom-end" width={150} withinPortal={false}>
       <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" size={34} aria-label={t("preferences.language")}>
+        <ActionIcon variant="subtle" color="gray" size={34} aria-label={t("preferences.language")} title={t("preferences.language")}>
           <IconLanguage size={18} />
         </ActionIcon>
       </Menu.Target>
@@ -40,10 +40,8 @@ export function useSchemeToggle() {
 export function SchemeSwitch() {
   const { scheme, label, toggle } = useSchemeToggle();
   return (
-    <Tooltip label={label}>
-      <ActionIcon variant="subtle" color="gray" size={34} aria-label={label} onClick={toggle}>
-        {scheme === "dark" ? <IconSun size={18} /> : <IconMoon size={18} />}
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon variant="subtle" color="gray" size={34} aria-label={label} title={label} onClick={toggle}>
+      {scheme === "dark" ? <IconSun size={18} /> : <IconMoon size={18} />}
+    </ActionIcon>
   );
 }

@@ -14,6 +14,8 @@ const DEFAULTS: TokenRequest = { labels: {}, max_uses: 1, ttl_s: HOUR_S, approva
 function Line({ issued, approval }: { issued: IssuedToken; approval: Approval }) {
   const { t, i18n } = useTranslation();
   const now = useNow(10_000);
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => button.current?.focus(), []);
   const when = relative(Date.parse(issued.expires_at), now, i18n.language);
   const facts = [
     t("enrol.expires", { when }),
@@ -34,7 +36,7 @@ function Line({ issued, approval }: { issued: IssuedToken; approval: Approval })
         <CopyButton value={issued.command} timeout={3000}>
           {({ copied, copy }) => (
             <Button
-              data-autofocus
+              ref={button}
               onClick={copy}
               style={{ flex: "none" }}
               leftSection={copied ? <IconCheck size={16} /> : <IconCopy size={16} />}

@@ -3,6 +3,7 @@ import { IconBan, IconCheck, IconTag } from "@tabler/icons-react";
 import { type FormEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { type Batch, failed, useBatch } from "../../api/queries";
+import type { Node } from "../../api/types";
 import { parseLabels } from "../../components/labels";
 import { useCause } from "../../components/Notices";
 import { tell } from "../../components/tell";
@@ -89,7 +90,7 @@ function AskLabels({ count, busy, onClose, onLabel }: AskProps & { onLabel: (lab
 }
 
 /** Actions for the selected rows; each row action has its form for many. */
-export function BulkBar({ ids, onDone }: { ids: string[]; onDone: () => void }) {
+export function BulkBar({ nodes, onDone }: { nodes: Node[]; onDone: () => void }) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState<"deny" | "label" | null>(null);
   const close = () => setAsking(null);
@@ -97,13 +98,15 @@ export function BulkBar({ ids, onDone }: { ids: string[]; onDone: () => void }) 
     close();
     onDone();
   });
+  const ids = nodes.map((node) => node.id);
+  const waiting = nodes.filter((node) => node.state === "pending").map((node) => node.id);
   const count = ids.length;
   return (
     <section className="card bulk" aria-label={t("bulk.region")}>
-      <Text size="sm" fw={600} role="status" mr={6} style={{ whiteSpace: "nowrap" }}>
+      <Text size="sm" fw={650} role="status" mr={6} style={{ whiteSpace: "nowrap" }}>
         {t("bulk.selected", { count })}
       </Text>
-      <Button size="xs" leftSection={<IconCheck size={15} />} loading={busy && asking === null} onClick={() => apply({ action: "approve", ids })}>
+      <Button size="xs" leftSection={<IconCheck size={15} />} disabled={waiting.length === 0} loading={busy && asking === null} onClick={() => apply({ action: "approve", ids: waiting })}>
         {t("bulk.approve")}
       </Button>
       <Button size="xs" variant="default" leftSection={<IconTag size={15} />} onClick={() => setAsking("label")}>

@@ -123,7 +123,7 @@ export default function Devices() {
           </Group>
         )}
       </Stack>
-      {selected.length > 0 && <BulkBar ids={selected.map((row) => row.id)} onDone={() => setChosen(new Set())} />}
+      {selected.length > 0 && <BulkBar nodes={selected} onDone={() => setChosen(new Set())} />}
       {adding && <AddDevice onClose={() => set({ add: null })} />}
       {node && <NodeDrawer key={node} id={node} onClose={() => set({ node: null })} />}
     </>

@@ -71,7 +71,7 @@ function Resources({ items }: { items: Resource[] }) {
 function Hardware({ items }: { items: Device[] }) {
   const { t } = useTranslation();
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.path")];
-  const rows = items.map((item) => [item.name, item.kind, <code key="path">{item.path || "–"}</code>]);
+  const rows = items.map((item) => [item.name, t(`node.hardware.${item.kind}`, { defaultValue: item.kind.replaceAll("-", " ") }), <code key="path">{item.path || "–"}</code>]);
   return <Rows label={t("node.devices")} heads={heads} rows={rows} empty={t("node.noDevices")} />;
 }
 
@@ -243,7 +243,7 @@ export function NodeDrawer({ id, onClose }: { id: string; onClose: () => void })
       onClose={onClose}
       position="right"
       size={520}
-      title={<span style={{ fontWeight: 600, fontSize: 16 }}>{node?.name ?? id}</span>}
+      title={node?.name ?? id}
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       {query.isPending && (

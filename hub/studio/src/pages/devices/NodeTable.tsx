@@ -39,12 +39,12 @@ const Row = memo(function Row({ node, chosen, onToggle, onOpen }: RowProps) {
         <StateMark state={node.state} />
       </Table.Td>
       <Table.Td>
-        <button type="button" className="node-name">
+        <button type="button" className="node-name" title={node.name}>
           {node.name}
         </button>
       </Table.Td>
       <Table.Td>
-        <LabelChips labels={node.labels} />
+        <LabelChips labels={node.labels} limit={3} />
       </Table.Td>
       <Table.Td>
         <ResourceChips resources={node.resources} limit={4} />

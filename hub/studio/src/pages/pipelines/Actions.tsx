@@ -40,7 +40,7 @@ export function AskAction({ action, deployments, onClose, onDone }: AskProps) {
       },
     );
   return (
-    <Modal opened onClose={onClose} title={<b>{t(`pipelines.${action}Title`, { count, name })}</b>} closeButtonProps={{ "aria-label": t("action.close") }}>
+    <Modal opened onClose={onClose} title={t(`pipelines.${action}Title`, { count, name })} closeButtonProps={{ "aria-label": t("action.close") }}>
       <Text size="sm">{t(`pipelines.${action}Body`)}</Text>
       {count > 1 && (
         <Text size="sm" c="dimmed" mt="xs" lineClamp={4}>

@@ -127,18 +127,20 @@ function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
     return <>{[connection.policy, connection.depth ? `× ${connection.depth}` : ""].filter(Boolean).join(" ") || t("deployment.kind.weak")}</>;
   }
   const figures = edgeFiguresOf(deployment, connection);
-  // A strong connection is a call within one process: nothing is counted on it.
-  if (figures.fps === undefined || (strong && figures.fps === 0)) return null;
-  if (!isActive(deployment) && (layer === "live" || strong)) return null;
-  if (layer === "live" || strong) return <>{t("deployment.fps", { fps: rate(figures.fps) })}</>;
+  // A strong connection is a call within one process: nothing waits or is lost on it.
   const lost = lostOf(figures);
-  if (!isActive(deployment)) return <>{t("deployment.lost", { count: lost })}</>;
+  if (!isActive(deployment)) return lost > 0 && layer !== "live" ? <>{t("deployment.lost", { count: lost })}</> : null;
+  if (figures.fps === undefined || (strong && figures.fps === 0)) return null;
+  const pace = (
+    <span>
+      {t("deployment.fps", { fps: rate(figures.fps) })} · {strong ? "0 ms" : milliseconds(figures.queue_ms?.p50)}
+    </span>
+  );
+  if (layer === "live" || strong) return pace;
   const fill = fillOf(figures);
   return (
     <>
-      <span>
-        {t("deployment.fps", { fps: rate(figures.fps) })} · {milliseconds(figures.queue_ms?.p50)}
-      </span>
+      {pace}
       <span style={{ color: lost > 0 ? "var(--edge-stale)" : "var(--mantine-color-dimmed)" }}>{t("deployment.lost", { count: lost })}</span>
       {/* A queue of one is full whenever a frame is in it, which says nothing. */}
       {(figures.depth ?? 0) > 1 && (

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Deployment, FilterGroup } from "../../api/types";
+import { Reasons } from "./Reasons";
 import { figuresOf, filterNames, isActive, nodeName } from "./derive";
 
 interface NoteProps {
@@ -64,7 +65,7 @@ function Lost({ deployment, id, filters }: { deployment: Deployment; id: string;
   );
 }
 
-function Unplaced({ reasons }: { reasons: [string, string][] }) {
+function Unplaced({ reasons }: { reasons: Record<string, string> }) {
   const { t } = useTranslation();
   const actions = (
     <>
@@ -78,14 +79,7 @@ function Unplaced({ reasons }: { reasons: [string, string][] }) {
   );
   return (
     <Note icon={<IconHourglass />} colour="var(--edge-stale)" title={t("deployment.waits")} hint={t("deployment.waitsHint")} actions={actions}>
-      <ul className="plain">
-        {reasons.map(([filter, reason]) => (
-          <li key={filter} style={{ fontSize: 13 }}>
-            {filter && <b>{filter}: </b>}
-            {reason}
-          </li>
-        ))}
-      </ul>
+      <Reasons reasons={reasons} />
     </Note>
   );
 }
@@ -93,7 +87,8 @@ function Unplaced({ reasons }: { reasons: [string, string][] }) {
 /** Whatever keeps a deployment from running, and its end: nothing while all is well. */
 export function Condition({ deployment }: { deployment: Deployment }) {
   const { t } = useTranslation();
-  const reasons = isActive(deployment) ? Object.entries(deployment.reasons) : [];
+  const reasons = isActive(deployment) ? deployment.reasons : {};
+  const waits = Object.keys(reasons).length > 0;
   const failed = deployment.groups.filter((group) => group.error);
   const lost = new Map<string, string[]>();
   for (const group of deployment.wanted === "running" ? deployment.groups : []) {
@@ -101,7 +96,7 @@ export function Condition({ deployment }: { deployment: Deployment }) {
     lost.set(group.node, [...(lost.get(group.node) ?? []), ...group.filters]);
   }
   const frames = Math.max(0, ...filterNames(deployment).map((name) => figuresOf(deployment, name).frames_out ?? 0));
-  if (reasons.length + failed.length + lost.size === 0 && deployment.state !== "finished") return null;
+  if (!waits && failed.length + lost.size === 0 && deployment.state !== "finished") return null;
   return (
     <Stack gap="sm">
       {failed.map((group) => (
@@ -110,7 +105,7 @@ export function Condition({ deployment }: { deployment: Deployment }) {
       {[...lost].map(([id, filters]) => (
         <Lost key={id} deployment={deployment} id={id} filters={filters} />
       ))}
-      {reasons.length > 0 && <Unplaced reasons={reasons} />}
+      {waits && <Unplaced reasons={reasons} />}
       {deployment.state === "finished" && (
         <Note icon={<IconSquareCheck />} colour="var(--edge-online)" title={t("deployment.finished")} hint={t("deployment.finishedHint")}>
           {frames > 0 && <Text size="sm">{t("deployment.finishedFrames", { count: frames })}</Text>}

@@ -8,6 +8,7 @@ import { useNodes } from "../../api/queries";
 import type { Template, Value } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
 import { descriptionOf, freeName } from "./derive";
+import { Reasons } from "./Reasons";
 import { ParamInput } from "./ParamInput";
 import { fieldsOf, readField } from "./params";
 import { tell } from "../../components/tell";
@@ -74,13 +75,7 @@ function Fit({ template }: { template: Template }) {
   return (
     <Alert variant="outline" color="yellow" icon={<IconAlertTriangle />} styles={{ icon: { color: "var(--edge-stale)" } }}>
       <Text size="sm">{t("deploy.fitsNot")}</Text>
-      <ul className="plain">
-        {Object.entries(template.reasons).map(([filter, reason]) => (
-          <li key={filter} style={{ fontSize: 13, marginTop: 6 }}>
-            <b>{filter}</b>: {reason}
-          </li>
-        ))}
-      </ul>
+      <Reasons reasons={template.reasons} />
     </Alert>
   );
 }
@@ -166,7 +161,7 @@ export function DeployPanel({ template, onClose }: { template: Template; onClose
       onClose={onClose}
       position="right"
       size={480}
-      title={<span style={{ fontWeight: 600, fontSize: 16 }}>{t("deploy.title", { name: template.name })}</span>}
+      title={t("deploy.title", { name: template.name })}
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       <form onSubmit={submit} noValidate>

@@ -82,7 +82,8 @@ function Facts({ deployment }: { deployment: Deployment }) {
     [
       t("deployment.facts.started"),
       <span key="started">
-        <Ago at={moment(deployment.created_at)} /> {t("deployment.facts.by", { name: authorOf(deployment) })}
+        <Ago at={moment(deployment.created_at)} />
+        {t("deployment.facts.by", { name: authorOf(deployment) })}
       </span>,
     ],
     [t("deployment.facts.keeper"), nodeName(deployment, deployment.keeper) || "–"],

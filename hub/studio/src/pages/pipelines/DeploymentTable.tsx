@@ -51,7 +51,7 @@ function Nodes({ deployment }: { deployment: Deployment }) {
   return (
     <span className="chips">
       {nodesOf(deployment).map((name) => (
-        <span key={name} className="chip">
+        <span key={name} className="chip" title={name}>
           {name}
         </span>
       ))}
@@ -88,7 +88,7 @@ function Row({ deployment, chosen, onToggle, onAsk }: RowProps) {
         <RunMark state={deployment.state} />
       </Table.Td>
       <Table.Td>
-        <Link className="node-name" to={address(deployment)} onClick={(event) => event.stopPropagation()}>
+        <Link className="node-name" title={deployment.name} to={address(deployment)} onClick={(event) => event.stopPropagation()}>
           {deployment.name}
         </Link>
       </Table.Td>

@@ -43,7 +43,7 @@ function isRecord(value: Value | undefined): value is { [key: string]: Value } {
 
 function plain(value: Value): string {
   if (value === null) return "–";
-  if (typeof value === "number") return Number.isInteger(value) ? String(value) : value.toFixed(3);
+  if (typeof value === "number") return String(Number(value.toFixed(3)));
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
@@ -141,7 +141,7 @@ export function FilterDrawer({ deployment, filter, onClose }: DrawerProps) {
       onClose={onClose}
       position="right"
       size={480}
-      title={<span style={{ fontWeight: 600, fontSize: 16 }}>{filter}</span>}
+      title={filter}
       closeButtonProps={{ "aria-label": t("action.close") }}
     >
       <Stack gap="xl">

@@ -36,7 +36,7 @@ function Grid({ title, heads, rows, right }: GridProps) {
               {rows.map((row) => (
                 <Table.Tr key={row.key} onClick={row.onClick} style={{ cursor: row.onClick ? "pointer" : "default" }}>
                   {row.cells.map((cell, column) => (
-                    <Table.Td key={heads[column]} ta={right.has(column) ? "right" : undefined}>
+                    <Table.Td key={heads[column]} ta={right.has(column) ? "right" : undefined} style={{ whiteSpace: right.has(column) ? "nowrap" : undefined }}>
                       {cell}
                     </Table.Td>
                   ))}
@@ -78,7 +78,7 @@ export function FilterList({ deployment, layer, onOpen }: ListProps) {
       type: spec?.type,
       needs: spec?.needs || "–",
       params: params.join(", ") || "–",
-      node: nodeName(deployment, deployment.nodes[name]) || (why ? <span style={{ color: "var(--edge-stale)" }}>{why}</span> : "–"),
+      node: (deployment.nodes[name] && <span className="one-line" title={nodeName(deployment, deployment.nodes[name])}>{nodeName(deployment, deployment.nodes[name])}</span>) || (why ? <span style={{ color: "var(--edge-stale)" }}>{why}</span> : "–"),
       fps: rate(figures.fps),
       run: milliseconds(figures.run_ms?.p50),
       age: milliseconds(figures.age_ms?.p50 || null),
@@ -107,7 +107,7 @@ export function ConnectionList({ deployment, layer }: Omit<ListProps, "onOpen">)
       depth: strong ? "–" : (figures.depth ?? connection.depth ?? "–"),
       fps: rate(strong ? figures.fps || null : figures.fps),
       queue: strong ? "–" : milliseconds(figures.queue_ms?.p50),
-      waiting: strong ? "–" : `${figures.waiting ?? 0} / ${figures.depth ?? "–"}`,
+      waiting: strong || figures.waiting === undefined ? "–" : `${figures.waiting} / ${figures.depth ?? "–"}`,
       lost: strong ? "–" : lostOf(figures),
     };
     return { key: edgeName(connection), cells: columns.map((column) => cells[column]) };

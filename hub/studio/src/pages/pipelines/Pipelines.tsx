@@ -38,7 +38,7 @@ function Bulk({ rows, onAsk, onClear }: { rows: Deployment[]; onAsk: Ask; onClea
   const active = rows.filter(canStop);
   return (
     <section className="card bulk" aria-label={t("pipelines.region")}>
-      <Text size="sm" fw={600} role="status" mr={6} style={{ whiteSpace: "nowrap" }}>
+      <Text size="sm" fw={650} role="status" mr={6} style={{ whiteSpace: "nowrap" }}>
         {t("pipelines.selected", { count: rows.length })}
       </Text>
       <Button size="xs" variant="default" leftSection={<IconPlayerStop size={15} />} disabled={active.length === 0} onClick={() => onAsk("stop", active)}>
@@ -95,7 +95,7 @@ function Deployments() {
       </Title>
       <Stack gap="sm">
         {items && items.length > 0 && (
-          <Group align="flex-end">
+          <Group>
             <TextInput
               style={{ flex: "1 1 240px" }}
               maw={460}

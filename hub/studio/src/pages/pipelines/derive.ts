@@ -48,6 +48,8 @@ function isSilent(deployment: Deployment, filter: string): boolean {
 
 export function figuresOf(deployment: Deployment, filter: string): FilterFigures {
   const figures = deployment.figures?.filters?.[filter] ?? {};
+  // What has ended keeps what it measured, but no pace.
+  if (!isActive(deployment)) return { ...figures, fps: undefined };
   return isSilent(deployment, filter) ? { ...figures, fps: undefined, run_ms: null, age_ms: null } : figures;
 }
 
@@ -58,7 +60,8 @@ export function edgeName(connection: ConnectionSpec): string {
 export function edgeFiguresOf(deployment: Deployment, connection: ConnectionSpec): EdgeFigures {
   const ends = [connection.from, connection.to].map((pin) => pin.split(".")[0] ?? "");
   if (ends.some((filter) => isSilent(deployment, filter))) return {};
-  return deployment.figures?.edges?.[edgeName(connection)] ?? {};
+  const figures = deployment.figures?.edges?.[edgeName(connection)] ?? {};
+  return isActive(deployment) ? figures : { ...figures, fps: undefined, queue_ms: null, waiting: undefined };
 }
 
 export function isStrong(connection: ConnectionSpec): boolean {
@@ -84,6 +87,13 @@ export function whyNot(deployment: Deployment, filter: string): string {
   const reason = deployment.reasons[filter];
   if (reason) return reason;
   return deployment.groups.find((one) => one.filters.includes(filter))?.error ?? "";
+}
+
+/** Reasons by what they say: filters of one group share theirs. */
+export function shared(reasons: Record<string, string>): [filters: string[], reason: string][] {
+  const found = new Map<string, string[]>();
+  for (const [filter, reason] of Object.entries(reasons)) found.set(reason, [...(found.get(reason) ?? []), filter]);
+  return [...found].map(([reason, filters]) => [filters, reason]);
 }
 
 export function nodeName(deployment: Deployment, id: string | null | undefined): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Deployment } from "../../api/types";
-import { ageOf, canStop, descriptionOf, fillOf, filtersOn, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, whyNot } from "./derive";
+import { ageOf, canStop, descriptionOf, edgeFiguresOf, figuresOf, fillOf, filtersOn, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, shared, whyNot } from "./derive";
 import { layOut } from "./layout";
 import { fieldsOf, readField } from "./params";
 
@@ -63,6 +63,20 @@ test("a failed deployment can be stopped until somebody did, and a new one gets 
   expect([stoppable("running", "running"), stoppable("failed", "running")]).toEqual([true, true]);
   expect([stoppable("failed", "stopped"), stoppable("finished", "running")]).toEqual([false, false]);
   expect([freeName("a", []), freeName("a", ["a", "a 2"])]).toEqual(["a", "a 3"]);
+});
+
+test("what has ended shows what it measured, but no pace", () => {
+  const edge = { from: "belt.image", to: "detect.image" };
+  const figures = { filters: { belt: { fps: 30, frames_out: 9 } }, edges: { "belt.image -> detect.image": { fps: 30, dropped: 2, waiting: 1 } } };
+  const ended = deployment({ state: "stopped", figures });
+  expect(figuresOf(ended, "belt")).toEqual({ fps: undefined, frames_out: 9 });
+  expect([edgeFiguresOf(ended, edge).fps, edgeFiguresOf(ended, edge).waiting, lostOf(edgeFiguresOf(ended, edge))]).toEqual([undefined, undefined, 2]);
+  const running = deployment({ figures, groups: [] });
+  expect([figuresOf(running, "belt").fps, edgeFiguresOf(running, edge).fps]).toEqual([30, 30]);
+});
+
+test("filters that wait for the same reason are named together", () => {
+  expect(shared({ a: "no GPU", b: "no camera", c: "no GPU" })).toEqual([[["a", "c"], "no GPU"], [["b"], "no camera"]]);
 });
 
 test("losses of every kind count, and an edge is never fuller than full", () => {
