@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cantor
 from cantor.base.errors import CantorError, ConfigError
 from cantor.base.program import left_out, parts
-from cantor.cli import agent, completion, doctor, enrolment, schema
+from cantor.cli import agent, completion, doctor, enrolment, mesh, schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
     enrolment.register(verbs)
     agent.register(verbs)
+    mesh.register(verbs)
     doctor.register(verbs)
     schema.register(verbs)
     completion.register(verbs, build_parser)

@@ -24,6 +24,7 @@ from cantor.node.driver import MeshDriver
 from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.lasting import LastingFacts
 from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
+from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
 from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier
@@ -123,6 +124,7 @@ class Agent:
         self._changes = Changes(lambda: digest(self._core.ledger))
         self._subscribers: list[Callable[[], None]] = [self._changes.changed]
         self._tasks: list[asyncio.Task[None]] = []
+        self.mesh = MeshCalls(self, self._driver.status)
         self.addresses: tuple[str, ...] = ()
 
     async def start(self) -> None:
@@ -248,6 +250,7 @@ class Agent:
             "status": self._status,
             "facts": lambda _: self._core.ledger.own(),
             "changes": self._changes,
+            **self.mesh.calls(),
         }
         for service in self._services.values():
             calls.update(service.calls())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import RemoteProtocolError
+from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
 from cantor.base.resources import Device, Resource, ResourceValue
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from cantor.ledger.facts import Fact
     from cantor.wire.frame import Value
+
+ID_DIGITS_MIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,29 @@ def view_from_value(value: Value) -> NodeView:
     facts = {"node": value, "resources": value.get("resources"), "devices": value.get("devices")}
     owner = NodeId(_text(value["id"]))
     return _view(owner, facts, is_alive=value.get("state") == "online")
+
+
+def find_node(views: Iterable[NodeView], word: str) -> NodeView:
+    """The node that a person means: its name, its id or the start of its id.
+
+    Raises:
+        ConfigError: no node is called that, or several are.
+    """
+    listed = list(views)
+    found = [view for view in listed if word in (view.name, view.id)]
+    if not found and len(word) >= ID_DIGITS_MIN:
+        found = [view for view in listed if view.id.startswith(word)]
+    if not found:
+        raise ConfigError(
+            f"no node is called {word[:64]!r}", remedy="cantor nodes lists names and ids"
+        )
+    if len(found) > 1:
+        meant = ", ".join(f"{view.name} {short_name(view.id)}" for view in found[:8])
+        raise ConfigError(
+            f"{word[:64]!r} means {len(found)} nodes: {meant}",
+            remedy="give the start of the id of one of them",
+        )
+    return found[0]
 
 
 def view_nodes(facts: Iterable[Fact], alive: set[NodeId]) -> list[NodeView]:
