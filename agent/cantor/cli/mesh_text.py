@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.ids import NodeId, short_name
 from cantor.cli.table import format_table
+from cantor.mesh.cost import RATE_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -139,7 +140,7 @@ def _link_row(link: Told) -> tuple[str, ...]:
         f"{link['cost']:g}",
         _milliseconds(link.get("rtt_ms")),
         _percent(link.get("loss")),
-        _bytes(link.get("rate"), "/s"),
+        _rate(link.get("rate")),
         "tree" if link["tree"] else "",
         _bytes(queued),
         _bytes(link.get("bytes_out")),
@@ -155,12 +156,20 @@ def _percent(value: float | None) -> str:
     return _UNKNOWN if value is None else f"{100 * value:.3g} %"
 
 
-def _bytes(value: float | None, per: str = "") -> str:
+def _rate(rate_class: float | None) -> str:
+    """The least that a line of this class carries."""
+    if rate_class is None or not 0 <= rate_class < len(RATE_CLASSES):
+        return _UNKNOWN
+    least = RATE_CLASSES[int(rate_class)][0]
+    return f">= {_bytes(least)}/s" if least else f"< {_bytes(RATE_CLASSES[-2][0])}/s"
+
+
+def _bytes(value: float | None) -> str:
     if value is None:
         return _UNKNOWN
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000 or unit == "GB":
-            return f"{value:.3g} {unit}{per}"
+            return f"{value:.3g} {unit}"
         value /= 1000
     return _UNKNOWN
 

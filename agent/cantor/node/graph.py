@@ -13,27 +13,24 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError
 from cantor.base.ids import NodeId, short_name
-from cantor.mesh.routes import read_links, shortest
+from cantor.mesh.graph import Graph
+from cantor.mesh.paths import FirstHops
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from cantor.ledger.facts import Fact
     from cantor.wire.frame import Value
 
-    Pair = tuple[NodeId, NodeId]
-
 LINKS_FACT = "links"
-_WORSE: dict[str, Callable[[float, float], float]] = {"rtt_ms": min, "rate": min}
-"""How the figures of both ends become one: queueing only adds to a round trip, the slower end sets
-the rate; of all others the larger counts, as for the cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
     """One link, seen from outside. ``low`` is the end with the lower id.
 
-    ``figures`` are the numbers that the ends publish beside the cost (``rtt_ms``, ``loss``, …).
+    ``figures`` are the numbers that the ends publish beside the cost: ``rtt_ms``, ``loss`` and
+    ``rate``, a class of :data:`cantor.mesh.cost.RATE_CLASSES`; none before something was measured.
     """
 
     low: NodeId
@@ -44,7 +41,7 @@ class Edge:
     figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def ends(self) -> Pair:
+    def ends(self) -> tuple[NodeId, NodeId]:
         """Both ends, the lower id first."""
         return self.low, self.high
 
@@ -95,17 +92,21 @@ class MeshGraph:
         """
         hops, node = [Hop(start, 0.0)], start
         while node != end:
-            own = self.links.get(node, {})
-            following = shortest(node, own, lambda one: self.links.get(one, {})).get(end)
-            if following is None or len(hops) > len(self.links):
+            following = self.next_hop(node, end)
+            if following is None:
                 raise UnavailableError(
                     f"no path leads to {self.name(end)}",
                     where=self.name(start),
                     remedy="cantor mesh graph shows which links are up",
                 )
-            hops.append(Hop(following, own[following]))
+            hops.append(Hop(following, self.links[node][following]))
             node = following
         return hops
+
+    def next_hop(self, node: NodeId, end: NodeId) -> NodeId | None:
+        """The neighbour of ``node`` on the cheapest way to ``end``; None if no way leads there."""
+        ways = FirstHops(node, self.links.get(node, {}), self.links).get(end)
+        return ways[0] if ways else None
 
     def as_value(self) -> dict[str, Value]:
         """The graph as msgpack types: nodes, edges, and the sides of a mesh that fell apart."""
@@ -138,28 +139,31 @@ def mesh_graph(
         names: what each node calls itself.
     """
     told = {fact.owner: fact.value for fact in facts if fact.name == LINKS_FACT}
-    costs = {owner: read_links(value) for owner, value in told.items()}
     figures = {owner: read_figures(value) for owner, value in told.items()}
-    pairs = {
-        (min(owner, peer), max(owner, peer))
-        for owner, peers in costs.items()
-        for peer in peers
-        if peer != owner and _counts(owner, peer, costs, alive)
-    }
-    edges = [_edge(pair, costs, figures, alive) for pair in sorted(pairs)]
-    tree = spanning_tree(edges)
-    links: dict[NodeId, dict[NodeId, float]] = {}
-    for edge in edges:
-        links.setdefault(edge.low, {})[edge.high] = edge.cost
-        links.setdefault(edge.high, {})[edge.low] = edge.cost
-    known = {*names, *alive, *(end for pair in pairs for end in pair)}
+    graph = Graph()
+    for owner in sorted(told):
+        graph.announced(owner, told[owner])
+    edges = tuple(
+        Edge(
+            low,
+            high,
+            cost,
+            is_up=low in alive or high in alive,
+            in_tree=graph.tree.has(low, high),
+            figures=_joined(figures[low].get(high, {}), figures[high].get(low, {})),
+        )
+        for low in sorted(graph.edges)
+        for high, cost in sorted(graph.edges[low].items())
+        if low < high
+    )
+    known = {*names, *alive, *graph.edges}
     return MeshGraph(
         here,
         alive,
         {node: names.get(node, "") for node in known},
-        tuple(_marked(edge, tree) for edge in edges),
+        edges,
         _parts(here, alive, edges),
-        links,
+        graph.edges,
     )
 
 
@@ -177,54 +181,13 @@ def read_figures(value: Value) -> dict[NodeId, dict[str, float]]:
     return found
 
 
-def spanning_tree(edges: Iterable[Edge]) -> frozenset[Pair]:
-    """The edges of the tree (of each side's own) that costs least; equal costs go by the ids."""
-    above: dict[NodeId, NodeId] = {}
-
-    def top(node: NodeId) -> NodeId:
-        while node in above:
-            node = above[node]
-        return node
-
-    taken: set[Pair] = set()
-    for edge in sorted(edges, key=lambda one: (one.cost, one.ends)):
-        low, high = top(edge.low), top(edge.high)
-        if low != high:
-            above[high] = low
-            taken.add(edge.ends)
-    return frozenset(taken)
-
-
-def _counts(
-    owner: NodeId,
-    peer: NodeId,
-    costs: Mapping[NodeId, Mapping[NodeId, float]],
-    alive: frozenset[NodeId],
-) -> bool:
-    """A living node's word makes a link; among the dead it takes those of both ends."""
-    if owner in alive:
-        return True
-    return peer not in alive and owner in costs.get(peer, {})
-
-
-def _edge(
-    pair: Pair,
-    costs: Mapping[NodeId, Mapping[NodeId, float]],
-    figures: Mapping[NodeId, Mapping[NodeId, Mapping[str, float]]],
-    alive: frozenset[NodeId],
-) -> Edge:
-    low, high = pair
-    told = [costs[a][b] for a, b in (pair, (high, low)) if b in costs.get(a, {})]
-    merged: dict[str, float] = {}
-    for a, b in (pair, (high, low)):
-        for name, number in figures.get(a, {}).get(b, {}).items():
-            worse = _WORSE.get(name, max)
-            merged[name] = worse(merged[name], number) if name in merged else number
-    return Edge(low, high, max(told), low in alive or high in alive, figures=merged)
-
-
-def _marked(edge: Edge, tree: frozenset[Pair]) -> Edge:
-    return Edge(edge.low, edge.high, edge.cost, edge.is_up, edge.ends in tree, edge.figures)
+def _joined(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    """Queueing only adds to a round trip, so the shorter counts; of all else the larger."""
+    joined = dict(one)
+    for name, number in other.items():
+        choose = min if name == "rtt_ms" else max
+        joined[name] = choose(joined[name], number) if name in joined else number
+    return joined
 
 
 def _parts(

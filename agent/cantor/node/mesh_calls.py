@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import NodeId, short_name
-from cantor.mesh.routes import read_links, shortest
 from cantor.node.graph import LINKS_FACT, mesh_graph, read_figures
 from cantor.node.services import Reply
 from cantor.node.view import find_node
@@ -72,18 +71,11 @@ class MeshCalls:
     def _forget(self) -> None:
         self._graph = None
 
-    def _next_hop(self, target: NodeId) -> NodeId | None:
-        """As the mesh core chooses it: from the same facts, by the same function."""
-        told = {fact.owner: fact.value for fact in self._node.facts(LINKS_FACT)}
-        me = self._node.node_id
-        hops = shortest(me, read_links(told.get(me)), lambda one: read_links(told.get(one)))
-        return hops.get(target)
-
     async def _answer_ping(self, _message: Message) -> Reply:
         return Reply()
 
     async def _answer_route(self, message: Message) -> Reply:
-        hop = self._next_hop(NodeId(str(message.headers.get("to"))))
+        hop = self.graph().next_hop(self._node.node_id, NodeId(str(message.headers.get("to"))))
         return Reply({"hop": hop})
 
     async def _answer_bulk(self, message: Message) -> Reply:
@@ -142,7 +134,7 @@ class MeshCalls:
         at, target = self._find(args, "at"), self._find(args, "to")
         _refuse_offline(target)
         if at.id == self._node.node_id:
-            hop = self._next_hop(target.id)
+            hop = self.graph().next_hop(at.id, target.id)
         else:
             answer = await self._node.request(
                 at.id, "mesh.route", {"to": target.id}, timeout_s=PING_TIMEOUT_S

@@ -40,12 +40,12 @@ def test_an_edge_costs_the_larger_of_what_both_ends_say_and_the_cheap_ones_make_
 
 
 def test_figures_of_both_ends_become_one_and_a_missing_third_element_is_none() -> None:
-    mine = fact(A, [[B, 1.0, {"rtt_ms": 4.0, "loss": 0.1, "rate": 9e6, "via": "eth0"}], [C, 1.0]])
-    theirs = fact(B, [[A, 1.0, {"rtt_ms": 6, "loss": 0.2, "rate": 5e6}]])
+    mine = fact(A, [[B, 1.0, {"rtt_ms": 4.0, "loss": 0.1, "rate": None, "via": "eth0"}], [C, 1.0]])
+    theirs = fact(B, [[A, 1.0, {"rtt_ms": 6, "loss": 0.2, "rate": 3}]])
     graph = graph_of("abc", mine, theirs, fact(C, [[A, 1.0, "odd"]]))
 
     figures = {edge.ends: dict(edge.figures) for edge in graph.edges}
-    assert figures == {(A, B): {"rtt_ms": 4.0, "loss": 0.2, "rate": 5e6}, (A, C): {}}
+    assert figures == {(A, B): {"rtt_ms": 4.0, "loss": 0.2, "rate": 3.0}, (A, C): {}}
 
 
 @pytest.mark.parametrize("odd", [None, 3, "x", [1], [[]], [[B]], [["b", 1.0, None]], {"a": 1}])
@@ -91,9 +91,10 @@ def test_nodes_out_of_reach_that_were_linked_are_a_side_of_their_own() -> None:
     ]
 
 
-def test_a_node_that_only_a_neighbour_names_is_shown_too() -> None:
+def test_a_node_that_has_not_said_who_it_is_is_shown_by_its_id() -> None:
     stranger = NodeId("f" * 32)
-    value = graph_of("af", fact(A, [[stranger, 1.0]])).as_value()
+    rows = fact(A, [[stranger, 1.0]]), fact(stranger, [[A, 1.0]])
+    value = graph_of("af", *rows).as_value()
 
     nodes = {node["id"]: node for node in value["nodes"]}  # type: ignore[union-attr,index,call-overload]
     assert nodes[stranger] == {"id": stranger, "name": "ffffffff", "state": "online", "degree": 1}
