@@ -3,6 +3,7 @@ import { IconAlertCircle, IconRefresh } from "@tabler/icons-react";
 import { Component, type ReactNode } from "react";
 import { useTranslation, withTranslation, type WithTranslation } from "react-i18next";
 import { ApiError } from "../api/client";
+import { heard } from "../i18n/heard";
 
 export function useCause(): (error: unknown) => string {
   const { t } = useTranslation();
@@ -11,8 +12,8 @@ export function useCause(): (error: unknown) => string {
     if (error instanceof TypeError && /import|module/i.test(error.message)) return t("error.unreachable");
     if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error);
     if (error.unreachable) return t("error.unreachable");
-    const words = error.detail || error.title;
-    return error.status === 403 ? `${t("error.forbidden")} ${error.detail}` : words;
+    const words = heard(error.detail) || error.title;
+    return error.status === 403 ? `${t("error.forbidden")} ${heard(error.detail)}` : words;
   };
 }
 

@@ -1,5 +1,6 @@
 import i18next from "i18next";
 import type { HubEvent } from "../api/types";
+import { heard } from "../i18n/heard";
 
 const BLANK = /{{(\w+)}}/g;
 
@@ -7,7 +8,8 @@ const BLANK = /{{(\w+)}}/g;
 export function eventText(event: Pick<HubEvent, "kind" | "text" | "params">): string {
   const key = `event.${event.kind.replaceAll(".", "_")}`;
   if (!i18next.exists(key)) return event.text;
-  const params = event.params ?? {};
+  const params = { ...event.params };
+  if (typeof params["reason"] === "string") params["reason"] = heard(params["reason"]);
   const raw = String(i18next.t(key, { skipInterpolation: true }));
   const filled = [...raw.matchAll(BLANK)].every(([, name]) => params[name ?? ""] !== undefined && params[name ?? ""] !== null);
   return filled ? String(i18next.t(key, { ...params })) : event.text;

@@ -106,7 +106,7 @@ export const en = {
       "Words match names and labels. label:value matches a label. Compare resources with ==, >=, <=, > or <. Join conditions with the word and.",
     state: "State",
     anyState: "Any state",
-    filterWrong: "The hub does not understand this filter",
+    filterWrong: "The hub does not understand this filter: {{error}}",
     count_one: "{{count}} node",
     count_other: "{{count}} nodes",
     shown: "{{shown}} of {{total}} nodes",

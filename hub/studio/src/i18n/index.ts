@@ -1,5 +1,6 @@
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import { teach } from "./heard";
 
 export const LANGUAGES = [
   { code: "en", name: "English" },
@@ -16,6 +17,15 @@ async function load(language: Language): Promise<void> {
   i18next.addResourceBundle(language, "translation", texts);
 }
 
+/** What the hub and the nodes say comes later: the first page can be drawn without it. */
+async function loadHeard(language: string): Promise<void> {
+  if (language !== "zh") return;
+  const { heardZh } = await import("./heard.zh");
+  teach(language, heardZh);
+  // Whatever was drawn before is drawn anew.
+  if (i18next.language === language) i18next.emit("languageChanged", language);
+}
+
 function initial(): Language {
   const stored = localStorage.getItem(STORED);
   if (stored === "en" || stored === "zh") return stored;
@@ -28,6 +38,7 @@ function show(language: string): void {
 
 export async function chooseLanguage(language: Language): Promise<void> {
   await load(language);
+  void loadHeard(language);
   localStorage.setItem(STORED, language);
   await i18next.changeLanguage(language);
 }
@@ -45,4 +56,5 @@ export async function startLanguage(): Promise<void> {
   await load(language);
   show(language);
   i18next.on("languageChanged", show);
+  void loadHeard(language);
 }

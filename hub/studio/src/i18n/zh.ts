@@ -102,7 +102,7 @@ export const zh: Catalogue = {
     filterHelp: "词语匹配名称和标签；标签:值 匹配标签；用 ==、>=、<=、>、< 比较资源；用 and 连接。",
     state: "状态",
     anyState: "所有状态",
-    filterWrong: "Edge Hub 无法理解此筛选条件",
+    filterWrong: "Edge Hub 无法理解此筛选条件：{{error}}",
     count_one: "{{count}} 个节点",
     count_other: "{{count}} 个节点",
     shown: "共 {{total}} 个节点，已显示 {{shown}} 个",

@@ -6,6 +6,7 @@ import { type Batch, failed, useBatch } from "../../api/queries";
 import type { Node } from "../../api/types";
 import { parseLabels } from "../../components/labels";
 import { useCause } from "../../components/Notices";
+import { heard } from "../../i18n/heard";
 import { tell } from "../../components/tell";
 
 function useApply(onDone: () => void) {
@@ -20,7 +21,7 @@ function useApply(onDone: () => void) {
         if (good > 0) tell({ color: "green", message: t(`bulk.done_${order.action}`, { count: good }) });
         if (bad.length > 0) {
           const title = t("bulk.partly", { failed: bad.length, total: results.length });
-          tell({ color: "red", title, message: bad[0]?.detail ?? "", autoClose: false });
+          tell({ color: "red", title, message: heard(bad[0]?.detail ?? ""), autoClose: false });
         }
         onDone();
       },

@@ -7,6 +7,7 @@ import { ApiError } from "../../api/client";
 import { useNodes } from "../../api/queries";
 import { NODE_STATES, type NodeState } from "../../api/types";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
+import { heard } from "../../i18n/heard";
 import { PageHead } from "../../components/PageHead";
 import { AddDevice } from "./AddDevice";
 import { BulkBar } from "./BulkBar";
@@ -80,7 +81,7 @@ export default function Devices() {
       </PageHead>
       <Stack gap="md">
         <Group align="flex-start">
-          <FilterBox filter={filter} error={wrong?.detail || wrong?.title} onChange={(value) => set({ filter: value })} />
+          <FilterBox filter={filter} error={wrong ? heard(wrong.detail) || wrong.title : undefined} onChange={(value) => set({ filter: value })} />
           <StateSelect state={state} onChange={(value) => set({ state: value })} />
         </Group>
         {nodes.isPending && <TableSkeleton />}

@@ -36,7 +36,7 @@ export function FilterBox({ filter, error, onChange }: FilterBoxProps) {
         maxLength={512}
         onChange={(event) => setText(event.currentTarget.value)}
         onBlur={apply}
-        error={error ? `${t("devices.filterWrong")}: ${error}` : null}
+        error={error ? t("devices.filterWrong", { error }) : null}
         styles={{ input: { fontFamily: "var(--mantine-font-family-monospace)", fontSize: 13 } }}
         rightSection={
           text ? (

@@ -4,6 +4,7 @@ import { type DeploymentAction, useAct } from "../../api/deployments";
 import { failed } from "../../api/queries";
 import type { Deployment } from "../../api/types";
 import { useCause } from "../../components/Notices";
+import { heard } from "../../i18n/heard";
 import { tell } from "../../components/tell";
 
 interface AskProps {
@@ -31,7 +32,7 @@ export function AskAction({ action, deployments, onClose, onDone }: AskProps) {
           if (good > 0) tell({ color: "green", message: t(told, { count: good }) });
           if (bad.length > 0) {
             const title = t("pipelines.partly", { failed: bad.length, total: results.length });
-            tell({ color: "red", title, message: bad[0]?.detail ?? "", autoClose: false });
+            tell({ color: "red", title, message: heard(bad[0]?.detail ?? ""), autoClose: false });
           }
           onClose();
           if (good > 0) onDone(action);

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Deployment, FilterGroup } from "../../api/types";
+import { heard } from "../../i18n/heard";
 import { Reasons } from "./Reasons";
 import { figuresOf, filterNames, isActive, nodeName } from "./derive";
 
@@ -49,7 +50,7 @@ function Failed({ deployment, group }: { deployment: Deployment; group: FilterGr
   return (
     <Note icon={<IconCircleX />} colour="var(--edge-offline)" title={title} hint={t("deployment.failedHint")} actions={group.node && <NodeButton id={group.node} name={node} />}>
       <Text size="sm" style={{ overflowWrap: "anywhere" }}>
-        {group.error}
+        {heard(group.error)}
       </Text>
     </Note>
   );

@@ -8,6 +8,7 @@ import { useNodes } from "../../api/queries";
 import type { Template, Value } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
 import { descriptionOf, freeName } from "./derive";
+import { heard } from "../../i18n/heard";
 import { Reasons } from "./Reasons";
 import { ParamInput } from "./ParamInput";
 import { fieldsOf, readField } from "./params";
@@ -50,7 +51,7 @@ function Placement({ template, chosen, onChoose }: { template: Template; chosen:
           key={filter}
           label={filter}
           description={template.needs[filter] ? t("deploy.needs", { needs: template.needs[filter] }) : spec.type}
-          error={template.reasons[filter] ?? null}
+          error={template.reasons[filter] ? heard(template.reasons[filter]) : null}
           data={data}
           value={chosen[filter] ?? ""}
           allowDeselect={false}

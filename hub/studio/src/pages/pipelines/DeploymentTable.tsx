@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import type { DeploymentAction } from "../../api/deployments";
 import type { Deployment } from "../../api/types";
+import { heard } from "../../i18n/heard";
 import { RunMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { ageOf, canStop, fpsOf, isActive, milliseconds, moment, nodesOf, previewsOf, rate } from "./derive";
@@ -56,7 +57,7 @@ function Nodes({ deployment }: { deployment: Deployment }) {
         </span>
       ))}
       {missing > 0 && (
-        <span className="chip" style={{ color: "var(--edge-stale)" }} title={Object.values(deployment.reasons).join("\n")}>
+        <span className="chip" style={{ color: "var(--edge-stale)" }} title={Object.values(deployment.reasons).map(heard).join("\n")}>
           {t("pipelines.unplaced")} <b>{missing}</b>
         </span>
       )}

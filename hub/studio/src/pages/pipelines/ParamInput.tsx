@@ -1,5 +1,6 @@
 import { NumberInput, PasswordInput, Select, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { heard } from "../../i18n/heard";
 import type { Field, Wrong } from "./params";
 
 interface InputProps {
@@ -15,7 +16,7 @@ function useHint({ kind, schema }: Field): string {
   const unit = schema?.["x-unit"];
   const range = minimum !== undefined && maximum !== undefined ? `${minimum} – ${maximum}` : minimum !== undefined ? `≥ ${minimum}` : maximum !== undefined ? `≤ ${maximum}` : "";
   const facts = [
-    schema?.description,
+    heard(schema?.description ?? ""),
     [range, unit].filter(Boolean).join(" "),
     kind === "list" ? t("deploy.list") : "",
     schema?.["x-file"] ? t("deploy.file") : "",

@@ -1,3 +1,4 @@
+import { heard } from "../../i18n/heard";
 import { shared } from "./derive";
 
 /** Why filters have no node: those of one group together, and each node that was looked at on a line. */
@@ -9,7 +10,7 @@ export function Reasons({ reasons }: { reasons: Record<string, string> }) {
           {filters.some(Boolean) && <b>{filters.join(", ")}</b>}
           <ul className="plain">
             {reason.split("; ").map((part) => (
-              <li key={part}>{part}</li>
+              <li key={part}>{heard(part)}</li>
             ))}
           </ul>
         </li>

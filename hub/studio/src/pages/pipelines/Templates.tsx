@@ -4,13 +4,14 @@ import { useTranslation } from "react-i18next";
 import { useTemplates } from "../../api/deployments";
 import type { Template } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
+import { heard } from "../../i18n/heard";
 import { descriptionOf } from "./derive";
 
 function Card({ template, onDeploy }: { template: Template; onDeploy: () => void }) {
   const { t, i18n } = useTranslation();
   const description = descriptionOf(template, i18n.language);
   const missing = Object.keys(template.reasons);
-  const why = Object.entries(template.reasons).map(([filter, reason]) => `${filter}: ${reason}`);
+  const why = Object.entries(template.reasons).map(([filter, reason]) => `${filter}: ${heard(reason)}`);
   return (
     <li className="card template">
       <Title order={3} fz={14}>

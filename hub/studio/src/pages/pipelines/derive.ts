@@ -1,5 +1,6 @@
 /** What the pages say about a deployment, computed from what the hub sends. */
 import { type ConnectionSpec, type Deployment, type EdgeFigures, type FilterFigures, RUN_STATES, type RunState, type Template } from "../../api/types";
+import { heard } from "../../i18n/heard";
 
 const PREVIEWS = new Set(["mjpeg_preview"]);
 const ACTIVE = new Set<string>(["running", "starting", "waiting"]);
@@ -85,8 +86,8 @@ export function filterState(deployment: Deployment, filter: string): RunState {
 /** Why a filter does not run: no node fits, or its group failed. */
 export function whyNot(deployment: Deployment, filter: string): string {
   const reason = deployment.reasons[filter];
-  if (reason) return reason;
-  return deployment.groups.find((one) => one.filters.includes(filter))?.error ?? "";
+  if (reason) return heard(reason);
+  return heard(deployment.groups.find((one) => one.filters.includes(filter))?.error ?? "");
 }
 
 /** Reasons by what they say: filters of one group share theirs. */

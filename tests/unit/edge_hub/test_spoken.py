@@ -1,0 +1,121 @@
+"""What the hub and the nodes say to people has its 中文 in the console."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.resources import Resource
+from cantor.scheduling.needs import parse
+from galaxy.filter import params_of
+from galaxy.registry import BUILT_IN, Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+CATALOGUE = ROOT / "hub" / "studio" / "src" / "i18n" / "heard.zh.ts"
+SPEAKERS = (
+    "hub/edge_hub",
+    "agent/galaxy/check.py",
+    "agent/galaxy/detection",
+    "agent/galaxy/filters",
+    "agent/galaxy/group.py",
+    "agent/galaxy/params.py",
+    "agent/galaxy/placement.py",
+    "agent/galaxy/registry.py",
+    "agent/galaxy/deployments/records.py",
+    "agent/galaxy/deployments/tenants.py",
+    "agent/cantor/scheduling/evaluation.py",
+)
+CALLS = {"ProblemError", "FieldError", "Problem", "MediaError", "ModelError", "_bad"}
+BLANK = re.compile(r"\{[^{}]*\}")
+# The router's own words for addresses that no page asks for, and one text with two beginnings,
+# each of which is translated.
+UNSPOKEN = {"{} {}: {}", "{} its outputs {}"}
+
+
+def template(node: ast.expr) -> str | None:
+    """A text with its blanks, whatever they are called."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if isinstance(node, ast.JoinedStr):
+        parts = (p.value if isinstance(p, ast.Constant) else "{}" for p in node.values)
+        return "".join(str(part) for part in parts)
+    return None
+
+
+def said(path: Path) -> Iterator[str]:
+    """The texts that a module gives to errors, also through a local name."""
+    for function in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        nodes = list(ast.walk(function))
+        local = {
+            node.targets[0].id: template(node.value)
+            for node in nodes
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for call in (node for node in nodes if isinstance(node, ast.Call)):
+            name = call.func.id if isinstance(call.func, ast.Name) else ""
+            if name not in CALLS:
+                continue
+            given = [*call.args, *(k.value for k in call.keywords if k.arg == "remedy")]
+            # The first texts of some are codes and pointers, not for people.
+            skipped = {"ProblemError": 2, "FieldError": 1, "Problem": 1}.get(name, 0)
+            for argument in given[skipped:]:
+                text = template(argument)
+                if isinstance(argument, ast.Name):
+                    text = local.get(argument.id)
+                if text:
+                    yield f"the filter {text}" if name == "_bad" else text
+
+
+def spoken() -> set[str]:
+    """The English of the catalogue, blanks without their names."""
+    keys = re.findall(r'^  ("(?:[^"\\]|\\.)*"):', CATALOGUE.read_text(), re.MULTILINE)
+    return {BLANK.sub("{}", json.loads(key)) for key in keys}
+
+
+def test_every_error_that_people_meet_is_translated() -> None:
+    sources = [
+        path
+        for speaker in SPEAKERS
+        for path in ([ROOT / speaker] if speaker.endswith(".py") else (ROOT / speaker).glob("*.py"))
+    ]
+
+    texts = {text for path in sources for text in said(path)} - UNSPOKEN
+
+    assert len(texts) > 60
+    assert sorted(texts - spoken()) == []
+
+
+@pytest.mark.parametrize(
+    "needs",
+    ["GPU = 1", "Memory = 64GiB", "os = 1", "os == 'x'", "not CPU >= 1", "A == 1 or B == 1"],
+)
+def test_every_reason_against_a_node_is_translated(needs: str) -> None:
+    free = (Resource("CPU", "quantity", 2, "cores"), Resource("Memory", "quantity", 1 << 30, "B"),
+            Resource("os", "condition", "linux"))  # fmt: skip
+    why = parse(needs).explain(free, {})
+
+    patterns = [re.escape(key).replace(re.escape("{}"), "(.+)") for key in spoken() if "{}" in key]
+
+    assert any(re.fullmatch(pattern, why) for pattern in patterns if len(pattern) > 12), why
+
+
+def test_every_parameter_of_a_built_in_filter_is_translated() -> None:
+    registry = Registry.default()
+    texts = {
+        BLANK.sub("{}", param.description)
+        for name in BUILT_IN
+        for param in params_of(registry.get(name)).values()
+        if not re.fullmatch(r"\S+", param.description) or param.description.endswith(".")
+    }
+
+    assert sorted(texts - spoken()) == []
