@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import socket
-import ssl
+import asyncio
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,12 +12,20 @@ import msgspec
 from aiohttp import web
 
 from cantor.base.address import Address
-from cantor.base.errors import UnavailableError
+from cantor.base.errors import CantorError, UnavailableError
 from cantor.identity.files import write_durably
 from edge_hub.access import Access, check_host
+from edge_hub.addresses import (
+    certified_hosts,
+    console_origin,
+    enrolment_point,
+    host_headers,
+    sign_in_url,
+)
 from edge_hub.api import Api, Services
 from edge_hub.blueprints import Blueprints
 from edge_hub.board import Board
+from edge_hub.certificate import HubCertificate, ListenerCertificate, OwnCertificate
 from edge_hub.console import STATIC, add_security_headers, serve_console
 from edge_hub.database import Database
 from edge_hub.deployment_watch import DeploymentWatch
@@ -33,28 +40,38 @@ from edge_hub.projects import Projects
 from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
 from edge_hub.stream import Stream
-from edge_hub.tokens import EnrolmentPoint, Tokens
+from edge_hub.tokens import Tokens
 from edge_hub.watch import MeshWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cantor.base.clock import Clock
     from cantor.identity.authority import Authority
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
     from edge_hub.problems import Handler
     from edge_hub.settings import HubSettings
+    from edge_hub.tokens import EnrolmentPoint
 
 SHUTDOWN_S_MAX = 2.0
-_EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 (recognised, not listened on)
+REFRESH_EVERY_S = 86_400.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A running hub. ``console`` and ``enrol`` are the addresses that it really listens on."""
+    """A running hub.
+
+    ``console`` and ``enrol`` are the addresses that it really listens on, ``origin`` how people
+    write the console, ``fingerprint`` that of the console's certificate, empty without TLS.
+    """
 
     settings: HubSettings
     console: Address
     enrol: Address
+    origin: str
+    fingerprint: str
     tokens: Tokens
     scope: Scope
     _access: Access
@@ -62,29 +79,11 @@ class Hub:
 
     async def sign_in_link(self, role: str = "owner") -> str:
         """A link that signs one browser in, once, soon; who it is bears the name of the role."""
-        ticket = await self._access.new_ticket(role, role)
-        return sign_in_url(self.settings, self.console, ticket)
+        return sign_in_url(self.origin, await self._access.new_ticket(role, role))
 
     async def close(self) -> None:
         """Stop listening, close every console, and close the database."""
         await self._stack.aclose()
-
-
-def sign_in_url(settings: HubSettings, console: Address, ticket: str) -> str:
-    """The link for a ticket; the ticket stands after #, which browsers send to nobody."""
-    scheme = "https" if settings.console_is_https else "http"
-    host = console
-    if console.host in _EVERYWHERE:
-        host = Address(settings.hosts[0] if settings.hosts else socket.gethostname(), console.port)
-    return f"{scheme}://{host}/sign-in#ticket={ticket}"
-
-
-def enrolment_point(settings: HubSettings, authority: Authority, enrol: Address) -> EnrolmentPoint:
-    """What tokens of this hub carry, when it listens at ``enrol``."""
-    host = enrol
-    if enrol.host in _EVERYWHERE:
-        host = Address(settings.hosts[0] if settings.hosts else socket.gethostname(), enrol.port)
-    return EnrolmentPoint(settings.public_enrol or str(host), authority.root_pin)
 
 
 async def start_hub(
@@ -123,8 +122,8 @@ async def start_hub(
             seeds=lambda: [*settings.seeds, *mesh_view.seeds()],
             changed=stream.changed,
         )
-        tls = _tls(settings, authority, clock)
-        enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, tls)
+        by_mesh, by_console = _certificates(stack, settings, authority, clock)
+        enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, by_mesh)
         tokens = Tokens(database, clock, _announced(settings, authority, enrol))
         replies = IdempotentReplies(clock)
         stack.push_async_callback(replies.close)
@@ -149,10 +148,14 @@ async def start_hub(
         if pipelines is not None:
             deployments = _watch_deployments(board, database, clock, mesh_view, services)
             stack.push_async_callback(deployments.close)
-        console = await _open_console(stack, settings, services, tls)
+        console = await _open_console(stack, settings, services, by_console)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(previews.close)
-        return Hub(settings, console, enrol, tokens, scope, access, stack.pop_all())
+        fingerprint = by_console.fingerprint if by_console else ""
+        origin = console_origin(settings, console)
+        return Hub(
+            settings, console, enrol, origin, fingerprint, tokens, scope, access, stack.pop_all()
+        )
 
 
 def _watch_deployments(
@@ -175,16 +178,44 @@ def _announced(settings: HubSettings, authority: Authority, enrol: Address) -> E
     return point
 
 
+def _certificates(
+    stack: AsyncExitStack, settings: HubSettings, authority: Authority, clock: Clock
+) -> tuple[ListenerCertificate, ListenerCertificate | None]:
+    """What enrolment and the console prove themselves with; looked at again once a day."""
+    by_mesh: ListenerCertificate = HubCertificate(
+        settings.server_certificate, authority, certified_hosts(settings), clock
+    )
+    by_console: ListenerCertificate | None = by_mesh if settings.console_has_tls else None
+    if settings.certificate is not None:
+        by_console = OwnCertificate(settings.certificate, settings.key)
+    kept = [one for one in (by_mesh, by_console) if one is not None]
+    task = asyncio.create_task(_keep_fresh(kept))
+    stack.callback(task.cancel)
+    return by_mesh, by_console
+
+
+async def _keep_fresh(certificates: Sequence[ListenerCertificate]) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_EVERY_S)
+        for certificate in certificates:
+            try:
+                certificate.refresh()
+            except (CantorError, OSError):
+                _log.exception("a certificate could not be renewed; the one before is used")
+
+
 async def _open_console(
-    stack: AsyncExitStack, settings: HubSettings, services: Services, tls: ssl.SSLContext
+    stack: AsyncExitStack,
+    settings: HubSettings,
+    services: Services,
+    certificate: ListenerCertificate | None,
 ) -> Address:
     """Serve console and API; the hosts that they answer to are known once the port is."""
     hosts: set[str] = set()
     app = _console_app(settings, services, hosts)
-    secure = tls if settings.console_is_https else None
-    console = await _listen(stack, app, settings.console, secure)
-    hosts.update(_host_headers(settings, console))
-    write_durably(settings.console_file, str(console).encode())
+    console = await _listen(stack, app, settings.console, certificate)
+    hosts.update(host_headers(settings, console))
+    write_durably(settings.console_file, console_origin(settings, console).encode())
     return console
 
 
@@ -220,11 +251,15 @@ async def _health(_request: web.Request) -> web.Response:
 
 
 async def _listen(
-    stack: AsyncExitStack, app: web.Application, address: Address, tls: ssl.SSLContext | None
+    stack: AsyncExitStack,
+    app: web.Application,
+    address: Address,
+    certificate: ListenerCertificate | None,
 ) -> Address:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S_MAX)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
+    tls = certificate.context if certificate else None
     site = web.TCPSite(runner, address.host, address.port, ssl_context=tls)
     try:
         await site.start()
@@ -233,33 +268,3 @@ async def _listen(
             f"cannot listen: {error.strerror}", where=str(address), remedy="choose another address"
         ) from error
     return Address(address.host, int(runner.addresses[0][1]))
-
-
-def _tls(settings: HubSettings, authority: Authority, clock: Clock) -> ssl.SSLContext:
-    names = [settings.enrol.host, settings.console.host, *settings.hosts, "localhost", "127.0.0.1"]
-    if settings.public_enrol:
-        names.append(Address.parse(settings.public_enrol).host)
-    if _EVERYWHERE & set(names):
-        names.append(socket.gethostname())
-    hosts = [name for name in dict.fromkeys(names) if name not in _EVERYWHERE]
-    now = dt.datetime.fromtimestamp(clock.wall(), dt.UTC)
-    path = settings.data / "server.pem"
-    write_durably(path, authority.issue_server(hosts, now=now))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.num_tickets = 0
-    context.load_cert_chain(path)
-    return context
-
-
-def _host_headers(settings: HubSettings, console: Address) -> set[str]:
-    names = {console.host, *settings.hosts}
-    if console.is_loopback:
-        names |= {"127.0.0.1", "localhost", "::1"}
-    elif console.host in _EVERYWHERE:
-        names.add(socket.gethostname())
-    default_port = 443 if settings.console_is_https else 80
-    allowed = {str(Address(name, console.port)).lower() for name in names}
-    if console.port == default_port:
-        allowed |= {name.lower() for name in names}
-    return allowed

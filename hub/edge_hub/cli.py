@@ -1,6 +1,6 @@
-"""``cantor hub`` and ``cantor token``: run a hub, save it, and hand out enrolment tokens.
+"""``cantor hub``: run a hub, save it, and sign in to it.
 
-Exit codes: 0 done, 1 refused, 2 usage or configuration, others as in :mod:`cantor.base.errors`.
+Exit codes: 0 done, 2 usage or configuration, others as in :mod:`cantor.base.errors`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import json
 import signal
-import sys
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,21 +16,18 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.address import Address
 from cantor.base.clock import SystemClock
-from cantor.base.errors import CantorError, ConfigError
-from cantor.cli.folders import default_folder
-from cantor.cli.labels import parse_labels
-from cantor.cli.table import format_table
+from cantor.base.errors import ConfigError
 from cantor.identity.authority import Authority
 from cantor.identity.files import make_private_folder
+from edge_hub import token_cli
+from edge_hub.hub_folder import add_data_option, add_public_enrol_option, existing_authority, say
 from edge_hub.settings import LISTEN_DEFAULT, HubSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from edge_hub.events import Scope
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
-    from edge_hub.tokens import Tokens
 
     JoinMesh = Callable[[HubSettings, Authority], Awaitable["Membership"]]
 
@@ -77,47 +73,32 @@ def register(
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("file", type=Path, metavar="FILE")
-        _add_data(action, inherits=True)
         action.set_defaults(run=run)
     link = actions.add_parser("link", help="print a new sign-in link of a running hub")
-    _add_data(link, inherits=True)
     link.set_defaults(run=lambda options: asyncio.run(_link(options)))
-    _register_tokens(subparsers)
-
-
-def _register_tokens(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    token = subparsers.add_parser("token", help="enrolment tokens of the hub on this machine")
-    actions = token.add_subparsers(title="actions", metavar="ACTION", required=True)
-    create = actions.add_parser("create", help="make a token and show it once")
-    create.add_argument("--label", action="append", default=[], metavar="NAME=VALUE")
-    create.add_argument("--uses", type=int, default=1, metavar="N")
-    create.add_argument("--ttl", type=int, default=3600, metavar="SECONDS")
-    create.add_argument("--approval", choices=("automatic", "manual"), default="automatic")
-    create.set_defaults(act=_create)
-    actions.add_parser("list", help="list tokens").set_defaults(act=_list)
-    revoke = actions.add_parser("revoke", help="make a token worthless")
-    revoke.add_argument("id")
-    revoke.set_defaults(act=_revoke)
     for action in actions.choices.values():
-        _add_data(action)
-        _add_public_enrol(action)
-        action.add_argument("--json", action="store_true", help="print JSON")
-        action.set_defaults(run=lambda options: asyncio.run(_with_tokens(options)))
-
-
-def _add_data(parser: argparse.ArgumentParser, *, inherits: bool = False) -> None:
-    """``inherits``: what was given before the action holds, so that the action sets no default."""
-    folder = default_folder() / "hub"
-    parser.add_argument(
-        "--data", type=Path, default=argparse.SUPPRESS if inherits else folder, metavar="FOLDER",
-        help=f"the hub's folder (default: {str(folder).replace('%', '%%')})",
-    )  # fmt: skip
+        add_data_option(action, inherits=True)
+        # What stands before the action holds too: one name, one meaning on both sides.
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON")
+    token_cli.register(subparsers)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    _add_data(parser)
-    _add_public_enrol(parser)
+    add_data_option(parser)
+    add_public_enrol_option(parser)
     parser.add_argument("--console", default=CONSOLE_DEFAULT, metavar="HOST:PORT")
+    parser.add_argument(
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        help="the console's own HTTPS certificate with its chain, PEM (default: one of the mesh)",
+    )
+    parser.add_argument(
+        "--key", type=Path, metavar="FILE", help="the key of --certificate, if in another file"
+    )
+    parser.add_argument(
+        "--console-url", default="", metavar="URL", help="what browsers write, behind a proxy"
+    )  # fmt: skip
     parser.add_argument("--enrol", default="127.0.0.1:8443", metavar="HOST:PORT")
     parser.add_argument("--host", action="append", default=[], help="a further name of this hub")
     parser.add_argument("--seed", action="append", default=[], metavar="HOST:PORT")
@@ -129,16 +110,26 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_public_enrol(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--public-enrol", default="", metavar="HOST:PORT", help="what tokens say")
+def _key(options: argparse.Namespace) -> Path | None:
+    if options.key is not None and options.certificate is None:
+        raise ConfigError(
+            "is the key of no certificate", where="--key", remedy="give --certificate FILE too"
+        )
+    key: Path | None = options.key
+    return key
 
 
 def _settings(options: argparse.Namespace) -> HubSettings:
+    from edge_hub.addresses import check_console_url
+
     return HubSettings(
         data=options.data,
         console=Address.parse(options.console),
         enrol=Address.parse(options.enrol),
         public_enrol=str(Address.parse(options.public_enrol)) if options.public_enrol else "",
+        console_url=check_console_url(options.console_url) if options.console_url else "",
+        certificate=options.certificate,
+        key=_key(options),
         hosts=tuple(options.host),
         seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
         mesh=tuple(options.listen or LISTEN_DEFAULT),
@@ -175,45 +166,54 @@ async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
         )
         stack.push_async_callback(hub.close)
         link = await hub.sign_in_link()
+        started = {"mesh": authority.mesh, "enrol": str(hub.enrol), "console": str(hub.console)}
+        if hub.fingerprint:
+            started["certificate_sha256"] = hub.fingerprint
         if options.json:
-            started = {"mesh": authority.mesh, "enrol": str(hub.enrol), "console": str(hub.console)}
-            _say(json.dumps({**started, "sign_in": link}))
+            say(json.dumps({**started, "sign_in": link}))
         else:
-            _say(f"Mesh {authority.mesh}: enrolment at {hub.enrol}, console at {hub.console}")
-            _say(f"Sign in once with {link}")
+            say(f"Mesh {authority.mesh}: enrolment at {hub.enrol}, console at {hub.console}")
+            if hub.fingerprint:
+                say(f"The console's certificate has the SHA-256 fingerprint {hub.fingerprint}")
+            say(f"Sign in once with {link}")
         await stop.wait()
     return 0
 
 
 async def _link(options: argparse.Namespace) -> int:
     from edge_hub.access import Access
-    from edge_hub.app import sign_in_url
+    from edge_hub.addresses import sign_in_url
     from edge_hub.database import Database
     from edge_hub.events import Scope
 
     settings = _settings(options)
-    home = Scope(_existing(settings).tenant, settings.project)
+    home = Scope(existing_authority(settings).tenant, settings.project)
     database = await Database.open(settings.database_path, tenant=home.tenant, project=home.project)
     try:
         ticket = await Access(database, settings, SystemClock(), home=home).new_ticket()
     finally:
         await database.close()
-    _say(sign_in_url(settings, _console(options, settings), ticket))
+    link = sign_in_url(_origin(options, settings), ticket)
+    say(json.dumps({"sign_in": link}) if options.json else link)
     return 0
 
 
-def _console(options: argparse.Namespace, settings: HubSettings) -> Address:
-    """The console that was named, else where the hub of this folder listens or listened last."""
-    if options.console != CONSOLE_DEFAULT or not settings.console_file.exists():
-        return settings.console
-    return Address.parse(settings.console_file.read_text())
+def _origin(options: argparse.Namespace, settings: HubSettings) -> str:
+    """The console that was named, else where the hub of this folder is reached, or was last."""
+    from edge_hub.addresses import console_origin
+
+    is_named = options.console != CONSOLE_DEFAULT or options.console_url
+    if is_named or not settings.console_file.exists():
+        return console_origin(settings, settings.console)
+    return settings.console_file.read_text()
 
 
 def _backup(options: argparse.Namespace) -> int:
     from edge_hub.backup import backup
 
     backup(HubSettings(data=options.data), options.file)
-    _say(f"Written to {options.file}; it holds the keys of the mesh, so keep it safe")
+    told = f"Written to {options.file}; it holds the keys of the mesh, so keep it safe"
+    say(json.dumps({"file": str(options.file)}) if options.json else told)
     return 0
 
 
@@ -221,89 +221,6 @@ def _restore(options: argparse.Namespace) -> int:
     from edge_hub.backup import restore
 
     restore(HubSettings(data=options.data), options.file)
-    _say(f"Restored into {options.data}")
+    told = f"Restored into {options.data}"
+    say(json.dumps({"data": str(options.data)}) if options.json else told)
     return 0
-
-
-async def _with_tokens(options: argparse.Namespace) -> int:
-    from edge_hub.database import Database
-    from edge_hub.events import Scope
-    from edge_hub.problems import ProblemError
-    from edge_hub.tokens import EnrolmentPoint, Tokens
-
-    settings = HubSettings(data=options.data)
-    authority = _existing(settings)
-    scope = Scope(authority.tenant, settings.project)
-    hub = _public_enrol(options, settings) if options.act is _create else ""
-    point = EnrolmentPoint(hub, authority.root_pin)
-    database = await Database.open(
-        settings.database_path, tenant=scope.tenant, project=scope.project
-    )
-    try:
-        await options.act(options, Tokens(database, SystemClock(), point), scope)
-    except ProblemError as error:
-        raise CantorError(error.detail, where="token", remedy="see cantor token list") from error
-    finally:
-        await database.close()
-    return 0
-
-
-async def _create(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
-    import msgspec
-
-    from edge_hub.schemas import NewToken
-
-    wish = {
-        "labels": parse_labels(options.label),
-        "max_uses": options.uses,
-        "ttl_s": options.ttl,
-        "approval": options.approval,
-    }
-    try:
-        made = await tokens.create(scope, msgspec.convert(wish, NewToken))
-    except msgspec.ValidationError as error:
-        raise ConfigError(str(error), where="token create", remedy="see --help") from error
-    _say(json.dumps(msgspec.to_builtins(made)) if options.json else made.token)
-
-
-async def _list(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
-    import msgspec
-
-    found, after = await tokens.list(scope, limit=1000)
-    while after is not None:
-        more, after = await tokens.list(scope, limit=1000, after=after)
-        found += more
-    if options.json:
-        _say(json.dumps(msgspec.to_builtins(found)))
-        return
-    rows = [(one.id, one.state, f"{one.uses}/{one.max_uses}", one.expires_at) for one in found]
-    _say(format_table(("ID", "STATE", "USES", "EXPIRES"), rows))
-
-
-async def _revoke(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:
-    await tokens.revoke(scope, options.id)
-    _say(json.dumps({"id": options.id, "state": "revoked"}) if options.json else "revoked")
-
-
-def _public_enrol(options: argparse.Namespace, settings: HubSettings) -> str:
-    if options.public_enrol:
-        return str(Address.parse(options.public_enrol))
-    try:
-        return settings.enrol_file.read_text()
-    except FileNotFoundError as error:
-        raise ConfigError(
-            "the hub has not run yet, so where boxes reach it is not known",
-            where=str(settings.data),
-            remedy="start it with cantor hub, or give --public-enrol HOST:PORT",
-        ) from error
-
-
-def _existing(settings: HubSettings) -> Authority:
-    if not settings.authority_folder.exists():
-        raise ConfigError("holds no hub", where=str(settings.data), remedy="run cantor hub first")
-    return Authority.load(settings.authority_folder)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()

@@ -19,8 +19,10 @@ LISTEN_DEFAULT = ("0.0.0.0:7434",)
 class HubSettings:
     """One hub.
 
-    ``console`` is plain HTTP on loopback and HTTPS elsewhere; ``hosts`` are further names under
-    which people and boxes reach this hub, ``public_enrol`` is what tokens say (``host:port``).
+    ``console`` is plain HTTP on loopback and HTTPS elsewhere, with a certificate of the mesh or
+    one's own (``certificate``, and ``key`` if that is another file). ``console_url`` is what people
+    write where a proxy stands before it. ``hosts`` are further names under which people and boxes
+    reach this hub, ``public_enrol`` is what tokens say (``host:port``).
     ``mesh`` is where its own node accepts links, ``interfaces`` the local addresses of discovery.
     """
 
@@ -28,6 +30,9 @@ class HubSettings:
     console: Address = Address("127.0.0.1", 8080)  # noqa: RUF009 (it cannot change)
     enrol: Address = Address("127.0.0.1", 8443)  # noqa: RUF009 (it cannot change)
     public_enrol: str = ""
+    console_url: str = ""
+    certificate: Path | None = None
+    key: Path | None = None
     hosts: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
     mesh: tuple[str, ...] = LISTEN_DEFAULT
@@ -53,7 +58,7 @@ class HubSettings:
 
     @property
     def console_file(self) -> Path:
-        """Where a running hub writes the address of its console, for sign-in links made later."""
+        """Where a running hub writes how people reach it, for sign-in links made later."""
         return self.data / "console"
 
     @property
@@ -67,6 +72,18 @@ class HubSettings:
         return self.data / "authority"
 
     @property
+    def server_certificate(self) -> Path:
+        """The key and certificate of the HTTPS listeners; among the keys, so backups hold it."""
+        return self.authority_folder / "server.pem"
+
+    @property
+    def console_has_tls(self) -> bool:
+        """Whether the console speaks TLS: where others can reach it, or a certificate is named."""
+        return not self.console.is_loopback or self.certificate is not None
+
+    @property
     def console_is_https(self) -> bool:
-        """Whether the console needs TLS, since others can reach it."""
-        return not self.console.is_loopback
+        """Whether browsers reach the console by HTTPS, be it at a proxy."""
+        if self.console_url:
+            return self.console_url.startswith("https://")
+        return self.console_has_tls

@@ -89,6 +89,26 @@ def test_a_sign_in_link_can_be_had_again(data: str, capsys: pytest.CaptureFixtur
     assert _run("hub", "--data", data, "--console", "127.0.0.1:9", "link") == 0
     assert capsys.readouterr().out.startswith("http://127.0.0.1:9/sign-in#ticket=")
 
-    (Path(data) / "console").write_text("127.0.0.1:4711")  # as a running hub does
-    assert _run("hub", "--data", data, "link") == 0
-    assert capsys.readouterr().out.startswith("http://127.0.0.1:4711/sign-in#ticket=")
+    (Path(data) / "console").write_text("https://hub.example:4711")  # as a running hub does
+    assert _run("hub", "--data", data, "link", "--json") == 0
+    link = json.loads(capsys.readouterr().out)["sign_in"]
+    assert link.startswith("https://hub.example:4711/sign-in#ticket=")
+
+
+def test_what_saves_and_restores_says_where_as_json(
+    data: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("token", "create", "--data", data) == 0
+    capsys.readouterr()
+    file, new = str(tmp_path / "b.tar"), str(tmp_path / "new")
+    assert _run("hub", "--json", "backup", file, "--data", data) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": file}
+    assert _run("hub", "restore", file, "--data", new, "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"data": new}
+
+
+def test_options_of_the_console_that_cannot_be_are_refused(data: str) -> None:
+    with pytest.raises(ConfigError, match="is the key of no certificate"):
+        _run("hub", "--data", data, "--key", "x.pem")
+    with pytest.raises(ConfigError, match="--console-url"):
+        _run("hub", "--data", data, "--console-url", "hub.example")
