@@ -48,7 +48,7 @@ def register(subparsers: Verbs) -> None:
     run_verb.add_argument("--frames", type=int, default=0, metavar="N", help="end after N frames")
     deployments_cli.register(verbs, with_param)
     worker = verbs.add_parser("worker")  # started by agents, for nobody to type
-    worker.add_argument("descriptor", type=int)
+    worker.add_argument("descriptors", type=int, nargs="+")
     worker.set_defaults(run=run_worker)
     filters = subparsers.add_parser("filter", help="the filters of this installation")
     verbs = filters.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -129,10 +129,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def run_worker(options: argparse.Namespace) -> int:
-    """Run the worker of a deployment on a socket that the agent has handed over."""
+    """Run the worker of a deployment on the socket and memory that the agent has handed over."""
     from galaxy.worker import main
 
-    return main(options.descriptor)
+    return main(*options.descriptors)
 
 
 def list_filters(options: argparse.Namespace) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer, Value
     from galaxy.frame import Image
     from galaxy.pipeline import Codec
+    from galaxy.slots import Room
 
     Headers = dict[str, Value]
     Body = tuple[Buffer, ...]
@@ -41,9 +42,15 @@ _JPEG_BARE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
 def encode_frame(
-    frame: Frame, codec: Codec, quality: int = QUALITY_DEFAULT
+    frame: Frame,
+    codec: Codec,
+    quality: int = QUALITY_DEFAULT,
+    *,
+    room: Room | None = None,
 ) -> tuple[Headers, Body]:
     """The frame as msgpack values and raw buffers; ``raw`` copies no contiguous image.
+
+    ``room`` gives memory where the bytes should be made.
 
     Raises:
         LocalProtocolError: the image does not fit in one message.
@@ -62,7 +69,7 @@ def encode_frame(
         headers["truth"] = _packed(frame.truth)
     if frame.image is None:
         return headers, ()
-    name, data = _encode_image(frame.image, frame.format, codec, quality)
+    name, data = _encode_image(frame.image, frame.format, codec, quality, room)
     if data.nbytes > IMAGE_BYTES_MAX:
         raise LocalProtocolError(
             f"an image of {data.nbytes} bytes (limit {IMAGE_BYTES_MAX})",
@@ -101,11 +108,13 @@ def decode_frame(headers: Headers, body: Body, *, now_s: float, now_wall_s: floa
     )
 
 
-def _encode_image(image: Image, pixels: str, codec: Codec, quality: int) -> tuple[str, memoryview]:
+def _encode_image(
+    image: Image, pixels: str, codec: Codec, quality: int, room: Room | None
+) -> tuple[str, memoryview]:
     if codec == "jpeg" and image.ndim in (2, 3) and max(image.shape) <= SIDE_MAX:
         return "jpeg", _to_jpeg(image, quality)
     if codec == "auto" and pixels in ("BGR", "RGB") and _has_planes(image.shape):
-        return "i420", _to_i420(image, pixels)
+        return "i420", _to_i420(image, pixels, room)
     return "raw", _flat(np.ascontiguousarray(image))
 
 
@@ -118,11 +127,16 @@ def _to_jpeg(image: Image, quality: int) -> memoryview:
     return _flat(data)
 
 
-def _to_i420(image: Image, pixels: str) -> memoryview:
+def _to_i420(image: Image, pixels: str, room: Room | None) -> memoryview:
     import cv2
 
     code = cv2.COLOR_BGR2YUV_I420 if pixels == "BGR" else cv2.COLOR_RGB2YUV_I420
-    return _flat(cv2.cvtColor(image, code))
+    given = room(image.size // 2) if room is not None else None
+    if given is None:
+        return _flat(cv2.cvtColor(image, code))
+    planes = np.frombuffer(given, dtype=np.uint8).reshape(image.shape[0] * 3 // 2, image.shape[1])
+    cv2.cvtColor(image, code, dst=planes)
+    return given
 
 
 def _flat(data: Image) -> memoryview:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer, Value
     from galaxy.edge_sender import Held, SenderEnd
     from galaxy.edge_transports import Receiver, Sender
+    from galaxy.slots import Room
 
     Place = tuple[str, int]
     Post = Callable[[str, EdgeMessage], None]
@@ -40,7 +41,14 @@ class Route:
 class Wire:
     """One connection: its route and the ends of it that live in this process."""
 
-    def __init__(self, name: str, clock: Clock, post: Post, stir: Callable[[Wire], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        post: Post,
+        stir: Callable[[Wire], None],
+        room: Room | None = None,
+    ) -> None:
         self.name = name
         self.clock = clock
         self.lock = threading.Lock()
@@ -51,6 +59,7 @@ class Wire:
         self.source: SenderEnd | None = None
         """The sending end, while the receiver takes from it in this process."""
         self._post = post
+        self._room = room
         self._stir = stir
         self._route: Route | None = None
         self._pumping = False
@@ -133,7 +142,9 @@ class Wire:
             end, node, held, message = work
             try:
                 if held is not None:
-                    packed = held.encoded = held.encoded or encode_frame(held.frame, end.codec)
+                    packed = held.encoded = held.encoded or encode_frame(
+                        held.frame, end.codec, room=self._room
+                    )
                     message = _with_frame(message, held, packed, self.clock.monotonic())
                 self._post(node, message)
             except CantorError:

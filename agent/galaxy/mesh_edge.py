@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from galaxy.edge_wire import Place, Post
     from galaxy.pipeline import Codec, Connection, Policy
+    from galaxy.slots import Room
 
 __all__ = ["EdgeMessage", "Switchboard"]
 
@@ -36,9 +37,11 @@ class Switchboard:
     one of the switchboard's own, never under a lock.
     """
 
-    def __init__(self, clock: Clock, post: Post) -> None:
+    def __init__(self, clock: Clock, post: Post, room: Room | None = None) -> None:
+        """``room`` gives memory from which ``post`` takes a frame's body without a copy."""
         self._clock = clock
         self._post = post
+        self._room = room
         self._lock = threading.Condition()
         self._wires: dict[str, Wire] = {}
         self._stirred: dict[Wire, None] = {}
@@ -109,7 +112,9 @@ class Switchboard:
         with self._lock:
             wire = self._wires.get(name)
             if wire is None:
-                wire = self._wires[name] = Wire(name, self._clock, self._post, self._stir)
+                wire = self._wires[name] = Wire(
+                    name, self._clock, self._post, self._stir, self._room
+                )
             return wire
 
     def _stir(self, wire: Wire) -> None:

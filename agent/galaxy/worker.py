@@ -29,6 +29,7 @@ from galaxy.pipe import Pipe
 from galaxy.previews import Previews
 from galaxy.registry import Registry
 from galaxy.runtime import Runtime
+from galaxy.slots import SlotMemory, SlotReader, SlotWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,7 +119,7 @@ class Worker:
         self._pipe = pipe
         self._registry = registry or Registry.default()
         self._clock: Clock = SystemClock()
-        self._board = Switchboard(self._clock, self._post)
+        self._board = Switchboard(self._clock, self._post, pipe.room)
         self._previews = Previews(self._clock, self._answer)
         self._runs: dict[str, GroupRun] = {}
         self._operations: dict[str, Callable[[DataFrame], None]] = {
@@ -255,11 +256,26 @@ class Worker:
             _log.debug("the agent has gone")
 
 
-def main(descriptor: int) -> int:
-    """Run a worker on an inherited socket; the process's exit code."""
+def main(descriptor: int, *memory: int) -> int:
+    """Run a worker on an inherited socket; the process's exit code.
+
+    ``memory`` is nothing, or the descriptors of the slots to read and of those to write.
+    """
     with socket.socket(fileno=descriptor) as sock:
-        if sock.family != socket.AF_UNIX:
+        if sock.family != socket.AF_UNIX or len(memory) not in (0, 4):
             raise LocalProtocolError("a worker is started by its agent", where="pipeline worker")
-        Worker(Pipe(sock)).serve()
+        reader, writer = _slots(memory)
+        Worker(Pipe(sock, writer, reader)).serve()
     logging.shutdown()
     os._exit(0)  # a camera driver that hangs in a thread must not keep the process
+
+
+def _slots(descriptors: tuple[int, ...]) -> tuple[SlotReader | None, SlotWriter | None]:
+    if not descriptors:
+        return None, None
+    to_read, to_write = SlotMemory(*descriptors[:2]), SlotMemory(*descriptors[2:])
+    try:
+        return SlotReader(to_read), SlotWriter(to_write)
+    finally:
+        to_read.close()
+        to_write.close()

@@ -14,6 +14,8 @@ from cantor.base.ids import BROADCAST
 from cantor.base.program import own_command
 from cantor.transport.connection import Connection
 from cantor.wire import DataFrame, Kind
+from galaxy.pipe import SLOT, with_body
+from galaxy.slots import SlotMemory, SlotReader, SlotWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,8 @@ class WorkerProcess:
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[tuple[Headers, tuple[Buffer, ...]]]] = {}
         self._connection: Connection | None = None
+        self._writer: SlotWriter | None = None
+        self._reader: SlotReader | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._waiting: list[DataFrame] = []
@@ -69,6 +73,8 @@ class WorkerProcess:
             ours, theirs = socket.socketpair()
         except OSError as error:
             raise _not_started(error) from error
+        memory = self._share_memory()
+        inherited = (theirs.fileno(), *(number for one in memory for number in one.descriptors))
         try:
             for end in (ours, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
@@ -78,13 +84,14 @@ class WorkerProcess:
             # A session of its own: Ctrl-C in a terminal is the agent's to act on.
             self._process = await asyncio.create_subprocess_exec(
                 *own_command(),
-                *("pipeline", "worker", str(theirs.fileno())),
+                *("pipeline", "worker", *map(str, inherited)),
                 stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=inherited,
                 start_new_session=True,
             )
         except OSError as error:
             self._closing = True
+            self._writer = self._reader = None
             if self._connection is not None:
                 self._connection.abort("the worker cannot be started")
             else:
@@ -92,6 +99,8 @@ class WorkerProcess:
             raise _not_started(error) from error
         finally:
             theirs.close()
+            for one in memory:
+                one.close()
         self._watch = asyncio.ensure_future(self._wait_for_end())
         for frame in self._waiting:
             self._connection.send(frame)
@@ -99,11 +108,17 @@ class WorkerProcess:
 
     def tell(self, op: str, headers: Headers, body: tuple[Buffer, ...] = ()) -> bool:
         """Say something; False if it cannot be queued now."""
-        frame = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers={"op": op, **headers}, body=body)
+        said: Headers = {"op": op, **headers}
         if self._connection is None:
-            self._waiting.append(frame)
+            self._waiting.append(_framed(said, body))
             return True
-        return self._connection.send(frame)
+        place = self._writer.hand_over(body) if self._writer is not None else None
+        if self._writer is None or place is None:
+            return self._connection.send(_framed(said, body))
+        is_queued = self._connection.send(_framed({**said, SLOT: place}, ()))
+        if not is_queued:
+            self._writer.take_back(place)
+        return is_queued
 
     async def ask(
         self, what: str, args: Headers | None = None, *, timeout_s: float = ASK_TIMEOUT_S
@@ -139,6 +154,7 @@ class WorkerProcess:
         except TimeoutError:
             self._process.kill()
             await self._watch
+        self._writer = self._reader = None
 
     async def _wait_for_end(self) -> None:
         process = cast("asyncio.subprocess.Process", self._process)
@@ -148,7 +164,22 @@ class WorkerProcess:
             self._fail_asked(how)
             self._listener.ended(f"the worker process {how}")
 
+    def _share_memory(self) -> tuple[SlotMemory, ...]:
+        """Memory to write and to read; nothing where the system has none: then all is piped."""
+        made: list[SlotMemory] = []
+        try:
+            made += [SlotMemory.create(), SlotMemory.create()]
+            self._writer, self._reader = SlotWriter(made[0]), SlotReader(made[1])
+        except OSError as error:
+            _log.info("frames go to the worker by its pipe alone", extra={"reason": str(error)})
+            for one in made:
+                one.close()
+            self._writer = self._reader = None
+            return ()
+        return tuple(made)
+
     def _received(self, _: Connection, frame: DataFrame) -> None:
+        frame = with_body(frame, self._reader)
         headers = frame.headers
         match headers.get("op"):
             case "state":
@@ -170,6 +201,10 @@ class WorkerProcess:
         for future in self._asked.values():
             if not future.done():
                 future.set_exception(UnavailableError(reason, where="worker"))
+
+
+def _framed(headers: Headers, body: tuple[Buffer, ...]) -> DataFrame:
+    return DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers, body=body)
 
 
 def _not_started(error: OSError) -> UnavailableError:
