@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.ids import short_name
+from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
 from cantor.cli.labels import parse_labels
 from cantor.cli.table import format_table
@@ -20,6 +21,7 @@ from cantor.scheduling.needs import parse
 if TYPE_CHECKING:
     import argparse
 
+    from cantor.base.resources import Resource
     from cantor.node.agent import Agent
     from cantor.node.view import NodeView
     from cantor.wire.frame import Value
@@ -113,10 +115,17 @@ def _nodes(options: argparse.Namespace) -> int:
 
 def _row(view: NodeView) -> tuple[str, str, str, str]:
     state = "online" if view.is_alive else "offline"
-    resources = ", ".join(
-        f"{r.name} {'==' if r.kind == 'condition' else '='} {r.value}" for r in view.resources
-    )
-    return short_name(view.id), view.name, state, resources
+    return short_name(view.id), view.name, state, ", ".join(map(resource_text, view.resources))
+
+
+def resource_text(resource: Resource) -> str:
+    """As it is written in an expression, but that sizes are rounded."""
+    value = resource.value
+    if isinstance(value, bool):
+        value = int(value)
+    elif resource.unit == "B" and isinstance(value, int | float):
+        value = format_size(value)
+    return f"{resource.name} {'==' if resource.kind == 'condition' else '='} {value}"
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -1,6 +1,24 @@
 from __future__ import annotations
 
-from cantor.cli.agent import status_report
+import pytest
+
+from cantor.base.resources import Resource
+from cantor.cli.agent import resource_text, status_report
+
+
+@pytest.mark.parametrize(
+    ("resource", "text"),
+    [
+        (Resource("USBCamera", "condition", True), "USBCamera == 1"),
+        (Resource("os", "condition", "linux"), "os == linux"),
+        (Resource("GPU", "quantity", 2), "GPU = 2"),
+        (Resource("Memory", "quantity", 3 * 2**30, "B"), "Memory = 3.0 GiB"),
+    ],
+)
+def test_a_resource_is_shown_as_it_is_written_in_an_expression(
+    resource: Resource, text: str
+) -> None:
+    assert resource_text(resource) == text
 
 
 def test_links_stand_one_to_a_line_with_their_queues_and_what_was_dropped() -> None:
