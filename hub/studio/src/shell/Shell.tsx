@@ -29,6 +29,7 @@ import { tell } from "../components/tell";
 
 const Palette = lazy(() => import("./Palette"));
 const NARROW = "cantor-rail-narrow";
+const APPLE = /Mac|iP(hone|ad)/.test(navigator.userAgent);
 
 function Rail() {
   const { t } = useTranslation();
@@ -159,7 +160,7 @@ export function Shell({ session, children }: { session: Session; children: React
             <IconSearch size={16} aria-hidden />
             <span>{t("palette.open")}</span>
             <Kbd size="xs" aria-hidden className="wide">
-              Ctrl K
+              {APPLE ? "⌘ K" : "Ctrl K"}
             </Kbd>
           </button>
           <Group gap={4} ml="auto" wrap="nowrap">

@@ -57,6 +57,9 @@ const Row = memo(function Row({ node, chosen, onToggle, onOpen }: RowProps) {
   );
 });
 
+// Chips stand side by side, also beside long names.
+const WIDTHS_PX: Partial<Record<string, number>> = { labels: 150, resources: 300 };
+
 interface NodeTableProps {
   rows: Node[];
   chosen: ReadonlySet<string>;
@@ -94,7 +97,9 @@ export function NodeTable({ rows, chosen, onChoose, onOpen }: NodeTableProps) {
                 />
               </Table.Th>
               {heads.map((head) => (
-                <Table.Th key={head}>{t(`devices.columns.${head}`)}</Table.Th>
+                <Table.Th key={head} miw={WIDTHS_PX[head]}>
+                  {t(`devices.columns.${head}`)}
+                </Table.Th>
               ))}
             </Table.Tr>
           </Table.Thead>

@@ -31,14 +31,15 @@ const NODE_WIDTH = 178;
 const NODE_HEIGHT = 92;
 const COLUMN_PX = 292;
 const ROW_PX = 122;
-// On a narrow page the graph runs from top to bottom.
+// On a narrow page the graph runs from top to bottom, and a filter's state is an icon.
 const NARROW_PX = 620;
-const NARROW_COLUMN_PX = 176;
-const NARROW_ROW_PX = 202;
+const NARROW_WIDTH = 138;
+const NARROW_COLUMN_PX = 168;
+const NARROW_ROW_PX = 148;
 const HEIGHT_PX_MIN = 200;
 const HEIGHT_PX_MAX = 560;
 // The legend and the controls stand above the graph.
-const FIT = { padding: { top: "52px", bottom: "26px", left: "18px", right: "18px" }, maxZoom: 1.1, minZoom: 0.3 } as const;
+const FIT = { padding: { top: "52px", bottom: "26px", left: "12px", right: "12px" }, maxZoom: 1.1, minZoom: 0.3 } as const;
 const ABOVE_AND_BELOW_PX = 78;
 
 interface Shared {
@@ -57,7 +58,7 @@ function useShared(): Shared {
 }
 
 type FilterNode = Node<{ name: string; fed: boolean; feeds: boolean; down: boolean }, "filter">;
-type ConnectionEdge = Edge<{ connection: ConnectionSpec }, "connection">;
+type ConnectionEdge = Edge<{ connection: ConnectionSpec; down: boolean }, "connection">;
 
 /** What stands under a filter's name: its place and speed, or its type and needs. */
 function Lines({ name }: { name: string }) {
@@ -118,7 +119,7 @@ const FilterBox = memo(function FilterBox({ data }: NodeProps<FilterNode>) {
   );
 });
 
-function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
+function EdgeLabel({ connection, down }: { connection: ConnectionSpec; down: boolean }) {
   const { t } = useTranslation();
   const { deployment, layer } = useShared();
   const strong = isStrong(connection);
@@ -130,7 +131,8 @@ function EdgeLabel({ connection }: { connection: ConnectionSpec }) {
   // A strong connection is a call within one process: nothing waits or is lost on it.
   const lost = lostOf(figures);
   if (!isActive(deployment)) return lost > 0 && layer !== "live" ? <>{t("deployment.lost", { count: lost })}</> : null;
-  if (figures.fps === undefined || (strong && figures.fps === 0)) return null;
+  // On a narrow page there is no room between branches, and a call's pace is that of its filter.
+  if (figures.fps === undefined || (strong && (down || figures.fps === 0))) return null;
   const pace = (
     <span>
       {t("deployment.fps", { fps: rate(figures.fps) })} · {strong ? "0 ms" : milliseconds(figures.queue_ms?.p50)}
@@ -161,7 +163,7 @@ const ConnectionLine = memo(function ConnectionLine(props: EdgeProps<ConnectionE
       <BaseEdge path={path} markerEnd={markerEnd} className={isStrong(data.connection) ? "flow-strong" : "flow-weak"} />
       <EdgeLabelRenderer>
         <div className="flow-label" style={{ transform: `translate(-50%, -50%) translate(${x}px, ${y}px)` }}>
-          <EdgeLabel connection={data.connection} />
+          <EdgeLabel connection={data.connection} down={data.down} />
         </div>
       </EdgeLabelRenderer>
     </>
@@ -178,7 +180,7 @@ function graphOf(pipeline: Pipeline, down: boolean): { nodes: FilterNode[]; edge
   const edges = (pipeline.connections ?? [])
     .map((connection): ConnectionEdge => {
       const [source = "", target = ""] = [connection.from.split(".")[0], connection.to.split(".")[0]];
-      return { id: edgeName(connection), type: "connection", source, target, data: { connection }, markerEnd: MARKER, focusable: false };
+      return { id: edgeName(connection), type: "connection", source, target, data: { connection, down }, markerEnd: MARKER, focusable: false };
     })
     .filter((edge) => known.has(edge.source) && known.has(edge.target));
   const nodes = [...layOut(pipeline)].map(
@@ -189,7 +191,7 @@ function graphOf(pipeline: Pipeline, down: boolean): { nodes: FilterNode[]; edge
         ? { x: place.row * NARROW_ROW_PX, y: place.column * NARROW_COLUMN_PX }
         : { x: place.column * COLUMN_PX, y: place.row * ROW_PX },
       data: { name, fed: edges.some((edge) => edge.target === name), feeds: edges.some((edge) => edge.source === name), down },
-      width: NODE_WIDTH,
+      width: down ? NARROW_WIDTH : NODE_WIDTH,
       height: NODE_HEIGHT,
     }),
   );
@@ -202,9 +204,9 @@ function span(values: number[]): number {
 
 /** High enough for the graph at the scale at which it fits the width. */
 function heightOf(nodes: FilterNode[], widthPx: number, down: boolean): number {
-  const wide = span(nodes.map((node) => node.position.x)) + NODE_WIDTH;
+  const wide = span(nodes.map((node) => node.position.x)) + (down ? NARROW_WIDTH : NODE_WIDTH);
   const high = span(nodes.map((node) => node.position.y)) + NODE_HEIGHT;
-  const scale = Math.min(FIT.maxZoom, Math.max(FIT.minZoom, (widthPx - 36) / wide));
+  const scale = Math.min(FIT.maxZoom, Math.max(FIT.minZoom, (widthPx - 24) / wide));
   const most = down ? Number.POSITIVE_INFINITY : HEIGHT_PX_MAX;
   return Math.min(most, Math.max(HEIGHT_PX_MIN, high * scale + ABOVE_AND_BELOW_PX));
 }
@@ -221,7 +223,7 @@ function Graph({ pipeline }: { pipeline: Pipeline }) {
   const measured = useStore((store) => `${store.width} ${store.height}`);
   useEffect(() => void flow.fitView(FIT), [flow, measured, down, nodes]);
   return (
-    <div ref={ref} className="card canvas" style={{ height }}>
+    <div ref={ref} className="card canvas" data-down={down || undefined} style={{ height }}>
       <ReactFlow
         nodes={nodes}
         edges={edges}

@@ -78,7 +78,7 @@ export function FilterList({ deployment, layer, onOpen }: ListProps) {
       type: spec?.type,
       needs: spec?.needs || "–",
       params: params.join(", ") || "–",
-      node: (deployment.nodes[name] && <span className="one-line" title={nodeName(deployment, deployment.nodes[name])}>{nodeName(deployment, deployment.nodes[name])}</span>) || (why ? <span style={{ color: "var(--edge-stale)" }}>{why}</span> : "–"),
+      node: (deployment.nodes[name] && <span className="one-line" title={nodeName(deployment, deployment.nodes[name])}>{nodeName(deployment, deployment.nodes[name])}</span>) || (why ? <span style={{ color: "var(--edge-stale)" }} title={why}>{t("pipelines.unplaced")}</span> : "–"),
       fps: rate(figures.fps),
       run: milliseconds(figures.run_ms?.p50),
       age: milliseconds(figures.age_ms?.p50 || null),
