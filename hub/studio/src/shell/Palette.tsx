@@ -63,8 +63,8 @@ function useOptions(words: string): Option[] {
   }));
   const running = wanted.length > 1 ? (deployments.data?.items ?? []).filter((one) => matches(one, wanted, "")) : [];
   const nodes = wanted.length > 1 ? (found.data?.items ?? []) : [];
-  return [
-    ...[...fixed, ...ready].filter((option) => option.text.toLowerCase().includes(wanted)),
+  const named = (option: Option) => option.text.toLowerCase().includes(wanted);
+  const things = [
     ...running.slice(0, DEPLOYMENTS_SHOWN).map((deployment) => ({
       id: `deployment-${deployment.id}`,
       text: deployment.name,
@@ -80,6 +80,8 @@ function useOptions(words: string): Option[] {
       run: () => navigate(`/devices?node=${encodeURIComponent(node.id)}`),
     })),
   ];
+  // What is called so comes before what only has to do with it: a deployment that runs on the node.
+  return [...[...fixed, ...ready].filter(named), ...things.filter(named), ...things.filter((one) => !named(one))];
 }
 
 /** Ctrl-K: jump to a page, an action or a node with the keyboard alone. */
