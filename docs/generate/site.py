@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 WORK = ROOT / "build" / "docs"
 SITE = ROOT / "build" / "site"
+HOOKS = ("chinese", "search_words")
 SCREENSHOTS = ROOT / "build" / "screenshots"
 
 REFERENCE: Mapping[str, tuple[str, Callable[[], str]]] = {
@@ -56,7 +57,7 @@ def prepare(work: Path, site: Path) -> Path:
     _write_reference(pages)
     config: dict[str, Any] = yaml.safe_load((DOCS / "mkdocs.yml").read_text(encoding="utf-8"))
     config["docs_dir"], config["site_dir"] = str(pages), str(site)
-    config["hooks"] = [str(DOCS / "generate" / "search_words.py")]
+    config["hooks"] = [str(DOCS / "generate" / f"{hook}.py") for hook in HOOKS]
     for section in config["nav"]:
         for title, entries in section.items():
             if entries == "REFERENCE":

@@ -71,6 +71,21 @@ def test_notes_to_the_tests_are_not_shown(site: Path) -> None:
     assert shown == []
 
 
+def test_chinese_pages_say_so_and_have_no_gaps_within_sentences(site: Path) -> None:
+    pages = list((site / "zh").rglob("*.html"))
+
+    assert len(pages) > 2
+    for path in pages:
+        text = path.read_text(encoding="utf-8")
+        assert '<html lang="zh-CN"' in text
+        assert "Table of contents" not in text
+        body = re.sub(
+            r"<(pre|code|script)\b.*?</\1>", "", text.partition("<article")[2], flags=re.S
+        )
+        assert not re.search(r"[\u3400-\u9fff]\n[\u3400-\u9fff]", body), path.name
+    assert '<html lang="en"' in (site / "index.html").read_text(encoding="utf-8")
+
+
 def test_english_and_chinese_words_can_be_found(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
 
