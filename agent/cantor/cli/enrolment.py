@@ -16,11 +16,13 @@ from cantor.cli.folders import add_folder_option
 from cantor.identity.client import EnrolmentPendingError, enrol
 from cantor.identity.store import Identity, IdentityFolder
 from cantor.identity.tokens import EnrolmentToken
-from cantor.node.memory import NodeMemory
+from cantor.node.memory import HubContact, NodeMemory
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
+
+    from cantor.identity.reply import EnrolmentReply
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
     Pause = Callable[[float], Awaitable[None]]
@@ -96,7 +98,7 @@ async def enrol_patiently(
                 folder,
                 clock=clock,
                 facts=facts,
-                on_reply=lambda reply: NodeMemory(folder.path).remember_name(reply.name),
+                on_reply=lambda reply: _remember(reply, token, folder),
             )
         except EnrolmentPendingError as pending:
             if not is_waiting:
@@ -107,6 +109,12 @@ async def enrol_patiently(
                 file=sys.stderr,
             )
             await pause(pending.retry_after_s)
+
+
+def _remember(reply: EnrolmentReply, token: EnrolmentToken, folder: IdentityFolder) -> None:
+    memory = NodeMemory(folder.path)
+    memory.remember_name(reply.name)
+    memory.remember_hub(HubContact(token.hub, reply.seeds))
 
 
 def _print(identity: Identity, *, as_json: bool, sentence: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cantor.doctor import machine_checks, mesh_checks, node_checks
+from cantor.doctor import machine_checks, mesh_checks, node_checks, reach_checks
 
 if TYPE_CHECKING:
     from cantor.doctor.facts import Facts, Finding
@@ -19,8 +19,10 @@ def examine(facts: Facts) -> list[Finding]:
         machine_checks.check_limit(facts.limit),
         node_checks.check_identity(facts.identity),
         node_checks.check_port(facts.port),
+        reach_checks.check_firewall(facts.firewall),
         node_checks.check_agent(facts.agent),
         node_checks.check_multicast(facts.multicast),
+        reach_checks.check_hub(facts.hub),
         node_checks.check_peers(facts.peers),
         mesh_checks.check_other_clocks(facts.other_clocks),
         mesh_checks.check_modules(facts.runs),

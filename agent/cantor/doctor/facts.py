@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Value
 
 State = Literal["ok", "warning", "problem"]
+Verdict = Literal["accept", "drop", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,30 @@ class PeerFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HubFacts:
+    """Where this box enrols; ``error`` is empty if something accepts there."""
+
+    address: str
+    error: str = ""
+    is_silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallFacts:
+    """What the rules of this box say about packets from others to the agent's port and to mDNS.
+
+    ``program`` is what manages the rules, if it is known; ``chain`` the one that
+    drops or may drop.
+    """
+
+    port: str
+    tcp: Verdict
+    mdns: Verdict
+    program: Literal["", "ufw", "firewalld"] = ""
+    chain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CameraFacts:
     """Camera nodes under ``/dev``."""
 
@@ -166,6 +191,8 @@ class Facts:
     multicast: MulticastFacts
     agent: AgentFacts
     peers: PeerFacts
+    hub: HubFacts
+    firewall: FirewallFacts
     cameras: CameraFacts
     gpu: GpuFacts
     limit: LimitFacts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError
 from cantor.doctor import facts as seen
-from cantor.doctor import mesh_probes, network_probes
+from cantor.doctor import mesh_probes, network_probes, reach_probes
 from cantor.identity.store import IdentityFolder
 from cantor.node.memory import NodeMemory
 
@@ -52,6 +52,7 @@ class Machine:
     bind: Callable[[str, int], None] = network_probes.bind
     join: Callable[[str], None] = network_probes.join
     addresses: Callable[[], list[str]] = network_probes.addresses
+    rules: Callable[[], str] = reach_probes.nft_rules
 
 
 async def look(
@@ -66,6 +67,7 @@ async def look(
     ``status`` and ``facts`` (the node's own, by name) are the agent's answers, if one runs.
     """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    memory = NodeMemory(folder)
     return seen.Facts(
         clock=clock(folder, machine),
         identity=identity(folder, machine),
@@ -73,7 +75,9 @@ async def look(
         port=network_probes.port(listen, status, machine.bind),
         multicast=network_probes.multicast(machine.addresses, machine.join),
         agent=seen.AgentFacts(str(folder), status),
-        peers=await network_probes.peers(NodeMemory(folder).peers(), machine.connect),
+        peers=await network_probes.peers(memory.peers(), machine.connect),
+        hub=await reach_probes.hub(memory.hub().enrol or waited_for(folder), machine.connect),
+        firewall=reach_probes.firewall(listen, machine.root, machine.rules),
         cameras=cameras(machine),
         gpu=gpu(machine),
         limit=seen.LimitFacts(*(_finite(number) for number in limit)),
@@ -114,6 +118,15 @@ def identity(folder: Path, machine: Machine) -> seen.IdentityFacts:
         not_after_s=not_after_s,
         error=error,
     )
+
+
+def waited_for(folder: Path) -> str:
+    """The hub of an enrolment that has not ended; empty if there is none."""
+    try:
+        token = IdentityFolder(folder).token
+    except CantorError:
+        return ""
+    return token.hub if token else ""
 
 
 def disk(folder: Path) -> seen.DiskFacts:

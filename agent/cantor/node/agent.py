@@ -143,7 +143,9 @@ class Agent:
             self._peer_seen(node, addresses)
         self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
         self._tasks.append(asyncio.ensure_future(self._watch_clock()))
-        self._tasks += [asyncio.ensure_future(self._join(seed)) for seed in self.settings.seeds]
+        self._tasks += [asyncio.ensure_future(self._join([seed])) for seed in self.settings.seeds]
+        if told := self._memory.hub().seeds:
+            self._tasks.append(asyncio.ensure_future(self._join(told, is_alone=True)))
         if self.settings.is_discovering:
             self._tasks.append(asyncio.ensure_future(self._discover(ports[0])))
         for service in self._services.values():
@@ -327,13 +329,16 @@ class Agent:
             self._core.wall_offset_s = self._wall_offset_s()
             await asyncio.sleep(CLOCK_INTERVAL_S)
 
-    async def _join(self, seed: str) -> None:
-        """Dial a seed until it has answered once; from then on the core knows its node."""
-        while True:
+    async def _join(self, seeds: Sequence[str], *, is_alone: bool = False) -> None:
+        """Dial one node's addresses until it has answered once: then the core knows it.
+
+        ``is_alone``: only as long as no other node is known.
+        """
+        while not is_alone or len(self.alive()) < 2:
             try:
-                await self._links.dial([seed])
+                await self._links.dial(seeds)
             except CantorError as error:
-                _log.info("seed not reached", extra={"seed": seed, "reason": str(error)})
+                _log.info("seed not reached", extra={"seed": seeds[0], "reason": str(error)})
                 await asyncio.sleep(SEED_RETRY_S)
             else:
                 return

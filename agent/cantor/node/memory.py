@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import msgpack
@@ -20,9 +21,21 @@ if TYPE_CHECKING:
 _EPOCH_FILE = "epoch"
 _PEERS_FILE = "peers.json"
 _NAME_FILE = "name"
+_HUB_FILE = "hub.json"
 _FACTS_FILE = "facts"
 ADDRESSES_PER_PEER_MAX = 8
 PEERS_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class HubContact:
+    """The hub that let this node in: where it enrols, and where it said that its mesh is.
+
+    All are ``host:port``; ``enrol`` is empty where no hub is known.
+    """
+
+    enrol: str = ""
+    seeds: tuple[str, ...] = ()
 
 
 class NodeMemory:
@@ -76,6 +89,18 @@ class NodeMemory:
     def remember_name(self, name: str) -> None:
         """Keep what the hub calls this node."""
         write_durably(self._folder / _NAME_FILE, name.encode())
+
+    def hub(self) -> HubContact:
+        """The hub that let this node in; none if the file is missing or damaged."""
+        try:
+            stored = json.loads((self._folder / _HUB_FILE).read_text())
+            return HubContact(str(stored["enrol"]), tuple(str(seed) for seed in stored["seeds"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return HubContact()
+
+    def remember_hub(self, hub: HubContact) -> None:
+        """Keep where the hub is, so that the first start needs neither seed nor discovery."""
+        write_durably(self._folder / _HUB_FILE, json.dumps(asdict(hub), indent=1).encode())
 
     def lasting_facts(self) -> dict[str, Value]:
         """The facts that outlive this node's stop; empty if there are none.

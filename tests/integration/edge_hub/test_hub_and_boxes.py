@@ -14,11 +14,13 @@ import pytest
 from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import EnrolmentError
+from cantor.cli.enrolment import enrol_patiently
 from cantor.identity.authority import Authority
 from cantor.identity.client import enrol
 from cantor.identity.store import IdentityFolder
 from cantor.identity.tokens import EnrolmentToken
 from cantor.node.agent import Agent, AgentSettings
+from cantor.node.memory import NodeMemory
 from edge_hub.app import start_hub
 from edge_hub.backup import backup, restore
 from edge_hub.database import Database
@@ -167,6 +169,18 @@ async def test_a_box_with_a_wrong_clock_enrols_links_and_comes_back(
 
     await comes_and_goes()
     await comes_and_goes()
+
+
+async def test_a_box_that_enrolled_finds_its_hub_without_seed_or_multicast(place: Place) -> None:
+    there = await place.hub(settings_in(place.folder / "hub"))
+    token = await there.token()
+    clock, folder = SystemClock(), place.identity("box")
+    await enrol_patiently(token, folder, name="dock", clock=clock, is_waiting=False)
+
+    box = await place.box("box", seeds=[])
+
+    assert NodeMemory(folder.path).hub().enrol == token.hub
+    await until(box.subscribe, lambda: there.node_id in box.alive())
 
 
 async def test_agents_come_back_to_a_restored_hub_unaided(place: Place) -> None:

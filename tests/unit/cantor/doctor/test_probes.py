@@ -36,6 +36,7 @@ def machine(root: Path, *, may_use: bool = True) -> Machine:
         bind=lambda *_: None,
         join=lambda _: None,
         addresses=lambda: ["10.0.0.2"],
+        rules=lambda: '{"nftables": []}',
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from cantor.base.errors import ConfigError
 from cantor.base.ids import NodeId
-from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
+from cantor.node.memory import ADDRESSES_PER_PEER_MAX, HubContact, NodeMemory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +59,13 @@ def test_an_epoch_that_grew_while_running_is_kept(tmp_path: Path) -> None:
     memory.keep_epoch(3)
 
     assert NodeMemory(tmp_path).next_epoch() == 8
+
+
+def test_the_hub_is_remembered_and_a_damaged_note_is_as_good_as_none(tmp_path: Path) -> None:
+    assert NodeMemory(tmp_path).hub() == HubContact()
+    hub = HubContact("10.77.0.1:8443", ("10.77.0.1:7434",))
+    NodeMemory(tmp_path).remember_hub(hub)
+    assert NodeMemory(tmp_path).hub() == hub
+    for damaged in ("", "[]", '{"enrol": "x"}', '{"enrol": "x", "seeds": 7}'):
+        (tmp_path / "hub.json").write_text(damaged)
+        assert NodeMemory(tmp_path).hub() == HubContact()
