@@ -95,7 +95,7 @@ def test_a_verification_that_lets_all_pass_is_found(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_ttl_that_is_not_counted_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plane, "replace", lambda frame, **_: frame)
+    monkeypatch.setattr(plane, "_one_hop_less", lambda record: record)
     assert not does_ttl_hold()
 
 

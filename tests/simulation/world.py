@@ -28,7 +28,8 @@ from cantor.mesh.events import (
     Traffic,
 )
 from cantor.mesh.plane import DataPlane
-from cantor.wire import ROUTED_KIND_MIN, DataFrame, Kind
+from cantor.wire import DataFrame, Kind
+from cantor.wire.records import RecordReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,15 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Data:
+    """Bytes of the data plane in flight on one connection, whole records at a time."""
+
+    link: str
+    peer: NodeId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """A node takes a DataFrame of its own to its destination."""
 
@@ -96,7 +106,7 @@ class World:
         self.heard: list[DataFrame] = []
         self.delivered: list[tuple[NodeId, NodeId, int]] = []
         self.dead_seen: dict[NodeId, dict[NodeId, float]] = {}
-        self._heap: list[tuple[float, int, NodeId, int, Event | Arrival | Send]] = []
+        self._heap: list[tuple[float, int, NodeId, int, Event | Arrival | Data | Send]] = []
         self._sequence = 0
         self.timers: dict[tuple[NodeId, str], float] = {}
         self._digest = hashlib.sha256()
@@ -130,7 +140,7 @@ class World:
         for pair, nonce in [key for key in self.open if node in key[0]]:
             self.close(pair, nonce)
 
-    def post(self, delay_s: float, node: NodeId, event: Event | Arrival | Send) -> None:
+    def post(self, delay_s: float, node: NodeId, event: Event | Arrival | Data | Send) -> None:
         """Let something happen to this life of a node later."""
         self._sequence += 1
         entry = (self.now + delay_s, self._sequence, node, self.lives[node], event)
@@ -158,21 +168,18 @@ class World:
                 self._arrive(node, event)
         self.now = until
 
-    def _arrive(self, node: NodeId, event: Event | Arrival | Send) -> None:
+    def _arrive(self, node: NodeId, event: Event | Arrival | Data | Send) -> None:
         if isinstance(event, Arrival):
             pair = frozenset((node, event.received.peer))
             if (pair, event.link) not in self.open or pair in self.cut:
                 self.fired["lost in flight"] += 1
                 return
             event = event.received
-        if isinstance(event, Received):
-            if event.frame.kind == Kind.FACTS and node in self.forgers:
-                self.heard.append(event.frame)
-            if event.frame.kind >= ROUTED_KIND_MIN:
-                self._duplicate(node, event)
-                self.planes[node].received(event.peer, event.frame)
-                self._flush(node)
-                return
+        if isinstance(event, Received) and node in self.forgers:
+            self.heard += [event.frame] if event.frame.kind == Kind.FACTS else []
+        if isinstance(event, Data):
+            self._bring(node, event)
+            return
         if isinstance(event, Send):
             if not self.planes[node].has_route(event.frame.destination):
                 self._step(node, RoutesWanted())
@@ -181,17 +188,28 @@ class World:
         else:
             self._step(node, event)
 
-    def _duplicate(self, node: NodeId, received: Received) -> None:
-        """Let some frames come again, as they do by another way when routes change."""
-        if self.duplicates.random() < DUPLICATED:
+    def _bring(self, node: NodeId, data: Data) -> None:
+        pair = frozenset((node, data.peer))
+        if (pair, data.link) not in self.open or pair in self.cut:
+            self.fired["lost in flight"] += 1
+            return
+        if self.duplicates.random() < DUPLICATED:  # as by another way when routes change
             self.fired["duplicated"] += 1
-            self.post(self.duplicates.random() / 5, node, received)
+            self.post(self.duplicates.random() / 5, node, data)
+        self.planes[node].received(data.link, RecordReader().receive(data.data))
+        self._flush(node)
 
     def _flush(self, node: NodeId) -> None:
-        for peer, nonce, frame in self.planes[node].take_output():
-            self._transmit(node, peer, frame, nonce)
-        for frame in self.planes[node].take_delivered():
+        plane = self.planes[node]
+        for frame in plane.take_delivered():
             self.delivered.append((node, frame.source, frame.message_id))
+        for nonce in plane.take_dirty():
+            peer = plane.peer(nonce)
+            line = self.open.get((frozenset((node, peer)), nonce)) if peer else None
+            data = b"".join(plane.take(nonce, "control", (0, 1, 2), 1 << 30, 1 << 20))
+            if peer and line is not None and data and frozenset((node, peer)) not in self.cut:
+                delay_s = line.arrival(peer, self.now) - self.now
+                self.post(delay_s, peer, Data(nonce, node, data))
 
     def _transmit(self, node: NodeId, peer: NodeId, frame: DataFrame, nonce: str) -> None:
         pair = frozenset((node, peer))
@@ -205,9 +223,15 @@ class World:
             if self.timers.get((node, event.name)) != self.now:
                 return  # another timer of that name took its place
             del self.timers[node, event.name]
+            self.planes[node].tick(self.now)
             traffic = Traffic(*self.planes[node].take_traffic())
             self._carry_out(node, self.cores[node].handle(traffic, self.now))
+        if isinstance(event, LinkUp):
+            self.planes[node].link_up(event.peer, event.link)
         self._carry_out(node, self.cores[node].handle(event, self.now))
+        if isinstance(event, LinkDown):
+            self.planes[node].link_down(event.link)
+        self._flush(node)
 
     def _carry_out(self, node: NodeId, effects: list[Effect]) -> None:
         for effect in effects:
@@ -241,7 +265,7 @@ class World:
         self.post(0.02 + random.random() / 100, peer, LinkUp(node, nonce, dialled=False))
 
 
-def _brief(event: Event | Arrival | Send) -> str:
+def _brief(event: Event | Arrival | Data | Send) -> str:
     """What tells two events apart; the bytes of a frame are in its signature."""
     if isinstance(event, Arrival):
         frame = event.received.frame

@@ -1,85 +1,250 @@
-"""The data plane of one node: takes DataFrames to their next hop, batch by batch, without I/O.
+"""The data plane of one node: takes frames to their next hop, batch by batch, without I/O.
 
-The core says where the ways lead (``RoutesChanged``); links tell what comes in and ask what is to
-go out. Frames of kinds below 16 are not for the plane: they concern one link and go to the core.
+The core says where the ways lead (``RoutesChanged``); connections bring records and ask what is to
+go out. A frame that is passed on is not decoded: only its time to live changes.
 
-How a driver uses it: tell it of ``routes_changed``; give it what this node sends and what arrives;
-after each batch carry out ``take_output`` and ``take_delivered``.
+How a driver uses it:
+
+1. ``link_up`` when a link begins, ``link_down`` when it has ended.
+2. ``received`` with what a connection brought; it returns the frames that concern the core.
+3. ``send`` with what this node sends, ``transmit`` with what the core sends to a neighbour.
+4. After each batch: deliver ``take_delivered``, and for every link in ``take_dirty`` call ``take``
+   with the room that its connections have, as well as whenever a connection has room again.
+5. ``routes_changed`` and ``tick`` (ten times a second) as they come.
 """
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from dataclasses import replace
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from cantor.base.ids import BROADCAST
-from cantor.mesh.effects import RoutesChanged
+from cantor.mesh.inlet import HELD_BYTES_MAX, Inlet, read_grants
+from cantor.mesh.outlet import Outlet
+from cantor.wire.frame import Kind
+from cantor.wire.records import (
+    PREFIX_SIZE,
+    Parts,
+    channel_of,
+    is_local,
+    pack,
+    repack,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
-    from cantor.wire import DataFrame
+    from cantor.mesh.effects import RoutesChanged
+    from cantor.mesh.inlet import Inflow
+    from cantor.mesh.outlet import Flow, Item
+    from cantor.wire.frame import Buffer, DataFrame
+    from cantor.wire.records import Record
 
 SEEN_MAX = 8192
+SENT_BYTES_MAX = 32 * 1024 * 1024
+"""What this node itself may have waiting for one destination at one priority."""
+PARKED_BYTES_MAX = 16 * 1024 * 1024
+PARKED_S = 2.0
+FORGET_S = 10.0
+_FLOW = slice(PREFIX_SIZE + 4, PREFIX_SIZE + 40)
+_SOURCE = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 24)
+_DESTINATION = slice(PREFIX_SIZE + 24, PREFIX_SIZE + 40)
+_NAME = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 48)
+_TTL = PREFIX_SIZE + 3
+_EVERYBODY = bytes.fromhex(BROADCAST)
 
 
 class DataPlane:
-    """What travels through ``node``. ``counters`` holds what was dropped, by reason."""
+    """What travels through ``node``. ``counters`` holds what was dropped, by reason.
+
+    ``dirty`` holds the links with something new to carry: empty it by ``take_dirty``.
+    """
 
     def __init__(self, node: NodeId, counters: Counter[str] | None = None) -> None:
         self.node = node
         self.counters: Counter[str] = Counter() if counters is None else counters
-        self._routes = RoutesChanged({}, {}, frozenset())
-        self._seen: OrderedDict[tuple[NodeId, int], None] = OrderedDict()
-        self._delivered: list[DataFrame] = []
-        self._output: list[tuple[NodeId, str, DataFrame]] = []
+        self._me = bytes.fromhex(node)
+        self._now = 0.0
+        self._forget_at = FORGET_S
+        self._outlets: dict[str, Outlet] = {}
+        self._inlets: dict[str, Inlet] = {}
+        self._hops: dict[bytes, list[Outlet]] = {}
+        self._tree: list[Outlet] = []
+        self._chosen: dict[bytes, tuple[Outlet, float]] = {}
+        self._seen: set[bytes] = set()
+        self._seen_before: set[bytes] = set()
+        self._parked: deque[tuple[float, str, bytes, int, Item]] = deque()
+        self._parked_bytes = 0
+        self._delivered: list[tuple[DataFrame, Inflow | None, int]] = []
+        self.dirty: dict[str, None] = {}
         self._heard: set[NodeId] = set()
         self._carried: set[NodeId] = set()
 
+    def link_up(self, peer: NodeId, nonce: str) -> None:
+        """A link can carry frames of the core; data follow when the core says so."""
+        self._outlets[nonce] = Outlet(peer, nonce)
+        self._inlets[nonce] = Inlet(nonce)
+
+    def link_down(self, nonce: str) -> None:
+        """A link has ended: what it had not taken waits for another way."""
+        outlet = self._outlets.pop(nonce, None)
+        self._inlets.pop(nonce, None)
+        self.dirty.pop(nonce, None)
+        if outlet is None:
+            return
+        for hops in self._hops.values():
+            if outlet in hops:
+                hops.remove(outlet)
+        if outlet in self._tree:
+            self._tree.remove(outlet)
+        self._chosen = {k: v for k, v in self._chosen.items() if v[0] is not outlet}
+        for flow, item in outlet.drain():
+            if flow.key and flow.key[-16:] != _EVERYBODY:
+                self._forward(flow.key, flow.channel, item)
+
+    def peer(self, nonce: str) -> NodeId | None:
+        """The neighbour at the other end of a link that is up."""
+        outlet = self._outlets.get(nonce)
+        return outlet.peer if outlet is not None else None
+
+    def connection_lost(self, nonce: str, name: str) -> None:
+        """The bulk connection of a link has ended; the link itself stays."""
+        if nonce in self._outlets:
+            self._outlets[nonce].connection_lost(name)
+            self.dirty[nonce] = None
+
     def routes_changed(self, routes: RoutesChanged) -> None:
-        """Send frames this way from now on."""
-        self._routes = routes
+        """Send frames this way from now on; what waited for a way is tried again."""
+        outlets = {
+            peer: self._outlets[nonce]
+            for peer, nonce in routes.links.items()
+            if nonce in self._outlets
+        }
+        self._hops = {
+            bytes.fromhex(node): [outlets[hop] for hop in hops if hop in outlets]
+            for node, hops in routes.first_hops.items()
+        }
+        self._tree = [outlets[peer] for peer in sorted(routes.tree) if peer in outlets]
+        parked, self._parked, self._parked_bytes = self._parked, deque(), 0
+        for _, heard_from, key, channel, item in parked:
+            self._forward(key, channel, item, heard_from)
 
     def has_route(self, destination: NodeId) -> bool:
         """Whether frames for this node would go anywhere."""
-        return destination in (self.node, BROADCAST) or destination in self._routes.first_hops
+        return destination in (self.node, BROADCAST) or bool(
+            self._hops.get(bytes.fromhex(destination))
+        )
 
-    def send(self, frame: DataFrame) -> bool:
-        """Take a DataFrame of this node to its destination; False if there is no path."""
-        if frame.destination == self.node:
-            self._delivered.append(frame)
-            return True
-        if not self.has_route(frame.destination):
-            return False
-        self._is_new(frame)
-        self._forward(frame)
-        return True
+    def send(self, frame: DataFrame) -> str:
+        """Take a DataFrame of this node to its destination; why not, if it was refused.
 
-    def received(self, peer: NodeId, frame: DataFrame) -> None:
-        """Take a frame that came over the link with ``peer``."""
-        self._heard.add(peer)
-        self._carried.add(peer)
-        if frame.source == self.node or not self._is_new(frame):
-            self.counters["duplicate"] += 1
-            return
-        if frame.destination in (self.node, BROADCAST):
-            self._delivered.append(frame)
+        Raises:
+            LocalProtocolError: a field lies outside its limits.
+        """
         if frame.destination == self.node:
-            return
-        if frame.ttl > 1:
-            self._forward(replace(frame, ttl=frame.ttl - 1), heard_from=peer)
+            self._delivered.append((frame, None, 0))
+            return ""
+        packed = pack(frame)
+        if isinstance(packed, Parts):
+            key, size = bytes(packed.buffers[0][4:40]), packed.size
         else:
-            self.counters["ttl_expired"] += 1
+            key, size = packed[_FLOW], len(packed)
+        item: Item = (packed, size, None)
+        if frame.destination == BROADCAST:
+            self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
+            for neighbour in self._tree:
+                self._push(neighbour, neighbour.flow(frame.priority, key), item)
+            return ""
+        outlet = self._next_hop(key, frame.priority)
+        if outlet is None:
+            return "there is no path to it"
+        flow = outlet.flow(frame.priority, key)
+        if flow.waiting_bytes > SENT_BYTES_MAX:
+            self.counters["congested"] += 1
+            return "too much waits for it already"
+        self._push(outlet, flow, item)
+        return ""
 
-    def take_output(self) -> list[tuple[NodeId, str, DataFrame]]:
-        """What to write, as the neighbour, the nonce of its link, and the frame."""
-        output, self._output = self._output, []
+    def transmit(self, nonce: str, frame: DataFrame) -> None:
+        """Send a frame of the core to a neighbour: small ones at once, large ones in their turn."""
+        outlet = self._outlets.get(nonce)
+        if outlet is None:
+            return
+        packed = pack(frame)
+        self.dirty[nonce] = None
+        if isinstance(packed, bytes):
+            outlet.urgent.append(packed)
+        else:
+            flow = outlet.flow(packed.channel, b"")
+            flow.credit = 1 << 62
+            outlet.push(flow, (packed, packed.size, None))
+
+    def received(self, nonce: str, records: list[Record]) -> list[DataFrame]:
+        """Take what a connection brought; return the frames that concern the core.
+
+        Raises:
+            RemoteProtocolError: the neighbour breaks the rules; its link is to be closed.
+        """
+        inlet = self._inlets.get(nonce)
+        if inlet is None:
+            return []
+        outlet = self._outlets[nonce]
+        self._heard.add(outlet.peer)
+        for_core: list[DataFrame] = []
+        for record in records:
+            if not is_local(record):
+                self._route(record, inlet)
+                continue
+            frame = unpack(record, outlet.peer)
+            if frame.kind == Kind.CREDIT:
+                for channel, key, size in read_grants(frame):
+                    outlet.granted(channel, key, size)
+                self.dirty[nonce] = None
+            else:
+                for_core.append(frame)
+        if len(for_core) < len(records):
+            self._carried.add(outlet.peer)
+        return for_core
+
+    def take(
+        self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int
+    ) -> list[Buffer]:
+        """What leaves over a connection of a link now: see ``Outlet.take``."""
+        outlet = self._outlets.get(nonce)
+        if outlet is None:
+            return []
+        output, left_by = outlet.take(name, channels, room, chunk)
+        for inflow, size in left_by:
+            self._left(inflow, size)
         return output
 
+    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
+        """Whether something on these channels of a link could leave now."""
+        outlet = self._outlets.get(nonce)
+        return outlet is not None and outlet.has_work(channels)
+
+    def waiting_bytes(self, nonce: str) -> int:
+        """What waits for a link."""
+        outlet = self._outlets.get(nonce)
+        return outlet.waiting_bytes if outlet is not None else 0
+
+    def take_dirty(self) -> list[str]:
+        """The links that have something new to carry, by nonce."""
+        dirty, self.dirty = list(self.dirty), {}
+        return dirty
+
+    @property
+    def has_delivered(self) -> bool:
+        """Whether frames have arrived at this node."""
+        return bool(self._delivered)
+
     def take_delivered(self) -> list[DataFrame]:
-        """The frames that have arrived at this node."""
+        """The frames that have arrived at this node; taking them makes room for more."""
         delivered, self._delivered = self._delivered, []
-        return delivered
+        for _, inflow, size in delivered:
+            if inflow is not None:
+                self._left(inflow, size)
+        return [frame for frame, _, _ in delivered]
 
     def take_traffic(self) -> tuple[frozenset[NodeId], frozenset[NodeId]]:
         """The neighbours heard from, and those data went to or came from, since the last call."""
@@ -88,23 +253,126 @@ class DataPlane:
         self._carried.clear()
         return traffic
 
-    def _forward(self, frame: DataFrame, heard_from: NodeId | None = None) -> None:
-        routes = self._routes
-        if frame.destination == BROADCAST:
-            peers = [peer for peer in sorted(routes.tree) if peer != heard_from]
-        else:
-            peers = list(routes.first_hops.get(frame.destination, ())[:1])
-            if not peers:
-                self.counters["no_path"] += 1
-        for peer in peers:
-            self._carried.add(peer)
-            self._output.append((peer, routes.links[peer], frame))
+    def tick(self, now: float) -> None:
+        """Let time pass: what waited too long for a way is dropped, quiet flows are forgotten."""
+        self._now = now
+        while self._parked and self._parked[0][0] <= now - PARKED_S:
+            self._drop(self._parked.popleft()[-1], "no_path", parked=True)
+        if now >= self._forget_at:
+            self._forget_at = now + FORGET_S
+            self._chosen = {k: v for k, v in self._chosen.items() if v[1] > now - FORGET_S}
+            for nonce, inlet in self._inlets.items():
+                self._outlets[nonce].forget_idle()
+                if inlet.settle():
+                    self._grant(nonce)
 
-    def _is_new(self, frame: DataFrame) -> bool:
-        key = (frame.source, frame.message_id)
-        if key in self._seen:
+    def _route(self, record: Record, inlet: Inlet) -> None:
+        destination = bytes(record[_DESTINATION])
+        channel, size = channel_of(record), len(record)
+        key = bytes(record[_FLOW])
+        inflow = inlet.arrived(channel, key, size)
+        source = bytes(record[_SOURCE])
+        if source == self._me:
+            self._refuse("duplicate", inflow, size)
+        elif destination == self._me:
+            if self._is_new(bytes(record[_NAME])):
+                self._delivered.append((unpack(record), inflow, size))
+            else:
+                self._refuse("duplicate", inflow, size)
+        elif destination == _EVERYBODY:
+            if self._is_new(bytes(record[_NAME])):
+                self._delivered.append((unpack(record), inflow, size))
+                self._spread(record, inlet)
+            else:
+                self._refuse("duplicate", inflow, size)
+        elif record[_TTL] <= 1:
+            self._refuse("ttl_expired", inflow, size)
+        elif inlet.held > HELD_BYTES_MAX:
+            self._refuse("neighbour_over_quota", inflow, size)
+        else:
+            packed = repack(_one_hop_less(record))
+            self._forward(key, channel, (packed, size, inflow), inlet.nonce)
+
+    def _spread(self, record: Record, inlet: Inlet) -> None:
+        """Pass on what is for all; each copy waits on its own, and none holds up its sender."""
+        if record[_TTL] <= 1:
+            self.counters["ttl_expired"] += 1
+            return
+        packed, channel = repack(_one_hop_less(record)), channel_of(record)
+        for outlet in self._tree:
+            if outlet.nonce != inlet.nonce:
+                flow = outlet.flow(channel, bytes(record[_FLOW]))
+                if flow.waiting_bytes > SENT_BYTES_MAX // 4:
+                    self.counters["congested"] += 1
+                else:
+                    self._push(outlet, flow, (packed, len(record), None))
+
+    def _forward(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
+        outlet = self._next_hop(key, channel)
+        if outlet is None or outlet.nonce == heard_from:
+            self._park(key, channel, item, heard_from)  # the ways are about to change
+        else:
+            self._push(outlet, outlet.flow(channel, key), item)
+
+    def _park(self, key: bytes, channel: int, item: Item, heard_from: str) -> None:
+        self._parked.append((self._now, heard_from, key, channel, item))
+        self._parked_bytes += item[1]
+        while self._parked_bytes > PARKED_BYTES_MAX:
+            self._drop(self._parked.popleft()[-1], "no_path", parked=True)
+
+    def _next_hop(self, key: bytes, channel: int) -> Outlet | None:
+        hops = self._hops.get(key[-16:])
+        if not hops:
+            return None
+        if channel < 2 or len(hops) == 1:
+            return hops[0]
+        before = self._chosen.get(key)
+        if before is not None and before[0] in hops:
+            chosen = before[0]
+        else:
+            loads = Counter(outlet.nonce for outlet, _ in self._chosen.values())
+            chosen = min(hops, key=lambda outlet: loads[outlet.nonce])
+        self._chosen[key] = chosen, self._now
+        return chosen
+
+    def _push(self, outlet: Outlet, flow: Flow, item: Item) -> None:
+        outlet.push(flow, item)
+        self._carried.add(outlet.peer)
+        self.dirty[outlet.nonce] = None
+
+    def _refuse(self, why: str, inflow: Inflow, size: int) -> None:
+        self.counters[why] += 1
+        self._left(inflow, size)
+
+    def _drop(self, item: Item, why: str, *, parked: bool) -> None:
+        self.counters[why] += 1
+        if parked:
+            self._parked_bytes -= item[1]
+        if item[2] is not None:
+            self._left(item[2], item[1])
+
+    def _left(self, inflow: Inflow, size: int) -> None:
+        if inflow.inlet.left(inflow, size):
+            self._grant(inflow.inlet.nonce)
+
+    def _grant(self, nonce: str) -> None:
+        outlet, inlet = self._outlets.get(nonce), self._inlets.get(nonce)
+        if outlet is not None and inlet is not None:
+            outlet.urgent.extend(inlet.grants(self.node, outlet.peer))
+            self.dirty[nonce] = None
+
+    def _is_new(self, name: bytes) -> bool:
+        """Whether a frame, named by its source, destination and message id, is seen first."""
+        if name in self._seen or name in self._seen_before:
             return False
-        self._seen[key] = None
-        if len(self._seen) > SEEN_MAX:
-            self._seen.popitem(last=False)
+        self._seen.add(name)
+        if len(self._seen) >= SEEN_MAX:
+            self._seen, self._seen_before = set(), self._seen
         return True
+
+
+def _one_hop_less(record: Record) -> Record:
+    if isinstance(record, bytes):
+        return b"".join((record[:_TTL], bytes((record[_TTL] - 1,)), record[_TTL + 1 :]))
+    record[_TTL] -= 1
+    return record

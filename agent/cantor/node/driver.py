@@ -33,7 +33,6 @@ from cantor.mesh.events import (
     Traffic,
 )
 from cantor.mesh.plane import DataPlane
-from cantor.wire import ROUTED_KIND_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +43,8 @@ if TYPE_CHECKING:
     from cantor.mesh.links import Link
     from cantor.transport.links import Links
     from cantor.wire import DataFrame
-    from cantor.wire.frame import Value
+    from cantor.wire.frame import Buffer, Value
+    from cantor.wire.records import Record
 
 MEASURE_S = 1.0
 _log = logging.getLogger(__name__)
@@ -76,6 +76,8 @@ class MeshDriver:
         self._links: Links | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._measure_at = 0.0
+        self._peers: dict[str, NodeId] = {}
+        self._turn_is_open = False
         self._dials: set[asyncio.Task[None]] = set()
 
     def start(self, links: Links) -> None:
@@ -96,14 +98,25 @@ class MeshDriver:
         """Hand the core one event and carry out its effects."""
         for effect in self._core.handle(event, self._clock.monotonic()):
             self._carry_out(effect)
+        self._flush()
 
-    def send(self, frame: DataFrame) -> bool:
-        """Take a DataFrame of this node to its destination; False if there is no path."""
+    def send(self, frame: DataFrame) -> str:
+        """Take a DataFrame of this node to its destination; why not, if it was refused.
+
+        The first in a turn of the event loop leaves at once, what follows in that turn together.
+        """
         if not self._plane.has_route(frame.destination):
             self.post(RoutesWanted())
-        has_path = self._plane.send(frame)
+        refusal = self._plane.send(frame)
+        if not self._turn_is_open:
+            self._turn_is_open = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+            self._flush()
+        return refusal
+
+    def _end_turn(self) -> None:
+        self._turn_is_open = False
         self._flush()
-        return has_path
 
     def status(self) -> dict[str, Value]:
         """The links, what was dropped by reason, and whose clocks are ahead, as msgpack types."""
@@ -125,6 +138,7 @@ class MeshDriver:
                 "since_s": figures.since_s,
                 "control_queued_bytes": figures.control_queued_bytes,
                 "bulk_queued_bytes": figures.bulk_queued_bytes,
+                "waiting_bytes": self._plane.waiting_bytes(link.nonce),
             }
         return status
 
@@ -146,35 +160,53 @@ class MeshDriver:
         _log.info("link up", extra={"peer": short_name(peer.node_id), "address": address})
         if dialled:
             self._on_reached(peer.node_id, address)
+        self._peers[nonce] = peer.node_id
+        self._plane.link_up(peer.node_id, nonce)
         self.post(LinkUp(peer.node_id, nonce, dialled))
 
     def link_down(self, peer: PeerIdentity, nonce: str, reason: str) -> None:
         _log.info("link down", extra={"peer": short_name(peer.node_id), "reason": reason})
+        self._peers.pop(nonce, None)
+        self._plane.link_down(nonce)
         self.post(LinkDown(peer.node_id, nonce, reason))
 
-    def frame_received(self, peer: PeerIdentity, frame: DataFrame) -> None:
-        if frame.kind < ROUTED_KIND_MIN:
-            self.post(Received(peer.node_id, frame))
-        else:
-            self._plane.received(peer.node_id, frame)
+    def bulk_lost(self, nonce: str) -> None:
+        self._plane.connection_lost(nonce, "bulk")
+        self._flush()
+
+    def records_received(self, nonce: str, records: list[Record]) -> None:
+        for frame in self._plane.received(nonce, records):
+            self.post(Received(self._peers[nonce], frame))
+        was_open, self._turn_is_open = self._turn_is_open, True  # answers leave together below
+        try:
             self._flush()
+        finally:
+            self._turn_is_open = was_open
+
+    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
+        return self._plane.has_work(nonce, channels)
+
+    def take(
+        self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int
+    ) -> list[Buffer]:
+        return self._plane.take(nonce, name, channels, room, chunk)
 
     def _flush(self) -> None:
-        for _, nonce, frame in self._plane.take_output():
-            self._write(nonce, frame)
-        for frame in self._plane.take_delivered():
-            self._on_frame(frame)
-
-    def _write(self, nonce: str, frame: DataFrame) -> None:
-        if self._links is None or not self._links.transmit(nonce, frame):
-            self._core.counters["queue_full"] += 1
+        """Hand over what has arrived, then let everything leave that has room."""
+        plane = self._plane
+        if plane.has_delivered:
+            for frame in plane.take_delivered():
+                self._on_frame(frame)
+        if plane.dirty and self._links is not None:
+            for nonce in plane.take_dirty():
+                self._links.pump(nonce)
 
     def _carry_out(self, effect: Effect) -> None:
         if self._links is None:
             return
         match effect:
             case Transmit(_, frame, nonce):
-                self._write(nonce, frame)
+                self._plane.transmit(nonce, frame)
             case RoutesChanged():
                 self._plane.routes_changed(effect)
             case SetTimer(name, at):
@@ -198,20 +230,35 @@ class MeshDriver:
         self._timers.pop(name, None)
         if self._links is not None:
             self._links.rest(self._clock.monotonic())
-        self.post(Traffic(*self._plane.take_traffic()))
+        self._plane.tick(self._clock.monotonic())
+        heard, carried = self._plane.take_traffic()
+        self.post(Traffic(heard, carried))
         self.post(TimerFired(name))
-        self._measure()
+        self._measure(carried)
 
-    def _measure(self) -> None:
-        """Once a second, hand the core what the system knows of each link."""
+    def _measure(self, carried: frozenset[NodeId]) -> None:
+        """Look at links with traffic each time, and hand the core all of them once a second."""
         now = self._clock.monotonic()
-        if self._links is None or now < self._measure_at:
+        if self._links is None:
             return
-        self._measure_at = now + MEASURE_S
+        is_due = now >= self._measure_at
+        if is_due:
+            self._measure_at = now + MEASURE_S
         for link in self._core.links:
-            measured = self._links.measured(link.nonce)
-            if measured is not None:
-                self.post(LinkMeasured(link.peer, link.nonce, *measured))
+            if not is_due and link.peer not in carried:
+                continue
+            measured = self._links.measure(link.nonce)
+            if measured is not None and is_due:
+                self.post(
+                    LinkMeasured(
+                        link.peer,
+                        link.nonce,
+                        measured.rtt_s,
+                        measured.loss,
+                        measured.bytes_per_s,
+                        measured.carried_bytes,
+                    )
+                )
 
     def _dial(self, node: NodeId, addresses: tuple[str, ...]) -> None:
         task = asyncio.ensure_future(self._try_dial(node, addresses))

@@ -75,14 +75,14 @@ class FakeMesh:
             for changed in list(node.subscribers):
                 changed()
 
-    def carry(self, frame: DataFrame) -> bool:
+    def carry(self, frame: DataFrame) -> str:
         """Take a frame to its destination in the next turn of the loop."""
         target = self.nodes.get(frame.destination)
         if target is None or {frame.destination, frame.source} & self.dead:
             self.lost += 1
-            return False
+            return "there is no path to it"
         asyncio.get_running_loop().call_soon(target.messages.delivered, frame)
-        return True
+        return ""
 
 
 class FakeNode:

@@ -1,7 +1,8 @@
 """Messages between services of nodes: topics, requests and answers in DATA frames.
 
 The headers of such a frame: ``t`` topic, ``h`` the headers of the service; a request has a number
-``q``, its answer the same number as ``a``, and ``e`` in place of a result if it was refused.
+``q``, its answer the same number as ``a``, and ``e`` in place of a result if it was refused; ``c``
+says that nobody waits for the answer to that number any more.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cantor.node.services import Message, Reply
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Answer, Handler
@@ -28,12 +29,12 @@ _log = logging.getLogger(__name__)
 
 
 class Messages:
-    """The messages of one node. ``post`` takes a frame to the mesh; False if there is no path.
+    """The messages of one node. ``post`` takes a frame to the mesh, or says why not.
 
     ``epoch`` makes the ids of messages differ from those before a restart.
     """
 
-    def __init__(self, node: NodeId, epoch: int, post: Callable[[DataFrame], bool]) -> None:
+    def __init__(self, node: NodeId, epoch: int, post: Callable[[DataFrame], str]) -> None:
         self._node = node
         self._post = post
         self._ids = itertools.count(epoch % 2**24 << 40)
@@ -41,7 +42,7 @@ class Messages:
         self._handlers: dict[str, Handler] = {}
         self._answers: dict[str, Answer] = {}
         self._asked: dict[int, tuple[NodeId, asyncio.Future[Message]]] = {}
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering: dict[tuple[NodeId, int], asyncio.Task[None]] = {}
 
     def on_message(self, topic: str, handler: Handler) -> None:
         """Call ``handler`` for every message of this topic."""
@@ -59,8 +60,8 @@ class Messages:
         body: tuple[Buffer, ...],
         priority: int,
     ) -> bool:
-        """Send a message; False if there is no path to the node."""
-        return self._send(destination, {"t": topic, "h": headers or {}}, body, priority)
+        """Send a message; False if there is no path to the node, or too much waits for it."""
+        return not self._send(destination, {"t": topic, "h": headers or {}}, body, priority)
 
     async def request(
         self,
@@ -73,33 +74,50 @@ class Messages:
         priority: int,
     ) -> Message:
         """Ask a node and wait for its answer. Raises as ``Node.request`` says."""
-        where = f"{topic} on node {short_name(destination)}"
         number = next(self._numbers)
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Message] = loop.create_future()
         self._asked[number] = (destination, future)
+        timer = loop.call_later(timeout_s, _expire, future)
+        has_ended = False
         try:
-            asked: dict[str, Value] = {"t": topic, "h": headers or {}, "q": number}
-            if not self._send(destination, asked, body, priority):
-                raise UnavailableError("there is no path to it", where=where)
-            async with asyncio.timeout(timeout_s):
-                return await future
+            refusal = self._send(
+                destination, {"t": topic, "h": headers or {}, "q": number}, body, priority
+            )
+            if refusal:
+                has_ended = True
+                raise UnavailableError(refusal, where=_where(topic, destination))
+            reply = await future
+            has_ended = True
         except TimeoutError as error:
+            where = _where(topic, destination)
             raise UnavailableError(f"no answer in {timeout_s:g} s", where=where) from error
+        except CantorError:
+            has_ended = True
+            raise
         finally:
+            timer.cancel()
             del self._asked[number]
+            if not has_ended:
+                self._send(destination, {"t": topic, "h": {}, "c": number}, (), priority)
+        return reply
 
     def delivered(self, frame: DataFrame) -> None:
         """Take a frame that the mesh has brought to this node."""
-        headers = frame.headers.get("h")
-        topic, question, answered = (frame.headers.get(key) for key in ("t", "q", "a"))
+        headers, answered = frame.headers.get("h"), frame.headers.get("a")
+        topic = frame.headers.get("t")
         if not isinstance(headers, dict) or not isinstance(topic, str):
             _log.info("a message without a topic", extra={"source": short_name(frame.source)})
             return
         message = Message(frame.source, headers, frame.body)
         if isinstance(answered, int):
             self._take_answer(answered, message, frame.headers.get("e"))
-        elif isinstance(question, int):
+        elif isinstance(question := frame.headers.get("q"), int):
             self._begin_answer(topic, question, message, frame.priority)
+        elif isinstance(cancelled := frame.headers.get("c"), int):
+            task = self._answering.get((frame.source, cancelled))
+            if task is not None:
+                task.cancel()
         elif topic in self._handlers:
             self._handlers[topic](message)
 
@@ -112,9 +130,10 @@ class Messages:
 
     async def close(self) -> None:
         """End the answers under way."""
-        for task in self._answering:
+        tasks = list(self._answering.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _send(
         self,
@@ -122,17 +141,18 @@ class Messages:
         headers: dict[str, Value],
         body: tuple[Buffer, ...],
         priority: int,
-    ) -> bool:
-        frame = DataFrame(
-            Kind.DATA,
-            self._node,
-            destination,
-            message_id=next(self._ids),
-            priority=priority,
-            headers=headers,
-            body=body,
+    ) -> str:
+        return self._post(
+            DataFrame(
+                Kind.DATA,
+                self._node,
+                destination,
+                next(self._ids),
+                priority,
+                headers=headers,
+                body=body,
+            )
         )
-        return self._post(frame)
 
     def _take_answer(self, number: int, message: Message, refusal: Value) -> None:
         destination, future = self._asked.get(number, (None, None))
@@ -145,25 +165,56 @@ class Messages:
             future.set_exception(RemoteProtocolError(str(refusal)[:2000], where=where))
 
     def _begin_answer(self, topic: str, number: int, message: Message, priority: int) -> None:
+        answer = self._answers.get(topic)
+        if answer is None:
+            self._reply(topic, number, message, priority, Reply(), "this node does not answer that")
+            return
         if len(self._answering) >= ANSWERING_MAX:
             _log.warning("too many requests at once", extra={"topic": topic})
             return
-        task = asyncio.ensure_future(self._answer(topic, number, message, priority))
-        self._answering.add(task)
-        task.add_done_callback(self._answering.discard)
+        try:
+            result = answer(message)
+        except Exception as error:  # noqa: BLE001 (what a service gets wrong must not end the agent)
+            self._reply(topic, number, message, priority, Reply(), _refusal(topic, error))
+            return
+        if isinstance(result, Reply):
+            self._reply(topic, number, message, priority, result, "")
+            return
+        key = (message.source, number)
+        task = asyncio.ensure_future(self._answer(topic, number, message, priority, result))
+        self._answering[key] = task
+        task.add_done_callback(lambda _: self._answering.pop(key, None))
 
-    async def _answer(self, topic: str, number: int, message: Message, priority: int) -> None:
-        reply, refusal = Reply(), "this node does not answer that"
-        answer = self._answers.get(topic)
-        if answer is not None:
-            try:
-                reply, refusal = await answer(message), ""
-            except CantorError as error:
-                refusal = str(error)
-            except Exception:  # noqa: BLE001 (what a service gets wrong must not end the agent)
-                _log.exception("an answer failed", extra={"topic": topic})
-                refusal = "it failed there; its log says why"
+    async def _answer(
+        self, topic: str, number: int, message: Message, priority: int, result: Awaitable[Reply]
+    ) -> None:
+        reply, refusal = Reply(), ""
+        try:
+            reply = await result
+        except Exception as error:  # noqa: BLE001 (what a service gets wrong must not end the agent)
+            refusal = _refusal(topic, error)
+        self._reply(topic, number, message, priority, reply, refusal)
+
+    def _reply(
+        self, topic: str, number: int, message: Message, priority: int, reply: Reply, refusal: str
+    ) -> None:
         headers: dict[str, Value] = {"t": topic, "a": number, "h": reply.headers}
         if refusal:
             headers["e"] = refusal
         self._send(message.source, headers, reply.body, priority)
+
+
+def _expire(future: asyncio.Future[Message]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
+
+
+def _where(topic: str, node: NodeId) -> str:
+    return f"{topic} on node {short_name(node)}"
+
+
+def _refusal(topic: str, error: Exception) -> str:
+    if isinstance(error, CantorError):
+        return str(error)
+    _log.error("an answer failed", exc_info=error, extra={"topic": topic})
+    return "it failed there; its log says why"

@@ -45,7 +45,8 @@ class Reply:
 
 
 Handler: TypeAlias = Callable[[Message], None]
-Answer: TypeAlias = Callable[[Message], Awaitable[Reply]]
+Answer: TypeAlias = Callable[[Message], Reply | Awaitable[Reply]]
+"""How a request is answered: at once, or in a task that ends when nobody waits for it any more."""
 Call: TypeAlias = "Callable[[dict[str, Value]], Value | Awaitable[Value]]"
 """A call of the control socket: arguments in, result out. ``CantorError`` goes to who asked."""
 

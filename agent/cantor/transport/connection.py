@@ -1,48 +1,59 @@
-"""One TLS connection that carries frames: parsing in, coalesced writing out."""
+"""One TLS connection that carries records: cut out of the stream, and written in batches."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.wire import DataFrame, FrameReader, encode
+from cantor.transport.tcp import chunk_for, keep_unsent, tcp_figures
+from cantor.wire.records import Parts, RecordReader, pack
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-_log = logging.getLogger(__name__)
+    from cantor.transport.tcp import TcpFigures
+    from cantor.wire import DataFrame
+    from cantor.wire.frame import Buffer
+    from cantor.wire.records import Record
 
-QUEUE_BYTES_MAX = 32 * 1024 * 1024
+JOIN_BYTES_MAX = 32 * 1024
+"""Buffers below this are copied into one write: each write is a TLS record of its own."""
+UNSENT_BYTES_MIN = 16 * 1024
+_FIRST_CHUNK = 64 * 1024
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Frames over one TLS stream.
+    """Records over one TLS stream.
 
-    ``on_open(connection)`` runs when TLS is done, ``on_frame(connection, frame)`` for each frame,
+    ``on_open(connection)`` runs when TLS is done, ``on_records(connection, records)`` for what
+    arrives, ``on_room(connection)`` when it takes more after it was full, and
     ``on_lost(connection, reason)`` exactly once at the end of a connection that was open.
-    Writes made in one turn of the event loop leave together.
     """
 
     def __init__(
         self,
         on_open: Callable[[Connection], None],
-        on_frame: Callable[[Connection, DataFrame], None],
+        on_records: Callable[[Connection, list[Record]], None],
         on_lost: Callable[[Connection, str], None],
+        on_room: Callable[[Connection], None],
     ) -> None:
         self._on_open = on_open
-        self._on_frame = on_frame
+        self._on_records = on_records
         self._on_lost = on_lost
-        self._reader = FrameReader()
-        self._pending: list[bytes | bytearray | memoryview] = []
-        self._loop = asyncio.get_running_loop()
+        self._on_room = on_room
+        self._reader = RecordReader()
         self._transport: asyncio.Transport | None = None
         self._reason = "the other side closed the connection"
+        self._is_full = False
+        self.chunk = _FIRST_CHUNK
+        self.bytes_per_s = 0
+        """The speed of the line; 0 while too little was sent to know it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._size_for(self.chunk)
         self._on_open(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -51,15 +62,22 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
-            for frame in self._reader.filled(nbytes):
-                self._on_frame(self, frame)
+            records = self._reader.filled(nbytes)
+            if records:
+                self._on_records(self, records)
         except RemoteProtocolError as error:
             self.close(str(error))
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        self._on_room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None:
             self._reason = f"{self._reason} ({exc})"
-        self._pending.clear()
         self._transport = None
         self._on_lost(self, self._reason)
 
@@ -78,32 +96,67 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def queued_bytes(self) -> int:
-        """What was sent and has not left this process yet."""
-        written = self._transport.get_write_buffer_size() if self._transport else 0
-        return written + sum(len(part) for part in self._pending)
+        """What was written and has not left this process yet."""
+        return self._transport.get_write_buffer_size() if self._transport else 0
 
-    def send(self, frame: DataFrame) -> bool:
-        """Queue a frame; False if the connection is closed or its queue is full."""
+    @property
+    def room(self) -> int:
+        """How many bytes to write now; 0 if it is closed, or full and will say when it is not."""
+        if self._transport is None or self._is_full or self._transport.is_closing():
+            return 0
+        return max(1, 2 * self.chunk - self._transport.get_write_buffer_size())
+
+    def write(self, buffers: list[Buffer]) -> int:
+        """Write these one after the other, small ones together; how many bytes it were."""
         if self._transport is None or self._transport.is_closing():
-            return False
-        if self._transport.get_write_buffer_size() > QUEUE_BYTES_MAX:
-            return False
-        if not self._pending:
-            self._loop.call_soon(self._flush)
-        self._pending.extend(encode(frame))
-        return True
+            return 0
+        if len(buffers) == 1:
+            self._transport.write(buffers[0])
+            return len(buffers[0])
+        small: list[Buffer] = []
+        small_size = total = 0
+        for buffer in buffers:
+            size = len(buffer)
+            total += size
+            is_large = size > JOIN_BYTES_MAX
+            if small and (is_large or small_size > 2 * JOIN_BYTES_MAX):
+                self._transport.write(b"".join(small))
+                small, small_size = [], 0
+            if is_large:
+                self._transport.write(buffer)
+            else:
+                small.append(buffer)
+                small_size += size
+        if small:
+            self._transport.write(b"".join(small))
+        return total
 
-    def _flush(self) -> None:
-        if self._transport is not None and not self._transport.is_closing() and self._pending:
-            self._transport.writelines(self._pending)
-        self._pending.clear()
+    def say(self, frame: DataFrame) -> None:
+        """Write one small frame at once, past everything that waits elsewhere."""
+        packed = pack(frame)
+        if isinstance(packed, Parts):
+            raise RemoteProtocolError("a frame too large to be said at once")
+        self.write([packed])
+
+    def measure(self) -> TcpFigures | None:
+        """What the kernel knows of this connection; fits the chunks to the speed of the line."""
+        if self._transport is None:
+            return None
+        figures = tcp_figures(self._transport)
+        if figures is not None and (
+            not figures.is_idle or (0 < self.bytes_per_s < figures.bytes_per_s)
+        ):
+            self.bytes_per_s = figures.bytes_per_s
+            chunk = chunk_for(figures.bytes_per_s)
+            if not 0.75 < chunk / self.chunk < 1.33:
+                self._size_for(chunk)
+        return figures
 
     def close(self, reason: str) -> None:
-        """Close after what is queued has left; the reason goes to ``on_lost`` and the log."""
+        """Close after what was written has left; the reason goes to ``on_lost`` and the log."""
         if self._transport is None or self._transport.is_closing():
             return
         self._reason = reason
-        self._flush()
         self._transport.close()
 
     def abort(self, reason: str) -> None:
@@ -111,3 +164,10 @@ class Connection(asyncio.BufferedProtocol):
         self._reason = reason
         if self._transport is not None:
             self._transport.abort()
+
+    def _size_for(self, chunk: int) -> None:
+        self.chunk = chunk
+        if self._transport is None:
+            return
+        self._transport.set_write_buffer_limits(high=2 * chunk, low=chunk)
+        keep_unsent(self._transport, max(UNSENT_BYTES_MIN, 2 * chunk))

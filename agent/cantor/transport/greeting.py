@@ -8,30 +8,38 @@ from typing import TYPE_CHECKING
 from cantor.base.address import Address
 from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.transport.connection import Connection
-from cantor.wire import DataFrame, Hello, agree, hello_frame, parse_hello
+from cantor.wire import Hello, agree, hello_frame, parse_hello
+from cantor.wire.records import unpack
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
+
+    from cantor.wire import DataFrame
+    from cantor.wire.records import Record
 
 DIAL_TIMEOUT_S = 3.0
 HANDSHAKE_TIMEOUT_S = 5.0
 
 
 class Greeting:
-    """One attempt to open a connection; frames after the answer go to ``on_frame``."""
+    """One attempt to open a connection; once released, records go to ``on_records``."""
 
     def __init__(
         self,
         address: str,
         hello: Hello,
-        on_frame: Callable[[Connection, DataFrame], None],
+        on_records: Callable[[Connection, list[Record]], None],
         on_lost: Callable[[Connection, str], None],
+        on_room: Callable[[Connection], None],
     ) -> None:
         self._address = address
         self._hello = hello
-        self._on_frame = on_frame
+        self._on_records = on_records
         self._on_lost = on_lost
+        self._on_room = on_room
+        self._early: list[Record] = []
+        self._is_released = False
         self._answer: asyncio.Future[DataFrame] = asyncio.get_running_loop().create_future()
 
     async def connect(self, context: ssl.SSLContext) -> Connection:
@@ -45,7 +53,7 @@ class Greeting:
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
                 _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self._opened, self._received, self._lost),
+                    lambda: Connection(self._opened, self._received, self._lost, self._on_room),
                     address.host,
                     address.port,
                     ssl=context,
@@ -68,14 +76,22 @@ class Greeting:
         except TimeoutError as error:
             raise RemoteProtocolError("does not answer our hello", where=self._address) from error
 
-    def _opened(self, connection: Connection) -> None:
-        connection.send(hello_frame(self._hello))
+    def release(self, connection: Connection) -> None:
+        """Pass on what comes from now on, and what came right behind the answer."""
+        self._is_released = True
+        if self._early:
+            self._on_records(connection, self._early)
 
-    def _received(self, connection: Connection, frame: DataFrame) -> None:
-        if self._answer.done():
-            self._on_frame(connection, frame)
+    def _opened(self, connection: Connection) -> None:
+        connection.say(hello_frame(self._hello))
+
+    def _received(self, connection: Connection, records: list[Record]) -> None:
+        if not self._answer.done():
+            self._answer.set_result(unpack(records.pop(0)))
+        if self._is_released:
+            self._on_records(connection, records)
         else:
-            self._answer.set_result(frame)
+            self._early += records
 
     def _lost(self, connection: Connection, reason: str) -> None:
         if not self._answer.done():

@@ -15,65 +15,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, IdentityError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
 from cantor.identity.contexts import PeerIdentity, client_context, server_context, verify_peer
 from cantor.transport.connection import Connection
 from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
+from cantor.transport.link import Link, LinkFigures, LinkMeasure
 from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
+from cantor.wire.records import channel_of, is_local, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from cantor.identity.store import Identity
+    from cantor.transport.link import LinkListener
     from cantor.wire.frame import Value
+    from cantor.wire.records import Record
 
 DIALS_AT_ONCE_MAX = 16
 BULK_IDLE_S = 60.0
-_BULK_PRIORITY = 2
+_BULK = (2,)
 _NO_MORE: dict[str, Value] = {"bulk": "no more"}
 _log = logging.getLogger(__name__)
-
-
-class LinkListener(Protocol):
-    """Who is told what happens to links; every call comes on the event loop."""
-
-    def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:
-        """A link is ready for frames; ``address`` is where the other side was reached."""
-
-    def link_down(self, peer: PeerIdentity, nonce: str, reason: str) -> None:
-        """A link has ended; frames that had not left are gone."""
-
-    def frame_received(self, peer: PeerIdentity, frame: DataFrame) -> None:
-        """A frame arrived over a link."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkFigures:
-    """One link for people: UTC seconds of its begin, bytes that wait; None: bulk is not open."""
-
-    address: str
-    dialled: bool
-    since_s: float
-    control_queued_bytes: int
-    bulk_queued_bytes: int | None
-
-
-@dataclass(slots=True)
-class _Link:
-    peer: PeerIdentity
-    nonce: str
-    control: Connection
-    address: str
-    dialled: bool
-    since_s: float
-    bulk: Connection | None = None
-    bulk_opening: bool = False
-    bulk_used: bool = True
-    bulk_idle_since_s: float = 0.0
 
 
 class Links:
@@ -96,8 +61,8 @@ class Links:
         self._is_denied = is_denied
         self._server_context = server_context(identity)
         self._client_context = client_context(identity)
-        self._links: dict[str, _Link] = {}
-        self._by_connection: dict[Connection, _Link] = {}
+        self._links: dict[str, Link] = {}
+        self._by_connection: dict[Connection, Link] = {}
         self._greeting: dict[Connection, asyncio.TimerHandle] = {}
         self._servers: list[asyncio.Server] = []
         self._dial_slots = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
@@ -110,7 +75,7 @@ class Links:
             OSError: the address cannot be used.
         """
         server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._accepted, self._received, self._lost),
+            lambda: Connection(self._accepted, self._received, self._lost, self._has_room),
             host,
             port,
             ssl=self._server_context,
@@ -145,18 +110,49 @@ class Links:
             await asyncio.gather(*attempts, return_exceptions=True)
         raise RemoteProtocolError("; ".join(failures) or "a node without addresses")
 
-    def transmit(self, nonce: str, frame: DataFrame) -> bool:
-        """Queue a frame on a link; False if it is gone or its queue is full."""
+    def pump(self, nonce: str) -> None:
+        """Write what waits for a link, as far as its connections have room."""
         link = self._links.get(nonce)
         if link is None:
-            return False
-        if frame.priority < _BULK_PRIORITY:
-            return link.control.send(frame)
-        if link.bulk is not None and link.bulk.send(frame):
+            return
+        if link.bulk is None:
+            if self._listener.has_work(nonce, _BULK):
+                self._want_bulk(link)
+            self._fill(link, link.control, "control", (0, 1, 2))
+            return
+        self._fill(link, link.control, "control", (0, 1))
+        if self._fill(link, link.bulk, "bulk", _BULK):
             link.bulk_used = True
-            return True
-        self._want_bulk(link)
-        return link.control.send(frame)
+
+    def _fill(
+        self, link: Link, connection: Connection, name: str, channels: tuple[int, ...]
+    ) -> bool:
+        wrote = False
+        while room := connection.room:
+            buffers = self._listener.take(link.nonce, name, channels, room, connection.chunk)
+            if not buffers:
+                break
+            wrote = True
+            if connection.write(buffers) < room:
+                break  # nothing more waits
+        return wrote
+
+    def measure(self, nonce: str) -> LinkMeasure | None:
+        """What the kernel knows of a link; None if it has ended or the kernel does not tell."""
+        link = self._links.get(nonce)
+        control = link.control.measure() if link is not None else None
+        if link is None or control is None:
+            return None
+        bulk = link.bulk.measure() if link.bulk is not None else None
+        both = (control,) if bulk is None else (control, bulk)
+        sent = sum(figures.segments_sent for figures in both)
+        again = sum(figures.segments_again for figures in both)
+        return LinkMeasure(
+            control.rtt_s,
+            again / sent if sent else 0.0,
+            max(c.bytes_per_s for c in (link.control, link.bulk) if c is not None),
+            sum(figures.bytes_carried for figures in both),
+        )
 
     def figures(self, nonce: str) -> LinkFigures | None:
         """How a link is; None if it has ended."""
@@ -171,12 +167,9 @@ class Links:
             link.bulk.queued_bytes if link.bulk is not None else None,
         )
 
-    def measured(self, nonce: str) -> tuple[float, float, float, int] | None:
-        """Round trip in s, share lost, bytes per s, bytes carried; None: nobody says."""
-        return None
-
     def close_link(self, nonce: str, reason: str) -> None:
         """End one link after what is queued has left."""
+        self.pump(nonce)
         link = self._links.get(nonce)
         if link is not None:
             if link.bulk is not None:
@@ -193,11 +186,8 @@ class Links:
                 link.bulk_used, link.bulk_idle_since_s = False, now_s
             elif link.dialled and link.bulk and now_s - link.bulk_idle_since_s >= BULK_IDLE_S:
                 me, peer = self._identity.node_id, link.peer.node_id
-                goodbye = DataFrame(
-                    Kind.HEARTBEAT, me, peer, priority=_BULK_PRIORITY, ttl=1, headers=_NO_MORE
-                )
-                if link.bulk.send(goodbye):
-                    link.bulk = None
+                link.bulk.say(DataFrame(Kind.HEARTBEAT, me, peer, priority=2, headers=_NO_MORE))
+                link.bulk = None
 
     def drop(self, nodes: Collection[NodeId], reason: str) -> None:
         """End every link with these nodes."""
@@ -220,15 +210,16 @@ class Links:
     async def _dial_one(self, address: str, expected: NodeId | None) -> None:
         hello = self._hello(secrets.token_hex(16), "control")
         async with self._dial_slots:
-            connection, peer = await self._greet(address, hello)
+            connection, peer, greeting = await self._greet(address, hello)
         if expected is not None and peer.node_id != expected:
             connection.abort("another node answered there")
             raise IdentityError(
                 f"node {short_name(peer.node_id)} answers there, not {short_name(expected)}",
                 where=address,
             )
-        link = _Link(peer, hello.nonce, connection, address, dialled=True, since_s=self._now())
+        link = Link(peer, hello.nonce, connection, address, dialled=True, since_s=self._now())
         self._begin(link)
+        greeting.release(connection)
 
     def _accepted(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -236,27 +227,41 @@ class Links:
             HANDSHAKE_TIMEOUT_S, connection.abort, "no hello in time"
         )
 
-    def _received(self, connection: Connection, frame: DataFrame) -> None:
+    def _received(self, connection: Connection, records: list[Record]) -> None:
         link = self._by_connection.get(connection)
         if link is not None:
-            if connection is not link.control:
-                link.bulk_used = True
-                if frame.kind == Kind.HEARTBEAT and frame.headers == _NO_MORE:
-                    self._end_bulk(link, connection)
-                    return
-            elif frame.priority >= _BULK_PRIORITY:
-                self._want_bulk(link)  # only who dialled can open it, also for the other side
-            self._listener.frame_received(link.peer, frame)
+            self._take(link, connection, records)
             return
         timer = self._greeting.pop(connection, None)
         if timer is None:
             return
         timer.cancel()
         try:
-            self._answer(connection, parse_hello(frame))
+            self._answer(connection, parse_hello(unpack(records[0])))
         except CantorError as error:
             _log.warning("refused a connection", extra={"reason": str(error)})
             connection.close(str(error))
+            return
+        if len(records) > 1:
+            self._received(connection, records[1:])
+
+    def _take(self, link: Link, connection: Connection, records: list[Record]) -> None:
+        if connection is not link.control:
+            link.bulk_used = True
+            if is_local(records[-1]) and unpack(records[-1]).headers == _NO_MORE:
+                self._end_bulk(link, connection)
+                records = records[:-1]
+        elif link.bulk is None and any(channel_of(record) == 2 for record in records):
+            self._want_bulk(link)  # only who dialled can open it, also for the other side
+        try:
+            self._listener.records_received(link.nonce, records)
+        except RemoteProtocolError as error:
+            self.close_link(link.nonce, str(error))
+
+    def _has_room(self, connection: Connection) -> None:
+        link = self._by_connection.get(connection)
+        if link is not None:
+            self.pump(link.nonce)
 
     def _answer(self, connection: Connection, hello: Hello) -> None:
         peer = self._verify(connection)
@@ -268,10 +273,10 @@ class Links:
             self._bind_bulk(connection, peer, hello.nonce)
         elif hello.nonce in self._links:
             raise RemoteProtocolError("a link of that name exists already")
-        connection.send(hello_frame(ours, kind=Kind.HELLO_ACK))
+        connection.say(hello_frame(ours, kind=Kind.HELLO_ACK))
         if hello.role == "control":
             address = connection.remote_address
-            link = _Link(peer, hello.nonce, connection, address, False, self._now())
+            link = Link(peer, hello.nonce, connection, address, False, self._now())
             self._begin(link)
 
     def _bind_bulk(self, connection: Connection, peer: PeerIdentity, nonce: str) -> None:
@@ -279,14 +284,16 @@ class Links:
         if link is None or link.peer.node_id != peer.node_id or link.bulk is not None:
             raise RemoteProtocolError("a bulk connection without its control session")
         link.bulk = connection
+        link.bulk_used = True
         self._by_connection[connection] = link
 
-    def _end_bulk(self, link: _Link, connection: Connection) -> None:
+    def _end_bulk(self, link: Link, connection: Connection) -> None:
         if link.bulk is connection:
             link.bulk = None
+            self._listener.bulk_lost(link.nonce)
         connection.close("bulk was idle")
 
-    def _begin(self, link: _Link) -> None:
+    def _begin(self, link: Link) -> None:
         self._links[link.nonce] = link
         self._by_connection[link.control] = link
         self._listener.link_up(link.peer, link.nonce, link.address, dialled=link.dialled)
@@ -301,13 +308,14 @@ class Links:
         if connection is not link.control:
             if connection is link.bulk:
                 link.bulk = None
+                self._listener.bulk_lost(link.nonce)
             return
         self._links.pop(link.nonce, None)
         if link.bulk is not None:
             link.bulk.abort("its control connection ended")
         self._listener.link_down(link.peer, link.nonce, reason)
 
-    def _want_bulk(self, link: _Link) -> None:
+    def _want_bulk(self, link: Link) -> None:
         if not link.dialled or link.bulk_opening or link.bulk is not None:
             return
         link.bulk_opening = True
@@ -315,9 +323,11 @@ class Links:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _open_bulk(self, link: _Link) -> None:
+    async def _open_bulk(self, link: Link) -> None:
         try:
-            connection, peer = await self._greet(link.address, self._hello(link.nonce, "bulk"))
+            connection, peer, greeting = await self._greet(
+                link.address, self._hello(link.nonce, "bulk")
+            )
         except CantorError as error:
             _log.info("bulk rides on control", extra={"reason": str(error)})
             return
@@ -329,6 +339,8 @@ class Links:
         link.bulk = connection
         link.bulk_used = True
         self._by_connection[connection] = link
+        greeting.release(connection)
+        self.pump(link.nonce)
 
     def _verify(self, connection: Connection) -> PeerIdentity:
         peer = verify_peer(connection.tls, mesh=self._identity.mesh, now=self._now())
@@ -338,8 +350,8 @@ class Links:
             raise IdentityError(f"node {short_name(peer.node_id)} is denied")
         return peer
 
-    async def _greet(self, address: str, hello: Hello) -> tuple[Connection, PeerIdentity]:
-        greeting = Greeting(address, hello, self._received, self._lost)
+    async def _greet(self, address: str, hello: Hello) -> tuple[Connection, PeerIdentity, Greeting]:
+        greeting = Greeting(address, hello, self._received, self._lost, self._has_room)
         connection = await greeting.connect(self._client_context)
         try:
             peer = self._verify(connection)
@@ -347,7 +359,7 @@ class Links:
         except CantorError:
             connection.abort("the handshake did not hold")
             raise
-        return connection, peer
+        return connection, peer, greeting
 
     def _hello(self, nonce: str, role: str) -> Hello:
         return Hello(node=self._identity.node_id, mesh=self._identity.mesh, nonce=nonce, role=role)

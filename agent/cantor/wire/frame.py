@@ -33,6 +33,9 @@ BUFFERS_MAX = 1024
 LENGTH = struct.Struct(">I")
 HEADER = struct.Struct(">BBBBHH16s16sQQII")
 
+pack_headers = msgpack.Packer().pack
+"""Headers as msgpack; one packer for all, because making one costs more than packing."""
+
 Value = None | bool | int | float | str | bytes | list["Value"] | dict[str, "Value"]
 Buffer = bytes | bytearray | memoryview
 
@@ -51,12 +54,17 @@ class Kind(IntEnum):
     HEARTBEAT = 3
     FACTS = 4
     DIGEST = 5
+    CREDIT = 6
     DATA = 16
+    STREAM = 17
+    STREAM_ACK = 18
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DataFrame:
     """The unit that travels. ``body`` holds raw buffers that relays never decode.
+
+    Not to be changed once made; it is not frozen because that makes each one 1 µs dearer.
 
     ``priority`` is 0 (control, events), 1 (interactive) or 2 (bulk); ``ttl`` counts hops left;
     ``hlc`` is the sender's hybrid clock, 0 if it does not matter.
@@ -82,7 +90,7 @@ def encode(frame: DataFrame) -> list[Buffer]:
         LocalProtocolError: a field lies outside its limits.
     """
     try:
-        headers: bytes = msgpack.packb(frame.headers)
+        headers: bytes = pack_headers(frame.headers)
         sizes = [memoryview(buffer).nbytes for buffer in frame.body]
         table = struct.pack(f">{len(sizes)}I", *sizes)
         header = HEADER.pack(

@@ -103,12 +103,16 @@ class FrameReader:
         return frames
 
 
-def parse_frame(data: bytes | bytearray) -> DataFrame:
-    """The frame in ``data``, which is what follows its length; the body's buffers are views of it.
+def parse_frame(data: bytes | bytearray, start: int = 0) -> DataFrame:
+    """The frame in ``data`` from ``start`` to the end, without its length.
+
+    The body's buffers are views of ``data``.
 
     Raises:
         RemoteProtocolError: the bytes are no frame.
     """
+    if len(data) < start + HEADER.size:
+        raise RemoteProtocolError("a frame without its header", remedy=_REMEDY)
     (
         version,
         kind,
@@ -122,51 +126,66 @@ def parse_frame(data: bytes | bytearray) -> DataFrame:
         hlc,
         size,
         count,
-    ) = HEADER.unpack_from(data)
+    ) = HEADER.unpack_from(data, start)
     if version != VERSION or priority > PRIORITY_MAX:
         raise RemoteProtocolError(
             f"a frame of version {version} and priority {priority}", remedy=_REMEDY
         )
-    table_end = HEADER.size + 4 * count
-    if count > BUFFERS_MAX or size > HEADERS_BYTES_MAX or table_end + size > len(data):
+    headers, body = read_parts(data, start + HEADER.size, count, size)
+    return DataFrame(
+        kind,
+        NodeId(source.hex()),
+        NodeId(destination.hex()),
+        message_id,
+        priority,
+        ttl,
+        flags,
+        area,
+        hlc,
+        headers,
+        body,
+    )
+
+
+def read_parts(
+    data: bytes | bytearray, start: int, count: int, size: int
+) -> tuple[dict[str, Value], tuple[memoryview, ...]]:
+    """The headers (``size`` bytes) and the ``count`` buffers behind the header of a frame.
+
+    Raises:
+        RemoteProtocolError: the lengths do not add up, or the headers are not msgpack.
+    """
+    begin = start + 4 * count
+    end = begin + size
+    if count > BUFFERS_MAX or size > HEADERS_BYTES_MAX or end > len(data):
         raise RemoteProtocolError(
             f"a frame of {len(data)} bytes with {count} buffers and {size} bytes of headers",
             remedy=_REMEDY,
         )
-    sizes = struct.unpack_from(f">{count}I", data, HEADER.size)
-    if table_end + size + sum(sizes) != len(data):
-        raise RemoteProtocolError("the lengths inside a frame do not add up", remedy=_REMEDY)
+    if not count:
+        if end != len(data):
+            raise RemoteProtocolError("the lengths inside a frame do not add up", remedy=_REMEDY)
+        return _headers(data[begin:end]), ()
     view = memoryview(data)
-    return DataFrame(
-        kind=kind,
-        source=NodeId(source.hex()),
-        destination=NodeId(destination.hex()),
-        message_id=message_id,
-        priority=priority,
-        ttl=ttl,
-        flags=flags,
-        area=area,
-        hlc=hlc,
-        headers=_headers(view[HEADER.size + 4 * count : table_end + size]),
-        body=_buffers(view, table_end + size, sizes),
-    )
+    buffers = []
+    place = end
+    for buffer_size in struct.unpack_from(f">{count}I", data, start):
+        buffers.append(view[place : place + buffer_size])
+        place += buffer_size
+    if place != len(data):
+        raise RemoteProtocolError("the lengths inside a frame do not add up", remedy=_REMEDY)
+    return _headers(data[begin:end]), tuple(buffers)
 
 
-def _headers(data: memoryview) -> dict[str, Value]:
+def _headers(data: bytes | bytearray) -> dict[str, Value]:
+    if not data:
+        return {}
     try:
         headers = msgpack.unpackb(data)
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         raise RemoteProtocolError(
             f"headers that are not msgpack: {error}", remedy=_REMEDY
         ) from error
-    if not isinstance(headers, dict) or not all(isinstance(key, str) for key in headers):
+    if not isinstance(headers, dict) or any(type(key) is not str for key in headers):
         raise RemoteProtocolError("headers that are not a map with text keys", remedy=_REMEDY)
     return cast("dict[str, Value]", headers)
-
-
-def _buffers(view: memoryview, start: int, sizes: tuple[int, ...]) -> tuple[memoryview, ...]:
-    buffers = []
-    for size in sizes:
-        buffers.append(view[start : start + size])
-        start += size
-    return tuple(buffers)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import UnavailableError
 from cantor.base.ids import BROADCAST
 from cantor.base.program import own_command
-from cantor.transport.connection import Connection
+from cantor.transport.frame_stream import FrameStream
 from cantor.wire import DataFrame, Kind
 from galaxy.pipe import SLOT, with_body
 from galaxy.slots import SlotMemory, SlotReader, SlotWriter
@@ -49,7 +49,7 @@ class WorkerProcess:
         self._listener = listener
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[tuple[Headers, tuple[Buffer, ...]]]] = {}
-        self._connection: Connection | None = None
+        self._connection: FrameStream | None = None
         self._writer: SlotWriter | None = None
         self._reader: SlotReader | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -79,7 +79,7 @@ class WorkerProcess:
             for end in (ours, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
             _, self._connection = await loop.create_connection(
-                lambda: Connection(lambda _: None, self._received, self._lost), sock=ours
+                lambda: FrameStream(self._received, self._lost), sock=ours
             )
             # A session of its own: Ctrl-C in a terminal is the agent's to act on.
             self._process = await asyncio.create_subprocess_exec(
@@ -178,7 +178,7 @@ class WorkerProcess:
             return ()
         return tuple(made)
 
-    def _received(self, _: Connection, frame: DataFrame) -> None:
+    def _received(self, _: FrameStream, frame: DataFrame) -> None:
         frame = with_body(frame, self._reader)
         headers = frame.headers
         match headers.get("op"):
@@ -194,7 +194,7 @@ class WorkerProcess:
                 if future is not None and not future.done():
                     future.set_result((cast("Headers", headers["result"]), frame.body))
 
-    def _lost(self, _: Connection, reason: str) -> None:
+    def _lost(self, _: FrameStream, reason: str) -> None:
         self._fail_asked(reason)
 
     def _fail_asked(self, reason: str) -> None:

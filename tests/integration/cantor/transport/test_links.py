@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from cantor.base.errors import CantorError
 from cantor.identity.authority import Authority
 from cantor.identity.store import Identity, IdentityFolder
+from cantor.mesh.effects import RoutesChanged
+from cantor.mesh.plane import DataPlane
 from cantor.transport.links import BULK_IDLE_S, Links
 from cantor.wire import DataFrame, Kind
 
@@ -18,10 +22,13 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.identity.contexts import PeerIdentity
+    from cantor.wire.frame import Buffer
+    from cantor.wire.records import Record
 
 pytestmark = pytest.mark.integration
 WAIT_S = 10.0
 T = TypeVar("T")
+NUMBERS = itertools.count(1)
 
 
 class End:
@@ -32,6 +39,7 @@ class End:
         self.up: asyncio.Queue[tuple[PeerIdentity, str, bool]] = asyncio.Queue()
         self.down: asyncio.Queue[tuple[NodeId, str]] = asyncio.Queue()
         self.frames: asyncio.Queue[DataFrame] = asyncio.Queue()
+        self.plane = DataPlane(identity.node_id)
         self.links = Links(
             identity,
             self,
@@ -41,15 +49,45 @@ class End:
 
     def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:
         assert address
+        self.plane.link_up(peer.node_id, nonce)
+        its = peer.node_id
+        routes = RoutesChanged({its: nonce}, {its: (its,)}, frozenset({its}))
+        self.plane.routes_changed(routes)
         self.up.put_nowait((peer, nonce, dialled))
 
     def link_down(self, peer: PeerIdentity, nonce: str, reason: str) -> None:
         assert nonce
+        self.plane.link_down(nonce)
         self.down.put_nowait((peer.node_id, reason))
 
-    def frame_received(self, peer: PeerIdentity, frame: DataFrame) -> None:
-        assert frame.source == peer.node_id
-        self.frames.put_nowait(frame)
+    def bulk_lost(self, nonce: str) -> None:
+        self.plane.connection_lost(nonce, "bulk")
+        self.pump()
+
+    def records_received(self, nonce: str, records: list[Record]) -> None:
+        self.plane.received(nonce, records)
+        for frame in self.plane.take_delivered():
+            self.frames.put_nowait(frame)
+        self.pump()
+
+    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
+        return self.plane.has_work(nonce, channels)
+
+    def take(
+        self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int
+    ) -> list[Buffer]:
+        return self.plane.take(nonce, name, channels, room, chunk)
+
+    def send(self, frame: DataFrame) -> bool:
+        """Send a frame over the link with its destination."""
+        refusal = self.plane.send(frame)
+        self.pump()
+        return not refusal
+
+    def pump(self) -> None:
+        """Let what waits leave."""
+        for nonce in self.plane.take_dirty():
+            self.links.pump(nonce)
 
 
 def enrolled(authority: Authority, folder: Path, *, age: timedelta = timedelta(0)) -> Identity:
@@ -79,7 +117,7 @@ async def take(queue: asyncio.Queue[T]) -> T:
 
 def frame(source: Identity, destination: Identity, priority: int, body: bytes) -> DataFrame:
     return DataFrame(
-        Kind.DATA, source.node_id, destination.node_id, priority=priority, body=(body,)
+        Kind.DATA, source.node_id, destination.node_id, next(NUMBERS), priority, body=(body,)
     )
 
 
@@ -89,8 +127,8 @@ async def test_a_link_carries_frames_both_ways(pair: tuple[End, End, str]) -> No
     await left.links.dial([address], right.identity.node_id)
     at_left, nonce, dialled = await take(left.up)
     at_right, same_nonce, accepted = await take(right.up)
-    left.links.transmit(nonce, frame(left.identity, right.identity, 0, b"there"))
-    right.links.transmit(nonce, frame(right.identity, left.identity, 1, b"back"))
+    left.send(frame(left.identity, right.identity, 0, b"there"))
+    right.send(frame(right.identity, left.identity, 1, b"back"))
 
     assert at_left.node_id == right.identity.node_id
     assert at_right.node_id == left.identity.node_id
@@ -102,13 +140,13 @@ async def test_a_link_carries_frames_both_ways(pair: tuple[End, End, str]) -> No
 async def test_bulk_frames_of_both_sides_arrive_whole(pair: tuple[End, End, str]) -> None:
     left, right, address = pair
     await left.links.dial([address])
-    _, nonce, _ = await take(left.up)
+    await take(left.up)
     body = bytes(range(256)) * 8192
 
     for _ in range(4):
-        assert left.links.transmit(nonce, frame(left.identity, right.identity, 2, body))
+        assert left.send(frame(left.identity, right.identity, 2, body))
         assert bytes((await take(right.frames)).body[0]) == body
-        assert right.links.transmit(nonce, frame(right.identity, left.identity, 2, body))
+        assert right.send(frame(right.identity, left.identity, 2, body))
         assert bytes((await take(left.frames)).body[0]) == body
 
 
@@ -122,7 +160,7 @@ async def test_closing_a_link_tells_both_ends_why(pair: tuple[End, End, str]) ->
 
     assert await take(left.down) == (right.identity.node_id, "a test is over")
     assert (await take(right.down))[0] == left.identity.node_id
-    assert not left.links.transmit(nonce, frame(left.identity, right.identity, 0, b"late"))
+    assert not left.send(frame(left.identity, right.identity, 0, b"late"))
 
 
 async def test_another_node_at_the_address_is_not_taken_for_the_expected_one(
@@ -224,6 +262,10 @@ def has_bulk(end: End, nonce: str) -> bool:
     return figures is not None and figures.bulk_queued_bytes is not None
 
 
+def has_other_bulk(end: End, nonce: str, before: object) -> bool:
+    return end.links._links[nonce].bulk is not before
+
+
 async def test_idle_bulk_closes_after_a_minute_and_opens_again_without_losing_a_frame(
     pair: tuple[End, End, str],
 ) -> None:
@@ -231,28 +273,34 @@ async def test_idle_bulk_closes_after_a_minute_and_opens_again_without_losing_a_
     await left.links.dial([address])
     _, nonce, _ = await take(left.up)
     await take(right.up)
-    there = frame(left.identity, right.identity, 2, b"there")
-    back = frame(right.identity, left.identity, 2, bytes(2**20))
+
+    def there() -> DataFrame:
+        return frame(left.identity, right.identity, 2, b"there")
+
+    def back() -> DataFrame:
+        return frame(right.identity, left.identity, 2, bytes(2**20))
+
     for at in (0.0, 1000.0):
-        left.links.transmit(nonce, there)
+        left.send(there())
         await take(right.frames)
         await until(lambda: has_bulk(left, nonce) and has_bulk(right, nonce))
         left.links.rest(at)
         left.links.rest(at + BULK_IDLE_S - 1)
         assert has_bulk(left, nonce)
-        left.links.transmit(nonce, there)
+        left.send(there())
         await take(right.frames)
         left.links.rest(at + BULK_IDLE_S + 10)
         assert has_bulk(left, nonce)
 
-        sent = sum(right.links.transmit(nonce, back) for _ in range(8))
+        before = right.links._links[nonce].bulk
+        sent = sum(right.send(back()) for _ in range(8))
         left.links.rest(at + 2 * BULK_IDLE_S + 10)
         assert not has_bulk(left, nonce)
         for _ in range(sent):
             assert (await take(left.frames)).body
-        await until(lambda: not has_bulk(right, nonce))
+        await until(partial(has_other_bulk, right, nonce, before))
 
-        assert right.links.transmit(nonce, back)
+        assert right.send(back())
         assert (await take(left.frames)).body
         await until(lambda: has_bulk(left, nonce) and has_bulk(right, nonce))
     assert left.down.empty()
@@ -263,7 +311,7 @@ async def test_only_the_side_that_dialled_lets_bulk_rest(pair: tuple[End, End, s
     left, right, address = pair
     await left.links.dial([address])
     _, nonce, _ = await take(left.up)
-    left.links.transmit(nonce, frame(left.identity, right.identity, 2, b"there"))
+    left.send(frame(left.identity, right.identity, 2, b"there"))
     await until(lambda: has_bulk(left, nonce) and has_bulk(right, nonce))
     right.links.rest(0.0)
     right.links.rest(10 * BULK_IDLE_S)

@@ -1,0 +1,78 @@
+"""What the kernel knows of a TCP connection, and how much of it may wait unsent.
+
+The layout is that of ``struct tcp_info`` in ``linux/tcp.h``; fields are only ever added at its end.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+
+CHUNK_BYTES_MIN = 4 * 1024
+CHUNK_BYTES_MAX = 1024 * 1024
+CHUNK_S = 0.005
+_INFO_SIZE = 192
+_RTT, _MIN_RTT, _RETRANSMITTED, _SENT = 68, 148, 100, 156
+_BYTES_ACKED, _BYTES_RECEIVED, _DELIVERY_RATE = 120, 128, 160
+_LIMITED = 7
+_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+_TCP_INFO = getattr(socket, "TCP_INFO", 11)
+
+
+@dataclass(frozen=True, slots=True)
+class TcpFigures:
+    """One connection: seconds, segments, bytes both ways, and the speed of the line.
+
+    ``is_idle`` says that the speed was seen while too little was sent to know the line's.
+    """
+
+    rtt_s: float
+    rtt_min_s: float
+    segments_sent: int
+    segments_again: int
+    bytes_carried: int
+    bytes_per_s: int
+    is_idle: bool
+
+
+def tcp_figures(transport: asyncio.BaseTransport) -> TcpFigures | None:
+    """Ask the kernel; ``None`` where it does not tell."""
+    connection = transport.get_extra_info("socket")
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_SIZE)
+    except (OSError, AttributeError):
+        return None
+    if len(info) < _DELIVERY_RATE + 8:
+        return None
+    (rtt_us,) = struct.unpack_from("=I", info, _RTT)
+    (rtt_min_us,) = struct.unpack_from("=I", info, _MIN_RTT)
+    (again,) = struct.unpack_from("=I", info, _RETRANSMITTED)
+    (sent,) = struct.unpack_from("=I", info, _SENT)
+    (acknowledged,) = struct.unpack_from("=Q", info, _BYTES_ACKED)
+    (received,) = struct.unpack_from("=Q", info, _BYTES_RECEIVED)
+    (rate,) = struct.unpack_from("=Q", info, _DELIVERY_RATE)
+    is_idle = bool(info[_LIMITED] & 1)
+    carried = acknowledged + received
+    return TcpFigures(rtt_us / 1e6, rtt_min_us / 1e6, sent, again, carried, rate, is_idle)
+
+
+def chunk_for(bytes_per_s: int) -> int:
+    """Bytes that a line of this speed carries in 5 ms, within limits."""
+    return int(min(max(bytes_per_s * CHUNK_S, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX))
+
+
+def keep_unsent(transport: asyncio.BaseTransport, size: int) -> None:
+    """Let the kernel hold at most about ``size`` bytes that it has not sent yet.
+
+    What waits in the kernel can no longer be overtaken by something urgent.
+    """
+    connection = transport.get_extra_info("socket")
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, size)
+    except (OSError, AttributeError):
+        return
