@@ -11,7 +11,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo agent-binary test check-long hil model lint format sim bench docs package package-check lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim soak bench docs package package-check lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -20,6 +20,8 @@ TESTS ?= tests
 PYTEST_OPTIONS ?= -q
 NODES ?= 100
 SEEDS ?= 20
+MINUTES ?= 3
+SEED ?= 1
 REPORT ?= build/simulation.json
 NAME ?= pipeline
 OUT ?= agent/galaxy/models/conveyor.onnx
@@ -82,6 +84,10 @@ format: environment ## bring the code into its one format
 
 sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
 	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --report $(REPORT)
+
+soak: NODES = 30
+soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=3 SEED=1)
+	$(BIN)/python -m tests.soak.run --nodes $(NODES) --minutes $(MINUTES) --seed $(SEED)
 
 bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
 	$(BIN)/python tests/benchmarks/$(NAME)/run.py
