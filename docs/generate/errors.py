@@ -22,6 +22,7 @@ FURTHER_CODES = (
     (0, "done"),
     (1, "refused, or the answer is no: each verb says which"),
     (2, "the command line or a file is wrong"),
+    (74, "a file or folder cannot be used, where nothing else is said"),
     (130, "interrupted (Ctrl-C)"),
 )
 

@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from cantor.base.address import Address
-from cantor.base.errors import CantorError, UnavailableError
+from cantor.base.errors import CantorError, UnavailableError, reason_of
 from cantor.identity.files import write_durably
 from edge_hub.access import Access, check_host
 from edge_hub.addresses import (
@@ -265,6 +265,8 @@ async def _listen(
         await site.start()
     except OSError as error:
         raise UnavailableError(
-            f"cannot listen: {error.strerror}", where=str(address), remedy="choose another address"
+            f"cannot listen there: {reason_of(error)}",
+            where=str(address),
+            remedy="choose another address, or end the program that holds this one",
         ) from error
     return Address(address.host, int(runner.addresses[0][1]))

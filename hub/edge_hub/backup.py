@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import ConfigError
+from cantor.base.errors import ConfigError, reason_of
 from cantor.identity.authority import Authority
 from cantor.identity.files import publish, write_draft, write_durably
 
@@ -53,7 +53,14 @@ def backup(settings: HubSettings, file: Path) -> None:
                 tar.add(path, arcname=f"{_AUTHORITY}/{path.name}")
             for path in _kept(settings.node_folder):
                 tar.add(path, arcname=f"{_NODE}/{path.name}")
-    write_durably(file.absolute(), archive.getvalue())
+    try:
+        write_durably(file.absolute(), archive.getvalue())
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {reason_of(error)}",
+            where=os.fspath(file),
+            remedy="name a file in a folder that you may write to",
+        ) from error
 
 
 def restore(settings: HubSettings, file: Path) -> None:
@@ -69,7 +76,9 @@ def restore(settings: HubSettings, file: Path) -> None:
         )
     try:
         content = _read(file)
-    except (OSError, tarfile.TarError, EOFError) as error:
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {reason_of(error)}", where=os.fspath(file)) from error
+    except (tarfile.TarError, EOFError) as error:
         raise _no_backup(file) from error
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     for folder in folders:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edge_hub.events import Scope
     from edge_hub.tokens import Tokens
 
+_OPTIONS = {"labels": "--label", "max_uses": "--uses", "ttl_s": "--ttl"}
+
 
 def register(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the verb ``token``."""
@@ -82,8 +84,16 @@ async def _create(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> 
     try:
         made = await tokens.create(scope, msgspec.convert(wish, NewToken))
     except msgspec.ValidationError as error:
-        raise ConfigError(str(error), where="token create", remedy="see --help") from error
+        raise _bad_wish(str(error)) from error
     say(json.dumps(msgspec.to_builtins(made)) if options.json else made.token)
+
+
+def _bad_wish(told: str) -> ConfigError:
+    """What msgspec refused, with the option in place of the field."""
+    what, _, path = told.partition(" - at ")
+    field = path.strip("`").removeprefix("$.").partition("[")[0]
+    where = _OPTIONS.get(field, "token create")
+    return ConfigError(what, where=where, remedy="see cantor token create --help")
 
 
 async def _list(options: argparse.Namespace, tokens: Tokens, scope: Scope) -> None:

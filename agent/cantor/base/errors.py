@@ -15,6 +15,7 @@ Exit codes follow BSD ``sysexits.h`` where it has a fitting one.
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 
@@ -33,6 +34,16 @@ class CantorError(Exception):
         place = f"{self.where}: " if self.where else ""
         mend = f" — {self.remedy}" if self.remedy else ""
         return f"{place}{self.what}{mend}"
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in its own words: without the number and what a library adds."""
+    told = getattr(error, "reason", None)  # of OpenSSL, whose numbers are its own
+    if isinstance(told, str):
+        return told
+    if error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error) or type(error).__name__
 
 
 class ConfigError(CantorError):

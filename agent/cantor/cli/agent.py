@@ -9,6 +9,7 @@ import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
+from cantor.base.address import Address
 from cantor.base.ids import short_name
 from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
@@ -66,7 +67,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         folder=options.data,
         name=options.name,
         listen=tuple(options.listen or LISTEN_DEFAULT),
-        seeds=tuple(options.seed),
+        seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
         labels=parse_labels(options.label),
         is_discovering=not options.no_mdns,
         interfaces=tuple(options.interface),

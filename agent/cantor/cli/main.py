@@ -3,18 +3,19 @@
 A layer above registers verbs in the entry-point group ``cantor.commands``: a function that takes
 the subparsers and gives each of its verbs ``set_defaults(run=function)``, where
 ``function(options)`` returns the exit code. Exit codes: 0 done, 2 usage or configuration, 130
-interrupted, others as drawn in :mod:`cantor.base.errors`.
+interrupted, 74 a file or folder cannot be used, others as drawn in :mod:`cantor.base.errors`.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import cantor
-from cantor.base.errors import CantorError, ConfigError
+from cantor.base.errors import CantorError, ConfigError, reason_of
 from cantor.base.program import left_out, parts
 from cantor.cli import agent, completion, doctor, enrolment, mesh, schema
 
@@ -36,6 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except BrokenPipeError:
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"cantor: {_unusable(error)}", file=sys.stderr)
+        return os.EX_IOERR
     except KeyboardInterrupt:
         return 130
 
@@ -57,6 +63,15 @@ def build_parser() -> argparse.ArgumentParser:
     for point in parts(COMMAND_GROUP):
         getattr(import_module(point.module), point.attr)(verbs)
     return parser
+
+
+def _unusable(error: OSError) -> CantorError:
+    """A file that no verb expected to fail: a disk that is full, a folder of somebody else."""
+    return CantorError(
+        f"cannot be used: {reason_of(error)}",
+        where=os.fsdecode(error.filename),
+        remedy="look whether it is there, who owns it, and whether the disk has room",
+    )
 
 
 def _refuse_left_out(words: Sequence[str]) -> None:

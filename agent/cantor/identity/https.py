@@ -11,7 +11,7 @@ import ssl
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
-from cantor.base.errors import EnrolmentError, UnavailableError
+from cantor.base.errors import EnrolmentError, UnavailableError, reason_of
 from cantor.identity.contexts import discovery_context, enrolment_context, pinned_root
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ async def post_json(
             where=where,
             remedy="make a token with the address that the hub's certificate names",
         ) from error
-    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise _unavailable(f"cannot be reached: {reason_of(error)}", where) from error
+    except (http.client.HTTPException, ValueError, RecursionError) as error:
         raise _unavailable(
             f"cannot be used: {str(error) or type(error).__name__}", where
         ) from error

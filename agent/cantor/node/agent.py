@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cantor
 from cantor.base.address import Address
 from cantor.base.clock import Clock, SystemClock
-from cantor.base.errors import CantorError, ConfigError
+from cantor.base.errors import CantorError, ConfigError, reason_of
 from cantor.identity.store import IdentityFolder
 from cantor.ledger.ledger import Ledger
 from cantor.ledger.sync import digest
@@ -303,7 +303,7 @@ class Agent:
             return await self._links.listen(where.host, where.port)
         except OSError as error:
             raise ConfigError(
-                f"cannot listen there: {error}",
+                f"cannot listen there: {reason_of(error)}",
                 where=f"--listen {address}",
                 remedy="choose another port, or end the program that holds this one",
             ) from error

@@ -70,6 +70,19 @@ def test_a_file_that_is_no_backup_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+def test_a_file_that_cannot_be_read_or_written_is_named(
+    tmp_path: Path, authority: Authority
+) -> None:
+    with pytest.raises(ConfigError, match="nothing: cannot be read: No such file"):
+        restore(HubSettings(tmp_path / "new"), tmp_path / "nothing")
+    old = HubSettings(tmp_path / "old")
+    authority.save(old.authority_folder)
+    with closing(sqlite3.connect(old.database_path)) as database:
+        database.executescript("CREATE TABLE sessions (x); CREATE TABLE tickets (x);")
+    with pytest.raises(ConfigError, match="x/y: cannot be written: No such file"):
+        backup(old, tmp_path / "x" / "y")
+
+
 def test_a_backup_cannot_write_outside_the_folder(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "x", "w") as tar:
         tar.add(__file__, arcname="authority/../../escaped")

@@ -7,9 +7,11 @@ import pytest
 
 from cantor.base import program
 from cantor.cli.main import main
+from cantor.identity.tokens import EnrolmentToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -40,6 +42,23 @@ def test_a_verb_that_is_not_in_this_build_says_so(
 
     assert main(["looms", "weave"]) == 2
     assert "'looms' is not in this build" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    text = EnrolmentToken(hub="127.0.0.1:1", root_pin="00" * 16, secret="a" * 39).text
+
+    assert main(["enroll", text, "--data", "/proc/none"]) == 74
+    assert capsys.readouterr().err == (
+        "cantor: /proc/none: cannot be used: No such file or directory — look whether it is there,"
+        " who owns it, and whether the disk has room\n"
+    )
+
+
+def test_a_seed_that_is_no_address_is_refused_before_the_agent_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["agent", "--data", str(tmp_path), "--seed", "nowhere"]) == 2
+    assert "not an address: 'nowhere'" in capsys.readouterr().err
 
 
 def test_a_part_that_is_there_and_broken_fails_loudly(
