@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
+from cantor.cli.log import start_logging
 from cantor.identity.authority import Authority
 from cantor.identity.files import make_private_folder
 from edge_hub import token_cli
@@ -65,6 +66,7 @@ def register(
     _add_options(hub)
     hub.add_argument("--mesh", default=DEFAULT_MESH, help="name for a new mesh")
     hub.add_argument("--json", action="store_true", help="print the start line as JSON")
+    hub.add_argument("--verbose", action="store_true", help="log each link and dial")
     hub.set_defaults(run=lambda options: asyncio.run(_serve(options, join)))
     actions = hub.add_subparsers(title="actions", metavar="ACTION")
     for name, run, text in (
@@ -148,6 +150,7 @@ def load_or_create_authority(settings: HubSettings, mesh: str) -> Authority:
 async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
     from edge_hub.app import start_hub
 
+    start_logging(verbose=options.verbose)
     settings = _settings(options)
     authority = load_or_create_authority(settings, options.mesh)
     stop = asyncio.Event()

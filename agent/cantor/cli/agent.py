@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import signal
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -14,6 +13,7 @@ from cantor.base.ids import short_name
 from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
 from cantor.cli.labels import parse_labels
+from cantor.cli.log import start_logging
 from cantor.cli.table import format_table
 from cantor.node.control import ControlServer, ask
 from cantor.node.view import view_from_value
@@ -62,7 +62,7 @@ def register(verbs: Verbs) -> None:
 async def _run_agent(options: argparse.Namespace) -> int:
     from cantor.node.agent import LISTEN_DEFAULT, Agent, AgentSettings
 
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING)
+    start_logging(verbose=options.verbose)
     settings = AgentSettings(
         folder=options.data,
         name=options.name,
