@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
+@cache
 def opencv() -> ModuleType:
-    """OpenCV with one thread and without FFmpeg's chatter on the terminal."""
+    """OpenCV with one thread and without FFmpeg's chatter on the terminal; set up once."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     import cv2

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     Headers = dict[str, Value]
 
 BOXES = ("left", "right")
+LOOK_S = 0.05
+"""How often a worker's CPU time is read: it is gone with the worker."""
+ASK_EVERY = 10
+"""Asking an agent, and adding up memory, cost what is measured here: once in so many looks."""
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -88,15 +92,20 @@ async def _run(fleet: DemoFleet, split: Pipeline, frames: int) -> Run:
     wish: Headers = {"pipeline": cast("Value", split.document()), "frames_max": frames}
     view = DeploymentView.from_value(await fleet.ask(BOXES, "pipeline.deploy", wish))
     asked: Headers = {"id": view.id}
-    busy: dict[int, tuple[float, float]] = {}
+    busy: dict[int, float] = {}
+    used: dict[int, float] = {}
+    looks = 0
     while view.state not in ("finished", "failed"):
-        await asyncio.sleep(0.05)
-        for pid in _workers(agents):
-            busy[pid] = (_cpu_s(pid), _memory_mib(pid))
+        await asyncio.sleep(LOOK_S)
+        looks += 1
+        busy.update((pid, _cpu_s(pid)) for pid in _workers(agents))
+        if looks % ASK_EVERY:
+            continue
+        used.update((pid, _memory_mib(pid)) for pid in _workers(agents))
         answers = cast("list[Value]", await fleet.ask(BOXES, "pipeline.list"))
         view = next(one for one in map(DeploymentView.from_value, answers) if one.id == view.id)
-    cpu_s = sum(_cpu_s(pid) for pid in agents) - before_s + sum(cpu for cpu, _ in busy.values())
-    memory = sum(_memory_mib(pid) for pid in agents) + sum(used for _, used in busy.values())
+    cpu_s = sum(_cpu_s(pid) for pid in agents) - before_s + sum(busy.values())
+    memory = sum(_memory_mib(pid) for pid in agents) + sum(used.values())
     figures = cast(
         "dict[str, dict[str, Headers]]", await fleet.ask(BOXES, "pipeline.figures", asked)
     )
