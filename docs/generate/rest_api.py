@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from docs.generate.markdown import code, page, table
 
+from edge_hub.routing import PLACES, PREFIX
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -66,6 +68,9 @@ def rest_api() -> str:
         "REST API",
         "Served by the hub under `/api/v1`. The [OpenAPI 3.1 document](../schemas/openapi.json) is"
         " also at `/api/v1/openapi.json` of a running hub.",
+        "An operation is about the tenant and project that the session looks at. To name them, put"
+        f" `{PLACES['project']}` between `/api/v1` and the rest of the path, for projects"
+        f" themselves `{PLACES['tenant']}`.",
         "A session comes from a one-time sign-in link and is a cookie. Whatever changes something"
         " sends the header `X-Cantor-Request: 1`, so that another site's form cannot. Errors are"
         " problem documents (RFC 9457). Lists are read in pages: `limit`, then the `cursor` of the"
@@ -78,8 +83,10 @@ def rest_api() -> str:
 
 
 def operations(content: Document) -> Iterator[tuple[str, str, Document]]:
-    """Method, path and description of each operation."""
+    """Method, path and description of each operation, once: not under its tenant again."""
     for path, methods in content["paths"].items():
+        if path.startswith(PREFIX + PLACES["tenant"]):
+            continue
         for method, operation in methods.items():
             yield method.upper(), path, operation
 

@@ -35,13 +35,17 @@ _LOOKS_ONLY = frozenset({"viewer", "annotator", "auditor"})
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser; ``key`` is the hash under which it is kept."""
+    """A signed-in browser; ``key`` is the hash under which it is kept.
+
+    ``fixed``: the request named tenant and project, whatever the session looks at.
+    """
 
     key: str
     user: str
     role: str
     scope: Scope
     expires_at: float
+    fixed: bool = False
 
 
 def _hash(secret: str) -> str:

@@ -230,7 +230,13 @@ def _console_app(settings: HubSettings, services: Services, hosts: set[str]) -> 
         client_max_size=settings.request_size_bytes_max,
     )
     app.on_response_prepare.append(add_security_headers)
-    add_routes(app, Api(services).routes(), services.access, https=settings.console_is_https)
+    add_routes(
+        app,
+        Api(services).routes(),
+        services.access,
+        services.projects.scope,
+        https=settings.console_is_https,
+    )
     app.router.add_get("/healthz", _health)
     app.router.add_get("/{path:.*}", serve_console(settings.static or STATIC))
     return app

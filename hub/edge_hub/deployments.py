@@ -115,7 +115,10 @@ class DeploymentApi:
             except ConfigError as error:
                 raise ProblemError(422, "pipeline-refused", error.what) from error
             self._changed()
-            return Reply(await self._shown(scope, view), {"Location": _location(view)})
+            return Reply(
+                await self._shown(scope, view),
+                {"Location": call.location(f"/deployments/{view.id}")},
+            )
 
         return await self._replies.once(call, create)
 
@@ -203,7 +206,3 @@ def _line(text: str) -> str:
     """A name that fits a line, whatever a document calls its pipeline."""
     shown = "".join(sign for sign in text if sign.isprintable()).strip()
     return shown[:NAME_CHARS_MAX].rstrip() or "pipeline"
-
-
-def _location(view: DeploymentView) -> str:
-    return f"/api/v1/deployments/{view.id}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from edge_hub.access import Access
+    from edge_hub.events import Scope
 
 PREFIX = "/api/v1"
+PLACES = {"": "", "tenant": "/tenants/{tenant}", "project": "/tenants/{tenant}/projects/{project}"}
 PAGE_ITEMS_DEFAULT = 50
 PAGE_ITEMS_MAX = 200
 KEY_CHARS_MAX = 128
@@ -39,6 +41,14 @@ class Call:
             raise ProblemError(401, "not-signed-in", "open a sign-in link; the hub prints one")
         return self.session
 
+    def location(self, path: str) -> str:
+        """Where a thing is that this request made, under the place that the request named."""
+        session = self.signed_in
+        if not session.fixed:
+            return PREFIX + path
+        scope = session.scope
+        return PREFIX + PLACES["project"].format(tenant=scope.tenant, project=scope.project) + path
+
     @property
     def limit(self) -> int:
         """The page size asked for."""
@@ -58,11 +68,16 @@ class Reply:
 
 if TYPE_CHECKING:
     ApiHandler = Callable[[Call], Awaitable[Reply | web.StreamResponse]]
+    Scopes = Callable[[Session, str | None, str | None], Awaitable[Scope]]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One operation of the API."""
+    """One operation of the API.
+
+    ``place``: what it is about. It stands under that tenant and project, and also without them:
+    then it is about what the session looks at.
+    """
 
     method: str
     path: str
@@ -78,6 +93,7 @@ class Route:
     role: Literal["", "any", "owner"] = ""
     repeatable: bool = False
     media: str = "application/json"
+    place: Literal["", "tenant", "project"] = "project"
 
     @property
     def may(self) -> str:
@@ -89,21 +105,35 @@ class Route:
         """The operation id."""
         return str(getattr(self.handler, "__name__", self.path))
 
+    @property
+    def paths(self) -> dict[str, str]:
+        """Each path that leads here, under ``/api/v1``, by its operation id."""
+        found = {self.name: PREFIX + self.path}
+        if self.place:
+            found[f"{self.name}_in_{self.place}"] = PREFIX + PLACES[self.place] + self.path
+        return found
 
-def add_routes(app: web.Application, routes: list[Route], access: Access, *, https: bool) -> None:
-    """Serve the routes under ``/api/v1``."""
+
+def add_routes(
+    app: web.Application, routes: list[Route], access: Access, scopes: Scopes, *, https: bool
+) -> None:
+    """Serve the routes under ``/api/v1``; ``scopes`` says what a session may look at."""
     for route in routes:
-        app.router.add_route(
-            route.method, PREFIX + route.path, _guarded(route, access, https), name=route.name
-        )
+        serve = _guarded(route, access, scopes, https)
+        for name, path in route.paths.items():
+            app.router.add_route(route.method, path, serve, name=name)
 
 
 def _guarded(
-    route: Route, access: Access, https: bool
+    route: Route, access: Access, scopes: Scopes, https: bool
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def serve(request: web.Request) -> web.StreamResponse:
         session = None if route.public else await access.session(request)
         check_intent(request, https=https)
+        tenant = request.match_info.get("tenant")
+        if session is not None and tenant is not None:
+            scope = await scopes(session, tenant, request.match_info.get("project"))
+            session = replace(session, scope=scope, fixed=True)
         if session is not None:
             check_role(session, route.may)
         if route.needs_match and "If-Match" not in request.headers:
@@ -144,7 +174,8 @@ def openapi(routes: list[Route], *, version: str) -> dict[str, Any]:
     )
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(PREFIX + route.path, {})[route.method.lower()] = _operation(route)
+        for name, path in route.paths.items():
+            paths.setdefault(path, {})[route.method.lower()] = _operation(route, name, path)
     cookie = {"type": "apiKey", "in": "cookie", "name": "cantor_session"}
     return {
         "openapi": "3.1.0",
@@ -155,12 +186,12 @@ def openapi(routes: list[Route], *, version: str) -> dict[str, Any]:
     }
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, name: str, path: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": route.name,
+        "operationId": name,
         "summary": route.summary,
-        "parameters": _parameters(route),
-        "responses": _responses(route),
+        "parameters": _parameters(route, path),
+        "responses": _responses(route, path),
     }
     if route.public:
         operation["security"] = []
@@ -169,8 +200,8 @@ def _operation(route: Route) -> dict[str, Any]:
     return operation
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+def _parameters(route: Route, path: str) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     found: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
         for name in names
@@ -192,14 +223,14 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return found
 
 
-def _responses(route: Route) -> dict[str, Any]:
+def _responses(route: Route, path: str) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     errors = {405, *route.errors}
     errors |= set() if route.public else {401}
     errors |= {403} if route.method != "GET" else set()
     errors |= {400, 413, 415} if route.body is not None else set()
     errors |= {400} if route.query else set()
-    errors |= {404} if "{" in route.path else set()
+    errors |= {404} if "{" in path else set()
     errors |= {412, 428} if route.needs_match else set()
     errors |= {400, 422} if route.repeatable else set()
     done: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}

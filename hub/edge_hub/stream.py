@@ -93,6 +93,8 @@ class Stream:
     def follow(self, session: Session) -> None:
         """Show another project to the consoles of a session that looks there from now on."""
         for client in [one for one in self._clients if one.session.key == session.key]:
+            if client.session.fixed:
+                continue
             client.session = session
             client.shown.clear()
             client.look(TOPICS)

@@ -99,6 +99,49 @@ async def test_an_open_console_follows_its_session_to_another_project(world: Wor
     assert {one["type"] for one in after} == {"snapshot"}
 
 
+async def test_a_path_names_its_tenant_and_project_whatever_the_session_looks_at(
+    world: World,
+) -> None:
+    mill = "/tenants/default/projects/mill"
+    world.mesh.put(LiveNode(NodeId("a" * 32), "online", name="press"))
+    await world.call("POST", "/tenants/default/projects", {"name": "mill"})
+    token_id = str((await world.call("POST", f"{mill}/enrolment-tokens", {}))[1]["id"])
+
+    async def ids(path: str) -> list[str]:
+        items: Any = (await world.call("GET", path))[1]["items"]
+        return [item["id"] for item in items]
+
+    assert await ids(f"{mill}/enrolment-tokens") == [token_id]
+    assert await ids("/enrolment-tokens") == await ids(f"{mill}/nodes") == []
+    assert await ids("/tenants/default/projects/default/nodes") == ["a" * 32]
+    assert await ids("/tenants/default/projects") == ["default", "mill"]
+    for elsewhere in ("/tenants/default/projects/x/nodes", "/tenants/x/projects/default/nodes"):
+        assert (await world.call("GET", elsewhere))[0] == 404
+    assert (await world.call("DELETE", f"/enrolment-tokens/{token_id}"))[0] == 404
+
+
+async def test_what_is_made_under_a_project_says_where_it_is(world: World) -> None:
+    mill = "/tenants/default/projects/mill"
+    await world.call("POST", "/projects", {"name": "mill"})
+    url, wish = world.url(f"{mill}/deployments"), {"template": "test-pattern"}
+    async with world.browser.post(url, json=wish, headers=world.unsafe) as reply:
+        made = await reply.json()
+        assert reply.headers["Location"] == f"/api/v1{mill}/deployments/{made['id']}"
+
+
+async def test_a_console_of_one_project_stays_there(world: World) -> None:
+    await world.call("POST", "/projects", {"name": "other"})
+    path = "/tenants/default/projects/default/stream"
+    async with world.browser.ws_connect(world.url(path), origin=world.origin) as socket:
+        seen: list[dict[str, Any]] = []
+        while {one.get("topic") for one in seen} != {None, "nodes", "events"}:
+            seen.append(await socket.receive_json(timeout=5))
+        await world.call("PATCH", "/session", {"project": "other"})
+        world.mesh.put(LiveNode(NodeId("a" * 32), "online", name="press"))
+        found = await socket.receive_json(timeout=5)
+    assert [item["name"] for item in found["upserts"]] == ["press"]
+
+
 async def test_an_owner_looks_at_another_tenant_and_an_operator_does_not(stranger: World) -> None:
     path = stranger.hub.settings.database_path
     with closing(sqlite3.connect(path)) as connection:
