@@ -15,12 +15,14 @@ How a driver uses it:
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from cantor.base.ids import BROADCAST
+from cantor.mesh.held import Held, HeldFrame
 from cantor.mesh.inlet import HELD_BYTES_MAX, Inlet, read_grants
 from cantor.mesh.outlet import Outlet
+from cantor.mesh.ways import Ways
 from cantor.wire.frame import Kind
 from cantor.wire.records import (
     PREFIX_SIZE,
@@ -45,12 +47,17 @@ SENT_BYTES_MAX = 32 * 1024 * 1024
 """What this node itself may have waiting for one destination at one priority."""
 PARKED_BYTES_MAX = 16 * 1024 * 1024
 PARKED_S = 2.0
+RECENT_S = 5.0
+RECENT_BYTES_MAX = 4 * 1024 * 1024
+ROOM_BYTES = 512 * 1024
+_STREAMS = (int(Kind.STREAM), int(Kind.STREAM_ACK))  # which tell repetitions by their numbers
 FORGET_S = 10.0
 _FLOW = slice(PREFIX_SIZE + 4, PREFIX_SIZE + 40)
 _SOURCE = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 24)
 _DESTINATION = slice(PREFIX_SIZE + 24, PREFIX_SIZE + 40)
 _NAME = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 48)
 _TTL = PREFIX_SIZE + 3
+_KIND = PREFIX_SIZE + 1
 _EVERYBODY = bytes.fromhex(BROADCAST)
 
 
@@ -68,13 +75,11 @@ class DataPlane:
         self._forget_at = FORGET_S
         self._outlets: dict[str, Outlet] = {}
         self._inlets: dict[str, Inlet] = {}
-        self._hops: dict[bytes, list[Outlet]] = {}
-        self._tree: list[Outlet] = []
-        self._chosen: dict[bytes, tuple[Outlet, float]] = {}
+        self._ways = Ways()
         self._seen: set[bytes] = set()
         self._seen_before: set[bytes] = set()
-        self._parked: deque[tuple[float, str, bytes, int, Item]] = deque()
-        self._parked_bytes = 0
+        self._parked = Held(PARKED_BYTES_MAX, PARKED_S)
+        self._recent = Held(RECENT_BYTES_MAX, RECENT_S)
         self._delivered: list[tuple[DataFrame, Inflow | None, int]] = []
         self.dirty: dict[str, None] = {}
         self._heard: set[NodeId] = set()
@@ -92,12 +97,7 @@ class DataPlane:
         self.dirty.pop(nonce, None)
         if outlet is None:
             return
-        for hops in self._hops.values():
-            if outlet in hops:
-                hops.remove(outlet)
-        if outlet in self._tree:
-            self._tree.remove(outlet)
-        self._chosen = {k: v for k, v in self._chosen.items() if v[0] is not outlet}
+        self._ways.lost(outlet)
         for flow, item in outlet.drain():
             if flow.key and flow.key[-16:] != _EVERYBODY:
                 self._forward(flow.key, flow.channel, item)
@@ -113,27 +113,34 @@ class DataPlane:
             self._outlets[nonce].connection_lost(name)
             self.dirty[nonce] = None
 
-    def routes_changed(self, routes: RoutesChanged) -> None:
-        """Send frames this way from now on; what waited for a way is tried again."""
-        outlets = {
-            peer: self._outlets[nonce]
-            for peer, nonce in routes.links.items()
-            if nonce in self._outlets
-        }
-        self._hops = {
-            bytes.fromhex(node): [outlets[hop] for hop in hops if hop in outlets]
-            for node, hops in routes.first_hops.items()
-        }
-        self._tree = [outlets[peer] for peer in sorted(routes.tree) if peer in outlets]
-        parked, self._parked, self._parked_bytes = self._parked, deque(), 0
-        for _, heard_from, key, channel, item in parked:
-            self._forward(key, channel, item, heard_from)
+    def routes_changed(self, routes: RoutesChanged) -> list[NodeId]:
+        """Send frames this way from now on; the nodes that are reached another way than before.
+
+        What waited for a way is tried again, and new neighbours on the tree get what was sent to
+        all a moment ago, because it may have missed them.
+        """
+        moved, new_on_tree = self._ways.changed(routes, self._outlets)
+        for outlet in new_on_tree:
+            for held in self._recent:
+                self._push(outlet, outlet.flow(held.channel, held.key), held.item)
+        for parked in self._parked.take_all():
+            self._forward(parked.key, parked.channel, parked.item, parked.heard_from)
+        return moved
+
+    def room(self, destination: NodeId, priority: int, label: int) -> int:
+        """How many more bytes of a stream had better wait here than at their source."""
+        if destination == self.node:
+            return ROOM_BYTES
+        key = label.to_bytes(2, "big") + bytes(2) + self._me + bytes.fromhex(destination)
+        outlet = self._ways.next_hop(key, priority, self._now)
+        if outlet is None:
+            return 0
+        return ROOM_BYTES - outlet.flow(priority, key).waiting_bytes
 
     def has_route(self, destination: NodeId) -> bool:
         """Whether frames for this node would go anywhere."""
-        return destination in (self.node, BROADCAST) or bool(
-            self._hops.get(bytes.fromhex(destination))
-        )
+        name = bytes.fromhex(destination)
+        return name in (self._me, _EVERYBODY) or self._ways.lead_to(name)
 
     def send(self, frame: DataFrame) -> str:
         """Take a DataFrame of this node to its destination; why not, if it was refused.
@@ -152,10 +159,11 @@ class DataPlane:
         item: Item = (packed, size, None)
         if frame.destination == BROADCAST:
             self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
-            for neighbour in self._tree:
+            self._recent.add(HeldFrame(self._now, key, frame.priority, item, ""))
+            for neighbour in self._ways.tree:
                 self._push(neighbour, neighbour.flow(frame.priority, key), item)
             return ""
-        outlet = self._next_hop(key, frame.priority)
+        outlet = self._ways.next_hop(key, frame.priority, self._now)
         if outlet is None:
             return "there is no path to it"
         flow = outlet.flow(frame.priority, key)
@@ -256,11 +264,11 @@ class DataPlane:
     def tick(self, now: float) -> None:
         """Let time pass: what waited too long for a way is dropped, quiet flows are forgotten."""
         self._now = now
-        while self._parked and self._parked[0][0] <= now - PARKED_S:
-            self._drop(self._parked.popleft()[-1], "no_path", parked=True)
+        self._drop(self._parked.expired(now))
+        self._recent.expired(now)
         if now >= self._forget_at:
             self._forget_at = now + FORGET_S
-            self._chosen = {k: v for k, v in self._chosen.items() if v[1] > now - FORGET_S}
+            self._ways.forget_quiet(now)
             for nonce, inlet in self._inlets.items():
                 self._outlets[nonce].forget_idle()
                 if inlet.settle():
@@ -275,7 +283,7 @@ class DataPlane:
         if source == self._me:
             self._refuse("duplicate", inflow, size)
         elif destination == self._me:
-            if self._is_new(bytes(record[_NAME])):
+            if record[_KIND] in _STREAMS or self._is_new(bytes(record[_NAME])):
                 self._delivered.append((unpack(record), inflow, size))
             else:
                 self._refuse("duplicate", inflow, size)
@@ -298,42 +306,25 @@ class DataPlane:
         if record[_TTL] <= 1:
             self.counters["ttl_expired"] += 1
             return
-        packed, channel = repack(_one_hop_less(record)), channel_of(record)
-        for outlet in self._tree:
+        channel, key = channel_of(record), bytes(record[_FLOW])
+        item: Item = (repack(_one_hop_less(record)), len(record), None)
+        self._recent.add(HeldFrame(self._now, key, channel, item, inlet.nonce))
+        for outlet in self._ways.tree:
             if outlet.nonce != inlet.nonce:
-                flow = outlet.flow(channel, bytes(record[_FLOW]))
+                flow = outlet.flow(channel, key)
                 if flow.waiting_bytes > SENT_BYTES_MAX // 4:
                     self.counters["congested"] += 1
                 else:
-                    self._push(outlet, flow, (packed, len(record), None))
+                    self._push(outlet, flow, item)
 
     def _forward(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
-        outlet = self._next_hop(key, channel)
+        outlet = self._ways.next_hop(key, channel, self._now)
         if outlet is None or outlet.nonce == heard_from:
-            self._park(key, channel, item, heard_from)  # the ways are about to change
+            # The ways are about to change.
+            frame = HeldFrame(self._now, key, channel, item, heard_from)
+            self._drop(self._parked.add(frame))
         else:
             self._push(outlet, outlet.flow(channel, key), item)
-
-    def _park(self, key: bytes, channel: int, item: Item, heard_from: str) -> None:
-        self._parked.append((self._now, heard_from, key, channel, item))
-        self._parked_bytes += item[1]
-        while self._parked_bytes > PARKED_BYTES_MAX:
-            self._drop(self._parked.popleft()[-1], "no_path", parked=True)
-
-    def _next_hop(self, key: bytes, channel: int) -> Outlet | None:
-        hops = self._hops.get(key[-16:])
-        if not hops:
-            return None
-        if channel < 2 or len(hops) == 1:
-            return hops[0]
-        before = self._chosen.get(key)
-        if before is not None and before[0] in hops:
-            chosen = before[0]
-        else:
-            loads = Counter(outlet.nonce for outlet, _ in self._chosen.values())
-            chosen = min(hops, key=lambda outlet: loads[outlet.nonce])
-        self._chosen[key] = chosen, self._now
-        return chosen
 
     def _push(self, outlet: Outlet, flow: Flow, item: Item) -> None:
         outlet.push(flow, item)
@@ -344,12 +335,11 @@ class DataPlane:
         self.counters[why] += 1
         self._left(inflow, size)
 
-    def _drop(self, item: Item, why: str, *, parked: bool) -> None:
-        self.counters[why] += 1
-        if parked:
-            self._parked_bytes -= item[1]
-        if item[2] is not None:
-            self._left(item[2], item[1])
+    def _drop(self, frames: list[HeldFrame]) -> None:
+        for frame in frames:
+            self.counters["no_path"] += 1
+            if frame.item[2] is not None:
+                self._left(frame.item[2], frame.item[1])
 
     def _left(self, inflow: Inflow, size: int) -> None:
         if inflow.inlet.left(inflow, size):

@@ -28,6 +28,7 @@ from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
 from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier
+from cantor.node.talk import Talk
 from cantor.node.view import NodeView, view_nodes
 from cantor.transport.discovery import Discovery, local_addresses
 from cantor.transport.links import Links
@@ -39,9 +40,13 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
     from cantor.ledger.facts import Fact
-    from cantor.node.services import Answer, Call, Handler, Message, Service, ServiceFactory
+    from cantor.node.services import (
+        Call,
+        Service,
+        ServiceFactory,
+    )
     from cantor.wire import DataFrame
-    from cantor.wire.frame import Buffer, Value
+    from cantor.wire.frame import Value
 
 CLOCK_INTERVAL_S = 1.0
 LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
@@ -67,7 +72,7 @@ class AgentSettings:
     interfaces: tuple[str, ...] = ()
 
 
-class Agent:
+class Agent(Talk):
     """One running node. ``start`` it on an event loop and ``close`` it at the end.
 
     To its services it is the ``Node`` of :mod:`cantor.node.services`.
@@ -107,6 +112,7 @@ class Agent:
             on_frame=self._on_frame,
             on_reached=self._on_reached,
         )
+        self._streams = self._driver.streams
         self._denied: frozenset[NodeId] = frozenset()
         self._links = Links(
             self.identity,
@@ -204,41 +210,6 @@ class Agent:
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         """Add hardware found behind this node; replaces what ``source`` offered before."""
         self._hardware.offer(source, devices, resources)
-
-    def send(
-        self,
-        destination: NodeId,
-        topic: str,
-        headers: dict[str, Value] | None = None,
-        body: tuple[Buffer, ...] = (),
-        *,
-        priority: int = 1,
-    ) -> bool:
-        """Send a message, at most once; False if there is no path to the node."""
-        return self._messages.send(destination, topic, headers, body, priority)
-
-    def on_message(self, topic: str, handler: Handler) -> None:
-        """Call ``handler`` for every message of this topic."""
-        self._messages.on_message(topic, handler)
-
-    def answer(self, topic: str, answer: Answer) -> None:
-        """Answer the requests of this topic."""
-        self._messages.answer(topic, answer)
-
-    async def request(
-        self,
-        destination: NodeId,
-        topic: str,
-        headers: dict[str, Value] | None = None,
-        body: tuple[Buffer, ...] = (),
-        *,
-        timeout_s: float = 5.0,
-        priority: int = 1,
-    ) -> Message:
-        """Ask a node and wait for its answer. Raises as ``Node.request`` says."""
-        return await self._messages.request(
-            destination, topic, headers, body, timeout_s=timeout_s, priority=priority
-        )
 
     def deny(self, nodes: Collection[NodeId]) -> None:
         """Refuse links with these nodes, the whole list each time, and end those that are up."""

@@ -33,6 +33,8 @@ from cantor.mesh.events import (
     Traffic,
 )
 from cantor.mesh.plane import DataPlane
+from cantor.node.streams import Streams
+from cantor.wire.frame import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from cantor.wire.records import Record
 
 MEASURE_S = 1.0
+_STREAM_KINDS = (Kind.STREAM, Kind.STREAM_ACK)
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +75,7 @@ class MeshDriver:
         self._on_effect = on_effect
         self._on_frame = on_frame
         self._plane = DataPlane(core.node, core.counters)
+        self.streams = Streams(self._plane, core.ledger.epoch, clock, self.wake)
         self._on_reached = on_reached
         self._links: Links | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -108,11 +112,20 @@ class MeshDriver:
         if not self._plane.has_route(frame.destination):
             self.post(RoutesWanted())
         refusal = self._plane.send(frame)
+        self._leave_soon()
+        return refusal
+
+    def wake(self) -> None:
+        """Streams have something to send."""
+        if not self._turn_is_open:
+            self._turn_is_open = True
+            asyncio.get_running_loop().call_soon(self._end_turn)
+
+    def _leave_soon(self) -> None:
         if not self._turn_is_open:
             self._turn_is_open = True
             asyncio.get_running_loop().call_soon(self._end_turn)
             self._flush()
-        return refusal
 
     def _end_turn(self) -> None:
         self._turn_is_open = False
@@ -189,14 +202,22 @@ class MeshDriver:
     def take(
         self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int
     ) -> list[Buffer]:
+        if self.streams.is_active:
+            self.streams.fill()
         return self._plane.take(nonce, name, channels, room, chunk)
 
     def _flush(self) -> None:
         """Hand over what has arrived, then let everything leave that has room."""
         plane = self._plane
-        if plane.has_delivered:
-            for frame in plane.take_delivered():
-                self._on_frame(frame)
+        while True:
+            for frame in plane.take_delivered() if plane.has_delivered else ():
+                if frame.kind in _STREAM_KINDS:
+                    self.streams.received(frame)
+                else:
+                    self._on_frame(frame)
+            self.streams.settle()
+            if not plane.has_delivered:  # but for what this node says to itself
+                break
         if plane.dirty and self._links is not None:
             for nonce in plane.take_dirty():
                 self._links.pump(nonce)
@@ -208,7 +229,7 @@ class MeshDriver:
             case Transmit(_, frame, nonce):
                 self._plane.transmit(nonce, frame)
             case RoutesChanged():
-                self._plane.routes_changed(effect)
+                self.streams.ways_changed(self._plane.routes_changed(effect))
             case SetTimer(name, at):
                 self._set_timer(name, at)
             case Dial(node, addresses):
@@ -231,6 +252,7 @@ class MeshDriver:
         if self._links is not None:
             self._links.rest(self._clock.monotonic())
         self._plane.tick(self._clock.monotonic())
+        self.streams.tick(self._clock.monotonic())
         heard, carried = self._plane.take_traffic()
         self.post(Traffic(heard, carried))
         self.post(TimerFired(name))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.clock import SystemClock
+from cantor.base.errors import UnavailableError
 from cantor.ledger.facts import Fact
 from cantor.node.messages import Messages
+from cantor.node.talk import Talk
 from cantor.node.view import pack_devices, pack_resources, view_nodes
 
 if TYPE_CHECKING:
@@ -18,10 +21,72 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
-    from cantor.node.services import Answer, Handler, Message
+    from cantor.node.services import Handler, StreamHandler
     from cantor.node.view import NodeView
     from cantor.wire import DataFrame
     from cantor.wire.frame import Buffer, Value
+
+
+class FakeStreams:
+    """Reliable messages and streams in memory: nothing is lost, so nothing waits."""
+
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+
+    def on_message(self, topic: str, handler: Handler) -> None:
+        """``Messages`` calls it."""
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> None:
+        """Call ``handler`` for the messages of streams of this topic."""
+        self._messages.on_message(
+            f"stream {topic}", lambda message: handler(message.source, message.body)
+        )
+
+    async def send(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value],
+        body: tuple[Buffer, ...],
+        *,
+        priority: int,
+        timeout_s: float | None,
+    ) -> None:
+        """Send a message. A node that is away does not come back in time.
+
+        Raises:
+            UnavailableError: it is away.
+        """
+        if not self._messages.send(destination, topic, headers, body, priority):
+            raise UnavailableError(f"not taken in {timeout_s} s", where=topic)
+        await asyncio.sleep(0)
+
+    def open(self, destination: NodeId, topic: str, priority: int) -> FakeStream:
+        """A stream to a node."""
+        return FakeStream(self._messages, destination, topic, priority)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeStream:
+    """A stream whose messages are taken in the next turn of the loop."""
+
+    messages: Messages
+    destination: NodeId
+    topic: str
+    priority: int
+
+    def write(self, message: Buffer) -> None:
+        self.messages.send(self.destination, f"stream {self.topic}", {}, (message,), self.priority)
+
+    async def drain(self) -> None:
+        await asyncio.sleep(0)
+
+    async def flush(self, timeout_s: float | None = None) -> None:
+        del timeout_s
+        await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Nothing waits."""
 
 
 class FakeMesh:
@@ -85,7 +150,7 @@ class FakeMesh:
         return ""
 
 
-class FakeNode:
+class FakeNode(Talk):
     """One node of a FakeMesh; it is a :class:`cantor.node.services.Node`."""
 
     def __init__(
@@ -106,7 +171,8 @@ class FakeNode:
         self.subscribers: list[Callable[[], None]] = []
         self.lasting: set[str] = set()
         self._mesh = mesh
-        self.messages = Messages(node_id, 1, mesh.carry)
+        self.messages = self._messages = Messages(node_id, 1, mesh.carry)
+        self._streams = FakeStreams(self.messages)
         self._offers: dict[str, tuple[Sequence[Device], Sequence[Resource]]] = {}
 
     async def kept(self) -> None:
@@ -134,37 +200,6 @@ class FakeNode:
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         self.subscribers.append(changed)
         return lambda: self.subscribers.remove(changed)
-
-    def send(
-        self,
-        destination: NodeId,
-        topic: str,
-        headers: dict[str, Value] | None = None,
-        body: tuple[Buffer, ...] = (),
-        *,
-        priority: int = 1,
-    ) -> bool:
-        return self.messages.send(destination, topic, headers, body, priority)
-
-    def on_message(self, topic: str, handler: Handler) -> None:
-        self.messages.on_message(topic, handler)
-
-    def answer(self, topic: str, answer: Answer) -> None:
-        self.messages.answer(topic, answer)
-
-    async def request(
-        self,
-        destination: NodeId,
-        topic: str,
-        headers: dict[str, Value] | None = None,
-        body: tuple[Buffer, ...] = (),
-        *,
-        timeout_s: float = 5.0,
-        priority: int = 1,
-    ) -> Message:
-        return await self.messages.request(
-            destination, topic, headers, body, timeout_s=timeout_s, priority=priority
-        )
 
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         self._offers[source] = (devices, resources)

@@ -45,10 +45,32 @@ class Reply:
 
 
 Handler: TypeAlias = Callable[[Message], None]
+StreamHandler: TypeAlias = Callable[["NodeId", "tuple[Buffer, ...]"], None]
+"""Takes some messages of a stream, in order, with the node that they come from."""
 Answer: TypeAlias = Callable[[Message], Reply | Awaitable[Reply]]
 """How a request is answered: at once, or in a task that ends when nobody waits for it any more."""
 Call: TypeAlias = "Callable[[dict[str, Value]], Value | Awaitable[Value]]"
 """A call of the control socket: arguments in, result out. ``CantorError`` goes to who asked."""
+
+
+class Stream(Protocol):
+    """Messages to one node, in order."""
+
+    def write(self, message: Buffer) -> None:
+        """Send a message; keep to ``drain`` when many follow each other."""
+
+    async def drain(self) -> None:
+        """Wait until so little waits that it makes sense to write more."""
+
+    async def flush(self, timeout_s: float | None = None) -> None:
+        """Wait until the other node has taken everything that was written so far.
+
+        Raises:
+            UnavailableError: it has not in time; what waits is still sent.
+        """
+
+    def close(self) -> None:
+        """Write no more; what the other node has not taken yet is still sent."""
 
 
 class Node(Protocol):
@@ -121,8 +143,44 @@ class Node(Protocol):
     ) -> bool:
         """Send a message, at most once; False if there is no path to the node."""
 
+    def broadcast(
+        self,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+    ) -> None:
+        """Send a message to every other node that can be reached, each once at most."""
+
+    async def send_reliable(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Send a message and wait until the node has taken it.
+
+        It is sent again over whatever way exists until then; the messages of one topic arrive in
+        order and once. A node that was started anew meanwhile may take a message that it took just
+        before it ended.
+
+        Raises:
+            UnavailableError: not taken in ``timeout_s``; it may still be later.
+        """
+
+    def open_stream(self, destination: NodeId, topic: str, *, priority: int = 1) -> Stream:
+        """A stream of messages to a node, as reliable as ``send_reliable`` and far quicker."""
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> None:
+        """Call ``handler`` for the messages of streams of this topic."""
+
     def on_message(self, topic: str, handler: Handler) -> None:
-        """Call ``handler`` for every message of this topic."""
+        """Call ``handler`` for every message of this topic, reliable or not."""
 
     def answer(self, topic: str, answer: Answer) -> None:
         """Answer the requests of this topic; a ``CantorError`` is told to who asked."""

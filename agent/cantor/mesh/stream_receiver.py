@@ -1,0 +1,170 @@
+"""The receiving end of streams: every message once and in order, whatever way its frame came."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.wire.frame import DataFrame, Kind
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.wire.frame import Buffer, Value
+
+STREAMS_PER_SOURCE_MAX = 1024
+EARLY_FRAMES_MAX = 1024
+EARLY_BYTES_MAX = 64 * 1024 * 1024
+"""Of all streams together; more is not kept, and comes again."""
+FORGET_S = 600.0
+TOPIC_LENGTH_MAX = 256
+
+
+@dataclass(slots=True)
+class Taken:
+    """Messages of one stream in order: plain ones, or one with headers."""
+
+    source: NodeId
+    topic: str
+    headers: dict[str, Value] | None
+    body: tuple[Buffer, ...]
+
+
+class _Stream:
+    """One stream as it arrives: the next message expected, and frames that came too early."""
+
+    __slots__ = ("early", "expected", "heard_at", "must_tell", "priority")
+
+    def __init__(self) -> None:
+        self.expected = 0
+        self.early: dict[int, tuple[Taken, int]] = {}
+        self.heard_at = 0.0
+        self.must_tell = False
+        self.priority = 1
+
+
+class StreamReceiver:
+    """The streams that end at ``node``, by source and number."""
+
+    def __init__(self, node: NodeId) -> None:
+        self._node = node
+        self._streams: dict[NodeId, OrderedDict[int, _Stream]] = {}
+        self._to_tell: list[tuple[NodeId, int, _Stream | None]] = []
+        self._now = 0.0
+        self._early_bytes = 0
+
+    def received(self, frame: DataFrame) -> list[Taken]:
+        """Take a STREAM frame; the messages that are now next in order.
+
+        Raises:
+            RemoteProtocolError: its headers are odd.
+        """
+        number, first, topic = (frame.headers.get(name) for name in ("s", "n", "t"))
+        headers = frame.headers.get("h")
+        if type(number) is not int or type(first) is not int or first < 0:
+            raise RemoteProtocolError("a stream without numbers")
+        if not isinstance(topic, str) or len(topic) > TOPIC_LENGTH_MAX:
+            raise RemoteProtocolError("a stream without a topic")
+        if headers is not None and not isinstance(headers, dict):
+            raise RemoteProtocolError("a message whose headers are not a map")
+        stream = self._stream(frame.source, number, may_begin=bool(frame.headers.get("b")))
+        if stream is None:
+            self._to_tell.append((frame.source, number, None))
+            return []
+        stream.heard_at = self._now
+        stream.priority = frame.priority
+        if not stream.must_tell:
+            stream.must_tell = True
+            self._to_tell.append((frame.source, number, stream))
+        messages = len(frame.body) if headers is None else 1
+        taken = Taken(frame.source, topic, headers, frame.body)
+        if first > stream.expected:
+            self._keep_early(stream, first, taken, messages)
+            return []
+        in_order = self._in_order(stream, first, taken, messages)
+        while stream.early and stream.expected in stream.early:
+            first = stream.expected
+            taken, messages = self._forget_early(stream, first)
+            in_order += self._in_order(stream, first, taken, messages)
+        if stream.early:
+            for early in [at for at in stream.early if at < stream.expected]:
+                self._forget_early(stream, early)
+        return in_order
+
+    def take_answers(self) -> list[DataFrame]:
+        """What to tell the senders: how far each stream has come."""
+        answers = []
+        for source, number, stream in self._to_tell:
+            headers: dict[str, Value] = {"s": number}
+            if stream is None:
+                headers["u"] = True
+            else:
+                stream.must_tell = False
+                headers["n"] = stream.expected
+                if stream.early:
+                    headers["g"] = True
+            priority = min(stream.priority, 1) if stream is not None else 1
+            answers.append(
+                DataFrame(Kind.STREAM_ACK, self._node, source, 0, priority, headers=headers)
+            )
+        self._to_tell = []
+        return answers
+
+    def tick(self, now: float) -> None:
+        """Let time pass: streams that were silent for ten minutes are forgotten."""
+        self._now = now
+        for source in list(self._streams):
+            streams = self._streams[source]
+            while streams and next(iter(streams.values())).heard_at < now - FORGET_S:
+                self._end(streams)
+            if not streams:
+                del self._streams[source]
+
+    def _stream(self, source: NodeId, number: int, *, may_begin: bool) -> _Stream | None:
+        """The stream; a new one if the sender says that none of it was taken; else ``None``."""
+        streams = self._streams.get(source)
+        stream = streams.get(number) if streams is not None else None
+        if stream is not None and streams is not None:
+            streams.move_to_end(number)
+            return stream
+        if not may_begin:
+            return None
+        if streams is None:
+            streams = self._streams[source] = OrderedDict()
+        if len(streams) >= STREAMS_PER_SOURCE_MAX:
+            self._end(streams)
+        stream = streams[number] = _Stream()
+        return stream
+
+    def _end(self, streams: OrderedDict[int, _Stream]) -> None:
+        """Forget the stream that was silent for longest."""
+        _, stream = streams.popitem(last=False)
+        for first in list(stream.early):
+            self._forget_early(stream, first)
+
+    def _keep_early(self, stream: _Stream, first: int, taken: Taken, messages: int) -> None:
+        size = _size(taken)
+        has_room = len(stream.early) < EARLY_FRAMES_MAX
+        if first not in stream.early and has_room and self._early_bytes + size <= EARLY_BYTES_MAX:
+            stream.early[first] = taken, messages
+            self._early_bytes += size
+
+    def _forget_early(self, stream: _Stream, first: int) -> tuple[Taken, int]:
+        taken, messages = stream.early.pop(first)
+        self._early_bytes -= _size(taken)
+        return taken, messages
+
+    @staticmethod
+    def _in_order(stream: _Stream, first: int, taken: Taken, messages: int) -> list[Taken]:
+        skip = stream.expected - first
+        if skip >= messages:
+            return []
+        stream.expected = first + messages
+        if skip and taken.headers is None:
+            taken = Taken(taken.source, taken.topic, None, taken.body[skip:])
+        return [taken]
+
+
+def _size(taken: Taken) -> int:
+    return sum(memoryview(buffer).nbytes for buffer in taken.body) + 64

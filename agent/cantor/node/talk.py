@@ -1,0 +1,92 @@
+"""What a node says to others: messages, requests and streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cantor.base.ids import BROADCAST
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.node.fake import FakeStreams
+    from cantor.node.messages import Messages
+    from cantor.node.services import Answer, Handler, Message, Stream, StreamHandler
+    from cantor.node.streams import Streams
+    from cantor.wire.frame import Buffer, Value
+
+
+class Talk:
+    """The part of :class:`cantor.node.services.Node` that is about what travels."""
+
+    _messages: Messages
+    _streams: Streams | FakeStreams
+
+    def send(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+    ) -> bool:
+        """Send a message, at most once; False if there is no path to the node."""
+        return self._messages.send(destination, topic, headers, body, priority)
+
+    def on_message(self, topic: str, handler: Handler) -> None:
+        """Call ``handler`` for every message of this topic, reliable or not."""
+        self._messages.on_message(topic, handler)
+        self._streams.on_message(topic, handler)
+
+    def broadcast(
+        self,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+    ) -> None:
+        """Send a message to every other node that can be reached, each once at most."""
+        self._messages.send(BROADCAST, topic, headers, body, priority)
+
+    async def send_reliable(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        priority: int = 1,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Send a message and wait until the node has taken it. Raises as ``Node`` says."""
+        await self._streams.send(
+            destination, topic, headers or {}, body, priority=priority, timeout_s=timeout_s
+        )
+
+    def open_stream(self, destination: NodeId, topic: str, *, priority: int = 1) -> Stream:
+        """A stream of messages to a node."""
+        return self._streams.open(destination, topic, priority)
+
+    def on_stream(self, topic: str, handler: StreamHandler) -> None:
+        """Call ``handler`` for the messages of streams of this topic."""
+        self._streams.on_stream(topic, handler)
+
+    def answer(self, topic: str, answer: Answer) -> None:
+        """Answer the requests of this topic."""
+        self._messages.answer(topic, answer)
+
+    async def request(
+        self,
+        destination: NodeId,
+        topic: str,
+        headers: dict[str, Value] | None = None,
+        body: tuple[Buffer, ...] = (),
+        *,
+        timeout_s: float = 5.0,
+        priority: int = 1,
+    ) -> Message:
+        """Ask a node and wait for its answer. Raises as ``Node.request`` says."""
+        return await self._messages.request(
+            destination, topic, headers, body, timeout_s=timeout_s, priority=priority
+        )

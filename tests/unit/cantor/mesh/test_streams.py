@@ -1,0 +1,189 @@
+"""Both ends of a stream over a network that loses, repeats and reorders, on a virtual clock."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.base.ids import NodeId
+from cantor.mesh.stream_receiver import EARLY_FRAMES_MAX, StreamReceiver, Taken
+from cantor.mesh.stream_sender import TIMEOUT_FIRST_S, StreamSender
+from cantor.wire import DataFrame, Kind
+
+if TYPE_CHECKING:
+    from cantor.wire.frame import Value
+
+A, B = NodeId("a" * 32), NodeId("b" * 32)
+
+
+class Network:
+    """A sender at A, a receiver at B, and what is under way between them."""
+
+    def __init__(self, seed: int, *, loss: float = 0.0, repeat: float = 0.0) -> None:
+        self.random = random.Random(seed)  # noqa: S311 (a seed, not a secret)
+        self.loss, self.repeat = loss, repeat
+        self.now = 0.0
+        self.sender = StreamSender(A, B, 1, "t", 1)
+        self.receiver = StreamReceiver(B)
+        self.taken: list[Taken] = []
+        self.lost = 0
+        self.numbers = itertools.count(2)
+        self._under_way: list[tuple[float, int, DataFrame]] = []
+        self._order = itertools.count()
+
+    def send(self, frame: DataFrame) -> None:
+        copies = 1 + (self.random.random() < self.repeat)
+        for _ in range(copies):
+            if self.random.random() < self.loss:
+                self.lost += 1
+                continue
+            at = self.now + 0.001 + self.random.random() * 0.05
+            heapq.heappush(self._under_way, (at, next(self._order), frame))
+
+    def step(self, seconds: float) -> None:
+        """Let time pass, a tick of a tenth of a second at a time."""
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(end, self.now + 0.1)
+            while self._under_way and self._under_way[0][0] <= self.now:
+                self._arrive(heapq.heappop(self._under_way)[2])
+            self.sender.tick(self.now)
+            self.receiver.tick(self.now)
+            while (frame := self.sender.next_frame(self.now)) is not None:
+                self.send(frame)
+
+    def _arrive(self, frame: DataFrame) -> None:
+        if frame.kind == Kind.STREAM:
+            self.taken += self.receiver.received(frame)
+            for answer in self.receiver.take_answers():
+                self.send(answer)
+        elif frame.headers["s"] != self.sender.number:
+            pass
+        elif frame.headers.get("u"):
+            self.sender.begin_anew(next(self.numbers))
+        else:
+            expected = frame.headers["n"]
+            assert isinstance(expected, int)
+            self.sender.taken(expected, bool(frame.headers.get("g")), self.now)
+
+    def messages(self) -> list[bytes]:
+        """Every plain message that was taken, in the order of its taking."""
+        return [bytes(part) for taken in self.taken for part in taken.body]
+
+
+@given(st.integers(0, 10**6), st.integers(1, 60), st.floats(0, 0.6), st.floats(0, 0.5))
+@settings(max_examples=60, deadline=None)
+def test_every_message_is_taken_once_and_in_order(
+    seed: int, count: int, loss: float, repeat: float
+) -> None:
+    net = Network(seed, loss=loss, repeat=repeat)
+    expected = []
+    for number in range(count):
+        body = b"%d" % number + b"." * net.random.choice([0, 10, 70_000])
+        if net.random.random() < 0.3:
+            net.sender.post({"number": number}, (body,))
+        else:
+            net.sender.write(body)
+        expected.append(body)
+        if net.random.random() < 0.5:
+            net.step(0.1)
+    net.step(30.0)
+    net.loss = 0.0
+    net.step(10.0)
+    assert net.messages() == expected
+    assert net.sender.is_done
+    assert net.sender.taken_total == count
+
+
+def test_many_small_messages_share_a_frame() -> None:
+    sender = StreamSender(A, B, 1, "t", 1)
+    for number in range(3000):
+        sender.write(b"%04d" % number)
+    frames = []
+    while (frame := sender.next_frame(0.0)) is not None:
+        frames.append(frame)
+    assert [len(frame.body) for frame in frames] == [1024, 1024, 952]
+    assert [frame.headers["n"] for frame in frames] == [0, 1024, 2048]
+
+
+def test_when_the_way_changes_what_was_under_way_goes_again_at_once() -> None:
+    net = Network(1, loss=1.0)
+    for number in range(3):
+        net.sender.post({}, (b"%d" % number,))
+    net.step(0.1)
+    net.loss = 0.0
+    assert net.lost == 3
+    net.sender.way_changed(net.now)
+    net.step(0.2)
+    assert net.messages() == [b"0", b"1", b"2"]
+
+
+def test_without_news_it_goes_again_after_a_time_that_doubles() -> None:
+    net = Network(1, loss=1.0)
+    net.sender.write(b"x")
+    net.step(TIMEOUT_FIRST_S * 8)
+    assert 3 <= net.lost <= 5
+
+
+def test_a_receiver_that_was_started_anew_takes_what_was_not_taken_before() -> None:
+    net = Network(3)
+    net.sender.write(b"old")
+    net.step(1.0)
+    net.receiver = StreamReceiver(B)
+    for number in range(5):
+        net.sender.post({}, (b"%d" % number,))
+    net.step(2.0)
+    assert net.messages() == [b"old", b"0", b"1", b"2", b"3", b"4"]
+    assert net.sender.taken_total == 6
+
+
+def test_frames_that_come_far_too_early_are_kept_within_a_limit() -> None:
+    receiver = StreamReceiver(B)
+    for number in range(1, 2 * EARLY_FRAMES_MAX):
+        headers: dict[str, Value] = {"s": 1, "n": number, "t": "t", "b": True}
+        assert not receiver.received(DataFrame(Kind.STREAM, A, B, headers=headers, body=(b"x",)))
+    (stream,) = receiver._streams[A].values()
+    assert len(stream.early) == EARLY_FRAMES_MAX
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"s": 1, "n": -1, "t": "t"},
+        {"s": 1, "n": 0},
+        {"s": "1", "n": 0, "t": "t"},
+        {"s": 1, "n": 0, "t": "t", "h": [1]},
+        {"s": 1, "n": 0, "t": "t" * 300},
+    ],
+)
+def test_odd_headers_are_refused(headers: dict[str, object]) -> None:
+    frame = DataFrame(Kind.STREAM, A, B, headers=headers)  # type: ignore[arg-type]
+    with pytest.raises(RemoteProtocolError):
+        StreamReceiver(B).received(frame)
+
+
+def test_what_a_liar_acknowledges_is_ignored() -> None:
+    sender = StreamSender(A, B, 1, "t", 1)
+    sender.write(b"x")
+    sender.next_frame(0.0)
+    sender.taken(7, has_gap=False, now=0.1)
+    assert not sender.is_done
+
+
+def test_whoever_writes_too_much_is_told_to_wait() -> None:
+    sender = StreamSender(A, B, 1, "t", 1)
+    while not sender.is_full:
+        sender.write(bytes(100_000))
+    sent = 0
+    while sender.next_frame(0.0) is not None:
+        sent += 1
+    assert sent
+    assert not sender.has_work
