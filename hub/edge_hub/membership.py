@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cantor.base.clock import Clock, SystemClock
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PIPELINES = "galaxy"
 HUB_LABEL = {"role": "hub"}
 SEEN_STEP_S = 30.0
+RENEW_BEFORE = timedelta(days=20)
 
 
 class AgentView:
@@ -87,6 +88,16 @@ class AgentMembership:
         await self._control.close()
 
 
+def let_in(folder: IdentityFolder, authority: Authority, *, now: datetime) -> None:
+    """Give the hub's own node a certificate, or a new one in time.
+
+    A hub that was off for long, or was restored from an old backup, would be refused by all others.
+    """
+    if folder.enrolled and now + RENEW_BEFORE < folder.certificate.not_valid_after_utc:
+        return
+    folder.install(authority.issue(folder.csr_pem(), now=now))
+
+
 async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembership:
     """Make the hub a node of the mesh that it serves.
 
@@ -95,8 +106,7 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
         UnavailableError: a hub with this folder runs already.
     """
     folder = IdentityFolder(settings.node_folder)
-    if not folder.enrolled:
-        folder.install(authority.issue(folder.csr_pem(), now=datetime.now(UTC)))
+    let_in(folder, authority, now=datetime.now(UTC))
     agent = Agent(
         AgentSettings(
             settings.node_folder,

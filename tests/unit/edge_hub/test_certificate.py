@@ -107,6 +107,15 @@ def test_a_certificate_is_kept_until_it_is_due_or_lacks_an_address(
     assert fingerprint("10.0.0.2") != second
 
 
+def test_no_session_outlives_its_certificate(
+    tmp_path: Path, authority: Authority, clock: HandClock, own: Path
+) -> None:
+    by_mesh = HubCertificate(tmp_path / "server.pem", authority, ["127.0.0.1"], clock)
+    for certificate in (by_mesh, OwnCertificate(own)):
+        assert certificate.context.num_tickets == 0
+        assert certificate.context.minimum_version is ssl.TLSVersion.TLSv1_3
+
+
 def test_a_certificate_of_another_mesh_or_a_damaged_file_is_replaced(
     tmp_path: Path, authority: Authority, clock: HandClock, own: Path
 ) -> None:
