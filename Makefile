@@ -83,7 +83,7 @@ format: environment ## bring the code into its one format
 	$(BIN)/ruff format .
 
 sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
-	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --report $(REPORT)
+	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --processes 2 --json build/simulation.json
 
 soak: NODES = 30
 soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=3 SEED=1)

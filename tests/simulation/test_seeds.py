@@ -7,17 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.simulation import world
-from tests.simulation.run import deliver_all, simulate
-from tests.simulation.world import Send, World
+from tests.simulation.box import Send
+from tests.simulation.scenario import deliver_all, simulate
+from tests.simulation.world import World, row
 
-from cantor.base.errors import CantorError
-from cantor.mesh import plane
-from cantor.mesh.core import MeshCore
-from cantor.mesh.plane import DataPlane
 from cantor.wire import DataFrame, Kind
 
 ROOT = Path(__file__).parents[2]
+FAILED_ONCE = {
+    (8, 33): "a comparison under way cancelled the one that a change of the tree needs",
+    (8, 95): "a sum of costs in another order made two neighbours the way for each other",
+    (8, 141): "a node that had stood still gave all links more time than it had lost",
+    (6, 170): "a dial that failed made a node dial the peer that had linked with it meanwhile",
+}
 pytestmark = pytest.mark.simulation
 
 
@@ -38,67 +40,42 @@ def run(hash_seed: str, *options: str) -> str:
     return done.stdout
 
 
-def settled(nodes: int, *, is_line: bool = False) -> World:
-    made = World(nodes, 1, steps=(1,), is_line=is_line)
-    made.run(5.0)
-    return made
-
-
-def does_ttl_hold() -> bool:
-    line = settled(6, is_line=True)
-    for ttl in (4, 5):
-        frame = DataFrame(Kind.DATA, line.ids[0], line.ids[5], message_id=ttl, ttl=ttl)
-        line.post(0.0, line.ids[0], Send(frame))
-    line.run(line.now + 1.0)
-    arrived = [message for _, _, message in line.delivered]
-    expired = sum(node.counters["ttl_expired"] for node in line.cores.values())
-    return (arrived, expired) == ([5], 1)
-
-
-def test_fifty_seeds_stay_safe_and_heal_and_every_fault_fires(tmp_path: Path) -> None:
+def test_two_hundred_seeds_stay_safe_and_heal_and_every_fault_fires(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    printed = run("0", "--nodes", "6", "--seeds", "50", "--report", str(report))
+    options = ("--nodes", "6", "--seeds", "200", "--processes", "2", "--json", str(report))
+    printed = run("0", *options)
     figures = json.loads(report.read_text(encoding="utf-8"))
-    assert printed.count("seed") == len(figures["digests"]) == 50
+    assert printed.count("seed") == len(figures["digests"]) == 200
     assert all(figures["faults"].values()), figures["faults"]
+
+
+@pytest.mark.parametrize(("nodes", "seed"), FAILED_ONCE)
+def test_what_failed_once_holds(nodes: int, seed: int) -> None:
+    simulate(nodes, seed)
 
 
 def test_the_same_seed_gives_the_same_run_whatever_the_hash_seed() -> None:
     assert run("1", "--nodes", "9", "--seed", "3") == run("2", "--nodes", "9", "--seed", "3")
 
 
-@pytest.mark.parametrize("is_line", [True, False])
-def test_frames_over_many_hops_arrive_exactly_once(is_line: bool) -> None:
-    deliver_all(settled(10, is_line=is_line))
+@pytest.mark.parametrize("nodes", [10, 40])
+def test_frames_over_many_hops_arrive_exactly_once(nodes: int) -> None:
+    line = World(nodes, 1, knows=row(nodes))
+    line.run(10.0)
+    deliver_all(line)
 
 
 def test_a_frame_goes_as_far_as_its_ttl_and_no_farther() -> None:
     assert does_ttl_hold()
 
 
-def test_missing_digests_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(MeshCore, "_compare", lambda *_: None)
-    with pytest.raises(CantorError, match="differ after healing"):
-        find_in_seeds()
-
-
-def test_missing_suppression_of_duplicates_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(DataPlane, "_is_new", lambda *_: True)
-    with pytest.raises(CantorError, match="delivered twice"):
-        deliver_all(settled(4))
-
-
-def test_a_verification_that_lets_all_pass_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(world, "verify", lambda *_: True)
-    with pytest.raises(CantorError, match="forged fact was taken"):
-        find_in_seeds()
-
-
-def test_a_ttl_that_is_not_counted_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plane, "_one_hop_less", lambda record: record)
-    assert not does_ttl_hold()
-
-
-def find_in_seeds() -> None:
-    for seed in range(5):
-        simulate(6, seed)
+def does_ttl_hold() -> bool:
+    line = World(6, 1, knows=row(6))
+    line.run(5.0)
+    for ttl in (4, 5):
+        frame = DataFrame(Kind.DATA, line.ids[0], line.ids[5], message_id=ttl, ttl=ttl)
+        line.post(0.0, line.ids[0], Send(frame))
+    line.run(line.now + 1.0)
+    arrived = [message for _, _, message in line.delivered]
+    expired = sum(box.plane.counters["ttl_expired"] for box in line.boxes.values())
+    return arrived == [5] and expired >= 1

@@ -1,4 +1,4 @@
-"""The mesh cores of many nodes on a virtual network: the same seed gives the same run."""
+"""The cores of many nodes on a virtual network: the same seed gives the same run."""
 
 # ruff: noqa: S311
 from __future__ import annotations
@@ -8,107 +8,107 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from tests.simulation.box import Box, Send
+from tests.simulation.network import DELAY_MIN_S, DELAY_SPREAD_S, RESUME_S, Line, Network
 
 from cantor.base.errors import CantorError
 from cantor.base.ids import NodeId
-from cantor.ledger.ledger import Ledger
-from cantor.mesh.core import MeshCore
-from cantor.mesh.effects import CloseLink, Dial, NodeDead, RoutesChanged, SetTimer, Transmit
+from cantor.mesh.effects import (
+    CloseLink,
+    Dial,
+    FactsChanged,
+    NodeDead,
+    RoutesChanged,
+    SetTimer,
+    Transmit,
+)
 from cantor.mesh.events import (
     DialFailed,
     Event,
     LinkDown,
+    LinkMeasured,
     LinkUp,
     PeerSeen,
     Received,
     RoutesWanted,
     Started,
     TimerFired,
-    Traffic,
 )
-from cantor.mesh.plane import DataPlane
+from cantor.mesh.settings import MeshSettings
 from cantor.wire import DataFrame, Kind
-from cantor.wire.records import RecordReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cantor.mesh.effects import Effect
 
-DELAY_MIN_S, DELAY_SPREAD_S, JITTER_S = 0.001, 0.015, 0.008
-DUPLICATED = 0.1
+DIAL_TIMEOUT_S = 3.0
+MEASURE_S = 1.0
+WALL_OFFSET_S = 1000.0
+DUPLICATED = 0.05
+JITTER_RTT_S = 0.004
 FORGED = "forged"
-TTL = 255
-
-
-@dataclass(slots=True)
-class Line:
-    """One connection: its delays, and when its last frame arrives in each direction."""
-
-    random: Random
-    base_s: float
-    arrives: dict[NodeId, float]
-
-    def arrival(self, to: NodeId, now: float) -> float:
-        """When a frame written now arrives; a line keeps the order of its frames."""
-        at = now + self.base_s + self.random.random() * JITTER_S
-        self.arrives[to] = max(at, self.arrives[to] + 1e-6)
-        return self.arrives[to]
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A frame in flight on one connection; it is lost if that has ended meanwhile."""
+    """What comes out of a line: a frame of a core, bytes of a plane, or None: the line ends."""
 
-    link: str
-    received: Received
-
-
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Bytes of the data plane in flight on one connection, whole records at a time."""
-
-    link: str
-    peer: NodeId
-    data: bytes
+    line: str
+    content: DataFrame | bytes | None
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """A node takes a DataFrame of its own to its destination."""
+class Measure:
+    """The second in which the system says how a link is."""
 
-    frame: DataFrame
+    line: str
+
+
+Happening: TypeAlias = "Event | Arrival | Send | Measure"
 
 
 class World:
-    """``nodes`` nodes with links ``steps`` apart on a circle, and the network between them."""
+    """``nodes`` nodes, each of which knows where those are that ``knows`` gives for its place."""
 
     def __init__(
-        self, nodes: int, seed: int, *, steps: tuple[int, ...] | None = None, is_line: bool = False
+        self,
+        nodes: int,
+        seed: int,
+        *,
+        knows: Callable[[int], Iterable[int]] | None = None,
+        settings: MeshSettings | None = None,
+        is_measuring: bool = True,
     ) -> None:
-        self.steps, self.is_line = steps or (1, nodes // 3 + 1), is_line
         self.now = 0.0
         self.seed = seed
+        self.settings = settings or MeshSettings()
+        self.is_measuring = is_measuring
+        self.network = Network()
         self.links, self.faults = Random(f"{seed}-links"), Random(f"{seed}-faults")
-        self.traffic, self.duplicates = Random(f"{seed}-traffic"), Random(f"{seed}-duplicates")
+        self.traffic, self.again = Random(f"{seed}-traffic"), Random(f"{seed}-again")
         self.fired: Counter[str] = Counter()
+        self.sent: Counter[str] = Counter()
         self.ids = [
             NodeId(hashlib.sha256(f"{seed} {i}".encode()).hexdigest()[:32]) for i in range(nodes)
         ]
-        self.cores: dict[NodeId, MeshCore] = {}
-        self.planes: dict[NodeId, DataPlane] = {}
+        self.place = {node: index for index, node in enumerate(self.ids)}
+        self.knows = knows or circle(nodes)
+        self.boxes: dict[NodeId, Box] = {}
         self.epochs = dict.fromkeys(self.ids, 0)
+        self.skews = dict.fromkeys(self.ids, 0.0)
         self.lives = dict.fromkeys(self.ids, 0)
-        self.cut: set[frozenset[NodeId]] = set()
-        self.open: dict[tuple[frozenset[NodeId], str], Line] = {}
+        self.stalled: dict[NodeId, float] = {}
         self.forgers: set[NodeId] = set()
         self.heard: list[DataFrame] = []
-        self.delivered: list[tuple[NodeId, NodeId, int]] = []
+        self.delivered: Counter[tuple[NodeId, NodeId, int]] = Counter()
+        self.routes_changed_at = 0.0
         self.dead_seen: dict[NodeId, dict[NodeId, float]] = {}
-        self._heap: list[tuple[float, int, NodeId, int, Event | Arrival | Data | Send]] = []
+        self.on_facts: Callable[[NodeId, FactsChanged], None] = lambda *_: None
+        self._heap: list[tuple[float, int, NodeId, int, Happening]] = []
         self._sequence = 0
-        self.timers: dict[tuple[NodeId, str], float] = {}
         self._digest = hashlib.sha256()
         for node in self.ids:
             self.start(node)
@@ -122,165 +122,252 @@ class World:
         """Start a node, or start it again with or without its epoch."""
         self.lives[node] += 1
         self.epochs[node] = self.epochs[node] + 1 if remembers else 1
-        ledger = Ledger(
-            node, epoch=self.epochs[node], sign=node_sign(node), certificate=b"", verify=verify
-        )
-        self.cores[node] = MeshCore(node, "m", ledger, Random(f"{node} {self.lives[node]}"))
-        self.planes[node] = DataPlane(node, self.cores[node].counters)
+        random = Random(f"{node} {self.lives[node]}")
+        box = Box(node, self.epochs[node], random, node_sign(node), self.settings)
+        box.core.wall_offset_s = WALL_OFFSET_S + self.skews[node]
+        self.boxes[node] = box
+        for line in self.network.of(node):  # the system answers what belongs to no connection
+            self._write(line, line.other(node), None)
         self.post(0.0, node, Started())
-        index, count = self.ids.index(node), len(self.ids)
-        for place in [index + sign * step for step in self.steps for sign in (1, -1)]:
-            if not self.is_line or 0 <= place < count:
-                self.post(0.01, node, PeerSeen(self.ids[place % count], "m", ("virtual:1",)))
+        for place in self.knows(self.place[node]):
+            self.post(0.01, node, PeerSeen(self.ids[place], "m", ("virtual:1",)))
 
-    def stop(self, node: NodeId) -> None:
-        """Take a node's power away; its peers see the connections close."""
+    def stop(self, node: NodeId, *, power: bool = False) -> None:
+        """End a node's process: its peers see the connections close, unless the power is gone."""
         self.lives[node] += 1
-        del self.cores[node]
-        for pair, nonce in [key for key in self.open if node in key[0]]:
-            self.close(pair, nonce)
+        self.stalled.pop(node, None)
+        del self.boxes[node]
+        for line in self.network.of(node):
+            if power:
+                self._let_go(line, node)
+            else:
+                self._close_end(line, node)
 
-    def post(self, delay_s: float, node: NodeId, event: Event | Arrival | Data | Send) -> None:
+    def post(self, delay_s: float, node: NodeId, event: Happening) -> None:
         """Let something happen to this life of a node later."""
         self._sequence += 1
         entry = (self.now + delay_s, self._sequence, node, self.lives[node], event)
         heapq.heappush(self._heap, entry)
 
-    def close(self, pair: frozenset[NodeId], nonce: str) -> None:
-        """End a connection on both sides."""
-        if self.open.pop((pair, nonce), None) is None:
-            return
-        for side in sorted(pair & self.cores.keys()):
-            (peer,) = pair - {side}
-            self.post(0.02, side, LinkDown(peer, nonce))
+    def heal(self) -> None:
+        """Undo every cut; lines that are still open go on."""
+        for line, to, frames in self.network.heal():
+            for frame in frames:
+                at = line.arrival(to, self.now + RESUME_S)
+                self.post(at - self.now, to, Arrival(line.nonce, frame))
 
     def break_one(self, random: Random) -> None:
         """Reset one connection; the frames in flight on it are lost."""
-        if self.open:
-            self.close(*random.choice(sorted(self.open, key=lambda key: (sorted(key[0]), key[1]))))
+        lines = [line for line in self.network.lines.values() if len(line.open) == 2]
+        if lines:
+            line = random.choice(lines)
+            for end in line.ends:
+                self._end(line, end)
 
     def run(self, until: float) -> None:
         """Let time pass."""
-        while self._heap and self._heap[0][0] <= until:
-            self.now, _, node, life, event = heapq.heappop(self._heap)
-            if node in self.cores and life == self.lives[node]:
-                self._digest.update(f"{self.now} {node} {_brief(event)}".encode())
-                self._arrive(node, event)
+        heap = self._heap
+        while heap and heap[0][0] <= until:
+            self.now, _, node, life, event = heapq.heappop(heap)
+            box = self.boxes.get(node)
+            if box is None or life != self.lives[node]:
+                continue
+            if node in self.stalled and self._is_stalled(node, event):
+                continue
+            self._digest.update(f"{self.now} {node} {_brief(event)}".encode())
+            self._happen(box, event)
         self.now = until
 
-    def _arrive(self, node: NodeId, event: Event | Arrival | Data | Send) -> None:
+    def _is_stalled(self, node: NodeId, event: Happening) -> bool:
+        """A node that stands still finds everything later: what came in first, then its timers."""
+        until = self.stalled[node]
+        if self.now >= until:
+            if self.now > until + 1e-3:
+                del self.stalled[node]
+            return False
+        self.post(until - self.now + 1e-4 * isinstance(event, TimerFired), node, event)
+        return True
+
+    def _happen(self, box: Box, event: Happening) -> None:
         if isinstance(event, Arrival):
-            pair = frozenset((node, event.received.peer))
-            if (pair, event.link) not in self.open or pair in self.cut:
-                self.fired["lost in flight"] += 1
-                return
-            event = event.received
-        if isinstance(event, Received) and node in self.forgers:
-            self.heard += [event.frame] if event.frame.kind == Kind.FACTS else []
-        if isinstance(event, Data):
-            self._bring(node, event)
-            return
-        if isinstance(event, Send):
-            if not self.planes[node].has_route(event.frame.destination):
-                self._step(node, RoutesWanted())
-            self.planes[node].send(event.frame)
-            self._flush(node)
+            self._arrive(box, event)
+        elif isinstance(event, TimerFired):
+            self._carry_out(box, box.timer(event, self.now, self._is_acknowledged))
+        elif isinstance(event, Measure):
+            self._measure(box, event)
+        elif isinstance(event, Received):
+            self._take(box, event)
+        elif isinstance(event, Send):
+            if box.needs_route(event.frame):
+                self._carry_out(box, box.core.handle(RoutesWanted(), self.now))
+            box.send(event.frame)
+            self._flush(box)
+        elif isinstance(event, LinkUp) and not self._is_open(box.node, event.link):
+            if event.dialled:
+                self._carry_out(box, box.core.handle(DialFailed(event.peer), self.now))
+        elif isinstance(event, LinkUp | LinkDown):
+            self._carry_out(box, box.link(event, self.now))
+            self._flush(box)
         else:
-            self._step(node, event)
+            self._carry_out(box, box.core.handle(event, self.now))
 
-    def _bring(self, node: NodeId, data: Data) -> None:
-        pair = frozenset((node, data.peer))
-        if (pair, data.link) not in self.open or pair in self.cut:
+    def _is_acknowledged(self, nonce: str) -> bool:
+        """Whether the systems at both ends of a line hear each other, whatever runs there."""
+        line = self.network.lines.get(nonce)
+        return line is not None and len(line.open) == 2 and self.network.both_pass(*line.ends)
+
+    def _is_open(self, node: NodeId, nonce: str) -> bool:
+        line = self.network.lines.get(nonce)
+        return line is not None and node in line.open
+
+    def _arrive(self, box: Box, event: Arrival) -> None:
+        line = self.network.lines.get(event.line)
+        node = box.node
+        if line is None or node not in line.open:
             self.fired["lost in flight"] += 1
+        elif not self.network.passes(line.other(node), node) or line.held.get(node):
+            line.held.setdefault(node, []).append(event.content)
+        elif event.content is None:
+            self._end(line, node)
+        elif isinstance(event.content, bytes):
+            if self.again.random() < DUPLICATED and not line.held:
+                self.fired["duplicated"] += 1  # as by another way while routes change
+                self.post(self.again.random() / 5, node, event)
+            box.received(line.nonce, event.content)
+            self._flush(box)
+        else:
+            self._take(box, Received(line.other(node), event.content))
+
+    def _take(self, box: Box, event: Received) -> None:
+        if event.frame.kind == Kind.FACTS and box.node in self.forgers:
+            self.heard.append(event.frame)
+        self._carry_out(box, box.core.handle(event, self.now))
+
+    def _flush(self, box: Box) -> None:
+        for frame in box.plane.take_delivered():
+            self.delivered[box.node, frame.source, frame.message_id] += 1
+        for nonce, data in box.output():
+            self._transmit(box.node, nonce, data)
+
+    def _transmit(self, node: NodeId, nonce: str, content: DataFrame | bytes) -> None:
+        line = self.network.lines.get(nonce)
+        if line is None or node not in line.open:
             return
-        if self.duplicates.random() < DUPLICATED:  # as by another way when routes change
-            self.fired["duplicated"] += 1
-            self.post(self.duplicates.random() / 5, node, data)
-        self.planes[node].received(data.link, RecordReader().receive(data.data))
-        self._flush(node)
+        if isinstance(content, bytes):
+            self.sent["DATA"] += 1
+        else:
+            self.sent[Kind(content.kind).name] += 1
+            if content.kind == Kind.FACTS:
+                self.sent["batches"] += len(content.body) // 3
+                self.sent["fact bytes"] += sum(len(part) for part in content.body)
+        self._write(line, line.other(node), content)
 
-    def _flush(self, node: NodeId) -> None:
-        plane = self.planes[node]
-        for frame in plane.take_delivered():
-            self.delivered.append((node, frame.source, frame.message_id))
-        for nonce in plane.take_dirty():
-            peer = plane.peer(nonce)
-            line = self.open.get((frozenset((node, peer)), nonce)) if peer else None
-            data = b"".join(plane.take(nonce, "control", (0, 1, 2), 1 << 30, 1 << 20))
-            if peer and line is not None and data and frozenset((node, peer)) not in self.cut:
-                delay_s = line.arrival(peer, self.now) - self.now
-                self.post(delay_s, peer, Data(nonce, node, data))
+    def _write(self, line: Line, to: NodeId, content: DataFrame | bytes | None) -> None:
+        if self.network.waits(line, to):
+            line.held.setdefault(to, []).append(content)
+        else:
+            self.post(line.arrival(to, self.now) - self.now, to, Arrival(line.nonce, content))
 
-    def _transmit(self, node: NodeId, peer: NodeId, frame: DataFrame, nonce: str) -> None:
-        pair = frozenset((node, peer))
-        line = self.open.get((pair, nonce))
-        if line is not None and pair not in self.cut:
-            delay_s = line.arrival(peer, self.now) - self.now
-            self.post(delay_s, peer, Arrival(nonce, Received(node, frame)))
-
-    def _step(self, node: NodeId, event: Event) -> None:
-        if isinstance(event, TimerFired):
-            if self.timers.get((node, event.name)) != self.now:
-                return  # another timer of that name took its place
-            del self.timers[node, event.name]
-            self.planes[node].tick(self.now)
-            traffic = Traffic(*self.planes[node].take_traffic())
-            self._carry_out(node, self.cores[node].handle(traffic, self.now))
-        if isinstance(event, LinkUp):
-            self.planes[node].link_up(event.peer, event.link)
-        self._carry_out(node, self.cores[node].handle(event, self.now))
-        if isinstance(event, LinkDown):
-            self.planes[node].link_down(event.link)
-        self._flush(node)
-
-    def _carry_out(self, node: NodeId, effects: list[Effect]) -> None:
+    def _carry_out(self, box: Box, effects: list[Effect]) -> None:
         for effect in effects:
             match effect:
-                case Transmit(peer, frame, link):
-                    self._transmit(node, peer, frame, link)
+                case Transmit(_, frame, nonce):
+                    self._transmit(box.node, nonce, frame)
                 case SetTimer(name, at):
-                    self.timers[node, name] = at = max(at, self.now)
-                    self.post(at - self.now, node, TimerFired(name))
+                    box.timer_at[name] = at = max(at, self.now)
+                    self._sequence += 1
+                    life = self.lives[box.node]
+                    entry = (at, self._sequence, box.node, life, TimerFired(name))
+                    heapq.heappush(self._heap, entry)
                 case Dial(peer, _):
-                    self._dial(node, peer)
-                case CloseLink(peer, link, _):
-                    self.close(frozenset((node, peer)), link)
+                    self._dial(box.node, peer)
+                case CloseLink(_, nonce, _):
+                    line = self.network.lines.get(nonce)
+                    if line is not None and box.node in line.open:
+                        self._close_end(line, box.node)
                 case RoutesChanged():
-                    self.planes[node].routes_changed(effect)
+                    self.routes_changed_at = self.now
+                    box.routes_changed(effect)
                 case NodeDead(dead):
-                    self.dead_seen.setdefault(dead, {})[node] = self.now
+                    self.dead_seen.setdefault(dead, {})[box.node] = self.now
+                case FactsChanged(facts):
+                    check(all(fact.name != FORGED for fact in facts), "a forged fact was taken")
+                    self.on_facts(box.node, effect)
                 case _:
                     pass
 
+    def _close_end(self, line: Line, node: NodeId) -> None:
+        """One end closes: the other learns it after what was written before."""
+        self._write(line, line.other(node), None)
+        self._end(line, node)
+
+    def _end(self, line: Line, node: NodeId) -> None:
+        if node in line.open and node in self.boxes:
+            self.post(0.0, node, LinkDown(line.other(node), line.nonce))
+        self._let_go(line, node)
+
+    def _let_go(self, line: Line, node: NodeId) -> None:
+        line.open.discard(node)
+        if not line.open:
+            self.network.lines.pop(line.nonce, None)
+
     def _dial(self, node: NodeId, peer: NodeId) -> None:
-        pair = frozenset((node, peer))
-        if peer not in self.cores or pair in self.cut:
-            self.post(0.1, node, DialFailed(peer))
+        if not self.network.both_pass(node, peer):
+            self.post(DIAL_TIMEOUT_S, node, DialFailed(peer))
             return
         nonce = f"{self.links.getrandbits(64):016x}"
         random = Random(f"{self.seed} {nonce}")
-        up_at = dict.fromkeys((node, peer), self.now + 0.03)
-        self.open[pair, nonce] = Line(random, DELAY_MIN_S + random.random() * DELAY_SPREAD_S, up_at)
-        self.post(0.03, node, LinkUp(peer, nonce, dialled=True))
-        self.post(0.02 + random.random() / 100, peer, LinkUp(node, nonce, dialled=False))
+        delay_s = DELAY_MIN_S + DELAY_SPREAD_S * Random(f"{sorted((node, peer))}").random()
+        if peer not in self.boxes:
+            self.post(2 * delay_s, node, DialFailed(peer))
+            return
+        line = Line(nonce, (node, peer), delay_s, random, {node, peer})
+        self.network.lines[nonce] = line
+        self.post(3 * delay_s, peer, LinkUp(node, nonce, dialled=False))
+        self.post(4 * delay_s, node, LinkUp(peer, nonce, dialled=True))
+        line.arrives = {node: self.now + 4 * delay_s, peer: self.now + 3 * delay_s}
+        if self.is_measuring:
+            for end in line.ends:
+                self.post(MEASURE_S * (1 + random.random()), end, Measure(nonce))
+
+    def _measure(self, box: Box, event: Measure) -> None:
+        line = self.network.lines.get(event.line)
+        if line is not None and box.node in line.open:
+            self.post(MEASURE_S, box.node, event)
+            rtt_s = 2 * line.base_s + line.random.random() * JITTER_RTT_S
+            measured = LinkMeasured(line.other(box.node), line.nonce, rtt_s, 0.0, 0.0, 0)
+            self._carry_out(box, box.core.handle(measured, self.now))
 
 
-def _brief(event: Event | Arrival | Data | Send) -> str:
-    """What tells two events apart; the bytes of a frame are in its signature."""
-    if isinstance(event, Arrival):
-        frame = event.received.frame
-        return f"{event.link} {frame.kind} {frame.message_id} {frame.headers} {len(frame.body)}"
-    return str(event)
+def circle(nodes: int) -> Callable[[int], Iterable[int]]:
+    """Each node knows those beside it on a circle, and those a third of the way round."""
+    steps = (1, -1, nodes // 3 + 1, -(nodes // 3 + 1))
+    return lambda place: [(place + step) % nodes for step in steps]
+
+
+def row(nodes: int) -> Callable[[int], Iterable[int]]:
+    """Each node knows those beside it in a row."""
+    return lambda place: [other for other in (place - 1, place + 1) if 0 <= other < nodes]
+
+
+def everybody(nodes: int) -> Callable[[int], Iterable[int]]:
+    """Each node knows all the others."""
+    return lambda place: [other for other in range(nodes) if other != place]
+
+
+def _brief(event: Happening) -> str:
+    """What tells two events apart, without the whole of a frame."""
+    frame: Any = event
+    if isinstance(event, Arrival | Received):
+        frame = event.content if isinstance(event, Arrival) else event.frame
+    if not isinstance(frame, DataFrame):
+        return str(event)
+    return f"{frame.source} {frame.kind} {frame.message_id} {len(frame.headers)} {len(frame.body)}"
 
 
 def node_sign(node: NodeId) -> Callable[[bytes], bytes]:
     """The stand-in for a private key."""
     return lambda data: hashlib.sha256(node.encode() + data).digest()
-
-
-def verify(owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
-    """The stand-in for certificates: only code that knows the owner's id signs so."""
-    return not certificate and signature == node_sign(owner)(data)
 
 
 def check(holds: bool, what: str) -> None:

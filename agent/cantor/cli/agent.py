@@ -15,6 +15,7 @@ from cantor.cli.folders import add_folder_option
 from cantor.cli.labels import parse_labels
 from cantor.cli.log import start_logging
 from cantor.cli.table import format_table
+from cantor.mesh.settings import LINKS_MAX_DEFAULT
 from cantor.node.control import ControlServer, ask
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
@@ -45,6 +46,9 @@ def register(verbs: Verbs) -> None:
     agent.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
     )
+    agent.add_argument(
+        "--links-max", type=int, default=LINKS_MAX_DEFAULT, metavar="N", help="links to keep (4)"
+    )
     agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")
     add_folder_option(agent)
@@ -71,6 +75,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         labels=parse_labels(options.label),
         is_discovering=not options.no_mdns,
         interfaces=tuple(options.interface),
+        links_max=options.links_max,
     )
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())

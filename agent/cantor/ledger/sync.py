@@ -34,6 +34,11 @@ def root(ledger: Ledger) -> dict[str, Value]:
     return {"step": "root", "hash": digest(ledger)}
 
 
+def is_root(message: dict[str, Value]) -> bool:
+    """Whether a message opens a comparison."""
+    return message.get("step") == "root"
+
+
 def answer(ledger: Ledger, message: dict[str, Value]) -> tuple[list[dict[str, Value]], list[Batch]]:
     """The messages and batches to send back.
 

@@ -54,13 +54,16 @@ from cantor.mesh.links import (
 from cantor.mesh.pace import NEVER, Pace
 from cantor.mesh.reading import FactReader
 from cantor.mesh.routes import Routes
+from cantor.mesh.settings import MeshSettings
 from cantor.mesh.spreading import BATCHES_PER_FRAME, Spreading
+from cantor.mesh.surplus import REST_S, Surplus
 from cantor.wire.frame import DataFrame, Kind, Value
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Batch, Fact
     from cantor.ledger.ledger import Ledger
+    from cantor.mesh.graph import Graph
 
 TICK = "tick"
 TIMER_GRAIN_S = 0.001
@@ -85,6 +88,7 @@ class MeshCore:
         randomness: Randomness,
         *,
         wall_offset_s: float = 0.0,
+        settings: MeshSettings | None = None,
     ) -> None:
         self.node = node
         self.ledger = ledger
@@ -92,8 +96,10 @@ class MeshCore:
         self.counters: Counter[str] = Counter()
         self._reader = FactReader(ledger, self.counters, wall_offset_s)
         self._links = Links(node)
-        self._dialling = Dialling(randomness)
+        self._settings = settings or MeshSettings()
+        self._dialling = Dialling(randomness, self._settings)
         self._routes = Routes(node)
+        self._surplus = Surplus(node, self._settings, self._routes.graph)
         self._spreading = Spreading(node, ledger, self._routes.graph)
         self._announcing = Pace(ANNOUNCE_S, ANNOUNCE_MAX_S)
         self._lasting: set[str] = set()
@@ -109,6 +115,16 @@ class MeshCore:
     def links(self) -> tuple[Link, ...]:
         """The links that are up, by peer; to look at only."""
         return tuple(self._links.ordered())
+
+    @property
+    def graph(self) -> Graph:
+        """What this node knows of all links; to look at only."""
+        return self._routes.graph
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether routes and announcements stand for all that this node knows."""
+        return self._routes.pace.due_at == NEVER and self._announcing.due_at == NEVER
 
     @property
     def wall_offset_s(self) -> float:
@@ -141,8 +157,8 @@ class MeshCore:
             case RoutesWanted():
                 if self._routes.pace.due_at < NEVER:
                     self._routes.pace.hurry(now)
-            case Traffic(heard, carried):
-                self._traffic(heard, carried, now)
+            case Traffic():
+                self._traffic(event, now)
             case Stopping():
                 self._stop(now)
                 return self._effects
@@ -165,38 +181,65 @@ class MeshCore:
                     self._announcing.ask(now)
             case Received(peer, frame):
                 self._received(peer, frame, now)
-            case PeerSeen(node, mesh, addresses):
+            case PeerSeen(node, mesh, addresses, is_near):
                 if mesh == self._mesh and node != self.node:
-                    self._dialling.seen(node, addresses, now)
-                    self._dial(now)
+                    self._dialling.seen(node, addresses, now, is_near=is_near)
             case DialFailed(node):
-                self._dialling.lost(node, now)
+                self._dialling.failed(node, now)
 
-    def _traffic(self, heard: frozenset[NodeId], carried: frozenset[NodeId], now: float) -> None:
+    def _traffic(self, event: Traffic, now: float) -> None:
         for link in self._links.ordered():
-            if link.peer in heard:
-                link.heard(now)
-            if link.peer in carried:
+            if link.peer in event.heard:
+                self._hear(link, now)
+            if link.peer in event.carried:
                 link.data_at = now
+            if link.peer in event.acknowledged:
+                link.acknowledged_at = now
+
+    def _hear(self, link: Link, now: float) -> None:
+        link.heard(now)
+        if link.is_stalled:
+            link.is_stalled = False
+            self._announcing.ask(now)
+            self._routes.pace.ask(now)
 
     def _link_up(self, event: LinkUp, now: float) -> None:
+        known = self._links.get(event.peer)
+        if known is None and self._is_full_for(event.peer):
+            reason = f"this node has {len(self.links)} links and that one is reached without it"
+            self._effects.append(CloseLink(event.peer, event.link, reason))
+            self.counters["links_refused"] += 1
+            return
         silent_at = now + BEATS_MISSED_MAX * BEAT_IDLE_S
-        link = Link(event.peer, event.link, event.dialled, LinkCost(event.cost), silent_at)
+        metric = LinkCost(event.cost, self._settings.weights.get(event.peer, 1.0))
+        link = Link(
+            event.peer, event.link, event.dialled, metric, silent_at, up_at=now, heard_at=now
+        )
         closed = self._links.add(link)
-        self._dialling.linked(event.peer)
+        self._dialling.linked(event.peer, now)
         if closed is not None:
             self._effects.append(CloseLink(event.peer, closed, "another link took its place"))
         if closed != event.link:
             self._announcing.ask(now, after_s=ANNOUNCE_S)
             self._spreading.opened(link, now)
             self._routes.pace.hurry(now)
+            self._surplus.changed(now)
+
+    def _is_full_for(self, peer: NodeId) -> bool:
+        """Whether a link with this peer is one too many; somebody apart is always let in."""
+        most = self._settings.links_hard_max
+        links = len(self._links.ordered())
+        return links >= most if peer in self._routes.alive else links >= 2 * most
 
     def _link_down(self, peer: NodeId, nonce: str, now: float) -> None:
-        if self._links.remove(peer, nonce):
-            self._dialling.lost(peer, now)
+        link = self._links.get(peer)
+        if link is not None and self._links.remove(peer, nonce):
+            rest_s = REST_S if link.is_parting else 0.0
+            self._dialling.lost(peer, now, rest_s=rest_s, cost=link.metric.announced)
             self._spreading.closed(peer, now)
             self._announcing.ask(now)
             self._routes.pace.hurry(now)
+            self._surplus.changed(now)
 
     def _announce(self, now: float) -> None:
         self._announcing.ran(now)
@@ -208,30 +251,55 @@ class MeshCore:
 
     def _woken(self, now: float) -> None:
         if now - self._wakes_at > STALL_S:
-            self._links.widen(now - self._wakes_at)
+            self._links.widen(now)
         self._wakes_at = NEVER
         for link in list(self._links.ordered()):
             if now >= link.silent_at:
-                self._effects.append(CloseLink(link.peer, link.nonce, "it went silent"))
-                self._link_down(link.peer, link.nonce, now)
+                self._silent(link, now)
             elif now >= link.beat_at - BEAT_TOGETHER_S:
                 link.beat_at = now + link.beat_s(now)
                 beat_ms = int(1000 * link.beat_s(now))
                 self._transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
-        self._dial(now)
+
+    def _silent(self, link: Link, now: float) -> None:
+        if link.waits(now):
+            if not link.is_stalled:
+                link.is_stalled = True
+                self._announcing.ask(now)
+                self._routes.pace.ask_soon(now)
+            return
+        self._effects.append(CloseLink(link.peer, link.nonce, "it went silent"))
+        self._link_down(link.peer, link.nonce, now)
 
     def _settle(self, now: float) -> None:
         """Do what is due, and be woken for what is due next."""
+        if self._surplus.next_due <= now:
+            self._part(now)
         if self._announcing.due_at <= now:
             self._announce(now)
         if self._routes.pace.due_at <= now:
-            links, tree = self._links.ordered(), self._spreading.tree
-            self._effects += self._routes.renew(links, tree, now)
-        due = min(self._announcing.due_at, self._routes.pace.due_at, self._links.next_due())
-        due = min(due, self._spread_due(now), self._dialling.next_due())
-        if due < self._wakes_at - TIMER_GRAIN_S:
-            self._wakes_at = max(due, now)
+            alive = self._routes.alive
+            self._effects += self._routes.renew(self.links, self._spreading.tree, now)
+            if self._routes.alive is not alive:
+                self._dialling.next_due = now
+        if self._dialling.next_due <= now:
+            due = self._dialling.due(self._routes.alive, self._routes.graph.degree, now)
+            self._effects += [Dial(*dial) for dial in due]
+        wake = min(self._announcing.due_at, self._routes.pace.due_at, self._links.next_due())
+        wake = min(wake, self._spread_due(now), self._dialling.next_due, self._surplus.next_due)
+        if wake < self._wakes_at - TIMER_GRAIN_S:
+            self._wakes_at = max(wake, now + TIMER_GRAIN_S)
             self._effects.append(SetTimer(TICK, self._wakes_at))
+
+    def _part(self, now: float) -> None:
+        """Give up links that are more than enough, where the peer agrees."""
+        asked, has_changed = self._surplus.step(self._links.ordered(), now)
+        if has_changed:
+            self._announcing.ask(now)
+            self._routes.pace.ask(now)
+        for link in asked:
+            beat_ms = int(1000 * link.beat_s(now))
+            self._transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms, "part": True})
 
     def _spread_due(self, now: float) -> float:
         if self._spreading.next_due() <= now:
@@ -241,9 +309,6 @@ class MeshCore:
                 if digest is not None:
                     self._transmit(link, Kind.DIGEST, digest)
         return self._spreading.next_due()
-
-    def _dial(self, now: float) -> None:
-        self._effects += [Dial(*due) for due in self._dialling.due(now)]
 
     def _transmit(
         self, link: Link, kind: Kind, headers: dict[str, Value], body: tuple[bytes, ...] = ()
@@ -255,13 +320,11 @@ class MeshCore:
         link = self._links.get(peer)
         if link is None:
             return
-        link.heard(now)
+        self._hear(link, now)
         try:
             match frame.kind:
                 case Kind.HEARTBEAT:
-                    beat_ms = frame.headers.get("beat_ms")
-                    if isinstance(beat_ms, int) and 50 <= beat_ms <= 5000:
-                        link.peer_beat_s = beat_ms / 1000
+                    self._beaten(link, frame, now)
                 case Kind.FACTS:
                     self._facts(peer, frame, now)
                 case Kind.DIGEST:
@@ -274,6 +337,16 @@ class MeshCore:
             self._effects.append(CloseLink(peer, link.nonce, str(error)))
             self._link_down(peer, link.nonce, now)
 
+    def _beaten(self, link: Link, frame: DataFrame, now: float) -> None:
+        beat_ms = frame.headers.get("beat_ms")
+        if isinstance(beat_ms, int) and 50 <= beat_ms <= 5000:
+            link.peer_beat_s = beat_ms / 1000
+        wants_to_part = frame.headers.get("part") is True
+        if wants_to_part and self._surplus.agrees(link, len(self._links.ordered()), now):
+            link.is_parting = True
+            self._effects.append(CloseLink(link.peer, link.nonce, "both ends have enough links"))
+            self._link_down(link.peer, link.nonce, now)
+
     def _facts(self, peer: NodeId, frame: DataFrame, now: float) -> None:
         batches: list[Batch] = []
         facts: list[Fact] = []
@@ -283,7 +356,7 @@ class MeshCore:
             self._spread(batches, facts, now, heard_from=peer)
 
     def _compare(self, link: Link, frame: DataFrame, now: float) -> None:
-        if not self._spreading.compared(link.peer, now):
+        if not self._spreading.compared(link.peer, frame.headers, now):
             self.counters["digests_too_often"] += 1
             return
         messages, batches = sync.answer(self.ledger, frame.headers)
@@ -298,13 +371,15 @@ class MeshCore:
             return
         self._effects.append(FactsChanged(tuple(facts)))
         graph = self._routes.graph
-        version = graph.version
+        before = (graph.version, graph.tree.joints, self._spreading.tree)
         for fact in facts:
             if fact.name == "links":
                 graph.announced(fact.owner, fact.value)
-        if graph.version != version:
+        if graph.version != before[0]:
             self._spreading.renew_tree(now)
             self._routes.pace.ask(now)
+            if (graph.tree.joints, self._spreading.tree) != before[1:]:
+                self._routes.pace.ask_soon(now)  # who lives, and the tree, must not wait
         self._spreading.spread(batches, now, heard_from)
 
     def _send_batches(self, link: Link, batches: list[Batch]) -> None:

@@ -1,4 +1,9 @@
-"""When to dial which node."""
+"""Whom to dial, and when: a few links are enough, and nobody may stay apart.
+
+A node that cannot be reached over the links of others is dialled whatever it costs: that is how the
+parts of a mesh find each other. Of those that can be reached a node links with a few that are near
+and with one at random, so that the mesh has short ways and no part of it hangs on one place.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,22 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.mesh.pace import NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from cantor.base.ids import NodeId
+    from cantor.mesh.settings import MeshSettings
 
 BACKOFF_FIRST_S = 0.25
-BACKOFF_MAX_S = 30.0
-PEERS_MAX = 1024
+BACKOFF_MAX_S = 2.5
+BACKOFF_PER_NODE_S = 0.3
+"""The longest pause grows with the number of nodes apart: so long a dial takes its turn."""
+REFUSED_S = 5.0
+"""A link that ended sooner did not count: the pauses go on growing."""
+TURN_S = 0.3
+DIALS_MAX = 16
+PEERS_MAX = 4096
 ADDRESSES_MAX = 16
+NEAR_COST = 2.0
 
 
 class Randomness(Protocol):
@@ -27,55 +42,136 @@ class Randomness(Protocol):
 class _Candidate:
     addresses: tuple[str, ...]
     dial_at: float
+    is_near: bool = False
     attempts: int = 0
-    is_busy: bool = False
+    dialled_at: float = -NEVER
+    is_dialling: bool = False
+    linked_at: float = NEVER
+
+    @property
+    def is_idle(self) -> bool:
+        return not self.is_dialling and self.linked_at == NEVER
 
 
 class Dialling:
-    """The peers that may be dialled, each with a jittered backoff that doubles."""
+    """The peers that may be dialled, each with a jittered backoff that doubles.
 
-    def __init__(self, randomness: Randomness) -> None:
+    ``next_due`` is when ``due`` should be asked again; it should also be asked after each change.
+    """
+
+    def __init__(self, randomness: Randomness, settings: MeshSettings) -> None:
         self._randomness = randomness
+        self._settings = settings
         self._candidates: dict[NodeId, _Candidate] = {}
-        self._linked: set[NodeId] = set()
+        self._linked: dict[NodeId, float] = {}
+        self.next_due = NEVER
 
-    def seen(self, node: NodeId, addresses: tuple[str, ...], now: float) -> None:
+    def seen(
+        self, node: NodeId, addresses: tuple[str, ...], now: float, *, is_near: bool = False
+    ) -> None:
         """Remember where a node is; one that is new is due at once."""
         known = self._candidates.get(node)
-        if known is not None:
-            known.addresses = addresses[:ADDRESSES_MAX]
-        elif len(self._candidates) < PEERS_MAX:
-            is_busy = node in self._linked
-            self._candidates[node] = _Candidate(addresses[:ADDRESSES_MAX], now, is_busy=is_busy)
+        if known is None:
+            if len(self._candidates) >= PEERS_MAX:
+                return
+            known = self._candidates[node] = _Candidate((), now)
+            known.linked_at = self._linked.get(node, NEVER)
+        known.addresses = addresses[:ADDRESSES_MAX]
+        known.is_near |= is_near
+        self.next_due = now
 
-    def linked(self, node: NodeId) -> None:
-        """A link is up: the next loss starts from the shortest backoff."""
-        self._linked.add(node)
+    def linked(self, node: NodeId, now: float) -> None:
+        """A link is up."""
+        self._linked[node] = now
         known = self._candidates.get(node)
         if known is not None:
+            known.is_dialling, known.linked_at = False, now
+        self.next_due = now
+
+    def failed(self, node: NodeId, now: float) -> None:
+        """A dial led to nothing; the node may have dialled this one meanwhile."""
+        if node not in self._linked:
+            self.lost(node, now)
+        elif node in self._candidates:
+            self._candidates[node].is_dialling = False
+
+    def lost(self, node: NodeId, now: float, *, rest_s: float = 0.0, cost: float = NEVER) -> None:
+        """A link went down: dial again later, after ``rest_s`` at the earliest.
+
+        A link that cost little shows that the node is near.
+        """
+        self._linked.pop(node, None)
+        known = self._candidates.get(node)
+        if known is None:
+            return
+        if now - known.linked_at >= REFUSED_S:
             known.attempts = 0
-            known.is_busy = True
+        apart = sum(other.is_idle for other in self._candidates.values())
+        longest_s = max(BACKOFF_MAX_S, min(30.0, BACKOFF_PER_NODE_S * apart))
+        pause_s = min(longest_s, BACKOFF_FIRST_S * 2 ** min(known.attempts, 16))
+        known.dial_at = now + max(rest_s, pause_s * (0.5 + self._randomness.random()))
+        known.attempts += 1
+        known.is_near |= cost <= NEAR_COST
+        known.is_dialling, known.linked_at = False, NEVER
+        self.next_due = now
 
-    def lost(self, node: NodeId, now: float) -> None:
-        """A dial failed or a link went down: dial again later."""
-        self._linked.discard(node)
-        known = self._candidates.get(node)
-        if known is not None:
-            pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(known.attempts, 16))
-            known.dial_at = now + pause_s * (0.5 + self._randomness.random())
-            known.attempts += 1
-            known.is_busy = False
+    def due(
+        self, alive: Collection[NodeId], degree: Callable[[NodeId], int], now: float
+    ) -> list[tuple[NodeId, tuple[str, ...]]]:
+        """The nodes to dial now; each stays out until ``linked`` or ``lost``.
 
-    def next_due(self) -> float:
-        """When the next dial is due; infinite while there is none."""
-        idle = (known.dial_at for known in self._candidates.values() if not known.is_busy)
-        return min(idle, default=NEVER)
-
-    def due(self, now: float) -> list[tuple[NodeId, tuple[str, ...]]]:
-        """The nodes to dial now; each stays out until ``lost``."""
-        found = []
-        for node, known in sorted(self._candidates.items()):
-            if not known.is_busy and known.dial_at <= now:
-                known.is_busy = True
-                found.append((node, known.addresses))
+        ``alive`` are the nodes that can be reached, ``degree`` says how many links one has.
+        """
+        self.next_due = NEVER
+        idle = [(n, c) for n, c in self._candidates.items() if c.is_idle]
+        found = self._dial_apart([n for n, _ in idle if n not in alive], now)
+        reached = [n for n, _ in idle if n in alive]
+        while reached and len(self._linked) + self._dialling() < self._settings.links_wanted:
+            ready = [n for n in reached if self._candidates[n].dial_at <= now]
+            if not ready:
+                self._ask_again(min(self._candidates[n].dial_at for n in reached))
+                break
+            chosen = self._pick(ready, degree)
+            reached.remove(chosen)
+            found.append(self._dial(chosen, now))
         return found
+
+    def _dial_apart(self, apart: list[NodeId], now: float) -> list[tuple[NodeId, tuple[str, ...]]]:
+        """Dial those that cannot be reached: a few at once, the next when they do not answer."""
+        found = []
+        apart.sort(key=lambda node: self._candidates[node].dial_at)
+        for node in apart:
+            dial_at = self._candidates[node].dial_at
+            busy = [c.dialled_at for c in self._candidates.values() if c.is_dialling]
+            young = [at for at in busy if now < at + TURN_S]
+            room = max(1, self._settings.links_wanted - len(self._linked))
+            if dial_at > now or len(young) >= room or len(busy) >= DIALS_MAX:
+                turn = min(young) + TURN_S if len(young) >= room else dial_at
+                self._ask_again(max(dial_at, turn) if len(busy) < DIALS_MAX else now + TURN_S)
+                break
+            ready = [n for n in apart if self._candidates[n].dial_at <= now]
+            ready = [n for n in ready if self._candidates[n].is_idle]
+            found.append(self._dial(self._one_of(ready), now))
+        return found
+
+    def _dialling(self) -> int:
+        return sum(known.is_dialling for known in self._candidates.values())
+
+    def _ask_again(self, at: float) -> None:
+        self.next_due = min(self.next_due, at)
+
+    def _dial(self, node: NodeId, now: float) -> tuple[NodeId, tuple[str, ...]]:
+        known = self._candidates[node]
+        known.is_dialling, known.dialled_at = True, now
+        return node, known.addresses
+
+    def _pick(self, ready: list[NodeId], degree: Callable[[NodeId], int]) -> NodeId:
+        """One that is near until only the last link is missing, then any; rather one with room."""
+        near = sum(c.is_near and not c.is_idle for c in self._candidates.values())
+        if near < self._settings.links_wanted - 1:
+            ready = [n for n in ready if self._candidates[n].is_near] or ready
+        free = [n for n in ready if degree(n) < self._settings.links_max]
+        return self._one_of(free or ready)
+
+    def _one_of(self, nodes: list[NodeId]) -> NodeId:
+        return sorted(nodes)[int(self._randomness.random() * len(nodes))]

@@ -56,11 +56,15 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class PeerSeen:
-    """Discovery, a seed or memory knows ``node`` at ``addresses`` (``host:port``)."""
+    """Discovery, a seed or memory knows ``node`` at ``addresses`` (``host:port``).
+
+    ``is_near`` says that it is in the same local network.
+    """
 
     node: NodeId
     mesh: str
     addresses: tuple[str, ...]
+    is_near: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,16 @@ class RoutesWanted:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """The neighbours that data came from, and those it came from or went to, since the last one."""
+    """What links carried since the last one.
+
+    ``heard`` are the neighbours that data came from, ``carried`` those that it came from or went
+    to, ``acknowledged`` those whose system has acknowledged bytes a moment ago: what
+    runs there may stand still, but neither the machine nor the way to it is gone.
+    """
 
     heard: frozenset[NodeId]
     carried: frozenset[NodeId]
+    acknowledged: frozenset[NodeId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,9 @@ ACTIVE_FOR_S = 10.0
 BEATS_MISSED_MAX = 3
 BEAT_SLACK_S = 0.1
 STALL_S = 0.1
+AVOIDED_COST = 1000.0
+ACKNOWLEDGED_S = 0.4
+STANDSTILL_MAX_S = 10.0
 
 
 @dataclass(slots=True)
@@ -28,14 +31,22 @@ class Link:
     dialled: bool
     metric: LinkCost
     silent_at: float
+    up_at: float = 0.0
     peer_beat_s: float = BEAT_IDLE_S
     beat_at: float = 0.0
     data_at: float = float("-inf")
+    heard_at: float = 0.0
+    acknowledged_at: float = float("-inf")
+    is_parting: bool = False
+    is_stalled: bool = False
 
     @property
     def cost(self) -> float:
-        """Its weight in routes, as this node announces it."""
-        return self.metric.announced
+        """Its weight in routes, as this node announces it.
+
+        Routes avoid a link that is to be closed, and one whose peer stands still.
+        """
+        return self.metric.announced + AVOIDED_COST * (self.is_parting + self.is_stalled)
 
     def beat_s(self, now: float) -> float:
         """How often this side sends a heartbeat."""
@@ -43,9 +54,20 @@ class Link:
 
     def heard(self, now: float) -> None:
         """Any frame from the peer proves that it lives."""
-        self.silent_at = max(
-            self.silent_at, now + BEATS_MISSED_MAX * self.peer_beat_s + BEAT_SLACK_S
-        )
+        self.heard_at = now
+        self.excuse(now)
+
+    def excuse(self, now: float) -> None:
+        """Let the peer have its whole time again."""
+        patience_s = BEATS_MISSED_MAX * self.peer_beat_s + BEAT_SLACK_S
+        self.silent_at = max(self.silent_at, now + patience_s)
+
+    def waits(self, now: float) -> bool:
+        """A silent peer is waited for while its system answers: it stands still, as boxes do."""
+        if now - self.acknowledged_at > ACKNOWLEDGED_S or now - self.heard_at > STANDSTILL_MAX_S:
+            return False
+        self.silent_at = now + BEAT_ACTIVE_S
+        return True
 
 
 class Links:
@@ -88,10 +110,10 @@ class Links:
         self._order()
         return True
 
-    def widen(self, late_s: float) -> None:
+    def widen(self, now: float) -> None:
         """This node stood still itself: what it did not hear meanwhile proves nothing."""
         for link in self._ordered:
-            link.silent_at += late_s + BEAT_IDLE_S
+            link.excuse(now)
 
     def next_due(self) -> float:
         """When the next heartbeat or silence is due; infinite without links."""

@@ -22,6 +22,10 @@ class Pace:
         """Let the work be done, ``after_s`` seconds from now or when the pause is over."""
         self.due_at = min(self.due_at, max(now + after_s, self._ran_at + self._pause_s))
 
+    def ask_soon(self, now: float) -> None:
+        """Let the work be done after the shortest pause, however little quiet there was."""
+        self.due_at = min(self.due_at, max(now, self._ran_at + self._first_s))
+
     def hurry(self, now: float) -> None:
         """Let the work be done now, whatever the pause."""
         self.due_at = now

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WAYS_MAX = 3
 NEAR_EQUAL = 1.25
+CLEARLY_NEARER = 1 - 1e-6
+"""Sums of the same costs in another order differ in their last digits."""
 _NONE: Mapping[NodeId, float] = {}
 
 
@@ -49,8 +51,8 @@ class FirstHops(Mapping["NodeId", tuple["NodeId", ...]]):
         return self._hops
 
     def _chosen(self, found: list[tuple[float, NodeId]]) -> tuple[NodeId, ...]:
-        nearest = found[0][0]
-        others = [hop for cost, hop in found[1:] if cost - self._own[hop] < nearest]
+        nearer = CLEARLY_NEARER * found[0][0]
+        others = [hop for cost, hop in found[1:] if cost - self._own[hop] < nearer]
         return (found[0][1], *others)
 
 

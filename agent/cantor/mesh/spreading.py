@@ -119,13 +119,13 @@ class Spreading:
         channel.digest_sent_at, channel.digest_at = now, now + DIGEST_S
         return batches, sync.root(self._ledger)
 
-    def compared(self, peer: NodeId, now: float) -> bool:
+    def compared(self, peer: NodeId, message: dict[str, Value], now: float) -> bool:
         """The neighbour compares digests; False if it does so more often than is sensible."""
         channel = self._channels[peer]
         regained = (now - channel.answered_at) * ANSWERS_PER_S_MAX
         channel.answers = min(ANSWERS_PER_S_MAX, channel.answers + regained) - 1
         channel.answered_at = now
-        if channel.digest_at < now + DIGEST_YIELD_S:
+        if sync.is_root(message) and channel.digest_at < now + DIGEST_YIELD_S:
             channel.digest_at = now + DIGEST_S  # it began: no need to begin as well
         if channel.answers < 0:
             channel.answers = 0

@@ -19,6 +19,7 @@ from cantor.ledger.sync import digest
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
 from cantor.mesh.events import LocalFact, PeerSeen
+from cantor.mesh.settings import LINKS_MAX_DEFAULT, MeshSettings
 from cantor.node.changes import Changes
 from cantor.node.driver import MeshDriver
 from cantor.node.hardware import Hardware, Inventory, load_inventory
@@ -60,7 +61,7 @@ class AgentSettings:
 
     ``listen`` are ``host:port`` to accept links on (port 0: the system's choice); ``seeds`` are
     addresses to dial whose nodes are not known yet; ``interfaces`` are the local IP addresses for
-    discovery, empty for the system's choice.
+    discovery, empty for the system's choice; ``links_max`` is how many links it keeps.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class AgentSettings:
     labels: dict[str, str] = field(default_factory=dict)
     is_discovering: bool = True
     interfaces: tuple[str, ...] = ()
+    links_max: int = LINKS_MAX_DEFAULT
 
 
 class Agent(Talk):
@@ -263,6 +265,7 @@ class Agent(Talk):
             ledger,
             random.Random(),  # noqa: S311 — jitter of dials, not a secret
             wall_offset_s=self._wall_offset_s(),
+            settings=MeshSettings(links_max=self.settings.links_max),
         )
 
     def _wall_offset_s(self) -> float:
@@ -319,7 +322,7 @@ class Agent(Talk):
             self.identity.node_id,
             self.identity.mesh,
             port,
-            self._peer_seen,
+            self._peer_found,
             interfaces=self.settings.interfaces,
         )
         try:
@@ -329,6 +332,10 @@ class Agent(Talk):
 
     def _peer_seen(self, node: NodeId, addresses: list[str]) -> None:
         self._driver.post(PeerSeen(node, self.identity.mesh, tuple(addresses)))
+
+    def _peer_found(self, node: NodeId, addresses: list[str]) -> None:
+        """Multicast does not leave the local network: who is found by it is near."""
+        self._driver.post(PeerSeen(node, self.identity.mesh, tuple(addresses), is_near=True))
 
     def _on_reached(self, node: NodeId, address: str) -> None:
         self._remember(node, [address])

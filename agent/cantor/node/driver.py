@@ -254,9 +254,16 @@ class MeshDriver:
         self._plane.tick(self._clock.monotonic())
         self.streams.tick(self._clock.monotonic())
         heard, carried = self._plane.take_traffic()
-        self.post(Traffic(heard, carried))
+        self.post(Traffic(heard, carried, self._acknowledged()))
         self.post(TimerFired(name))
         self._measure(carried)
+
+    def _acknowledged(self) -> frozenset[NodeId]:
+        """The neighbours whose systems answer, whatever their agents do."""
+        links = self._links
+        if links is None:
+            return frozenset()
+        return frozenset(x.peer for x in self._core.links if links.is_acknowledged(x.nonce))
 
     def _measure(self, carried: frozenset[NodeId]) -> None:
         """Look at links with traffic each time, and hand the core all of them once a second."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.transport.tcp import chunk_for, keep_unsent, tcp_figures
+from cantor.transport.tcp import acknowledged_ago_s, chunk_for, keep_unsent, tcp_figures
 from cantor.wire.records import Parts, RecordReader, pack
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.wire.records import Record
 
+ACKNOWLEDGED_S = 0.7  # longer than the pause between two heartbeats
 JOIN_BYTES_MAX = 32 * 1024
 """Buffers below this are copied into one write: each write is a TLS record of its own."""
 UNSENT_BYTES_MIN = 16 * 1024
@@ -137,6 +138,12 @@ class Connection(asyncio.BufferedProtocol):
         if isinstance(packed, Parts):
             raise RemoteProtocolError("a frame too large to be said at once")
         self.write([packed])
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether the other side's kernel has acknowledged something a moment ago."""
+        ago_s = acknowledged_ago_s(self._transport) if self._transport is not None else None
+        return ago_s is not None and ago_s < ACKNOWLEDGED_S
 
     def measure(self) -> TcpFigures | None:
         """What the kernel knows of this connection; fits the chunks to the speed of the line."""

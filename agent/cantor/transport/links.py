@@ -167,6 +167,11 @@ class Links:
             link.bulk.queued_bytes if link.bulk is not None else None,
         )
 
+    def is_acknowledged(self, nonce: str) -> bool:
+        """Whether the other side's system has acknowledged something a moment ago."""
+        link = self._links.get(nonce)
+        return link is not None and link.control.is_acknowledged
+
     def close_link(self, nonce: str, reason: str) -> None:
         """End one link after what is queued has left."""
         self.pump(nonce)

@@ -20,6 +20,7 @@ _INFO_SIZE = 192
 _RTT, _MIN_RTT, _RETRANSMITTED, _SENT = 68, 148, 100, 156
 _BYTES_ACKED, _BYTES_RECEIVED, _DELIVERY_RATE = 120, 128, 160
 _LIMITED = 7
+_LAST_ACK = 56
 _NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 
@@ -59,6 +60,19 @@ def tcp_figures(transport: asyncio.BaseTransport) -> TcpFigures | None:
     is_idle = bool(info[_LIMITED] & 1)
     carried = acknowledged + received
     return TcpFigures(rtt_us / 1e6, rtt_min_us / 1e6, sent, again, carried, rate, is_idle)
+
+
+def acknowledged_ago_s(transport: asyncio.BaseTransport) -> float | None:
+    """How long ago the other side's kernel has acknowledged something; ``None``: it is not said."""
+    connection = transport.get_extra_info("socket")
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _LAST_ACK + 4)
+    except (OSError, AttributeError):
+        return None
+    if len(info) < _LAST_ACK + 4:
+        return None
+    (ago_ms,) = struct.unpack_from("=I", info, _LAST_ACK)
+    return float(ago_ms / 1000)
 
 
 def chunk_for(bytes_per_s: int) -> int:

@@ -11,6 +11,7 @@ from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import (
     CloseLink,
     Dial,
+    Effect,
     NodeAlive,
     NodeDead,
     RoutesChanged,
@@ -173,3 +174,15 @@ def test_who_is_ahead_and_by_how_much_is_kept_until_its_clock_is_right() -> None
     node.handle(Received(B, facts_of(B, "x", 20_000 << 16)), 10.0)
     assert node.clocks_ahead == {}
     assert [link.peer for link in node.links] == [B]
+
+
+def test_a_dial_that_fails_while_the_peer_has_dialled_leads_to_no_other() -> None:
+    node = core()
+    assert dials(node.handle(PeerSeen(B, "m", ("h:1",)), 0.0)) == [B]
+    node.handle(LinkUp(B, "n", dialled=False), 1.0)
+    later = node.handle(DialFailed(B), 3.0) + node.handle(TimerFired("tick"), 9.0)
+    assert dials(later) == []
+
+
+def dials(effects: list[Effect]) -> list[NodeId]:
+    return [effect.node for effect in effects if isinstance(effect, Dial)]

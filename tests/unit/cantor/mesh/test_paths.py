@@ -40,6 +40,12 @@ def test_a_neighbour_that_is_no_nearer_to_the_destination_is_no_way() -> None:
     assert found[named("d")] == (named("d"),)
 
 
+def test_of_two_that_are_equally_near_neither_is_a_way_for_the_other() -> None:
+    graph = edges(("a", "b", 1.7), ("b", "d", 7.5), ("a", "c", 4.8), ("c", "d", 2.7))
+    assert hops(graph, named("a"))[named("d")] == (named("c"),)
+    assert hops(graph, named("b"))[named("d")] == (named("d"),)
+
+
 def test_nodes_without_a_way_are_not_there() -> None:
     found = hops(edges(("a", "b", 1), ("c", "d", 1)), named("a"))
     assert (set(found), len(found)) == ({named("b")}, 1)
