@@ -109,7 +109,7 @@ def sign_in_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The one-time link of a hub that runs in its own folder on free loopback ports."""
     folder = tmp_path_factory.mktemp("hub")
     ports = ["--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0", *LOOPBACK]
-    command = cantor("hub", "--data", str(folder / "data"), *ports)
+    command = cantor("hub", "--data", str(folder / "data"), "--mesh", "plant", *ports)
     log = folder / "hub.log"
     with running(command, log) as hub:
         yield printed(hub, r"http://\S+#ticket=\S+(?=\n)", log)

@@ -155,6 +155,7 @@ def deploy_the_conveyor(page: Page) -> None:
         arg=[live.element_handle(), live.get_attribute("src")],
     )
     assert live.screenshot() != before
+    expect(page.get_by_text("conveyor is deployed")).to_have_count(0, timeout=PAGE_TIMEOUT_MS)
     assert_accessible(page)
     picture(page, "live-en")
 
@@ -177,6 +178,7 @@ def look_at_pipelines(page: Page) -> None:
     assert_accessible(page)
     picture(page, "deployment-zh")
     page.get_by_role("link", name="实时画面", exact=True).click()
+    expect(page.get_by_role("list", name="画面中的目标")).to_contain_text("part")
     assert_accessible(page)
     picture(page, "live-zh")
     switch_language(page, "语言", "English")

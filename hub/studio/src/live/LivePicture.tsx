@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Deployment } from "../api/types";
 import { RunMark } from "../components/State";
@@ -54,6 +54,8 @@ export function LivePicture({ deployment, filter }: Watched) {
   const { t } = useTranslation();
   const now = useNow(500);
   const image = useRef<HTMLImageElement>(null);
+  // The first picture lifts what stands over it at once.
+  const [, setSeen] = useState(false);
   const runs = isLive(deployment);
   useEffect(() => {
     const shown = image.current;
@@ -61,7 +63,7 @@ export function LivePicture({ deployment, filter }: Watched) {
   }, [deployment.id, filter, runs]);
   return (
     <div className="picture">
-      <img ref={image} alt={t("picture.alt", { deployment: deployment.name, filter })} />
+      <img ref={image} onLoad={() => setSeen(true)} alt={t("picture.alt", { deployment: deployment.name, filter })} />
       <Veil deployment={deployment} filter={filter} now={now} />
     </div>
   );

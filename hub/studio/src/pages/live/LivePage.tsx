@@ -80,7 +80,7 @@ export default function LivePage() {
           <Text size="xs" c="dimmed" role="status" mb="sm">
             {t("picture.count", { count: shown.length })}
           </Text>
-          <div className="tiles">
+          <div className={shown.length === 1 ? "tiles wall one" : "tiles wall"}>
             {shown.map((preview) => (
               <PictureTile key={keyOf(preview)} preview={preview} onEnlarge={() => setQuery({ open: keyOf(preview) })} />
             ))}
