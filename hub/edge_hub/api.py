@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from edge_hub.deployments import DeploymentApi
     from edge_hub.fleet import Fleet
     from edge_hub.idempotency import IdempotentReplies
+    from edge_hub.mesh_api import MeshApi
     from edge_hub.preview import Previews
     from edge_hub.projects import Projects
     from edge_hub.stream import Stream
@@ -61,6 +62,7 @@ class Services:
     tokens: Tokens
     projects: Projects
     deployments: DeploymentApi
+    mesh_api: MeshApi
     previews: Previews
     replies: IdempotentReplies
     stream: Stream
@@ -106,6 +108,7 @@ class Api:
             Route("DELETE", token + "/{token_id}", "Revoke an enrolment token",
                   self.revoke_token, status=204),
             *self._hub.deployments.routes(),
+            *self._hub.mesh_api.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,
                   reply=EventList, query=page),
             Route("GET", "/openapi.json", "This document", self.describe, public=True, place=""),

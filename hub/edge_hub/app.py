@@ -34,6 +34,7 @@ from edge_hub.enrolment import Enroller
 from edge_hub.events import Scope
 from edge_hub.fleet import Fleet
 from edge_hub.idempotency import IdempotentReplies
+from edge_hub.mesh_api import MeshApi
 from edge_hub.preview import Previews
 from edge_hub.problems import problems_middleware
 from edge_hub.projects import Projects
@@ -113,7 +114,8 @@ async def start_hub(
             masked=blueprints.masked,
         )  # fmt: skip
         stack.push_async_callback(board.close)
-        stream = Stream(database, fleet, board, clock, https=settings.console_is_https)
+        mesh = MeshApi(fleet, mesh_view)
+        stream = Stream(database, fleet, board, mesh, clock, https=settings.console_is_https)
         board.refreshed = lambda: stream.changed(("deployments",))
         enroller = Enroller(
             database,
@@ -138,6 +140,7 @@ async def start_hub(
             deployments=DeploymentApi(
                 board, blueprints, fleet, mesh_view, previews, replies, changed=stream.changed
             ),
+            mesh_api=mesh,
             previews=previews,
             replies=replies,
             stream=stream,

@@ -14,10 +14,12 @@ from edge_hub.mesh_view import LiveNode
 from galaxy.deployments.service import Deployments
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cantor.base.ids import NodeId
     from cantor.identity.authority import Authority
+    from cantor.node.graph import MeshGraph
+    from cantor.wire.frame import Value
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
     from edge_hub.settings import HubSettings
@@ -67,6 +69,12 @@ class AgentView:
 
     def deny(self, nodes: Collection[NodeId]) -> None:
         self._agent.deny(nodes)
+
+    def graph(self) -> MeshGraph:
+        return self._agent.mesh.graph()
+
+    async def links_of(self, node: NodeId) -> Sequence[Mapping[str, Value]]:
+        return await self._agent.mesh.links_of(node)
 
 
 class AgentMembership:

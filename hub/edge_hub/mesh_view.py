@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+from cantor.base.errors import UnavailableError
+from cantor.base.ids import NodeId
+from cantor.ledger.facts import Fact
+from cantor.node.graph import LINKS_FACT, mesh_graph
 
-    from cantor.base.ids import NodeId
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
     from cantor.base.resources import Device, Resource
+    from cantor.node.graph import MeshGraph
+    from cantor.wire.frame import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,17 @@ class MeshView(Protocol):
     def deny(self, nodes: Collection[NodeId]) -> None:
         """Tell the mesh the whole list of nodes that no longer belong to it."""
 
+    def graph(self) -> MeshGraph:
+        """The nodes and links that the ledger knows."""
+
+    async def links_of(self, node: NodeId) -> Sequence[Mapping[str, Value]]:
+        """What a node says of its links now.
+
+        Raises:
+            UnavailableError: it cannot be reached.
+            RemoteProtocolError: it does not understand.
+        """
+
 
 class FakeMeshView:
     """A mesh that a test, or a hub alone, moves by hand."""
@@ -50,11 +67,21 @@ class FakeMeshView:
         self.denied: frozenset[NodeId] = frozenset()
         self._seeds = list(seeds)
         self._nodes: dict[NodeId, LiveNode] = {}
+        self._links: dict[NodeId, Value] = {}
+        self.told: dict[NodeId, Sequence[Mapping[str, Value]]] = {}
         self._subscribers: list[Callable[[], None]] = []
 
     def put(self, node: LiveNode) -> None:
         """Let the ledger say this about a node."""
         self._nodes[node.id] = node
+        self._tell()
+
+    def put_links(self, node: NodeId, rows: Value) -> None:
+        """Let a node announce these links: rows of peer, cost and figures. The first is here."""
+        self._links[node] = rows
+        self._tell()
+
+    def _tell(self) -> None:
         for changed in list(self._subscribers):
             changed()
 
@@ -70,3 +97,14 @@ class FakeMeshView:
 
     def deny(self, nodes: Collection[NodeId]) -> None:
         self.denied = frozenset(nodes)
+
+    def graph(self) -> MeshGraph:
+        facts = [Fact(owner, LINKS_FACT, rows, 1, 1) for owner, rows in self._links.items()]
+        alive = frozenset(n.id for n in self._nodes.values() if n.state != "offline")
+        names = {node.id: node.name for node in self._nodes.values()}
+        return mesh_graph(next(iter(self._links), NodeId("0" * 32)), facts, alive, names)
+
+    async def links_of(self, node: NodeId) -> Sequence[Mapping[str, Value]]:
+        if node not in self.told:
+            raise UnavailableError("there is no path to it", where=node)
+        return self.told[node]

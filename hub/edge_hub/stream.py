@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from edge_hub.deployment_schemas import Deployment
     from edge_hub.events import Scope
     from edge_hub.fleet import Fleet
+    from edge_hub.mesh_api import MeshApi
+    from edge_hub.mesh_schemas import MeshLink, MeshNode
     from edge_hub.schemas import Event, Node
 
 PROTOCOL = 1
@@ -34,11 +36,13 @@ SEND_TIME_S_MAX = 10.0
 HEARTBEAT_S = 25.0
 EVENTS_SHOWN = 50
 _log = logging.getLogger(__name__)
-Topic = Literal["nodes", "events", "deployments"]
-TOPICS: tuple[Topic, ...] = ("nodes", "events", "deployments")
+MESH_REST_S = 0.5
+"""Figures of links come one by one from every node: a console is sent those of so long together."""
+Topic = Literal["nodes", "events", "deployments", "mesh"]
+TOPICS: tuple[Topic, ...] = ("nodes", "events", "deployments", "mesh")
 TOPICS_AT_FIRST: tuple[Topic, ...] = ("nodes", "events")
 if TYPE_CHECKING:
-    Items = dict[str | int, Node | Event | Deployment]
+    Items = dict[str | int, Node | Event | Deployment | MeshNode | MeshLink]
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
@@ -61,6 +65,7 @@ class _Client:
     shown: dict[Topic, Items] = field(default_factory=dict)
     due: set[Topic] = field(default_factory=lambda: set(TOPICS))
     wake: asyncio.Event = field(default_factory=asyncio.Event)
+    mesh_from_s: float = 0.0
 
     def look(self, topics: Iterable[Topic]) -> None:
         """Look at these topics again."""
@@ -76,11 +81,19 @@ class Stream:
     """
 
     def __init__(
-        self, database: Database, fleet: Fleet, board: Board, clock: Clock, *, https: bool
+        self,
+        database: Database,
+        fleet: Fleet,
+        board: Board,
+        mesh: MeshApi,
+        clock: Clock,
+        *,
+        https: bool,
     ) -> None:
         self._database = database
         self._fleet = fleet
         self._board = board
+        self._mesh = mesh
         self._clock = clock
         self._https = https
         self._clients: set[_Client] = set()
@@ -163,6 +176,7 @@ class Stream:
             while not client.socket.closed:
                 client.wake.clear()
                 due, client.due = client.due, set()
+                _rest(client, due)
                 for topic in [topic for topic in client.topics if topic in due]:
                     await self._update(client, topic)
                 await client.wake.wait()
@@ -196,6 +210,8 @@ class Stream:
             fleet = await self._fleet.all(scope)
             if topic == "nodes":
                 return {key: node for key, (node, _) in fleet.items()}
+            if topic == "mesh":
+                return {**self._mesh.items(fleet)}
             names = {key: node.name for key, (node, _) in fleet.items()}
             return {view.id: self._board.shown(view, names) for view in self._board.views(scope)}
         async with self._database.read() as connection:
@@ -205,3 +221,15 @@ class Stream:
     async def _send(self, client: _Client, message: dict[str, Any]) -> None:
         async with asyncio.timeout(SEND_TIME_S_MAX):
             await client.socket.send_str(msgspec.json.encode(message).decode())
+
+
+def _rest(client: _Client, due: set[Topic]) -> None:
+    """Put the mesh off if this console was sent it a moment ago."""
+    loop = asyncio.get_running_loop()
+    if "mesh" not in due or "mesh" not in client.topics:
+        return
+    if loop.time() < client.mesh_from_s:
+        due.remove("mesh")
+        loop.call_at(client.mesh_from_s, client.look, ("mesh",))
+    else:
+        client.mesh_from_s = loop.time() + MESH_REST_S

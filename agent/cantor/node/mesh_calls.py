@@ -1,7 +1,8 @@
 """What a node tells of the mesh around it, and what it measures when a person asks.
 
 Other nodes ask this one over the mesh: ``mesh.ping`` (an empty answer), ``mesh.route`` (its next
-hop to a node) and ``mesh.bulk`` (takes bytes, gives bytes). The command line asks through the
+hop to a node), ``mesh.links`` (what it measures of its links) and ``mesh.bulk`` (takes and gives
+bytes). The command line asks through the
 control socket, in steps of at most a few seconds, so that it can show how far it is and may be
 ended at any moment: nothing goes on here once it has stopped asking.
 """
@@ -47,6 +48,7 @@ class MeshCalls:
         node.answer("mesh.ping", self._answer_ping)
         node.answer("mesh.route", self._answer_route)
         node.answer("mesh.bulk", self._answer_bulk)
+        node.answer("mesh.links", self._answer_links)
 
     def calls(self) -> dict[str, Call]:
         """What the control socket answers; see the module ``cantor.cli.mesh``."""
@@ -68,6 +70,19 @@ class MeshCalls:
             self._graph = mesh_graph(self._node.node_id, facts, self._node.alive(), names)
         return self._graph
 
+    async def links_of(self, node: NodeId) -> list[dict[str, Value]]:
+        """What a node, this one or another, says of its links now; rows as its driver gives them.
+
+        Raises:
+            UnavailableError: it cannot be reached.
+            RemoteProtocolError: it is too old to answer.
+        """
+        if node == self._node.node_id:
+            told = self._status().get("links")
+        else:
+            told = (await self._node.request(node, "mesh.links")).headers.get("links")
+        return [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []
+
     def _forget(self) -> None:
         self._graph = None
 
@@ -77,6 +92,9 @@ class MeshCalls:
     async def _answer_route(self, message: Message) -> Reply:
         hop = self.graph().next_hop(self._node.node_id, NodeId(str(message.headers.get("to"))))
         return Reply({"hop": hop})
+
+    async def _answer_links(self, _message: Message) -> Reply:
+        return Reply({"links": self._status().get("links")})
 
     async def _answer_bulk(self, message: Message) -> Reply:
         wanted = message.headers.get("want")

@@ -58,6 +58,13 @@ async def test_status_joins_what_the_driver_and_the_facts_say(line: Line) -> Non
     assert link["tree"] is True
 
 
+async def test_another_node_is_asked_for_its_links(line: Line) -> None:
+    (mine,) = await line.calls[A].links_of(A)
+    (theirs,) = await line.calls[A].links_of(C)
+
+    assert mine["control_queued_bytes"] == theirs["control_queued_bytes"] == 7
+
+
 async def test_a_path_is_told_with_names_and_costs(line: Line) -> None:
     path = await line.ask("path", **{"from": "cedar", "to": "ash"})
 
