@@ -20,6 +20,7 @@ const parts = {
 };
 const Overview = lazy(parts.Overview);
 const Devices = lazy(parts.Devices);
+const Mesh = lazy(() => import("./pages/mesh/Mesh"));
 const Pipelines = lazy(parts.Pipelines);
 const DeploymentPage = lazy(parts.DeploymentPage);
 const LivePage = lazy(parts.LivePage);
@@ -128,6 +129,7 @@ export function App() {
         <Route element={<SignedIn />}>
           <Route index element={<Overview />} />
           <Route path="devices" element={<Devices />} />
+          <Route path="mesh" element={<Mesh />} />
           <Route path="pipelines" element={<Pipelines />} />
           <Route path="pipelines/:id" element={<DeploymentPage />} />
           <Route path="live" element={<LivePage />} />

@@ -96,14 +96,14 @@ test("deployments are asked for only while somebody looks at them", () => {
   const { socket, handlers, say, stream: live } = stream();
   const asked = () => socket.send.mock.calls.map(([text]) => JSON.parse(String(text)).topics);
   (socket.onopen as () => void)();
-  const [first, second] = [live.watchDeployments(), live.watchDeployments()];
+  const [first, second] = [live.watch("deployments"), live.watch("deployments")];
   say({ type: "snapshot", topic: "deployments", seq: 1, items: [{ id: "a" }] });
   expect(handlers.onDeployments).toHaveBeenLastCalledWith([{ id: "a" }], [], true);
   first();
   first();
   expect(asked()).toEqual([["nodes", "events"], ["nodes", "events", "deployments"]]);
   second();
-  const third = live.watchDeployments();
+  const third = live.watch("deployments");
   vi.runAllTimers();
   expect(asked()).toHaveLength(2);
   third();
@@ -128,4 +128,20 @@ test("a gap in the sequence asks for a new snapshot by reconnecting", () => {
 test("the stream is encrypted exactly when the page is", () => {
   expect(streamUrl({ protocol: "https:", host: "hub:1" })).toBe("wss://hub:1/api/v1/stream");
   expect(streamUrl({ protocol: "http:", host: "hub:1" })).toBe("ws://hub:1/api/v1/stream");
+});
+
+test("whoever watches the mesh hears it whole first, then what changes, and nothing afterwards", () => {
+  const { socket, say, stream: live } = stream();
+  const hear = vi.fn();
+  (socket.onopen as () => void)();
+  const leave = live.watch("mesh", hear);
+  expect(JSON.parse(String(socket.send.mock.calls.at(-1)?.[0])).topics).toEqual(["nodes", "events", "mesh"]);
+  say({ type: "snapshot", topic: "mesh", seq: 1, items: [{ id: "a" }] });
+  say({ type: "delta", topic: "mesh", seq: 2, upserts: [], removed: ["a"] });
+  leave();
+  say({ type: "delta", topic: "mesh", seq: 3, upserts: [{ id: "b" }], removed: [] });
+  expect(hear.mock.calls).toEqual([
+    [[{ id: "a" }], [], true],
+    [[], ["a"], false],
+  ]);
 });

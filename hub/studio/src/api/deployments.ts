@@ -26,7 +26,7 @@ export function useTemplates(enabled = true) {
 /** Keeps the figures coming while the caller is on the page. */
 function useWatch(enabled: boolean) {
   const stream = useStream();
-  useEffect(() => (enabled ? stream?.watchDeployments() : undefined), [stream, enabled]);
+  useEffect(() => (enabled ? stream?.watch("deployments") : undefined), [stream, enabled]);
 }
 
 export function useDeployments(enabled = true) {

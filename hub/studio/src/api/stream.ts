@@ -4,7 +4,10 @@ import type { Deployment, HubEvent, Node } from "./types";
 
 export type StreamState = "connecting" | "live" | "lost";
 const UNWATCH_AFTER_MS = 2_000;
-type Topic = "nodes" | "events" | "deployments";
+type Watched = "deployments" | "mesh";
+type Topic = "nodes" | "events" | Watched;
+/** Hears what came of a topic: all of it, or what is new and what is gone. */
+type Listener = (rows: unknown[], removed: string[], whole: boolean) => void;
 
 interface Snapshot {
   type: "snapshot";
@@ -60,9 +63,9 @@ export class Stream {
   private attempt = 0;
   private closed = false;
   private ready = false;
-  private watchers = 0;
-  /** Whether deployments are asked for on this connection; null before anything is. */
-  private asked: boolean | null = null;
+  private readonly watchers = new Map<Watched, Set<{ tell: Listener }>>();
+  /** The topics asked for on this connection, as a text; null before anything is. */
+  private asked: string | null = null;
   private readonly sequences = new Map<string, number>();
 
   constructor(
@@ -89,25 +92,23 @@ export class Stream {
     };
   }
 
-  /** Deployments carry figures that change every second, so they are asked for only while shown. */
-  watchDeployments(): () => void {
-    this.watchers += 1;
+  /** What carries figures that change all the time is asked for only while it is shown. */
+  watch(topic: Watched, tell: Listener = () => undefined): () => void {
+    const watcher = { tell };
+    const watchers = this.watchers.get(topic) ?? new Set();
+    this.watchers.set(topic, watchers.add(watcher));
     this.subscribe();
-    let watching = true;
     return () => {
-      if (!watching) return;
-      watching = false;
-      this.watchers -= 1;
       // Whoever goes from page to page leaves one moment before arriving at the next.
-      if (this.watchers === 0) setTimeout(() => this.subscribe(), UNWATCH_AFTER_MS);
+      if (watchers.delete(watcher) && watchers.size === 0) setTimeout(() => this.subscribe(), UNWATCH_AFTER_MS);
     };
   }
 
   private subscribe(): void {
-    const wanted = this.watchers > 0;
-    if (!this.ready || this.closed || this.asked === wanted) return;
-    this.asked = wanted;
-    const topics: Topic[] = wanted ? ["nodes", "events", "deployments"] : ["nodes", "events"];
+    const watched = [...this.watchers].filter(([, watchers]) => watchers.size > 0).map(([topic]) => topic);
+    const topics: Topic[] = ["nodes", "events", ...watched.sort()];
+    if (!this.ready || this.closed || this.asked === topics.join()) return;
+    this.asked = topics.join();
     this.socket?.send(JSON.stringify({ type: "subscribe", topics }));
   }
 
@@ -146,6 +147,7 @@ export class Stream {
     const removed = whole ? [] : message.removed;
     if (message.topic === "nodes") this.handlers.onNodes(rows as Node[], removed, whole);
     if (message.topic === "deployments") this.handlers.onDeployments(rows as Deployment[], removed, whole);
+    for (const { tell } of this.watchers.get(message.topic as Watched) ?? []) tell(rows, removed, whole);
     if (message.topic === "events") this.handlers.onEvents(rows as HubEvent[], whole);
   }
 }

@@ -10,6 +10,7 @@ import {
   IconSearch,
   IconServer2,
   IconSunMoon,
+  IconTopologyStar3,
 } from "@tabler/icons-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -43,6 +44,7 @@ function useOptions(words: string): Option[] {
   const fixed: Option[] = [
     { id: "overview", text: t("nav.overview"), icon: <IconLayoutDashboard size={17} />, run: () => navigate("/") },
     { id: "devices", text: t("nav.devices"), icon: <IconServer2 size={17} />, run: () => navigate("/devices") },
+    { id: "mesh", text: t("nav.mesh"), icon: <IconTopologyStar3 size={17} />, run: () => navigate("/mesh") },
     { id: "pipelines", text: t("nav.pipelines"), icon: <IconSchema size={17} />, run: () => navigate("/pipelines") },
     { id: "live", text: t("nav.live"), icon: <IconDeviceCctv size={17} />, run: () => navigate("/live") },
     { id: "add", text: t("devices.add"), icon: <IconPlus size={17} />, run: () => navigate("/devices?add=1") },

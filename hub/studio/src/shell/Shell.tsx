@@ -11,6 +11,7 @@ import {
   IconSchema,
   IconSearch,
   IconServer2,
+  IconTopologyStar3,
 } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -41,6 +42,7 @@ function Rail() {
   const pages = [
     { to: "/", text: t("nav.overview"), Icon: IconLayoutDashboard },
     { to: "/devices", text: t("nav.devices"), Icon: IconServer2 },
+    { to: "/mesh", text: t("nav.mesh"), Icon: IconTopologyStar3 },
     { to: "/pipelines", text: t("nav.pipelines"), Icon: IconSchema },
     { to: "/live", text: t("nav.live"), Icon: IconDeviceCctv },
   ];
