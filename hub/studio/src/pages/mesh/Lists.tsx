@@ -3,7 +3,7 @@ import { Button, Table, Title } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StateMark } from "../../components/State";
-import { costText, milliseconds, percent } from "./format";
+import { costText, linkName, milliseconds, percent } from "./format";
 import { useSideName } from "./Panel";
 import { MESH_WORDS } from "./texts";
 import type { Mesh, MeshLink, MeshNode } from "./types";
@@ -97,7 +97,7 @@ export function Lists({ mesh, found, chosen, onChoose }: ListsProps) {
     .map((link) => ({
       id: link.id,
       cells: [
-        choose(link.id, link.ends.map((end) => names.get(end) ?? end.slice(0, 8)).join(" – ")),
+        choose(link.id, linkName(link, names)),
         costText(link.cost),
         milliseconds(link.rtt_ms),
         percent(link.loss),

@@ -7,7 +7,7 @@ import { Link } from "react-router";
 import { StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { type Measured, useNodeLinks } from "./data";
-import { bytes, costText, milliseconds, NOTHING, otherEnd, percent, speed } from "./format";
+import { bytes, costText, linkName, milliseconds, NOTHING, otherEnd, percent, speed } from "./format";
 import { MESH_WORDS } from "./texts";
 import type { LinkFigures, Mesh, MeshLink, MeshNode } from "./types";
 
@@ -167,7 +167,7 @@ export function LinkPanel({ mesh, link, onChoose }: PanelProps & { link: MeshLin
   return (
     <section className="card mesh-card" aria-label={t("panel.link")}>
       <Stack gap="sm">
-        <Head kind={t("panel.link")} title={`${name(low)} – ${name(high)}`} onClose={() => onChoose(null)} />
+        <Head kind={t("panel.link")} title={linkName(link, new Map(mesh.nodes.map((node) => [node.id, node.name])))} onClose={() => onChoose(null)} />
         <Facts rows={rows} />
         {live.isSilent && (
           <Text size="xs" c="dimmed">

@@ -34,6 +34,12 @@ export function speed(before: { carried: number | null; at: number } | null, now
   return ((now.carried - before.carried) * 1000) / (now.at - before.at);
 }
 
+/** Both ends of a link by name, in the order of the names. */
+export function linkName(link: MeshLink, names: ReadonlyMap<string, string>): string {
+  const ends = link.ends.map((end) => names.get(end) ?? end.slice(0, 8));
+  return ends.sort((a, b) => a.localeCompare(b)).join(" – ");
+}
+
 /** The other end of a link. */
 export function otherEnd(link: MeshLink, id: string): string {
   return link.ends[0] === id ? link.ends[1] : link.ends[0];

@@ -3,7 +3,7 @@ import { QueryClient } from "@tanstack/react-query";
 import { classOf, rangeOf } from "./classes";
 import { patchMesh } from "./data";
 import { onPath, search } from "./find";
-import { bytes, costText, milliseconds, percent, speed } from "./format";
+import { bytes, costText, linkName, milliseconds, percent, speed } from "./format";
 import { Layout, SPACING } from "./layout";
 import { hit } from "./scene";
 import { hull, isSplit, offsets, sidesOf } from "./sides";
@@ -177,6 +177,7 @@ test("figures are written for people, and what is not known is a dash", () => {
   expect([percent(0.0123), percent(null)]).toEqual(["1.2 %", "–"]);
   expect([bytes(999), bytes(12_500_000), bytes(null)]).toEqual(["999 B", "12.5 MB", "–"]);
   expect(costText(1.23456)).toBe("1.235");
+  expect(linkName(link("a", "b"), new Map([["a", "press"], ["b", "dock"]]))).toBe("dock – press");
 });
 
 test("traffic is the difference of what was carried, never a negative one", () => {
