@@ -123,7 +123,8 @@ def _link(edge: Edge) -> MeshLink:
 
 def _figures(row: Mapping[str, Any], known: Nodes) -> LinkFigures:
     """What a node told; it is another machine's word, so only what has the right shape is kept."""
-    queues = [_number(row.get(f"{name}_queued_bytes")) for name in ("control", "bulk")]
+    waiting = ("control_queued_bytes", "bulk_queued_bytes", "waiting_bytes")
+    queues = [_number(row.get(name)) for name in waiting]
     queued = [queue for queue in queues if queue is not None]
     peer, dialled = row.get("peer"), row.get("dialled")
     carried = _number(row.get("carried_bytes"))

@@ -73,6 +73,7 @@ def test_the_mesh_is_seen_searched_and_measured_and_lost_nodes_are_told(
     browser_context: BrowserContext, plant: Plant
 ) -> None:
     page = browser_context.new_page()
+    page.set_viewport_size({"width": 1280, "height": 1000})
     page.goto(plant.link)
     page.get_by_role("link", name="Mesh", exact=True).click()
     expect(page.get_by_role("heading", name="Mesh", exact=True)).to_be_visible()

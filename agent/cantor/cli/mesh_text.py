@@ -16,18 +16,7 @@ if TYPE_CHECKING:
 """An answer of the agent; ``cantor.node.mesh_calls`` says what is in it."""
 
 _UNKNOWN = "-"
-_STATUS_HEADER = (
-    "LINK",
-    "ADDRESS",
-    "COST",
-    "RTT",
-    "LOSS",
-    "RATE",
-    "TREE",
-    "QUEUED",
-    "SENT",
-    "TAKEN",
-)
+_STATUS_HEADER = ("LINK", "ADDRESS", "COST", "RTT", "LOSS", "RATE", "TREE", "WAITING", "CARRIED")
 _EDGE_HEADER = ("LINK", "", "COST", "RTT", "LOSS", "TREE", "STATE")
 
 
@@ -133,7 +122,8 @@ def bench_text(report: Told) -> str:
 
 
 def _link_row(link: Told) -> tuple[str, ...]:
-    queued = (link.get("control_queued_bytes") or 0) + (link.get("bulk_queued_bytes") or 0)
+    queues = ("control_queued_bytes", "bulk_queued_bytes", "waiting_bytes")
+    queued = sum(link.get(name) or 0 for name in queues)
     return (
         str(link["name"]),
         str(link.get("address", "")),
@@ -143,8 +133,7 @@ def _link_row(link: Told) -> tuple[str, ...]:
         _rate(link.get("rate")),
         "tree" if link["tree"] else "",
         _bytes(queued),
-        _bytes(link.get("bytes_out")),
-        _bytes(link.get("bytes_in")),
+        _bytes(link.get("carried_bytes")),
     )
 
 

@@ -144,6 +144,9 @@ class MeshDriver:
     def _link_status(self, link: Link) -> dict[str, Value]:
         status = {**self._about(link.peer), "cost": link.cost}
         figures = self._links.figures(link.nonce) if self._links is not None else None
+        measured = self._links.measure(link.nonce) if self._links is not None else None
+        if measured is not None:
+            status["carried_bytes"] = measured.carried_bytes
         if figures is not None:
             status |= {
                 "address": figures.address,

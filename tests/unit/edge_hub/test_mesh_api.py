@@ -115,7 +115,8 @@ async def test_what_keeps_a_path_from_being_found_is_told(
 async def test_a_node_is_asked_what_it_measures_and_odd_words_are_left_out(world: World) -> None:
     split(world)
     row: dict[str, Value] = {"peer": HUB, "dialled": True, "since_s": 5.0}
-    row |= {"control_queued_bytes": 3, "bulk_queued_bytes": None, "carried_bytes": 900}
+    row |= {"control_queued_bytes": 3, "bulk_queued_bytes": None, "waiting_bytes": 4}
+    row["carried_bytes"] = 900
     world.mesh.told[BOX] = [row, {"peer": 7, "dialled": "yes", "since_s": "long ago"}]
 
     status, links = await world.call("GET", f"/mesh/nodes/{BOX}/links")
@@ -123,7 +124,7 @@ async def test_a_node_is_asked_what_it_measures_and_odd_words_are_left_out(world
     assert status == 200
     nothing = dict.fromkeys(("peer", "dialled", "since_s", "queued_bytes", "carried_bytes"))
     assert links["items"] == [
-        {"peer": HUB, "dialled": True, "since_s": 5.0, "queued_bytes": 3, "carried_bytes": 900},
+        {"peer": HUB, "dialled": True, "since_s": 5.0, "queued_bytes": 7, "carried_bytes": 900},
         nothing,
     ]
 

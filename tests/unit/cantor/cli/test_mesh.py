@@ -69,7 +69,7 @@ def test_links_are_listed_with_their_figures_and_dashes_where_nothing_is_known()
     assert lines[0] == "ash (aaaaaaaa) has 2 links and reaches 2 of 3 nodes."
     assert lines[1] == "Neighbours in the tree: birch. Dropped: queue full 3."
     assert lines[3].split() == [
-        *("birch", "10.0.0.2:7433", "1", "-", "-", "-", "tree", "0", "B", "-", "-")
+        *("birch", "10.0.0.2:7433", "1", "-", "-", "-", "tree", "0", "B", "-")
     ]
     assert lines[4].split()[3:11] == ["0.512", "ms", "0", "%", ">=", "12.5", "MB/s", "tree"]
 

@@ -49,7 +49,7 @@ export function nodeRadius(view: View): number {
 export function drawScene(context: CanvasRenderingContext2D, scene: Scene, view: View, size: Size, palette: Palette): void {
   context.clearRect(0, 0, size.width, size.height);
   const at = new Map(scene.nodes.map((node) => [node.id, toScreen(view, size, scene.place(node.id))]));
-  drawHulls(context, scene, at, view, palette);
+  drawHulls(context, scene, at, view, size, palette);
   drawLinks(context, scene, at, view, palette);
   drawNodes(context, scene, at, view, size, palette);
   drawLabels(context, scene, at, view, size, palette);
@@ -57,7 +57,7 @@ export function drawScene(context: CanvasRenderingContext2D, scene: Scene, view:
 
 type Places = ReadonlyMap<string, Point>;
 
-function drawHulls(context: CanvasRenderingContext2D, scene: Scene, at: Places, view: View, palette: Palette): void {
+function drawHulls(context: CanvasRenderingContext2D, scene: Scene, at: Places, view: View, size: Size, palette: Palette): void {
   const margin = Math.max(HULL_PIXELS_MIN, HULL_MARGIN * Math.min(1, view.zoom));
   context.lineJoin = "round";
   for (const [index, { title, nodes }] of scene.hulls.entries()) {
@@ -80,7 +80,10 @@ function drawHulls(context: CanvasRenderingContext2D, scene: Scene, at: Places, 
     context.stroke();
     context.setLineDash([]);
     const top = outline.reduce((best, point) => (point.y < best.y ? point : best));
-    drawText(context, title, { x: top.x, y: top.y - 14 }, palette, 600, palette.text);
+    context.font = `600 12px ${palette.font}`;
+    const half = context.measureText(title).width / 2 + 8;
+    const x = Math.min(size.width - half, Math.max(half, top.x));
+    drawText(context, title, { x, y: Math.max(12, top.y - 14) }, palette, 600, palette.text);
   }
 }
 
