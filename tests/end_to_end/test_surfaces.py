@@ -77,6 +77,7 @@ class Console:
             ("node", f"/devices?node={self.node}", f"{DIALOG} table"),
             ("wrong-filter", "/devices?filter=GPU+%3D+1", "input[aria-invalid=true]"),
             ("no-match", "/devices?filter=nobody", "main h2"),
+            ("mesh", f"/mesh?chosen={self.node}", "canvas[data-drawn]"),
             ("pipelines", "/pipelines", table),
             ("deploy", "/pipelines?template=people", f"{DIALOG} input"),
             ("figures", f"{one}?layer=figures", ".flow-node"),

@@ -114,7 +114,7 @@ function Graph({ mesh }: { mesh: MeshData }) {
           <Text size="sm" fw={500} mb={2} id="mesh-measure">
             {t("colour")}
           </Text>
-          <SegmentedControl aria-labelledby="mesh-measure" data={measures} value={measure} onChange={(value) => setMeasure(value === "cost" ? "cost" : "rtt")} />
+          <SegmentedControl aria-labelledby="mesh-measure" transitionDuration={0} data={measures} value={measure} onChange={(value) => setMeasure(value === "cost" ? "cost" : "rtt")} />
         </div>
         <div className="mesh-told">
           {found && (
