@@ -154,11 +154,9 @@ async def start_hub(
         console = await _open_console(stack, settings, services, by_console)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(previews.close)
-        fingerprint = by_console.fingerprint if by_console else ""
+        shown = by_console.fingerprint if by_console else ""
         origin = console_origin(settings, console)
-        return Hub(
-            settings, console, enrol, origin, fingerprint, tokens, scope, access, stack.pop_all()
-        )
+        return Hub(settings, console, enrol, origin, shown, tokens, scope, access, stack.pop_all())
 
 
 def _watch_deployments(

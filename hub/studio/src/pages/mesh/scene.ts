@@ -8,7 +8,8 @@ export const NODE_RADIUS = 11;
 const NODE_PIXELS_MIN = 3.5;
 const LABELS_FROM_ZOOM = 0.62;
 const LABEL_CHARS_MAX = 24;
-const LABEL_CELL = { width: 96, height: 17 };
+const LABEL_HEIGHT = 16;
+const LABEL_CHAR_WIDTH = 6.7;
 const HULL_MARGIN = 36;
 const HULL_PIXELS_MIN = 16;
 const DIMMED = 0.16;
@@ -211,18 +212,18 @@ export function drawNode(context: CanvasRenderingContext2D, node: Pick<MeshNode,
 
 function drawLabels(context: CanvasRenderingContext2D, scene: Scene, at: Places, view: View, size: Size, palette: Palette): void {
   const below = nodeRadius(view) + 11;
-  const taken = new Set<string>();
+  const taken: (Point & { half: number })[] = [];
   const isWanted = (node: MeshNode) => node.id === scene.selected || node.id === scene.hovered || scene.path.has(node.id) || (scene.found?.has(node.id) ?? false);
   const wanted = scene.nodes.filter(isWanted);
   const others = scene.nodes.filter((node) => !isWanted(node) && (view.zoom >= LABELS_FROM_ZOOM || node.is_hub));
   for (const node of [...wanted, ...others]) {
     const point = at.get(node.id);
     if (!point || !isSeen(point, size, 0)) continue;
-    const cell = `${Math.round(point.x / LABEL_CELL.width)}/${Math.round(point.y / LABEL_CELL.height)}`;
-    if (taken.has(cell)) continue;
-    taken.add(cell);
-    const isDim = (scene.found !== null || scene.path.size > 0) && !isWanted(node);
     const name = node.name.length > LABEL_CHARS_MAX ? `${node.name.slice(0, LABEL_CHARS_MAX - 1)}…` : node.name;
+    const half = (name.length * LABEL_CHAR_WIDTH) / 2;
+    if (taken.some((other) => Math.abs(other.y - point.y) < LABEL_HEIGHT && Math.abs(other.x - point.x) < half + other.half)) continue;
+    taken.push({ ...point, half });
+    const isDim = (scene.found !== null || scene.path.size > 0) && !isWanted(node);
     drawText(context, name, { x: point.x, y: point.y + below + (node.is_hub ? 4 : 0) }, palette, isWanted(node) ? 600 : 400, isDim ? palette.dimmed : palette.text);
   }
 }
