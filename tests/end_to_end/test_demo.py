@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.integration.galaxy.rtsp_camera import RtspCamera
 
 from cantor.node.control import ask
 from galaxy.deployments.views import DeploymentView
@@ -257,6 +258,26 @@ def test_a_video_that_is_none_ends_the_demo_with_one_line(tmp_path: Path, test_d
     assert done.returncode == 1
     assert "this is no video" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_network_camera_that_freezes_is_named_and_its_pictures_come_back(
+    tmp_path: Path, test_data: Path
+) -> None:
+    folder, log = tmp_path / "demo", tmp_path / "demo.log"
+    model = ("--model", str(test_data / "yolox_nano.onnx"))
+    with RtspCamera() as camera, running_demo(folder, log, "--source", camera.url, *model):
+        until(lambda: (view := view_of(folder)) and view.state == "running", "it runs", log)
+        view = view_of(folder)
+        assert view is not None
+        until(lambda: picture_number(folder, view.id), "a first picture", log)
+
+        camera.frozen.set()
+        until(lambda: f"no frame from {camera.url}" in log.read_text(), "it says so", log)
+        until(lambda: "opened 2 times" in log.read_text(), "it is opened anew", log)
+        camera.frozen.clear()
+
+        seen = picture_number(folder, view.id)
+        until(lambda: picture_number(folder, view.id) > seen, "pictures again", log)
 
 
 def test_a_network_camera_that_does_not_answer_is_named_within_seconds(
