@@ -28,7 +28,7 @@ class Watched:
         self.ctx = Context(name="cam", node="n", pipeline="p", clock=SystemClock(), stop=stop)
         given = {"stall_timeout_s": 1.0, "open_timeout_s": 1.0, "backoff_max_s": 0.2, **params}
         self.source = Rtsp({"url": url, **given})
-        self.frames: Iterator[Frame] = self.source.frames(self.ctx)  # type: ignore[assignment]
+        self.frames: Iterator[Frame] = self.source.frames(self.ctx)
 
     def close(self) -> None:
         self.frames.close()  # type: ignore[attr-defined]
