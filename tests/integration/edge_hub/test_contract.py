@@ -113,6 +113,7 @@ def served(folder: Path) -> Iterator[Browser]:
         clock = SystemClock()
         mesh = FakeMeshView()
         mesh.put(LiveNode(NODE, "online", name="press", seen_at_s=clock.wall()))
+        mesh.told[NODE] = [{"peer": NODE, "dialled": True, "since_s": 1.5, "carried_bytes": 7}]
         authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
         at = Address("127.0.0.1", 0)
         pipelines = FakePipelineControl(NODE, wall=clock.wall)
