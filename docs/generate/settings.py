@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from docs.generate.markdown import code, page, prose, table
 
-from cantor.node.agent import AgentSettings
+from cantor.node.settings import AgentSettings
 from edge_hub.settings import HubSettings
 
 if TYPE_CHECKING:

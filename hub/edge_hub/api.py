@@ -232,6 +232,8 @@ class Api:
                 await fleet.approve(scope, node_id)
             elif call.body.action == "deny":
                 await fleet.deny(scope, node_id)
+            elif call.body.action == "allow":
+                await fleet.allow(scope, node_id)
             else:
                 node, _ = await fleet.one(scope, node_id)
                 await fleet.change(scope, node_id, {"labels": {**node.labels, **call.body.labels}})

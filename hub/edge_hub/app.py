@@ -118,11 +118,7 @@ async def start_hub(
         stream = Stream(database, fleet, board, mesh, clock, https=settings.console_is_https)
         board.refreshed = lambda: stream.changed(("deployments",))
         enroller = Enroller(
-            database,
-            authority,
-            clock,
-            seeds=lambda: [*settings.seeds, *mesh_view.seeds()],
-            changed=stream.changed,
+            database, authority, clock, mesh_view, seeds=settings.seeds, changed=stream.changed
         )
         by_mesh, by_console = _certificates(stack, settings, authority, clock)
         enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, by_mesh)
@@ -163,7 +159,7 @@ def _watch_deployments(
     board: Board, database: Database, clock: Clock, mesh_view: MeshView, services: Services
 ) -> DeploymentWatch:
     def alive() -> set[str]:
-        return {node.id for node in mesh_view.nodes().values() if node.state != "offline"}
+        return {node.id for node in mesh_view.nodes().values() if node.state in {"online", "stale"}}
 
     def changed() -> None:
         services.previews.changed()

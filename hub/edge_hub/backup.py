@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, reason_of
-from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import load_authority
 from cantor.identity.files import publish, write_draft, write_durably
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def restore(settings: HubSettings, file: Path) -> None:
             write_durably(settings.data / name, data)
     draft = write_draft(settings.database_path, content[_DATABASE])
     publish(draft, settings.database_path)
-    Authority.load(settings.authority_folder)
+    load_authority(settings.authority_folder)
 
 
 def _kept(folder: Path) -> list[Path]:

@@ -69,12 +69,13 @@ class HubCertificate:
 
     def _holds(self, now: dt.datetime) -> bool:
         try:
-            leaf, root = parse_certificates(read_private(self._path))
+            leaf, *roots = parse_certificates(read_private(self._path))
+            root = parse_certificates(self._authority.root_pem)[0]
             leaf.verify_directly_issued_by(root)
             names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except (CantorError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
             return False
-        is_ours = root == parse_certificates(self._authority.root_pem)[0]
+        is_ours = root in roots
         is_due = now + RENEW_BEFORE >= leaf.not_valid_after_utc or now < leaf.not_valid_before_utc
         return is_ours and not is_due and {host_name(host) for host in self._hosts} <= set(names)
 

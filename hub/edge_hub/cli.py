@@ -19,6 +19,7 @@ from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
 from cantor.cli.log import start_logging
 from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import load_authority, save_authority
 from cantor.identity.files import make_private_folder
 from edge_hub import token_cli
 from edge_hub.hub_folder import add_data_option, add_public_enrol_option, existing_authority, say
@@ -143,8 +144,8 @@ def load_or_create_authority(settings: HubSettings, mesh: str) -> Authority:
     """The authority in the hub's folder; a first start makes it for ``mesh``."""
     make_private_folder(settings.data)
     if not settings.authority_folder.exists():
-        Authority.create(mesh, now=datetime.now(UTC)).save(settings.authority_folder)
-    return Authority.load(settings.authority_folder)
+        save_authority(Authority.create(mesh, now=datetime.now(UTC)), settings.authority_folder)
+    return load_authority(settings.authority_folder)
 
 
 async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:

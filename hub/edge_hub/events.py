@@ -27,6 +27,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "node.pending": ("warning", "{name} waits for approval"),
     "node.approved": ("info", "{name} was approved"),
     "node.denied": ("warning", "{name} was denied"),
+    "node.allowed": ("info", "{name} is allowed again"),
     "node.lost": ("warning", "{name} no longer answers"),
     "token.created": ("info", "An enrolment token was made"),
     "token.revoked": ("info", "An enrolment token was revoked"),

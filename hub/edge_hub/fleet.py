@@ -46,7 +46,11 @@ class Fleet:
         async with self._database.read() as connection:
             rows = (await connection.execute(_in(scope))).mappings().all()
         live = self._mesh_view.nodes()
-        found = [(_join(row, live.get(row["id"])), int(row["revision"])) for row in rows]
+        denied = self._mesh_view.denied
+        found = [
+            (_join(row, live.get(row["id"]), is_denied=row["id"] in denied), int(row["revision"]))
+            for row in rows
+        ]
         if scope == self._home:
             known = {str(row["id"]) for row in rows}
             found += [(_unrecorded(n, scope), 0) for n in live.values() if n.id not in known]
@@ -81,7 +85,7 @@ class Fleet:
             await connection.execute(_at(scope, node_id).values(**changes, revision=current + 1))
 
     async def deny(self, scope: Scope, node_id: str) -> None:
-        """Put a node out of the mesh; its key is not let in again.
+        """Put a node out of the mesh; its key is not let in again until somebody allows it.
 
         Raises:
             ProblemError: there is no such node (404).
@@ -93,7 +97,22 @@ class Fleet:
             await _settle(connection, scope, node_id, KeyState.DENIED)
             told = Happening("node.denied", node_id, {"name": node.name})
             await record(connection, scope, told, now=self._clock.wall())
-        await self.publish_denied()
+        self._mesh_view.deny([NodeId(node_id)])
+
+    async def allow(self, scope: Scope, node_id: str) -> None:
+        """Take a denial back: the certificate that the node has holds again, as does a new token.
+
+        Raises:
+            ProblemError: there is no such node (404), or it is not denied (409).
+        """
+        node, _ = await self.one(scope, node_id)
+        if node_id not in self._mesh_view.denied:
+            raise ProblemError(409, "not-denied", f"{node.name} is not denied")
+        async with self._database.write() as connection:
+            await self._set_state(connection, scope, node, ENROLLED)
+            told = Happening("node.allowed", node_id, {"name": node.name})
+            await record(connection, scope, told, now=self._clock.wall())
+        self._mesh_view.allow([NodeId(node_id)])
 
     async def approve(self, scope: Scope, node_id: str) -> None:
         """Let a waiting node in; it receives its certificate when it asks next.
@@ -112,10 +131,10 @@ class Fleet:
             await record(connection, scope, told, now=self._clock.wall())
 
     async def publish_denied(self) -> None:
-        """Tell the mesh who no longer belongs to it; also done once at every start."""
+        """At every start, tell the mesh whom an older hub denied without a list to say it with."""
         async with self._database.read() as connection:
             rows = await connection.execute(sa.select(nodes.c.id).where(nodes.c.state == DENIED))
-            self._mesh_view.deny([NodeId(row.id) for row in rows])
+            self._mesh_view.deny_again([NodeId(row.id) for row in rows])
 
     async def note_lost(self, scope: Scope, node: Node) -> None:
         """Record that a node which was online no longer answers."""
@@ -169,10 +188,12 @@ async def _revision(connection: AsyncConnection, scope: Scope, node_id: str) -> 
     return int(row["revision"])
 
 
-def _join(row: sa.RowMapping, live: LiveNode | None) -> Node:
+def _join(row: sa.RowMapping, live: LiveNode | None, *, is_denied: bool) -> Node:
     state: NodeState = live.state if live else "offline"
-    if row["state"] in {PENDING, DENIED}:
-        state = row["state"]
+    if is_denied:
+        state = "denied"
+    elif row["state"] == PENDING:
+        state = "pending"
     seen_at = live.seen_at_s if live and live.seen_at_s is not None else row["seen_at"]
     return Node(
         id=row["id"],

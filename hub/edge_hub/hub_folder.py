@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 from cantor.cli.folders import default_folder
-from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import load_authority
 
 if TYPE_CHECKING:
+    from cantor.identity.authority import Authority
     from edge_hub.settings import HubSettings
 
 
@@ -40,7 +41,7 @@ def existing_authority(settings: HubSettings) -> Authority:
     """
     if not settings.authority_folder.exists():
         raise ConfigError("holds no hub", where=str(settings.data), remedy="run cantor hub first")
-    return Authority.load(settings.authority_folder)
+    return load_authority(settings.authority_folder)
 
 
 def say(line: str) -> None:

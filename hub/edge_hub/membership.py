@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from cantor.base.clock import Clock, SystemClock
 from cantor.base.errors import CantorError
 from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
+from cantor.node.settings import AgentSettings
 from edge_hub.mesh_view import LiveNode
 from galaxy.deployments.service import Deployments
 
@@ -39,6 +40,7 @@ class AgentView:
 
     def __init__(self, agent: Agent, clock: Clock) -> None:
         self._agent = agent
+        self._denials = agent.lifecycle.denials
         self._clock = clock
         self._seen_at_s: dict[NodeId, float] = {}
 
@@ -50,7 +52,7 @@ class AgentView:
                 self._seen_at_s[view.id] = now_s
             found[view.id] = LiveNode(
                 id=view.id,
-                state="online" if view.is_alive else "offline",
+                state=view.state,
                 name=view.name,
                 version=view.version,
                 labels=view.labels,
@@ -67,8 +69,25 @@ class AgentView:
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         return self._agent.subscribe(changed)
 
+    @property
+    def denied(self) -> Collection[NodeId]:
+        return self._agent.lifecycle.denied
+
+    def is_banned(self, node: NodeId) -> bool:
+        return self._denials.known.is_banned(self._agent.tenant, node)
+
+    def earliest_s(self, node: NodeId) -> float:
+        return self._denials.known.earliest_s(self._agent.tenant, node)
+
     def deny(self, nodes: Collection[NodeId]) -> None:
-        self._agent.deny(nodes)
+        self._denials.ban(nodes)
+
+    def deny_again(self, nodes: Collection[NodeId]) -> None:
+        known = self._denials.known
+        self.deny([node for node in nodes if not known.has(self._agent.tenant, node)])
+
+    def allow(self, nodes: Collection[NodeId]) -> None:
+        self._denials.allow(nodes)
 
     def graph(self) -> MeshGraph:
         return self._agent.mesh.graph()
@@ -123,7 +142,8 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
             seeds=settings.seeds,
             labels=HUB_LABEL,
             interfaces=settings.interfaces,
-        )
+        ),
+        authority=authority,
     )
     control = ControlServer(folder.path, agent.calls())
     await control.start()

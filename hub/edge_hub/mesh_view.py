@@ -23,7 +23,7 @@ class LiveNode:
     """What the ledger says about a node now; ``seen_at_s`` is wall time, None if never."""
 
     id: NodeId
-    state: Literal["online", "stale", "offline"]
+    state: Literal["online", "stale", "offline", "denied"]
     name: str = ""
     version: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -45,8 +45,24 @@ class MeshView(Protocol):
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` in the event loop after changes; the result ends that."""
 
+    @property
+    def denied(self) -> Collection[NodeId]:
+        """The nodes that no longer belong to the mesh."""
+
+    def is_banned(self, node: NodeId) -> bool:
+        """Whether a node is never let in again."""
+
+    def earliest_s(self, node: NodeId) -> float:
+        """When a certificate of a node must begin (seconds since 1970) to be accepted."""
+
     def deny(self, nodes: Collection[NodeId]) -> None:
-        """Tell the mesh the whole list of nodes that no longer belong to it."""
+        """Put nodes out of the mesh for ever."""
+
+    def deny_again(self, nodes: Collection[NodeId]) -> None:
+        """Put out those of which the list says nothing: an older hub denied them."""
+
+    def allow(self, nodes: Collection[NodeId]) -> None:
+        """Take denials back."""
 
     def graph(self) -> MeshGraph:
         """The nodes and links that the ledger knows."""
@@ -95,8 +111,20 @@ class FakeMeshView:
         self._subscribers.append(changed)
         return lambda: self._subscribers.remove(changed)
 
+    def is_banned(self, node: NodeId) -> bool:
+        return node in self.denied
+
+    def earliest_s(self, node: NodeId) -> float:
+        return 2.0**53 if node in self.denied else 0.0
+
     def deny(self, nodes: Collection[NodeId]) -> None:
-        self.denied = frozenset(nodes)
+        self.denied |= set(nodes)
+
+    def deny_again(self, nodes: Collection[NodeId]) -> None:
+        self.deny(nodes)
+
+    def allow(self, nodes: Collection[NodeId]) -> None:
+        self.denied -= set(nodes)
 
     def graph(self) -> MeshGraph:
         facts = [Fact(owner, LINKS_FACT, rows, 1, 1) for owner, rows in self._links.items()]

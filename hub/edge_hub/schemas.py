@@ -160,7 +160,7 @@ class NodeChange(msgspec.Struct, forbid_unknown_fields=True):
 class NodeBatch(msgspec.Struct, forbid_unknown_fields=True):
     """One action on many nodes; ``label`` adds the labels given."""
 
-    action: Literal["approve", "deny", "label"]
+    action: Literal["approve", "deny", "allow", "label"]
     ids: Annotated[list[Annotated[str, Meta(max_length=32)]], Meta(max_length=1000)]
     labels: Labels | None = None
 

@@ -170,7 +170,7 @@ class Fleet:
         self.network = network
         self._folder = folder
         self._agent = agent
-        self._authority = Authority.create("bed", now=datetime.now(UTC))
+        self.authority = Authority.create("bed", now=datetime.now(UTC))
         self._boxes: dict[str, Box] = {}
 
     def __getitem__(self, name: str) -> Box:
@@ -185,7 +185,7 @@ class Fleet:
         """Give a host an identity and an agent, which listens on these ports once it is started."""
         folder = self._folder / host.name
         identity = IdentityFolder(folder)
-        identity.install(self._authority.issue(identity.csr_pem(), now=datetime.now(UTC)))
+        identity.install(self.authority.issue(identity.csr_pem(), now=datetime.now(UTC)))
         words = ["--name", host.name, "--data", str(folder), "--no-mdns", "--json"]
         for port in ports:
             words += ["--listen", f"0.0.0.0:{port}"]

@@ -64,7 +64,8 @@ def register(verbs: Verbs) -> None:
 
 
 async def _run_agent(options: argparse.Namespace) -> int:
-    from cantor.node.agent import LISTEN_DEFAULT, Agent, AgentSettings
+    from cantor.node.agent import Agent
+    from cantor.node.settings import LISTEN_DEFAULT, AgentSettings
 
     start_logging(verbose=options.verbose)
     settings = AgentSettings(
@@ -120,8 +121,7 @@ def _nodes(options: argparse.Namespace) -> int:
 
 
 def _row(view: NodeView) -> tuple[str, str, str, str]:
-    state = "online" if view.is_alive else "offline"
-    return short_name(view.id), view.name, state, ", ".join(map(resource_text, view.resources))
+    return short_name(view.id), view.name, view.state, ", ".join(map(resource_text, view.resources))
 
 
 def resource_text(resource: Resource) -> str:

@@ -44,7 +44,7 @@ async def _doctor(options: argparse.Namespace) -> int:
     from cantor.doctor.bundle import pack
     from cantor.doctor.examination import examine
     from cantor.doctor.probes import Machine, look
-    from cantor.node.agent import LISTEN_DEFAULT
+    from cantor.node.settings import LISTEN_DEFAULT
 
     status = await _answer(options.data, "status")
     known = status if isinstance(status, dict) else None

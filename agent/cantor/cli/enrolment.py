@@ -38,6 +38,9 @@ def register(verbs: Verbs) -> None:
     enroll.add_argument(
         "--no-wait", action="store_true", help="end with exit code 77 where a person must approve"
     )
+    enroll.add_argument(
+        "--again", action="store_true", help="get a new certificate for a node that was denied"
+    )
     enroll.add_argument("--json", action="store_true", help="print the result as JSON")
     add_folder_option(enroll)
     enroll.set_defaults(run=_enroll)
@@ -58,6 +61,7 @@ def _enroll(options: argparse.Namespace) -> int:
             name=options.name,
             clock=SystemClock(),
             is_waiting=not options.no_wait,
+            is_again=options.again,
         )
     )
     _print(identity, as_json=options.json, sentence="This box is now a node")
@@ -77,6 +81,7 @@ async def enrol_patiently(
     name: str,
     clock: Clock,
     is_waiting: bool,
+    is_again: bool = False,
     pause: Pause = asyncio.sleep,
     attempt: Callable[..., Awaitable[Identity]] = enrol,
 ) -> Identity:
@@ -98,6 +103,7 @@ async def enrol_patiently(
                 folder,
                 clock=clock,
                 facts=facts,
+                is_again=is_again,
                 on_reply=lambda reply: _remember(reply, token, folder),
             )
         except EnrolmentPendingError as pending:

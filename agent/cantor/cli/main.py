@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cantor
 from cantor.base.errors import CantorError, ConfigError, reason_of
 from cantor.base.program import left_out, parts
-from cantor.cli import agent, completion, doctor, enrolment, mesh, schema
+from cantor.cli import agent, completion, doctor, enrolment, mesh, node, schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     enrolment.register(verbs)
     agent.register(verbs)
     mesh.register(verbs)
+    node.register(verbs)
     doctor.register(verbs)
     schema.register(verbs)
     completion.register(verbs, build_parser)

@@ -15,6 +15,8 @@ from cantor.base.ids import node_id_from_public_key
 from cantor.identity.names import NodeName, parse_node_uri, root_pin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 CHAIN_CERTIFICATES_MAX = 4
@@ -23,7 +25,11 @@ CHAIN_SIZE_BYTES_MAX = 32 * 1024
 
 @dataclass(frozen=True)
 class CertificateChain:
-    """A node's certificates: ``pem`` is the leaf, then its authority; ``root_pem`` the root."""
+    """A node's certificates: ``pem`` is the leaf, then its authority; ``root_pem`` the roots.
+
+    There are several roots, the newest first, while a mesh goes over to a new one; the authority is
+    then certified by each of them, under one key.
+    """
 
     pem: bytes
     root_pem: bytes
@@ -34,14 +40,18 @@ class CertificateChain:
         return parse_certificates(self.pem)[0]
 
     @property
-    def issuing(self) -> x509.Certificate:
-        """The authority of the tenant, which signed the leaf."""
-        return parse_certificates(self.pem)[-1]
+    def root_pins(self) -> tuple[str, ...]:
+        """The pins of the roots, as tokens carry them."""
+        roots = parse_certificates(self.root_pem)
+        return tuple(root_pin_of(root.public_bytes(Encoding.DER)) for root in roots)
 
     @property
-    def root_pin(self) -> str:
-        """The pin of the root, as tokens carry it."""
-        return root_pin_of(parse_certificates(self.root_pem)[0].public_bytes(Encoding.DER))
+    def authority_key(self) -> ec.EllipticCurvePublicKey:
+        """The key of the authority of the tenant, which signed the leaf; for a checked chain."""
+        key = parse_certificates(self.pem)[-1].public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            raise _broken("its authority's key is no P-256 key")
+        return key
 
     def check(self) -> NodeName:
         """Check every signature and constraint in the chain, and tell whom it names.
@@ -51,26 +61,41 @@ class CertificateChain:
         Raises:
             IdentityError: a certificate is malformed, or the chain does not hold.
         """
-        leaf, issuing = self._pair()
-        root = parse_certificates(self.root_pem)[0]
+        leaf, *authorities = parse_certificates(self.pem)
+        name = node_name(leaf)
+        vouched_authority(authorities, self.root_pem, name.tenant, name.mesh)
         try:
-            root.verify_directly_issued_by(root)
-            issuing.verify_directly_issued_by(root)
-            leaf.verify_directly_issued_by(issuing)
+            for authority in authorities:
+                leaf.verify_directly_issued_by(authority)
         except (InvalidSignature, ValueError, TypeError) as error:
             raise _broken("a signature in it does not hold") from error
-        if not (_is_authority(root) and _is_authority(issuing)) or _is_authority(leaf):
+        if _is_authority(leaf):
             raise _broken("one of its certificates plays a part that it was not issued for")
-        name = node_name(leaf)
-        if f"{name.tenant}.{name.mesh}" not in _permitted_hosts(issuing):
-            raise _broken("its authority may not name nodes of that tenant")
         return name
 
-    def _pair(self) -> tuple[x509.Certificate, x509.Certificate]:
-        certificates = parse_certificates(self.pem)
-        if len(certificates) != 2:
-            raise _broken(f"it has {len(certificates)} certificates where 2 belong")
-        return certificates[0], certificates[1]
+
+def vouched_authority(
+    authorities: Sequence[x509.Certificate], root_pem: bytes, tenant: str, mesh: str
+) -> ec.EllipticCurvePublicKey:
+    """The key of a tenant's authority, of whose certificates one at least a root has issued.
+
+    Raises:
+        IdentityError: no root vouches for it, or it may not speak for that tenant.
+    """
+    roots = [root for root in parse_certificates(root_pem) if _issued(root, root)]
+    vouched = [one for one in authorities if any(_issued(one, root) for root in roots)]
+    if not vouched:
+        raise _broken("a signature in it does not hold")
+    if not _is_authority(vouched[0]):
+        raise _broken("one of its certificates plays a part that it was not issued for")
+    if f"{tenant}.{mesh}" not in _permitted_hosts(vouched[0]):
+        raise _broken("its authority may not name nodes of that tenant")
+    key = vouched[0].public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or any(
+        one.public_key() != key for one in authorities
+    ):
+        raise _broken("its authorities are not one")
+    return key
 
 
 def parse_certificates(pem: bytes) -> list[x509.Certificate]:
@@ -122,6 +147,14 @@ def public_key_spki(key: CertificatePublicKeyTypes) -> bytes:
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise IdentityError("the key is not a P-256 key", remedy="make the key with cantor itself")
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(root)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return _is_authority(root)
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

@@ -54,6 +54,7 @@ async def enrol(
     facts: Mapping[str, str] | None = None,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
     on_reply: Callable[[EnrolmentReply], None] | None = None,
+    is_again: bool = False,
 ) -> Identity:
     """Make this box a node of the mesh whose hub made the token.
 
@@ -67,6 +68,7 @@ async def enrol(
         post: sends JSON to a URL whose server proves the pinned root.
         facts: ``hostname``, ``platform`` and ``version``, shown to whoever approves.
         entropy: makes random bytes.
+        is_again: ask also where a certificate is here, because it was denied.
         on_reply: is told the checked answer (name, seeds) before the identity is installed.
 
     Raises:
@@ -75,7 +77,9 @@ async def enrol(
         UnavailableError: the hub cannot be reached; nothing is lost by asking again.
     """
     if folder.enrolled:
-        return _already(token, folder)
+        identity = _already(token, folder)
+        if not is_again:
+            return identity
     folder.keep_token(token)
     nonce = entropy(_NONCE_BYTES).hex()
     request: dict[str, object] = {
@@ -101,7 +105,7 @@ async def enrol(
 
 
 def _already(token: EnrolmentToken, folder: IdentityFolder) -> Identity:
-    if folder.chain.root_pin != token.root_pin:
+    if token.root_pin not in folder.chain.root_pins:
         raise EnrolmentError(
             f"this box already belongs to mesh {folder.identity.mesh}",
             where=str(folder.path),

@@ -23,12 +23,13 @@ _PRESENTED_MAX = 8
 
 
 class PeerIdentity(NamedTuple):
-    """Who is at the other end of a link, and until when (seconds since 1970)."""
+    """Who is at the other end of a link; its certificate's life is in seconds since 1970."""
 
     node_id: NodeId
     tenant: str
     mesh: str
     not_after: float
+    not_before: float = 0.0
 
 
 def server_context(identity: Identity) -> ssl.SSLContext:
@@ -99,7 +100,8 @@ def verify_peer(
             where=f"node {name.node_id}",
             remedy="enrol that node again, or correct the clock of this one",
         )
-    return PeerIdentity(name.node_id, name.tenant, name.mesh, not_after)
+    began = leaf.not_valid_before_utc.timestamp()
+    return PeerIdentity(name.node_id, name.tenant, name.mesh, not_after, began)
 
 
 def discovery_context() -> ssl.SSLContext:

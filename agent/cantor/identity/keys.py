@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -14,6 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 from cantor.base.errors import IdentityError
 from cantor.identity.certificates import public_key_spki
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 CSR_SIZE_BYTES_MAX = 8 * 1024
 
@@ -53,6 +58,15 @@ def parse_private_key(pem: bytes, where: str) -> ec.EllipticCurvePrivateKey:
         key = load_pem_private_key(pem, None)
     except (ValueError, TypeError) as error:
         raise IdentityError("the private key is damaged", where=where) from error
+    return checked_key(key, where)
+
+
+def checked_key(key: PrivateKeyTypes, where: str) -> ec.EllipticCurvePrivateKey:
+    """``key`` if it is a P-256 key.
+
+    Raises:
+        IdentityError: it is of another kind.
+    """
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise IdentityError("the private key is not a P-256 key", where=where)
     public_key_spki(key.public_key())

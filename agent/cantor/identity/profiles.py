@@ -24,15 +24,20 @@ def new_certificate(
     key: ec.EllipticCurvePublicKey,
     now: dt.datetime,
     life: dt.timedelta,
+    not_before_s: float = 0.0,
 ) -> x509.CertificateBuilder:
-    """What every certificate has: names, key, serial number and life."""
+    """What every certificate has: names, key, serial number and life.
+
+    It begins a little in the past, for clocks that are behind, but not before ``not_before_s``.
+    """
+    earliest = dt.datetime.fromtimestamp(not_before_s, dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATE)
+        .not_valid_before(max(now - BACKDATE, earliest))
         .not_valid_after(now + life)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
     )

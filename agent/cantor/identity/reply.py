@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from cantor.base.errors import EnrolmentError, IdentityError
-from cantor.identity.certificates import CertificateChain
+from cantor.identity.certificates import CertificateChain, parse_certificates
+from cantor.identity.names import root_pin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,10 +99,8 @@ def _check_authenticity(
     if reply.nonce != nonce:
         raise _wrong("it answers another request")
     try:
-        if reply.chain.root_pin != root_pin:
-            raise _wrong("its root is not the one that the token pins")
-        name = reply.chain.check()
-        authority_key = reply.chain.issuing.public_key()
+        name = pinned(reply.chain, root_pin).check()
+        authority_key = reply.chain.authority_key
     except EnrolmentError:
         raise
     except IdentityError as error:
@@ -109,11 +109,21 @@ def _check_authenticity(
         raise _wrong("its certificate is for another mesh or tenant than it says")
     try:
         signature = base64.b64decode(_field(body, "signature", str), validate=True)
-        if not isinstance(authority_key, ec.EllipticCurvePublicKey):
-            raise InvalidSignature
         authority_key.verify(signature, _signed_bytes(body), ec.ECDSA(hashes.SHA256()))
     except (InvalidSignature, binascii.Error, ValueError) as error:
         raise _wrong("its signature does not hold") from error
+
+
+def pinned(chain: CertificateChain, root_pin: str) -> CertificateChain:
+    """The chain with that root alone which the pin names.
+
+    Raises:
+        EnrolmentError: none of its roots is.
+    """
+    for root in parse_certificates(chain.root_pem):
+        if root_pin_of(root.public_bytes(Encoding.DER)) == root_pin:
+            return CertificateChain(chain.pem, root.public_bytes(Encoding.PEM))
+    raise _wrong("its root is not the one that the token pins")
 
 
 def _signed_bytes(fields: Mapping[str, object]) -> bytes:

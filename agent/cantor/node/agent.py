@@ -6,7 +6,6 @@ import asyncio
 import logging
 import platform
 import random
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cantor
@@ -19,11 +18,12 @@ from cantor.ledger.sync import digest
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
 from cantor.mesh.events import LocalFact, PeerSeen
-from cantor.mesh.settings import LINKS_MAX_DEFAULT, MeshSettings
+from cantor.mesh.settings import MeshSettings
 from cantor.node.changes import Changes
 from cantor.node.driver import MeshDriver
 from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.lasting import LastingFacts
+from cantor.node.lifecycle.life import Lifecycle
 from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
 from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
@@ -35,43 +35,20 @@ from cantor.transport.discovery import Discovery, local_addresses
 from cantor.transport.links import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
+    from cantor.identity.authority import Authority
     from cantor.ledger.facts import Fact
-    from cantor.node.services import (
-        Call,
-        Service,
-        ServiceFactory,
-    )
+    from cantor.node.services import Call, Service, ServiceFactory
+    from cantor.node.settings import AgentSettings
     from cantor.wire import DataFrame
     from cantor.wire.frame import Value
 
 CLOCK_INTERVAL_S = 1.0
-LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
 SEED_RETRY_S = 2.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class AgentSettings:
-    """How one agent runs.
-
-    ``listen`` are ``host:port`` to accept links on (port 0: the system's choice); ``seeds`` are
-    addresses to dial whose nodes are not known yet; ``interfaces`` are the local IP addresses for
-    discovery, empty for the system's choice; ``links_max`` is how many links it keeps.
-    """
-
-    folder: Path
-    name: str = ""
-    listen: tuple[str, ...] = LISTEN_DEFAULT
-    seeds: tuple[str, ...] = ()
-    labels: dict[str, str] = field(default_factory=dict)
-    is_discovering: bool = True
-    interfaces: tuple[str, ...] = ()
-    links_max: int = LINKS_MAX_DEFAULT
 
 
 class Agent(Talk):
@@ -87,8 +64,11 @@ class Agent(Talk):
         clock: Clock | None = None,
         inventory: Inventory | None = None,
         services: Mapping[str, ServiceFactory] | None = None,
+        authority: Authority | None = None,
     ) -> None:
         """``services`` are those that run on this node; None means all of this installation.
+
+        With an ``authority`` it is an issuer; an authority in the node's own folder counts as well.
 
         Raises:
             IdentityError: the folder holds no usable identity.
@@ -115,12 +95,14 @@ class Agent(Talk):
             on_reached=self._on_reached,
         )
         self._streams = self._driver.streams
-        self._denied: frozenset[NodeId] = frozenset()
+        self.lifecycle = Lifecycle(
+            self, self._folder, self._core.ledger, authority=authority, changed=self._tell
+        )
         self._links = Links(
             self.identity,
             self._driver,
             now=self.wall,
-            is_denied=lambda node: node in self._denied,
+            is_denied=self.lifecycle.denials.is_denied,
         )
         self._discovery: Discovery | None = None
         self._hardware = Hardware(inventory or load_inventory(), self.publish)
@@ -147,6 +129,7 @@ class Agent(Talk):
         self._driver.start(self._links)
         self._publish_node()
         self._lasting.say_all()
+        await self.lifecycle.start(self._links)
         for node, addresses in self._reached.items():
             self._peer_seen(node, addresses)
         self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
@@ -164,6 +147,7 @@ class Agent(Talk):
         """Leave the mesh: stop services, withdraw this node's facts, close its links."""
         while self._started:
             await self._started.pop().close()
+        await self.lifecycle.close()
         await self._messages.close()
         for task in self._tasks:
             task.cancel()
@@ -176,11 +160,12 @@ class Agent(Talk):
 
     def nodes(self) -> list[NodeView]:
         """Every node that this node's ledger knows, itself among them."""
-        return view_nodes(self._core.ledger.all_facts(), set(self.alive()))
+        facts, standings = self._core.ledger.all_facts(), self.lifecycle.standings()
+        return view_nodes(facts, set(self.alive()), standings)
 
     def alive(self) -> frozenset[NodeId]:
         """The nodes that can be reached now, this one among them."""
-        return frozenset((*self._core.alive, self.node_id))
+        return frozenset((*self._core.alive, self.node_id)) - self.lifecycle.denied
 
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""
@@ -191,12 +176,9 @@ class Agent(Talk):
         return self._services.get(name)
 
     def facts(self, prefix: str) -> list[Fact]:
-        """The facts of all nodes whose name begins so; the withdrawn are left out."""
-        return [
-            fact
-            for fact in self._core.ledger.all_facts()
-            if fact.value is not None and fact.name.startswith(prefix)
-        ]
+        """The facts of all nodes whose name begins so, without the withdrawn and denied nodes'."""
+        facts = self.lifecycle.counted(self._core.ledger.all_facts())
+        return [f for f in facts if f.value is not None and f.name.startswith(prefix)]
 
     def publish(self, name: str, value: Value, *, lasting: bool = False) -> None:
         """Say something about this node; ``lasting``: also while it is away and after."""
@@ -213,11 +195,6 @@ class Agent(Talk):
         """Add hardware found behind this node; replaces what ``source`` offered before."""
         self._hardware.offer(source, devices, resources)
 
-    def deny(self, nodes: Collection[NodeId]) -> None:
-        """Refuse links with these nodes, the whole list each time, and end those that are up."""
-        self._denied = frozenset(nodes)
-        self._links.drop(self._denied, "this node is denied")
-
     def calls(self) -> dict[str, Call]:
         """What a process of the same user may ask: see ``cantor.node.control``."""
         calls: dict[str, Call] = {
@@ -227,6 +204,7 @@ class Agent(Talk):
             "changes": self._changes,
             **self.mesh.calls(),
         }
+        calls.update(self.lifecycle.calls())
         for service in self._services.values():
             calls.update(service.calls())
         return calls
@@ -342,7 +320,8 @@ class Agent(Talk):
         self._peer_seen(node, self._reached[node])
 
     def _on_frame(self, frame: DataFrame) -> None:
-        self._messages.delivered(frame)
+        if frame.source not in self.lifecycle.denied:
+            self._messages.delivered(frame)
 
     def _on_effect(self, effect: Effect) -> None:
         if isinstance(effect, NodeDead):
@@ -352,9 +331,13 @@ class Agent(Talk):
             for fact in effect.facts:
                 if fact.name == "node" and isinstance(fact.value, dict):
                     self._learn_addresses(fact.owner, fact.value.get("addresses"))
+            self.lifecycle.heard(effect.facts)
         if isinstance(effect, FactsChanged | NodeAlive | NodeDead):
-            for changed in list(self._subscribers):
-                changed()
+            self._tell()
+
+    def _tell(self) -> None:
+        for changed in list(self._subscribers):
+            changed()
 
     def _learn_addresses(self, node: NodeId, addresses: object) -> None:
         """A node that one neighbour knows can be dialled by all: the ledger says where it is."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
 from cantor.base.resources import Device, Resource, ResourceValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cantor.ledger.facts import Fact
     from cantor.wire.frame import Value
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 ID_DIGITS_MIN = 4
 
 
+NodeState: TypeAlias = Literal["online", "stale", "offline", "denied"]
+
+
 @dataclass(frozen=True, slots=True)
 class NodeView:
-    """One node as the ledger knows it; ``is_alive`` as far as this node can reach it."""
+    """One node as the ledger knows it; ``is_alive`` as far as this node can reach it.
+
+    ``standing`` is empty, ``stale`` where no issuer has confirmed it lately, or ``denied``.
+    """
 
     id: NodeId
     name: str
@@ -30,13 +36,23 @@ class NodeView:
     addresses: tuple[str, ...]
     resources: tuple[Resource, ...]
     devices: tuple[Device, ...]
+    standing: str = ""
+
+    @property
+    def state(self) -> NodeState:
+        """One word for people: online, stale (online as well), offline or denied."""
+        if self.standing == "denied":
+            return "denied"
+        if not self.is_alive:
+            return "offline"
+        return "stale" if self.standing == "stale" else "online"
 
     def as_value(self) -> dict[str, Value]:
         """The view as msgpack types; ``view_from_value`` reads it back."""
         return {
             "id": self.id,
             "name": self.name,
-            "state": "online" if self.is_alive else "offline",
+            "state": self.state,
             "version": self.version,
             "labels": dict(self.labels),
             "addresses": list(self.addresses),
@@ -55,7 +71,9 @@ def view_from_value(value: Value) -> NodeView:
         raise RemoteProtocolError("the agent's answer holds no nodes")
     facts = {"node": value, "resources": value.get("resources"), "devices": value.get("devices")}
     owner = NodeId(_text(value["id"]))
-    return _view(owner, facts, is_alive=value.get("state") == "online")
+    state = value.get("state")
+    standing = str(state) if state in ("stale", "denied") else ""
+    return _view(owner, facts, is_alive=state in ("online", "stale"), standing=standing)
 
 
 def find_node(views: Iterable[NodeView], word: str) -> NodeView:
@@ -81,7 +99,9 @@ def find_node(views: Iterable[NodeView], word: str) -> NodeView:
     return found[0]
 
 
-def view_nodes(facts: Iterable[Fact], alive: set[NodeId]) -> list[NodeView]:
+def view_nodes(
+    facts: Iterable[Fact], alive: set[NodeId], standings: Mapping[NodeId, str] | None = None
+) -> list[NodeView]:
     """The nodes that have published who they are, by name.
 
     Facts are another node's words: what does not have the right shape is left out.
@@ -91,7 +111,7 @@ def view_nodes(facts: Iterable[Fact], alive: set[NodeId]) -> list[NodeView]:
         if fact.value is not None:
             by_owner.setdefault(fact.owner, {})[fact.name] = fact.value
     views = [
-        _view(owner, values, is_alive=owner in alive)
+        _view(owner, values, is_alive=owner in alive, standing=(standings or {}).get(owner, ""))
         for owner, values in by_owner.items()
         if isinstance(values.get("node"), dict)
     ]
@@ -108,7 +128,7 @@ def pack_devices(devices: Iterable[Device]) -> list[Value]:
     return [{"id": d.id, "kind": d.kind, "name": d.name, "path": d.path} for d in devices]
 
 
-def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool) -> NodeView:
+def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool, standing: str) -> NodeView:
     about = cast("dict[str, Value]", values["node"])
     labels = about.get("labels")
     addresses = about.get("addresses")
@@ -125,6 +145,7 @@ def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool) -> NodeVie
         else (),
         resources=tuple(_resources(values.get("resources"))),
         devices=tuple(_devices(values.get("devices"))),
+        standing=standing,
     )
 
 

@@ -27,7 +27,7 @@ from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
 from cantor.wire.records import channel_of, is_local, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Sequence
 
     from cantor.identity.store import Identity
     from cantor.transport.link import LinkListener
@@ -53,7 +53,7 @@ class Links:
         listener: LinkListener,
         *,
         now: Callable[[], float],
-        is_denied: Callable[[NodeId], bool] = lambda _: False,
+        is_denied: Callable[[PeerIdentity], bool] = lambda _: False,
     ) -> None:
         self._identity = identity
         self._listener = listener
@@ -194,10 +194,10 @@ class Links:
                 link.bulk.say(DataFrame(Kind.HEARTBEAT, me, peer, priority=2, headers=_NO_MORE))
                 link.bulk = None
 
-    def drop(self, nodes: Collection[NodeId], reason: str) -> None:
-        """End every link with these nodes."""
+    def drop_denied(self, reason: str) -> None:
+        """End every link with a node that is denied now."""
         for link in list(self._links.values()):
-            if link.peer.node_id in nodes:
+            if self._is_denied(link.peer):
                 self.close_link(link.nonce, reason)
 
     async def close(self) -> None:
@@ -351,7 +351,7 @@ class Links:
         peer = verify_peer(connection.tls, mesh=self._identity.mesh, now=self._now())
         if peer.node_id == self._identity.node_id:
             raise IdentityError("this node reached itself")
-        if self._is_denied(peer.node_id):
+        if self._is_denied(peer):
             raise IdentityError(f"node {short_name(peer.node_id)} is denied")
         return peer
 

@@ -16,7 +16,7 @@ from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, UnavailableError
 from cantor.base.program import own_command
 from cantor.cli.enrolment import enrol_patiently
-from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import load_authority
 from cantor.identity.store import IdentityFolder
 from cantor.identity.tokens import EnrolmentToken
 from cantor.node.control import ask
@@ -115,7 +115,7 @@ class DemoFleet:
         from edge_hub.tokens import EnrolmentPoint, Tokens
 
         settings = HubSettings(data=self.folder / "hub")
-        authority = Authority.load(settings.authority_folder)
+        authority = load_authority(settings.authority_folder)
         scope = Scope(authority.tenant, settings.project)
         database = await Database.open(
             settings.database_path, tenant=scope.tenant, project=scope.project

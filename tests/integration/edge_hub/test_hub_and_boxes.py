@@ -16,11 +16,13 @@ from cantor.base.clock import SystemClock
 from cantor.base.errors import EnrolmentError
 from cantor.cli.enrolment import enrol_patiently
 from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import load_authority, save_authority
 from cantor.identity.client import enrol
 from cantor.identity.store import IdentityFolder
 from cantor.identity.tokens import EnrolmentToken
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
 from cantor.node.memory import NodeMemory
+from cantor.node.settings import AgentSettings
 from edge_hub.app import start_hub
 from edge_hub.backup import backup, restore
 from edge_hub.database import Database
@@ -100,8 +102,10 @@ class Place:
     async def hub(self, settings: HubSettings) -> RunningHub:
         stack = await self._stack.enter_async_context(AsyncExitStack())
         if not settings.authority_folder.exists():
-            Authority.create("plant", now=datetime.now(UTC)).save(settings.authority_folder)
-        authority = Authority.load(settings.authority_folder)
+            save_authority(
+                Authority.create("plant", now=datetime.now(UTC)), settings.authority_folder
+            )
+        authority = load_authority(settings.authority_folder)
         membership = await join_mesh(settings, authority)
         stack.push_async_callback(membership.close)
         hub = await start_hub(settings, authority, membership.view, clock=SystemClock())

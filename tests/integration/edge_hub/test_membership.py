@@ -15,7 +15,8 @@ from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
+from cantor.node.settings import AgentSettings
 from edge_hub.app import start_hub
 from edge_hub.membership import join_mesh
 from edge_hub.settings import HubSettings

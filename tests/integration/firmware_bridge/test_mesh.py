@@ -10,7 +10,8 @@ import pytest
 
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
+from cantor.node.settings import AgentSettings
 from cantor.scheduling.needs import parse
 from firmware_bridge.embedded_broker import HOST, EmbeddedBroker
 from firmware_bridge.service import make_service

@@ -14,7 +14,8 @@ from cantor.base.errors import ConfigError, UnavailableError
 from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
+from cantor.node.settings import AgentSettings
 from galaxy.deployments.service import Deployments
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cantor.base.errors import ConfigError
-from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import load_authority, save_authority
 from cantor.identity.store import IdentityFolder
 from edge_hub.backup import backup, restore
 from edge_hub.settings import HubSettings
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
     from tests.unit.edge_hub.conftest import HandClock, RunHub
 
+    from cantor.identity.authority import Authority
+
 
 async def test_after_a_restore_used_tokens_are_used_and_denied_nodes_denied(
     tmp_path: Path, authority: Authority, clock: HandClock, run_hub: RunHub
 ) -> None:
-    authority.save(tmp_path / "old" / "authority")
+    save_authority(authority, tmp_path / "old" / "authority")
     async with run_hub(tmp_path / "old", authority, clock) as world:
         await world.sign_in()
         _, used = await world.token()
@@ -37,7 +39,7 @@ async def test_after_a_restore_used_tokens_are_used_and_denied_nodes_denied(
         backup(world.hub.settings, tmp_path / "hub.tar")
 
     restore(HubSettings(tmp_path / "new"), tmp_path / "hub.tar")
-    loaded = Authority.load(tmp_path / "new" / "authority")
+    loaded = load_authority(tmp_path / "new" / "authority")
 
     assert stat.S_IMODE((tmp_path / "hub.tar").stat().st_mode) == 0o600
     assert loaded.root_pin == authority.root_pin
@@ -51,7 +53,7 @@ async def test_after_a_restore_used_tokens_are_used_and_denied_nodes_denied(
 async def test_a_backup_signs_nobody_in(
     tmp_path: Path, authority: Authority, clock: HandClock, run_hub: RunHub
 ) -> None:
-    authority.save(tmp_path / "old" / "authority")
+    save_authority(authority, tmp_path / "old" / "authority")
     async with run_hub(tmp_path / "old", authority, clock) as world:
         await world.sign_in()
         (cookie,) = list(world.browser.cookie_jar)
@@ -76,7 +78,7 @@ def test_a_file_that_cannot_be_read_or_written_is_named(
     with pytest.raises(ConfigError, match="nothing: cannot be read: No such file"):
         restore(HubSettings(tmp_path / "new"), tmp_path / "nothing")
     old = HubSettings(tmp_path / "old")
-    authority.save(old.authority_folder)
+    save_authority(authority, old.authority_folder)
     with closing(sqlite3.connect(old.database_path)) as database:
         database.executescript("CREATE TABLE sessions (x); CREATE TABLE tickets (x);")
     with pytest.raises(ConfigError, match="x/y: cannot be written: No such file"):
@@ -98,7 +100,7 @@ def test_a_restore_never_overwrites_a_hub(tmp_path: Path) -> None:
 
 def test_a_restored_hub_is_the_same_node(tmp_path: Path, authority: Authority) -> None:
     old, new = HubSettings(tmp_path / "old"), HubSettings(tmp_path / "new")
-    authority.save(old.authority_folder)
+    save_authority(authority, old.authority_folder)
     with closing(sqlite3.connect(old.database_path)) as database:
         database.executescript("CREATE TABLE sessions (x); CREATE TABLE tickets (x);")
     before = IdentityFolder(old.node_folder)

@@ -13,6 +13,7 @@ import pytest
 from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import save_authority
 from edge_hub.addresses import certified_hosts, check_console_url, host_headers
 from edge_hub.app import start_hub
 from edge_hub.certificate import HubCertificate, OwnCertificate
@@ -42,7 +43,7 @@ async def started(settings: HubSettings, authority: Authority, clock: HandClock)
 
 @pytest.fixture
 def settings(tmp_path: Path, authority: Authority) -> HubSettings:
-    authority.save(tmp_path / "hub" / "authority")
+    save_authority(authority, tmp_path / "hub" / "authority")
     return HubSettings(tmp_path / "hub", console=LOOPBACK, enrol=LOOPBACK)
 
 
@@ -66,7 +67,7 @@ async def test_a_console_on_loopback_has_no_certificate(
 async def test_a_console_that_others_reach_shows_the_printed_fingerprint(
     tmp_path: Path, authority: Authority, clock: HandClock
 ) -> None:
-    authority.save(tmp_path / "hub" / "authority")
+    save_authority(authority, tmp_path / "hub" / "authority")
     at = Address(EVERYWHERE, 0)
     settings = HubSettings(tmp_path / "hub", at, LOOPBACK, hosts=("127.0.0.1",))
     hub = await started(settings, authority, clock)

@@ -9,6 +9,7 @@ import pytest
 
 from cantor.base.errors import CantorError, ConfigError
 from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import save_authority
 from cantor.identity.tokens import EnrolmentToken
 from edge_hub.cli import register
 
@@ -23,7 +24,7 @@ def _run(*arguments: str) -> int:
 @pytest.fixture
 def data(tmp_path: Path) -> str:
     authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
-    authority.save(tmp_path / "hub" / "authority")
+    save_authority(authority, tmp_path / "hub" / "authority")
     (tmp_path / "hub" / "enrol").write_text("10.0.0.1:8443")
     return str(tmp_path / "hub")
 

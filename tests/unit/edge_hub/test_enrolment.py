@@ -150,3 +150,21 @@ async def test_hostile_bytes_are_refused_as_a_bad_request(world: World) -> None:
             assert reply.content_type == "application/problem+json"
     async with world.browser.post(url, data=b" " * 20_000, ssl=False) as reply:
         assert reply.status == 413
+
+
+async def test_a_node_that_is_allowed_again_may_use_a_new_token(world: World) -> None:
+    _, secret = await world.token()
+    box = world.box("press")
+    await world.enrol(box, secret)
+    order = {"ids": [box.node_id], "action": "deny"}
+    await world.call("POST", "/nodes:batch", order)
+    assert (await world.enrol(box, (await world.token())[1]))[0] == 403
+
+    _, done = await world.call("POST", "/nodes:batch", {**order, "action": "allow"})
+    assert done == {"results": [{"id": box.node_id, "status": 200}]}
+    assert world.mesh.denied == set()
+    assert (await world.call("GET", f"/nodes/{box.node_id}"))[1]["state"] == "offline"
+    assert (await world.enrol(box, (await world.token())[1]))[0] == 200
+    assert "node.allowed" in await _event_kinds(world)
+    _, again = await world.call("POST", "/nodes:batch", {**order, "action": "allow"})
+    assert "is not denied" in str(again["results"])

@@ -90,7 +90,7 @@ export interface IssuedToken {
   max_uses: number;
 }
 
-export type BatchAction = "approve" | "deny" | "label";
+export type BatchAction = "approve" | "deny" | "allow" | "label";
 
 export interface BatchResult {
   id: string;

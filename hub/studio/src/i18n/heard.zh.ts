@@ -24,6 +24,7 @@ export const heardZh: Record<string, string> = {
   "this project has no node {name}": "此项目没有节点 {name}",
   "give the id of a node as {name}": "请在 {name} 中给出节点标识",
   "no path leads from {name} to {other} now": "目前没有从 {name} 到 {other} 的路径",
+  "{name} is not denied": "{name} 未被拒绝",
   "{name} does not wait for approval": "{name} 不在等待批准",
   "the key has 1 to {count} characters": "键的长度为 1 到 {count} 个字符",
   "this Idempotency-Key came with another request": "此 Idempotency-Key 已用于另一个请求",

@@ -11,10 +11,11 @@ from cantor.base.errors import ConfigError, LocalProtocolError
 from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
 from cantor.node.lasting import LASTING_FACTS_MAX
 from cantor.node.memory import NodeMemory
 from cantor.node.services import Message, Reply
+from cantor.node.settings import AgentSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

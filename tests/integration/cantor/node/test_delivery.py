@@ -12,8 +12,9 @@ from cantor.base.errors import UnavailableError
 from cantor.base.ids import NodeId
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent, AgentSettings
+from cantor.node.agent import Agent
 from cantor.node.services import Message, Reply
+from cantor.node.settings import AgentSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -44,7 +44,7 @@ class End:
             identity,
             self,
             now=lambda: datetime.now(UTC).timestamp(),
-            is_denied=lambda node: node in (denied or set()),
+            is_denied=lambda peer: peer.node_id in (denied or set()),
         )
 
     def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:

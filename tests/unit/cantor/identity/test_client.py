@@ -182,3 +182,15 @@ async def test_a_box_does_not_join_a_second_mesh(hub: Hub, tmp_path: Path) -> No
     with pytest.raises(EnrolmentError, match="already belongs"):
         await enrol(other.token, folder, clock=FixedClock(), post=other.post)
     assert not other.requests
+
+
+async def test_a_node_that_was_denied_asks_again_with_the_key_that_it_has(
+    hub: Hub, tmp_path: Path
+) -> None:
+    folder = IdentityFolder(tmp_path)
+    first = await enrol(hub.token, folder, clock=FixedClock(), post=hub.post)
+    await enrol(hub.token, folder, clock=FixedClock(), post=hub.post)
+    assert len(hub.requests) == 1
+    again = await enrol(hub.token, folder, clock=FixedClock(), post=hub.post, is_again=True)
+    assert len(hub.requests) == 2
+    assert again.node_id == first.node_id

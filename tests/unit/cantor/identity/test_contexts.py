@@ -13,6 +13,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cantor.base.errors import EnrolmentError, IdentityError
 from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import save_authority
 from cantor.identity.contexts import (
     client_context,
     enrolment_context,
@@ -179,9 +180,9 @@ def test_a_leaf_cannot_be_used_as_an_authority(
 def test_the_authority_of_a_tenant_cannot_name_anothers_node_or_a_host(
     authority: Authority, make_node: Callable[..., Identity], tmp_path: Path, now: dt.datetime
 ) -> None:
-    authority.save(tmp_path / "ca")
+    save_authority(authority, tmp_path / "ca")
     key = ec.generate_private_key(ec.SECP256R1())
-    signer = authority._issuing
+    signer = authority.issuing
     for name in (
         x509.UniformResourceIdentifier("spiffe://evil.mesh.test/node/" + "0" * 32),
         x509.DNSName("hub.local"),

@@ -1,0 +1,178 @@
+"""The deny list on one node: heard from issuers, kept on the disk, and told to those that forgot.
+
+Each issuer says the whole list as a lasting fact of its own. A node takes what the authority
+signed, whoever says it. An issuer that was restored from a backup says less than nodes remember:
+one of them sends it what it lacks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING
+
+import msgpack
+
+from cantor.base.errors import ConfigError, IdentityError
+from cantor.base.ids import short_name
+from cantor.identity.denials import DENIED, DenyList
+from cantor.identity.files import write_durably
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
+
+    from cantor.base.ids import NodeId
+    from cantor.identity.authority import Authority
+    from cantor.identity.contexts import PeerIdentity
+    from cantor.identity.statements import Statement, StatementReader
+    from cantor.ledger.facts import Fact
+    from cantor.node.services import Message, Node
+
+REMIND_WITHIN_S = 10.0
+_log = logging.getLogger(__name__)
+
+
+class Denials:
+    """Who is denied, as this node knows it; ``changed`` is called when that has grown.
+
+    With an ``authority`` this node is an issuer: it says the list, and may add to it.
+
+    Raises:
+        ConfigError: what was kept is damaged; starting without it would let denied nodes in.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        reader: StatementReader,
+        path: Path,
+        *,
+        authority: Authority | None = None,
+        changed: Callable[[], None],
+    ) -> None:
+        self.known = DenyList()
+        self.authority = authority
+        self._node = node
+        self._reader = reader
+        self._path = path
+        self._changed = changed
+        self._heard: dict[NodeId, bytes] = {}
+        self._reminders: dict[NodeId, asyncio.TimerHandle] = {}
+        self._load()
+
+    def start(self) -> None:
+        """Listen to reminders; an issuer says what it knows."""
+        self._node.on_message(DENIED, self._reminded)
+        self._say()
+
+    def close(self) -> None:
+        """Send no reminder any more."""
+        for timer in self._reminders.values():
+            timer.cancel()
+
+    def is_denied(self, peer: PeerIdentity) -> bool:
+        """Whether links with this peer are refused."""
+        return self.known.is_denied(peer.tenant, peer.node_id, peer.not_before)
+
+    @property
+    def issuers(self) -> frozenset[NodeId]:
+        """The nodes that say a list which the authority signed."""
+        own = {self._node.node_id} if self.authority is not None else set()
+        return frozenset(self._heard) | own
+
+    def heard(self, fact: Fact) -> None:
+        """Take another node's fact named ``denied``."""
+        if fact.owner == self._node.node_id or fact.value is None:
+            return
+        try:
+            statement = self._reader.read(fact.value, DENIED)
+            is_new = self.known.merge(statement)
+        except IdentityError as error:
+            extra = {"peer": short_name(fact.owner), "reason": str(error)}
+            _log.warning("a deny list that proves nothing", extra=extra)
+            return
+        self._heard[fact.owner] = statement.packed
+        if is_new:
+            self._grown()
+        if self.known.lacks(statement) and fact.owner not in self._reminders:
+            delay_s = random.uniform(0.0, REMIND_WITHIN_S)  # noqa: S311 (no secret)
+            loop = asyncio.get_running_loop()
+            self._reminders[fact.owner] = loop.call_later(delay_s, self._remind, fact.owner)
+
+    def evict(self, nodes: Collection[NodeId]) -> None:
+        """Put nodes out until they come with a new token. Raises as ``ban``."""
+        self.known.evict(self._issuing(), nodes, self._node.wall())
+        self._grown()
+
+    def ban(self, nodes: Collection[NodeId]) -> None:
+        """Put nodes out for ever. On the disk, and said, when this returns.
+
+        Raises:
+            ConfigError: this node is no issuer.
+            LocalProtocolError: the list is full.
+        """
+        new = [n for n in nodes if not self.known.is_banned(self._issuing().tenant, n)]
+        if new:
+            self.known.ban(self._issuing(), new, self._node.wall())
+            self._grown()
+
+    def allow(self, nodes: Collection[NodeId]) -> None:
+        """Take a denial back. Raises as ``ban``."""
+        self.known.allow(self._issuing(), nodes, self._node.wall())
+        self._grown()
+
+    def _issuing(self) -> Authority:
+        if self.authority is None:
+            raise ConfigError(
+                "only an issuer may deny nodes",
+                where=f"node {short_name(self._node.node_id)}",
+                remedy="ask at the hub, or at the node where cantor mesh init was run",
+            )
+        return self.authority
+
+    def _grown(self) -> None:
+        packed = [statement.packed for statement in self.known.statements()]
+        write_durably(self._path, msgpack.packb(packed))
+        self._say()
+        self._changed()
+
+    def _say(self) -> None:
+        if self.authority is not None:
+            whole = self.known.whole(self.authority, self._node.wall())
+            self._node.publish(DENIED, whole.packed, lasting=True)
+
+    def _remind(self, issuer: NodeId) -> None:
+        self._reminders.pop(issuer, None)
+        try:
+            said = self._reader.read(self._heard[issuer], DENIED)
+        except IdentityError:  # its root is trusted no longer
+            return
+        if self.known.lacks(said):
+            proofs: list[Statement] = self.known.statements()
+            self._node.send(issuer, DENIED, {}, tuple(proof.packed for proof in proofs))
+
+    def _reminded(self, message: Message) -> None:
+        try:
+            if self._take(bytes(part) for part in message.body):
+                self._grown()
+        except IdentityError as error:
+            extra = {"peer": short_name(message.source), "reason": str(error)}
+            _log.warning("a reminder that proves nothing", extra=extra)
+
+    def _take(self, proofs: Iterable[bytes]) -> bool:
+        news = [self.known.merge(self._reader.read(packed, DENIED)) for packed in proofs]
+        return any(news)
+
+    def _load(self) -> None:
+        try:
+            self._take(msgpack.unpackb(self._path.read_bytes()))
+        except FileNotFoundError:
+            return
+        except (ValueError, TypeError, msgpack.UnpackException, IdentityError) as error:
+            raise ConfigError(
+                "the list of denied nodes is damaged",
+                where=str(self._path),
+                remedy="restore the file, or remove it: the mesh tells the list again",
+            ) from error

@@ -1,0 +1,32 @@
+"""How one agent runs, as people say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cantor.mesh.settings import LINKS_MAX_DEFAULT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """How one agent runs.
+
+    ``listen`` are ``host:port`` to accept links on (port 0: the system's choice); ``seeds`` are
+    addresses to dial whose nodes are not known yet; ``interfaces`` are the local IP addresses for
+    discovery, empty for the system's choice; ``links_max`` is how many links it keeps.
+    """
+
+    folder: Path
+    name: str = ""
+    listen: tuple[str, ...] = LISTEN_DEFAULT
+    seeds: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    is_discovering: bool = True
+    interfaces: tuple[str, ...] = ()
+    links_max: int = LINKS_MAX_DEFAULT
