@@ -150,11 +150,17 @@ def status(options: argparse.Namespace) -> int:
                 names.get(node, short_name(node)) if node else "—",
                 _number(shown.get("fps")),
                 _number(cast("dict[str, Value]", shown.get("run_ms", {})).get("p50")),
-                view.reasons.get(name) or errors.get(name, ""),
+                view.reasons.get(name) or errors.get(name) or _lost(shown),
             )
         )
     _print(format_table(("FILTER", "NODE", "FPS", "RUN MS", "WHY NOT"), rows))
     return 0
+
+
+def _lost(figures: dict[str, Value]) -> str:
+    """What a source says while its camera is lost."""
+    report = figures.get("report")
+    return str(report.get("lost", "")) if isinstance(report, dict) else ""
 
 
 def stop(options: argparse.Namespace) -> int:

@@ -110,6 +110,8 @@ class FreshestReader:
         capture: Capture | None = None
         try:
             capture = self._open()
+            if not capture.isOpened():
+                self.reason = "it cannot be opened"
             while capture.isOpened() and not self._stop:
                 good, image = capture.read()
                 if not good or image is None:

@@ -18,11 +18,12 @@ from galaxy.params import Param
 from galaxy.pins import Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cantor.base.resources import Device
     from galaxy.context import Context
     from galaxy.filters.capture import Capture
+    from galaxy.params import JsonValue
 
 POLL_S = 0.1
 
@@ -34,6 +35,7 @@ class LiveSource(BaseSource):
     ``stall_timeout_s``, is opened anew after a pause that doubles up to
     ``backoff_max_s``, with jitter.
     Counters: ``connects``, ``stalls``, ``failures`` and ``skipped`` (frames nobody took in time).
+    While it is lost its report says for how long and why.
     """
 
     live: ClassVar[bool] = True
@@ -51,6 +53,8 @@ class LiveSource(BaseSource):
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
         super().__init__(params)
         self._reader: FreshestReader | None = None
+        self._lost: Callable[[], str] | None = None
+        """Tells for how long there has been no frame, and why."""
 
     @abstractmethod
     def open_capture(self) -> Capture:
@@ -62,22 +66,28 @@ class LiveSource(BaseSource):
 
     def frames(self, ctx: Context) -> Iterator[Frame]:
         """The freshest frame again and again, until the run is to end."""
-        seq = 0
-        failures = 0
+        seq = failures = 0
+        last_s = ctx.clock.monotonic()
         while not ctx.stopping:
             self._reader = FreshestReader(self.open_capture, ctx.clock.monotonic)
             ctx.count("connects")
             before = seq
             for frame in self._until_it_fails(self._reader, seq, ctx):
-                seq = frame.seq + 1
+                seq, last_s, self._lost = frame.seq + 1, frame.captured_s, None
                 yield frame
             ctx.count("skipped", self._reader.skipped)
             reason = self._reader.reason if self._reader.failed else "its frames are too old"
             self._reader.close()
+            self._lost = _silence(ctx.clock.monotonic, last_s, reason)
             failures = 0 if seq > before else failures + 1
             if not ctx.stopping:
                 ctx.log.warning("%s lost, opening it again: %s", self.shown_address(), reason)
                 ctx.wait(self.pause_s(failures))
+
+    def live_report(self) -> dict[str, JsonValue]:
+        """For how long there has been no frame, and why; nothing while frames come."""
+        lost = self._lost
+        return {} if lost is None else {"lost": lost()}
 
     def pause_s(self, failures: int) -> float:
         """How long to wait after so many tries without a frame: doubling, half of it by chance."""
@@ -113,6 +123,10 @@ class LiveSource(BaseSource):
             elif ctx.clock.monotonic() - last_s > self.stall_timeout_s:
                 ctx.count("stalls")
                 return
+
+
+def _silence(now: Callable[[], float], since_s: float, why: str) -> Callable[[], str]:
+    return lambda: f"no frame for {now() - since_s:.0f} s: {why}"
 
 
 class Rtsp(LiveSource):

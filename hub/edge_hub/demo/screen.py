@@ -52,7 +52,10 @@ class Screen:
         if now_s - self._heard_s >= SILENT_S:
             tries = cast("dict[str, int]", camera.get("counters") or {}).get("connects", 0)
             tried = f", opened {tries} times" if tries > 1 else ""
-            said.append(f"no frame from {self._source} for {now_s - self._heard_s:.0f} s{tried}")
+            lost = str(cast("Headers", camera.get("report") or {}).get("lost", ""))
+            why = f" ({lost.partition(': ')[2]})" if lost else ""
+            seconds = now_s - self._heard_s
+            said.append(f"no frame from {self._source} for {seconds:.0f} s{tried}{why}")
         return said
 
 

@@ -45,6 +45,17 @@ class Camera:
         self.released.set()
 
 
+class HandClock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def wall(self) -> float:
+        return 1_000_000.0 + self.now_s
+
+
 class Scripted(LiveSource):
     """Opens one prepared camera after another."""
 
@@ -88,6 +99,39 @@ def test_a_source_that_hangs_is_noticed_by_the_age_of_its_last_frame() -> None:
     let_go.set()
     frames.close()  # type: ignore[attr-defined]
     source.close()
+
+
+def test_a_source_says_for_how_long_it_is_lost_and_why_until_frames_come_again() -> None:
+    Scripted.cameras[:] = [Camera(1)]
+    clock = HandClock()
+    source = Scripted({"backoff_max_s": 0.01})
+    ctx = Context(name="cam", node="n", pipeline="p", clock=clock)
+    frames = source.frames(ctx)
+    next(frames)
+    assert source.live_report() == {}
+    said: list[dict[str, object]] = []
+
+    def lost(seconds: float) -> bool:
+        clock.now_s += 12
+        said.append(dict(source.live_report()))
+        Scripted.cameras[:] = [Camera(1)]
+        return False
+
+    ctx.wait = lost  # type: ignore[method-assign]
+    next(frames)
+
+    assert said == [{"lost": "no frame for 12 s: no further frame came"}]
+    assert source.live_report() == {}
+    frames.close()  # type: ignore[attr-defined]
+    source.close()
+
+
+def test_a_camera_that_cannot_be_opened_says_so() -> None:
+    camera = Camera(0)
+    camera.isOpened = lambda: False  # type: ignore[method-assign]
+    reader = FreshestReader(lambda: camera, lambda: 7.0)
+    assert reader.take(10) is None
+    assert reader.reason == "it cannot be opened"
 
 
 def test_only_the_freshest_frame_is_held_and_the_others_are_counted() -> None:
