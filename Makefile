@@ -22,7 +22,7 @@ NODES ?= 100
 SEEDS ?= 20
 MINUTES ?= 3
 SEED ?= 1
-REPORT ?= build/simulation.json
+REPORT ?=
 NAME ?= pipeline
 OUT ?= agent/galaxy/models/conveyor.onnx
 RIG ?= configs/rigs/simulated.yaml
@@ -83,7 +83,8 @@ format: environment ## bring the code into its one format
 	$(BIN)/ruff format .
 
 sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
-	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --processes 2 --json build/simulation.json
+	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --processes 2 \
+	  --json build/simulation.json $(if $(REPORT),--report $(REPORT))
 
 soak: NODES = 30
 soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=3 SEED=1)

@@ -1,5 +1,7 @@
 """Run the simulated mesh by seed: faults first, then quiet, with invariants checked all along.
 
+More than 200 nodes are one mesh without faults, whose cost is measured.
+
 Run: python -m tests.simulation.run --nodes 50 --seeds 20 --json build/simulation.json
 """
 
@@ -13,9 +15,11 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.simulation.faults import FAULTS
+from tests.simulation.report import write_report
+from tests.simulation.scale import SIZES, grow
 from tests.simulation.scenario import simulate
 
 from cantor.base.errors import CantorError
@@ -23,7 +27,10 @@ from cantor.base.errors import CantorError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from tests.simulation.scale import Growth
     from tests.simulation.scenario import Outcome
+
+NODES_WITH_FAULTS_MAX = 200
 
 
 def attempt(nodes: int, seed: int) -> Outcome | str:
@@ -48,22 +55,14 @@ def outcomes(
             yield seed, future.result()
 
 
-def main() -> int:
-    """Run many seeds; print the commands that repeat those that fail."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nodes", type=int, default=50)
-    parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--seed", type=int, help="run this one only")
-    parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="write the figures there")
-    options = parser.parse_args()
+def run_seeds(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Faults by seed; the figures, and the commands that repeat what failed."""
     seeds = range(options.seeds) if options.seed is None else [options.seed]
     fired: Counter[str] = Counter(dict.fromkeys(FAULTS, 0))
     digests: dict[str, str] = {}
     equal_s: list[float] = []
     death_s: list[float] = []
     failures: list[str] = []
-    began = time.monotonic()
     for seed, outcome in outcomes(options.nodes, seeds, options.processes):
         if isinstance(outcome, str):
             again = f"python -m tests.simulation.run --nodes {options.nodes} --seed {seed}"
@@ -74,16 +73,59 @@ def main() -> int:
         fired += outcome.fired
         equal_s.append(outcome.equal_after_s)
         death_s.append(outcome.death_seen_s)
-        print(f"seed {seed}: {outcome.digest}", flush=True)
+        if not options.quiet:
+            print(f"seed {seed}: {outcome.digest}", flush=True)
     figures = {
         "nodes": options.nodes,
-        "seconds": round(time.monotonic() - began, 3),
         "equal_after_s_max": max(equal_s, default=None),
         "death_seen_s_max": max(death_s, default=None),
         "digests": digests,
         "faults": {name: fired[name] for name in FAULTS},
         "failures": failures,
     }
+    return figures, failures
+
+
+def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
+    """A mesh of each size, or of the one asked for, formed and changed."""
+    grown = []
+    for size in sorted({nodes, *SIZES}) if is_all else [nodes]:
+        growth = grow(size)
+        grown.append(growth)
+        print(
+            f"{size} nodes, {growth.links} links: one mesh after {growth.cold_s:g} s, "
+            f"{growth.messages} facts in {growth.frames} frames, "
+            f"{growth.bytes_per_node} bytes a node; a change reaches all in {growth.change_s:g} s "
+            f"(computed in {growth.wall_s:g} s)",
+            flush=True,
+        )
+    return grown
+
+
+def main() -> int:
+    """Run many seeds or one large mesh; print the commands that repeat what fails."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=50)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seed", type=int, help="run this one only")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--quiet", action="store_true", help="print only what fails")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--report", type=Path, help="write a page with drawings there")
+    options = parser.parse_args()
+    began = time.monotonic()
+    figures: dict[str, Any] = {"faults": {}}
+    failures: list[str] = []
+    if options.nodes <= NODES_WITH_FAULTS_MAX:
+        figures, failures = run_seeds(options)
+    if options.report is not None or options.nodes > NODES_WITH_FAULTS_MAX:
+        grown = run_sizes(options.nodes, is_all=options.report is not None)
+        figures["growth"] = [growth.as_dict() for growth in grown]
+        if options.report is not None:
+            seeds = len(figures.get("digests", ()))
+            summary = f"{seeds} seeds with faults held, {len(failures)} did not."
+            write_report(options.report, grown, figures["faults"], summary)
+    figures["seconds"] = round(time.monotonic() - began, 3)
     if options.json is not None:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import msgpack
 from tests.simulation.box import Box, Send
 from tests.simulation.network import DELAY_MIN_S, DELAY_SPREAD_S, RESUME_S, Line, Network
 
 from cantor.base.errors import CantorError
 from cantor.base.ids import NodeId
+from cantor.mesh.cost import MS_PER_COST, rounded
 from cantor.mesh.effects import (
     CloseLink,
     Dial,
@@ -91,6 +93,7 @@ class World:
         self.traffic, self.again = Random(f"{seed}-traffic"), Random(f"{seed}-again")
         self.fired: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
+        self.sent_by: Counter[NodeId] = Counter()
         self.ids = [
             NodeId(hashlib.sha256(f"{seed} {i}".encode()).hexdigest()[:32]) for i in range(nodes)
         ]
@@ -163,6 +166,13 @@ class World:
             line = random.choice(lines)
             for end in line.ends:
                 self._end(line, end)
+
+    def break_between(self, one: NodeId, other: NodeId) -> None:
+        """Reset the connections between two nodes."""
+        for line in self.network.of(one):
+            if other in line.ends:
+                for end in line.ends:
+                    self._end(line, end)
 
     def run(self, until: float) -> None:
         """Let time pass."""
@@ -256,11 +266,16 @@ class World:
         if isinstance(content, bytes):
             self.sent["DATA"] += 1
         else:
-            self.sent[Kind(content.kind).name] += 1
-            if content.kind == Kind.FACTS:
-                self.sent["batches"] += len(content.body) // 3
-                self.sent["fact bytes"] += sum(len(part) for part in content.body)
+            self._count(node, content)
         self._write(line, line.other(node), content)
+
+    def _count(self, node: NodeId, frame: DataFrame) -> None:
+        self.sent[Kind(frame.kind).name] += 1
+        if frame.kind in (Kind.FACTS, Kind.DIGEST):
+            self.sent_by[node] += 1
+            body = sum(len(part) for part in frame.body)
+            self.sent["batches"] += len(frame.body) // 3
+            self.sent["bytes"] += body + len(msgpack.packb(frame.headers))
 
     def _write(self, line: Line, to: NodeId, content: DataFrame | bytes | None) -> None:
         if self.network.waits(line, to):
@@ -323,8 +338,9 @@ class World:
             return
         line = Line(nonce, (node, peer), delay_s, random, {node, peer})
         self.network.lines[nonce] = line
-        self.post(3 * delay_s, peer, LinkUp(node, nonce, dialled=False))
-        self.post(4 * delay_s, node, LinkUp(peer, nonce, dialled=True))
+        cost = 1.0 if self.is_measuring else rounded(1 + 2000 * delay_s / MS_PER_COST)
+        self.post(3 * delay_s, peer, LinkUp(node, nonce, dialled=False, cost=cost))
+        self.post(4 * delay_s, node, LinkUp(peer, nonce, dialled=True, cost=cost))
         line.arrives = {node: self.now + 4 * delay_s, peer: self.now + 3 * delay_s}
         if self.is_measuring:
             for end in line.ends:

@@ -49,6 +49,7 @@ class Ledger:
         self._certificate = certificate
         self._verify = verify
         self._facts: dict[NodeId, dict[str, tuple[Fact, Batch]]] = {}
+        self._held: dict[NodeId, set[bytes]] = {}
         self.digests = Digests(self._facts)
 
     @property
@@ -103,6 +104,8 @@ class Ledger:
         Raises:
             RemoteProtocolError: malformed, forged, or more than the owner's share.
         """
+        if batch.signature in self._held.get(batch.owner, ()):
+            return [], []  # what is held already need not be read again
         facts = [fact for fact in unpack_facts(batch) if self._is_newer(fact)]
         if not facts:
             return [], []
@@ -162,6 +165,7 @@ class Ledger:
         kept = self._facts.setdefault(batch.owner, {})
         for fact in facts:
             kept[fact.name] = (fact, batch)
+        self._held[batch.owner] = {held.signature for _, held in kept.values()}
         self.digests.changed(batch.owner)
 
     def _has_room(self, batch: Batch, facts: list[Fact]) -> bool:

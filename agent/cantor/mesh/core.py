@@ -145,7 +145,7 @@ class MeshCore:
         self._effects = []
         match event:
             case Started():
-                self._announce(now)
+                self._surplus.changed(now)
             case TimerFired(name):
                 if name == TICK:
                     self._woken(now)

@@ -25,6 +25,8 @@ BACKOFF_PER_NODE_S = 0.3
 REFUSED_S = 5.0
 """A link that ended sooner did not count: the pauses go on growing."""
 TURN_S = 0.3
+GATHER_S = 0.02
+"""So long to wait for others before choosing whom to dial."""
 DIALS_MAX = 16
 PEERS_MAX = 4096
 ADDRESSES_MAX = 16
@@ -44,7 +46,6 @@ class _Candidate:
     dial_at: float
     is_near: bool = False
     attempts: int = 0
-    dialled_at: float = -NEVER
     is_dialling: bool = False
     linked_at: float = NEVER
 
@@ -64,12 +65,13 @@ class Dialling:
         self._settings = settings
         self._candidates: dict[NodeId, _Candidate] = {}
         self._linked: dict[NodeId, float] = {}
+        self._turns: list[float] = []
         self.next_due = NEVER
 
     def seen(
         self, node: NodeId, addresses: tuple[str, ...], now: float, *, is_near: bool = False
     ) -> None:
-        """Remember where a node is; one that is new is due at once."""
+        """Remember where a node is; one that is new is due as soon as others may be known too."""
         known = self._candidates.get(node)
         if known is None:
             if len(self._candidates) >= PEERS_MAX:
@@ -78,7 +80,7 @@ class Dialling:
             known.linked_at = self._linked.get(node, NEVER)
         known.addresses = addresses[:ADDRESSES_MAX]
         known.is_near |= is_near
-        self.next_due = now
+        self._ask_again(now + GATHER_S)
 
     def linked(self, node: NodeId, now: float) -> None:
         """A link is up."""
@@ -133,25 +135,29 @@ class Dialling:
                 break
             chosen = self._pick(ready, degree)
             reached.remove(chosen)
-            found.append(self._dial(chosen, now))
+            found.append(self._dial(chosen))
         return found
 
     def _dial_apart(self, apart: list[NodeId], now: float) -> list[tuple[NodeId, tuple[str, ...]]]:
-        """Dial those that cannot be reached: a few at once, the next when they do not answer."""
+        """Dial those that cannot be reached: a few, then a few more if that was not enough."""
         found = []
-        apart.sort(key=lambda node: self._candidates[node].dial_at)
-        for node in apart:
-            dial_at = self._candidates[node].dial_at
-            busy = [c.dialled_at for c in self._candidates.values() if c.is_dialling]
-            young = [at for at in busy if now < at + TURN_S]
-            room = max(1, self._settings.links_wanted - len(self._linked))
-            if dial_at > now or len(young) >= room or len(busy) >= DIALS_MAX:
-                turn = min(young) + TURN_S if len(young) >= room else dial_at
-                self._ask_again(max(dial_at, turn) if len(busy) < DIALS_MAX else now + TURN_S)
+        self._turns = [at for at in self._turns if now < at + TURN_S]
+        room = max(1, self._settings.links_wanted - len(self._linked))
+        while apart:
+            if self._dialling() >= DIALS_MAX:
+                self._ask_again(now + TURN_S)
+                break
+            if len(self._turns) >= room:
+                self._ask_again(self._turns[0] + TURN_S)
                 break
             ready = [n for n in apart if self._candidates[n].dial_at <= now]
-            ready = [n for n in ready if self._candidates[n].is_idle]
-            found.append(self._dial(self._one_of(ready), now))
+            if not ready:
+                self._ask_again(min(self._candidates[n].dial_at for n in apart))
+                break
+            chosen = self._one_of(ready)
+            apart.remove(chosen)
+            self._turns.append(now)
+            found.append(self._dial(chosen))
         return found
 
     def _dialling(self) -> int:
@@ -160,9 +166,9 @@ class Dialling:
     def _ask_again(self, at: float) -> None:
         self.next_due = min(self.next_due, at)
 
-    def _dial(self, node: NodeId, now: float) -> tuple[NodeId, tuple[str, ...]]:
+    def _dial(self, node: NodeId) -> tuple[NodeId, tuple[str, ...]]:
         known = self._candidates[node]
-        known.is_dialling, known.dialled_at = True, now
+        known.is_dialling = True
         return node, known.addresses
 
     def _pick(self, ready: list[NodeId], degree: Callable[[NodeId], int]) -> NodeId:

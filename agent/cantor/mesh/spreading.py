@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cantor.ledger import sync
-from cantor.mesh.pace import NEVER
+from cantor.mesh.pace import NEVER, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TOGETHER_S = 0.02
 DIGEST_S = 5.0
 DIGEST_PAUSE_S = 0.2
+DIGEST_PAUSE_MAX_S = 1.6
 DIGEST_YIELD_S = 0.15
 BATCHES_PER_FRAME = 16
 ANSWERS_PER_S_MAX = 50.0
@@ -41,7 +42,7 @@ class _Channel:
     sent_at: float = -NEVER
     send_at: float = NEVER
     digest_at: float = 0.0
-    digest_sent_at: float = -NEVER
+    comparing: Pace = field(default_factory=lambda: Pace(DIGEST_PAUSE_S, DIGEST_PAUSE_MAX_S))
     answers: float = ANSWERS_PER_S_MAX
     answered_at: float = 0.0
     was_on_tree: bool = False
@@ -80,9 +81,9 @@ class Spreading:
         self._tree = frozenset(peer for peer in on_tree if peer in self._channels)
         for peer, channel in self._channels.items():
             if peer in self._tree and not channel.was_on_tree:
-                due = now if self._node < peer else now + DIGEST_YIELD_S
-                due = max(due, channel.digest_sent_at + DIGEST_PAUSE_S)
-                channel.digest_at = min(channel.digest_at, due)
+                yield_s = 0.0 if self._node < peer else DIGEST_YIELD_S
+                channel.comparing.ask(now, after_s=yield_s)
+                channel.digest_at = min(channel.digest_at, channel.comparing.due_at)
             channel.was_on_tree = peer in self._tree
 
     def spread(self, batches: Iterable[Batch], now: float, heard_from: NodeId | None) -> None:
@@ -116,7 +117,8 @@ class Spreading:
             channel.sent_at, channel.send_at = now, NEVER
         if channel.digest_at > now:
             return batches, None
-        channel.digest_sent_at, channel.digest_at = now, now + DIGEST_S
+        channel.comparing.ran(now)
+        channel.digest_at = now + DIGEST_S
         return batches, sync.root(self._ledger)
 
     def compared(self, peer: NodeId, message: dict[str, Value], now: float) -> bool:
@@ -126,7 +128,8 @@ class Spreading:
         channel.answers = min(ANSWERS_PER_S_MAX, channel.answers + regained) - 1
         channel.answered_at = now
         if sync.is_root(message) and channel.digest_at < now + DIGEST_YIELD_S:
-            channel.digest_at = now + DIGEST_S  # it began: no need to begin as well
+            channel.comparing.ran(now)  # it began: no need to begin as well
+            channel.digest_at = now + DIGEST_S
         if channel.answers < 0:
             channel.answers = 0
             return False

@@ -24,7 +24,7 @@ YOUNG_S = 2.0
 AGREE_AFTER_S = 1.0
 GIVE_UP_AFTER_S = 3.0
 KEEP_S = 30.0
-REST_S = 60.0
+REST_S = 10.0
 LINKS_LEAST = 2
 
 
@@ -70,7 +70,7 @@ class Surplus:
     def agrees(self, link: Link, links: int, now: float) -> bool:
         """Whether this node can do without a link that its peer wants to give up."""
         return (
-            links > LINKS_LEAST
+            links - len(self.partings) > LINKS_LEAST
             and not self.graph.tree.has(self.node, link.peer)
             and now - link.data_at >= ACTIVE_FOR_S
         )

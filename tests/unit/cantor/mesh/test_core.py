@@ -43,11 +43,12 @@ def core(*, is_trusting: bool = False) -> MeshCore:
 def test_a_peer_of_this_mesh_is_dialled_once_and_again_after_a_pause() -> None:
     node = core()
     seen = PeerSeen(B, "m", ("h:1",))
-    assert node.handle(seen, 0.0) == [Dial(B, ("h:1",))]
-    assert node.handle(seen, 0.0) == []
-    node.handle(DialFailed(B), 0.0)
-    assert Dial(B, ("h:1",)) not in node.handle(TimerFired("tick"), 0.1)
-    assert Dial(B, ("h:1",)) in node.handle(TimerFired("tick"), 0.5)
+    assert dials(node.handle(seen, 0.0)) == []
+    assert node.handle(TimerFired("tick"), 0.02)[0] == Dial(B, ("h:1",))
+    assert dials(node.handle(seen, 0.03) + node.handle(TimerFired("tick"), 0.1)) == []
+    node.handle(DialFailed(B), 0.1)
+    assert dials(node.handle(TimerFired("tick"), 0.2)) == []
+    assert dials(node.handle(TimerFired("tick"), 0.6)) == [B]
 
 
 def test_a_neighbour_whose_address_is_learnt_later_is_not_dialled() -> None:
@@ -178,7 +179,8 @@ def test_who_is_ahead_and_by_how_much_is_kept_until_its_clock_is_right() -> None
 
 def test_a_dial_that_fails_while_the_peer_has_dialled_leads_to_no_other() -> None:
     node = core()
-    assert dials(node.handle(PeerSeen(B, "m", ("h:1",)), 0.0)) == [B]
+    node.handle(PeerSeen(B, "m", ("h:1",)), 0.0)
+    assert dials(node.handle(TimerFired("tick"), 0.1)) == [B]
     node.handle(LinkUp(B, "n", dialled=False), 1.0)
     later = node.handle(DialFailed(B), 3.0) + node.handle(TimerFired("tick"), 9.0)
     assert dials(later) == []

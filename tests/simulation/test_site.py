@@ -1,0 +1,55 @@
+"""Many nodes in one local network: nobody holds a link with everybody, and nobody is left out."""
+
+from __future__ import annotations
+
+import pytest
+from tests.simulation.checks import are_equal
+from tests.simulation.scenario import await_equal
+from tests.simulation.world import World, everybody
+
+from cantor.mesh.settings import MeshSettings
+
+pytestmark = pytest.mark.simulation
+
+
+def degrees(world: World) -> list[int]:
+    return [len(box.core.links) for box in world.boxes.values()]
+
+
+@pytest.mark.parametrize(("nodes", "links_max"), [(12, 4), (40, 4), (30, 6)])
+def test_a_node_keeps_a_few_links_however_many_there_are(nodes: int, links_max: int) -> None:
+    site = World(nodes, 1, knows=everybody(nodes), settings=MeshSettings(links_max=links_max))
+    site.run(45.0)
+    assert min(degrees(site)) >= 2
+    assert max(degrees(site)) <= links_max
+    await_equal(site, "the site fell apart")
+
+
+def test_a_star_around_the_only_address_that_all_know_spreads_out() -> None:
+    star = World(12, 1, knows=lambda place: [0] if place else [])
+    star.run(2.0)
+    assert degrees(star)[0] == 11
+    assert are_equal(star)  # the star itself cannot part: nobody else knows an address
+
+
+def test_newcomers_to_a_full_site_get_in() -> None:
+    site = World(20, 2, knows=everybody(20))
+    newcomers = site.ids[15:]
+    for node in newcomers:
+        site.stop(node)
+    site.run(20.0)
+    for node in newcomers:
+        site.start(node)
+    site.run(21.5)
+    assert all(len(box.core.alive) == 19 for box in site.boxes.values())
+
+
+def test_parts_that_were_away_for_long_find_each_other_at_once() -> None:
+    site = World(16, 3, knows=everybody(16))
+    site.run(10.0)
+    half = set(site.ids[:8])
+    site.network.cut((a, b) for a in site.ids if a in half for b in site.ids if b not in half)
+    site.run(100.0)
+    assert all(len(box.core.alive) == 7 for box in site.boxes.values())
+    site.heal()
+    assert await_equal(site, "the halves did not find each other") <= 5.0
