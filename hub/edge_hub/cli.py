@@ -21,6 +21,7 @@ from cantor.cli.log import start_logging
 from cantor.identity.authority import Authority
 from cantor.identity.authority_folder import load_authority, save_authority
 from cantor.identity.files import make_private_folder
+from cantor.node.loop import run_loop
 from edge_hub import token_cli
 from edge_hub.hub_folder import add_data_option, add_public_enrol_option, existing_authority, say
 from edge_hub.settings import LISTEN_DEFAULT, HubSettings
@@ -68,7 +69,7 @@ def register(
     hub.add_argument("--mesh", default=DEFAULT_MESH, help="name for a new mesh")
     hub.add_argument("--json", action="store_true", help="print the start line as JSON")
     hub.add_argument("--verbose", action="store_true", help="log each link and dial")
-    hub.set_defaults(run=lambda options: asyncio.run(_serve(options, join)))
+    hub.set_defaults(run=lambda options: run_loop(_serve(options, join)))
     actions = hub.add_subparsers(title="actions", metavar="ACTION")
     for name, run, text in (
         ("backup", _backup, "write database and keys into one file"),

@@ -119,7 +119,7 @@ class Build:
 CORE = Build(
     "core",
     packages=("cantor", "edge_devices", "firmware_bridge"),
-    modules=("msgpack", "paho.mqtt.client", "serial", "zeroconf"),
+    modules=("msgpack", "paho.mqtt.client", "serial", "uvloop", "zeroconf"),
     data=(("firmware_bridge", "descriptors/*.yaml"),),
 )
 VISION = Build(

@@ -17,6 +17,7 @@ from cantor.cli.log import start_logging
 from cantor.cli.table import format_table
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
 from cantor.node.control import ControlServer, ask
+from cantor.node.loop import run_loop
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
 
@@ -52,7 +53,7 @@ def register(verbs: Verbs) -> None:
     agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")
     add_folder_option(agent)
-    agent.set_defaults(run=lambda options: asyncio.run(_run_agent(options)))
+    agent.set_defaults(run=lambda options: run_loop(_run_agent(options)))
 
     nodes = verbs.add_parser("nodes", help="list the nodes that this box's agent knows")
     nodes.add_argument("--needs", default="", metavar="EXPRESSION", help="only those that fit")

@@ -154,7 +154,7 @@ class Agent(Talk):
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._discovery is not None:
             await self._discovery.close()
-        self._driver.stop()
+        await self._driver.stop()
         await self._links.close()
         await asyncio.to_thread(self._memory.close)
 

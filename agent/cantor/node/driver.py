@@ -89,14 +89,16 @@ class MeshDriver:
         self._links = links
         self.post(Started())
 
-    def stop(self) -> None:
-        """Say goodbye to the peers; the links close once that has left."""
+    async def stop(self) -> None:
+        """Say goodbye to the peers; the links close once that has left. Ends dials under way."""
         self.post(Stopping())
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        for dial in self._dials:
+        dials = list(self._dials)
+        for dial in dials:
             dial.cancel()
+        await asyncio.gather(*dials, return_exceptions=True)
 
     def post(self, event: Event) -> None:
         """Hand the core one event and carry out its effects."""
@@ -174,11 +176,11 @@ class MeshDriver:
 
     def link_up(self, peer: PeerIdentity, nonce: str, address: str, *, dialled: bool) -> None:
         _log.info("link up", extra={"peer": short_name(peer.node_id), "address": address})
-        if dialled:
-            self._on_reached(peer.node_id, address)
         self._peers[nonce] = peer.node_id
         self._plane.link_up(peer.node_id, nonce)
         self.post(LinkUp(peer.node_id, nonce, dialled))
+        if dialled:  # after the core knows of the link: it dials whom it has none with
+            self._on_reached(peer.node_id, address)
 
     def link_down(self, peer: PeerIdentity, nonce: str, reason: str) -> None:
         _log.info("link down", extra={"peer": short_name(peer.node_id), "reason": reason})

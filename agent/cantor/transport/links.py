@@ -13,6 +13,7 @@ it will send no more there, and goes on reading; the other side sends its rest, 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 DIALS_AT_ONCE_MAX = 16
 BULK_IDLE_S = 60.0
+GOODBYE_S = 1.0
 _BULK = (2,)
 _NO_MORE: dict[str, Value] = {"bulk": "no more"}
 _log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Links:
         self._by_connection: dict[Connection, Link] = {}
         self._greeting: dict[Connection, asyncio.TimerHandle] = {}
         self._servers: list[asyncio.Server] = []
+        self._has_ended = asyncio.Event()
         self._dial_slots = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -208,6 +211,13 @@ class Links:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in [*self._by_connection, *self._greeting]:
+            connection.close("this node is stopping")
+        with contextlib.suppress(TimeoutError):  # what was said last shall still leave
+            async with asyncio.timeout(GOODBYE_S):
+                while self._by_connection or self._greeting:
+                    self._has_ended.clear()
+                    await self._has_ended.wait()
+        for connection in [*self._by_connection, *self._greeting]:
             connection.abort("this node is stopping")
         for server in self._servers:
             await server.wait_closed()
@@ -304,6 +314,7 @@ class Links:
         self._listener.link_up(link.peer, link.nonce, link.address, dialled=link.dialled)
 
     def _lost(self, connection: Connection, reason: str) -> None:
+        self._has_ended.set()
         timer = self._greeting.pop(connection, None)
         if timer is not None:
             timer.cancel()
@@ -361,7 +372,7 @@ class Links:
         try:
             peer = self._verify(connection)
             await greeting.answered()
-        except CantorError:
+        except (CantorError, asyncio.CancelledError):
             connection.abort("the handshake did not hold")
             raise
         return connection, peer, greeting
