@@ -140,6 +140,8 @@ def _type_name(schema: Document) -> str:
     if "anyOf" in schema:
         return " or ".join(_type_name(part) for part in schema["anyOf"])
     kind = schema.get("type", "anything")
+    if "prefixItems" in schema:
+        return "list of exactly " + ", ".join(_type_name(part) for part in schema["prefixItems"])
     if kind == "array":
         return "list of " + _type_name(schema.get("items", {}))
     if kind == "object" and isinstance(schema.get("additionalProperties"), dict):

@@ -324,6 +324,8 @@ export const en = {
     lostNode: "{{name}} does not answer",
     lostFilters: "It runs: {{filters}}",
     lostHint: "If another node fits, these filters move there by themselves; else they go on when {{name}} is back. Check its power and network.",
+    cameraLost: "{{filter}} has lost its camera",
+    cameraLostHint: "It is opened again by itself as soon as it answers. Check the camera's cable, power and network at {{name}}.",
     finished: "Finished: the source has ended and every filter is done",
     finishedFrames_one: "{{count}} frame went through.",
     finishedFrames_other: "{{count}} frames went through.",

@@ -309,6 +309,8 @@ export const zh: Catalogue = {
     lostNode: "{{name}} 无响应",
     lostFilters: "其上运行：{{filters}}",
     lostHint: "如有其他符合条件的节点，这些过滤器会自动迁移；否则待 {{name}} 恢复后继续。请检查其电源和网络。",
+    cameraLost: "{{filter}} 失去了摄像头",
+    cameraLostHint: "摄像头恢复响应后会自动重新打开。请检查 {{name}} 处摄像头的线缆、电源和网络。",
     finished: "已完成：数据源已结束，所有过滤器均已处理完毕",
     finishedFrames_one: "共处理 {{count}} 帧。",
     finishedFrames_other: "共处理 {{count}} 帧。",

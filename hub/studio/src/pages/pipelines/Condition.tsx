@@ -1,12 +1,12 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core";
-import { IconCircleX, IconHourglass, IconPlugConnectedX, IconSquareCheck } from "@tabler/icons-react";
+import { IconCircleX, IconHourglass, IconPlugConnectedX, IconSquareCheck, IconVideoOff } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Deployment, FilterGroup } from "../../api/types";
 import { heard } from "../../i18n/heard";
 import { Reasons } from "./Reasons";
-import { figuresOf, filterNames, isActive, nodeName } from "./derive";
+import { camerasLost, figuresOf, filterNames, isActive, nodeName } from "./derive";
 
 interface NoteProps {
   icon: ReactNode;
@@ -66,6 +66,19 @@ function Lost({ deployment, id, filters }: { deployment: Deployment; id: string;
   );
 }
 
+function CameraLost({ deployment, filter, why }: { deployment: Deployment; filter: string; why: string }) {
+  const { t } = useTranslation();
+  const id = deployment.nodes[filter];
+  const name = nodeName(deployment, id);
+  return (
+    <Note icon={<IconVideoOff />} colour="var(--edge-stale)" title={t("deployment.cameraLost", { filter })} hint={t("deployment.cameraLostHint", { name })} actions={id && <NodeButton id={id} name={name} />}>
+      <Text size="sm" style={{ overflowWrap: "anywhere" }}>
+        {why}
+      </Text>
+    </Note>
+  );
+}
+
 function Unplaced({ reasons }: { reasons: Record<string, string> }) {
   const { t } = useTranslation();
   const actions = (
@@ -96,8 +109,9 @@ export function Condition({ deployment }: { deployment: Deployment }) {
     if (group.state !== "waiting" || !group.node || group.filters.some((name) => deployment.reasons[name])) continue;
     lost.set(group.node, [...(lost.get(group.node) ?? []), ...group.filters]);
   }
+  const cameras = camerasLost(deployment);
   const frames = Math.max(0, ...filterNames(deployment).map((name) => figuresOf(deployment, name).frames_out ?? 0));
-  if (!waits && failed.length + lost.size === 0 && deployment.state !== "finished") return null;
+  if (!waits && failed.length + lost.size + cameras.length === 0 && deployment.state !== "finished") return null;
   return (
     <Stack gap="sm">
       {failed.map((group) => (
@@ -105,6 +119,9 @@ export function Condition({ deployment }: { deployment: Deployment }) {
       ))}
       {[...lost].map(([id, filters]) => (
         <Lost key={id} deployment={deployment} id={id} filters={filters} />
+      ))}
+      {cameras.map(([filter, why]) => (
+        <CameraLost key={filter} deployment={deployment} filter={filter} why={why} />
       ))}
       {waits && <Unplaced reasons={reasons} />}
       {deployment.state === "finished" && (

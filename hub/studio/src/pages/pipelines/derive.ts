@@ -90,6 +90,15 @@ export function whyNot(deployment: Deployment, filter: string): string {
   return heard(deployment.groups.find((one) => one.filters.includes(filter))?.error ?? "");
 }
 
+/** The sources whose camera is lost, and for how long and why, as they report it themselves. */
+export function camerasLost(deployment: Deployment): [filter: string, why: string][] {
+  if (!isActive(deployment)) return [];
+  return filterNames(deployment).flatMap((filter): [string, string][] => {
+    const lost = figuresOf(deployment, filter).report?.["lost"];
+    return typeof lost === "string" && lost ? [[filter, heard(lost)]] : [];
+  });
+}
+
 /** Reasons by what they say: filters of one group share theirs. */
 export function shared(reasons: Record<string, string>): [filters: string[], reason: string][] {
   const found = new Map<string, string[]>();

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Deployment } from "../../api/types";
-import { ageOf, canStop, descriptionOf, edgeFiguresOf, figuresOf, fillOf, filtersOn, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, shared, whyNot } from "./derive";
+import { ageOf, camerasLost, canStop, descriptionOf, edgeFiguresOf, figuresOf, fillOf, filtersOn, filterState, fpsOf, freeName, lostOf, matches, milliseconds, nodesOf, previewsOf, rate, shared, whyNot } from "./derive";
 import { layOut } from "./layout";
 import { fieldsOf, readField } from "./params";
 
@@ -73,6 +73,12 @@ test("what has ended shows what it measured, but no pace", () => {
   expect([edgeFiguresOf(ended, edge).fps, edgeFiguresOf(ended, edge).waiting, lostOf(edgeFiguresOf(ended, edge))]).toEqual([undefined, undefined, 2]);
   const running = deployment({ figures, groups: [] });
   expect([figuresOf(running, "belt").fps, edgeFiguresOf(running, edge).fps]).toEqual([30, 30]);
+});
+
+test("a source that reports its camera as lost is named while it runs", () => {
+  const figures = { filters: { belt: { report: { lost: "no frame for 7 s: its frames are too old" } }, count: { report: { frames: 3 } } } };
+  expect(camerasLost(deployment({ figures, groups: [] }))).toEqual([["belt", "no frame for 7 s: its frames are too old"]]);
+  expect(camerasLost(deployment({ figures, state: "stopped" }))).toEqual([]);
 });
 
 test("filters that wait for the same reason are named together", () => {
