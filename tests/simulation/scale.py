@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulation.checks import are_equal, has_one_tree
 from tests.simulation.world import World, check
 
-from cantor.mesh import core
+from cantor.mesh import exchange
 from cantor.mesh.settings import MeshSettings
 from cantor.mesh.spreading import Spreading
 
@@ -147,8 +147,8 @@ class Flooding(Spreading):
 
 def flood(nodes: int, seed: int = 1) -> Growth:
     """The same with naive flooding in place of the tree."""
-    setattr(core, "Spreading", Flooding)  # noqa: B010
+    setattr(exchange, "Spreading", Flooding)  # noqa: B010
     try:
         return grow(nodes, seed)
     finally:
-        setattr(core, "Spreading", Spreading)  # noqa: B010
+        setattr(exchange, "Spreading", Spreading)  # noqa: B010

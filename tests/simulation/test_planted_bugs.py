@@ -11,7 +11,7 @@ from tests.simulation.test_seeds import does_ttl_hold
 
 from cantor.base.errors import CantorError
 from cantor.mesh import paths, plane
-from cantor.mesh.core import MeshCore
+from cantor.mesh.exchange import Exchange
 from cantor.mesh.graph import Graph
 from cantor.mesh.links import Link
 from cantor.mesh.plane import DataPlane
@@ -31,7 +31,7 @@ def only_new(tree: SpanningTree, one: NodeId, other: NodeId, before: float | Non
 
 
 PLANTED: dict[str, tuple[Any, str, Any, str]] = {
-    "digests are not answered": (MeshCore, "_compare", lambda *_: None, "ledgers differ"),
+    "digests are not answered": (Exchange, "compare", lambda *_: None, "ledgers differ"),
     "duplicates are delivered": (DataPlane, "_is_new", lambda *_: True, "delivered twice"),
     "signatures are not checked": (box, "verify", lambda *_: True, "forged fact"),
     "who stands still is not waited for": (Link, "waits", lambda *_: False, "for dead"),

@@ -24,10 +24,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.ledger import sync
 from cantor.mesh.cost import LinkCost
 from cantor.mesh.dialling import Dialling, Randomness
-from cantor.mesh.effects import CloseLink, Dial, Effect, FactsChanged, SetTimer, Transmit
+from cantor.mesh.effects import CloseLink, Dial, Effect, SetTimer
 from cantor.mesh.events import (
     DialFailed,
     Event,
@@ -43,6 +42,7 @@ from cantor.mesh.events import (
     TimerFired,
     Traffic,
 )
+from cantor.mesh.exchange import Exchange
 from cantor.mesh.links import (
     BEAT_IDLE_S,
     BEAT_TOGETHER_S,
@@ -52,16 +52,13 @@ from cantor.mesh.links import (
     Links,
 )
 from cantor.mesh.pace import NEVER, Pace
-from cantor.mesh.reading import FactReader
 from cantor.mesh.routes import Routes
 from cantor.mesh.settings import MeshSettings
-from cantor.mesh.spreading import BATCHES_PER_FRAME, Spreading
 from cantor.mesh.surplus import REST_S, Surplus
 from cantor.wire.frame import DataFrame, Kind, Value
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
-    from cantor.ledger.facts import Batch, Fact
     from cantor.ledger.ledger import Ledger
     from cantor.mesh.graph import Graph
 
@@ -94,17 +91,18 @@ class MeshCore:
         self.ledger = ledger
         self._mesh = mesh
         self.counters: Counter[str] = Counter()
-        self._reader = FactReader(ledger, self.counters, wall_offset_s)
         self._links = Links(node)
         self._settings = settings or MeshSettings()
         self._dialling = Dialling(randomness, self._settings)
         self._routes = Routes(node)
         self._surplus = Surplus(node, self._settings, self._routes.graph)
-        self._spreading = Spreading(node, ledger, self._routes.graph)
+        self._out: list[Effect] = []
+        self._exchange = Exchange(
+            node, ledger, self._routes, self.counters, self._out, wall_offset_s=wall_offset_s
+        )
         self._announcing = Pace(ANNOUNCE_S, ANNOUNCE_MAX_S)
         self._lasting: set[str] = set()
         self._wakes_at = NEVER
-        self._effects: list[Effect] = []
 
     @property
     def alive(self) -> tuple[NodeId, ...]:
@@ -129,20 +127,20 @@ class MeshCore:
     @property
     def wall_offset_s(self) -> float:
         """Wall time minus the time of ``now``."""
-        return self._reader.wall_offset_s
+        return self._exchange.reader.wall_offset_s
 
     @wall_offset_s.setter
     def wall_offset_s(self, offset_s: float) -> None:
-        self._reader.wall_offset_s = offset_s
+        self._exchange.reader.wall_offset_s = offset_s
 
     @property
     def clocks_ahead(self) -> dict[NodeId, float]:
         """The owners whose clocks are too far ahead, and by how many seconds."""
-        return self._reader.clocks_ahead
+        return self._exchange.reader.clocks_ahead
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take one event; return what must be done."""
-        self._effects = []
+        self._out.clear()
         match event:
             case Started():
                 self._surplus.changed(now)
@@ -150,10 +148,9 @@ class MeshCore:
                 if name == TICK:
                     self._woken(now)
             case LocalFact(name, value, lasting):
-                batch, facts = self.ledger.publish({name: value}, self._reader.stamp(now))
+                self._exchange.publish(name, value, now)
                 if lasting:
                     self._lasting.add(name)
-                self._spread([batch], facts, now)
             case RoutesWanted():
                 if self._routes.pace.due_at < NEVER:
                     self._routes.pace.hurry(now)
@@ -161,11 +158,11 @@ class MeshCore:
                 self._traffic(event, now)
             case Stopping():
                 self._stop(now)
-                return self._effects
+                return list(self._out)
             case _:
                 self._handle_peer(event, now)
         self._settle(now)
-        return self._effects
+        return list(self._out)
 
     def _handle_peer(
         self, event: LinkUp | LinkDown | LinkMeasured | Received | PeerSeen | DialFailed, now: float
@@ -207,7 +204,7 @@ class MeshCore:
         known = self._links.get(event.peer)
         if known is None and self._is_full_for(event.peer):
             reason = f"this node has {len(self.links)} links and that one is reached without it"
-            self._effects.append(CloseLink(event.peer, event.link, reason))
+            self._out.append(CloseLink(event.peer, event.link, reason))
             self.counters["links_refused"] += 1
             return
         silent_at = now + BEATS_MISSED_MAX * BEAT_IDLE_S
@@ -218,10 +215,10 @@ class MeshCore:
         closed = self._links.add(link)
         self._dialling.linked(event.peer, now)
         if closed is not None:
-            self._effects.append(CloseLink(event.peer, closed, "another link took its place"))
+            self._out.append(CloseLink(event.peer, closed, "another link took its place"))
         if closed != event.link:
             self._announcing.ask(now, after_s=ANNOUNCE_S)
-            self._spreading.opened(link, now)
+            self._exchange.spreading.opened(link, now)
             self._routes.pace.hurry(now)
             self._surplus.changed(now)
 
@@ -236,7 +233,7 @@ class MeshCore:
         if link is not None and self._links.remove(peer, nonce):
             rest_s = REST_S if link.is_parting else 0.0
             self._dialling.lost(peer, now, rest_s=rest_s, cost=link.metric.announced)
-            self._spreading.closed(peer, now)
+            self._exchange.spreading.closed(peer, now)
             self._announcing.ask(now)
             self._routes.pace.hurry(now)
             self._surplus.changed(now)
@@ -246,8 +243,7 @@ class MeshCore:
         rows: list[Value] = [
             [link.peer, link.cost, link.metric.details()] for link in self._links.ordered()
         ]
-        batch, facts = self.ledger.publish({"links": rows}, self._reader.stamp(now))
-        self._spread([batch], facts, now)
+        self._exchange.publish("links", rows, now)
 
     def _woken(self, now: float) -> None:
         if now - self._wakes_at > STALL_S:
@@ -259,7 +255,7 @@ class MeshCore:
             elif now >= link.beat_at - BEAT_TOGETHER_S:
                 link.beat_at = now + link.beat_s(now)
                 beat_ms = int(1000 * link.beat_s(now))
-                self._transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
+                self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
 
     def _silent(self, link: Link, now: float) -> None:
         if link.waits(now):
@@ -268,7 +264,7 @@ class MeshCore:
                 self._announcing.ask(now)
                 self._routes.pace.ask_soon(now)
             return
-        self._effects.append(CloseLink(link.peer, link.nonce, "it went silent"))
+        self._out.append(CloseLink(link.peer, link.nonce, "it went silent"))
         self._link_down(link.peer, link.nonce, now)
 
     def _settle(self, now: float) -> None:
@@ -279,17 +275,22 @@ class MeshCore:
             self._announce(now)
         if self._routes.pace.due_at <= now:
             alive = self._routes.alive
-            self._effects += self._routes.renew(self.links, self._spreading.tree, now)
+            self._out += self._routes.renew(self.links, self._exchange.spreading.tree, now)
             if self._routes.alive is not alive:
                 self._dialling.next_due = now
         if self._dialling.next_due <= now:
             due = self._dialling.due(self._routes.alive, self._routes.graph.degree, now)
-            self._effects += [Dial(*dial) for dial in due]
+            self._out += [Dial(*dial) for dial in due]
         wake = min(self._announcing.due_at, self._routes.pace.due_at, self._links.next_due())
-        wake = min(wake, self._spread_due(now), self._dialling.next_due, self._surplus.next_due)
+        wake = min(
+            wake,
+            self._exchange.send_due(self._links.ordered(), now),
+            self._dialling.next_due,
+            self._surplus.next_due,
+        )
         if wake < self._wakes_at - TIMER_GRAIN_S:
             self._wakes_at = max(wake, now + TIMER_GRAIN_S)
-            self._effects.append(SetTimer(TICK, self._wakes_at))
+            self._out.append(SetTimer(TICK, self._wakes_at))
 
     def _part(self, now: float) -> None:
         """Give up links that are more than enough, where the peer agrees."""
@@ -299,22 +300,7 @@ class MeshCore:
             self._routes.pace.ask(now)
         for link in asked:
             beat_ms = int(1000 * link.beat_s(now))
-            self._transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms, "part": True})
-
-    def _spread_due(self, now: float) -> float:
-        if self._spreading.next_due() <= now:
-            for link in self._links.ordered():
-                batches, digest = self._spreading.take(link.peer, now)
-                self._send_batches(link, batches)
-                if digest is not None:
-                    self._transmit(link, Kind.DIGEST, digest)
-        return self._spreading.next_due()
-
-    def _transmit(
-        self, link: Link, kind: Kind, headers: dict[str, Value], body: tuple[bytes, ...] = ()
-    ) -> None:
-        frame = DataFrame(kind, self.node, link.peer, priority=0, ttl=1, headers=headers, body=body)
-        self._effects.append(Transmit(link.peer, frame, link.nonce))
+            self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms, "part": True})
 
     def _received(self, peer: NodeId, frame: DataFrame, now: float) -> None:
         link = self._links.get(peer)
@@ -326,15 +312,15 @@ class MeshCore:
                 case Kind.HEARTBEAT:
                     self._beaten(link, frame, now)
                 case Kind.FACTS:
-                    self._facts(peer, frame, now)
+                    self._exchange.read(peer, frame, now)
                 case Kind.DIGEST:
-                    self._compare(link, frame, now)
+                    self._exchange.compare(link, frame, now)
                 case Kind.HELLO | Kind.HELLO_ACK:
                     raise RemoteProtocolError("a second hello")
                 case _:
                     self.counters["unknown_kind"] += 1
         except RemoteProtocolError as error:
-            self._effects.append(CloseLink(peer, link.nonce, str(error)))
+            self._out.append(CloseLink(peer, link.nonce, str(error)))
             self._link_down(peer, link.nonce, now)
 
     def _beaten(self, link: Link, frame: DataFrame, now: float) -> None:
@@ -344,54 +330,10 @@ class MeshCore:
         wants_to_part = frame.headers.get("part") is True
         if wants_to_part and self._surplus.agrees(link, len(self._links.ordered()), now):
             link.is_parting = True
-            self._effects.append(CloseLink(link.peer, link.nonce, "both ends have enough links"))
+            self._out.append(CloseLink(link.peer, link.nonce, "both ends have enough links"))
             self._link_down(link.peer, link.nonce, now)
 
-    def _facts(self, peer: NodeId, frame: DataFrame, now: float) -> None:
-        batches: list[Batch] = []
-        facts: list[Fact] = []
-        try:
-            self._reader.read(frame, now, batches, facts)
-        finally:  # what was kept before a bad batch must be spread and routed by all the same
-            self._spread(batches, facts, now, heard_from=peer)
-
-    def _compare(self, link: Link, frame: DataFrame, now: float) -> None:
-        if not self._spreading.compared(link.peer, frame.headers, now):
-            self.counters["digests_too_often"] += 1
-            return
-        messages, batches = sync.answer(self.ledger, frame.headers)
-        for message in messages:
-            self._transmit(link, Kind.DIGEST, message)
-        self._send_batches(link, batches)
-
-    def _spread(
-        self, batches: list[Batch], facts: list[Fact], now: float, heard_from: NodeId | None = None
-    ) -> None:
-        if not facts:
-            return
-        self._effects.append(FactsChanged(tuple(facts)))
-        graph = self._routes.graph
-        before = (graph.version, graph.tree.joints, self._spreading.tree)
-        for fact in facts:
-            if fact.name == "links":
-                graph.announced(fact.owner, fact.value)
-        if graph.version != before[0]:
-            self._spreading.renew_tree(now)
-            self._routes.pace.ask(now)
-            if (graph.tree.joints, self._spreading.tree) != before[1:]:
-                self._routes.pace.ask_soon(now)  # who lives, and the tree, must not wait
-        self._spreading.spread(batches, now, heard_from)
-
-    def _send_batches(self, link: Link, batches: list[Batch]) -> None:
-        for start in range(0, len(batches), BATCHES_PER_FRAME):
-            some = batches[start : start + BATCHES_PER_FRAME]
-            body = tuple(p for b in some for p in (b.data, b.signature, b.certificate))
-            self._transmit(link, Kind.FACTS, {"owners": [b.owner for b in some]}, body)
-
     def _stop(self, now: float) -> None:
-        withdrawn = self.ledger.depart(self._reader.stamp(now), keep=self._lasting)
-        if withdrawn is not None:
-            self._spread([withdrawn[0]], withdrawn[1], now)
-        for link in self._links.ordered():
-            self._send_batches(link, self._spreading.take(link.peer, NEVER)[0])
-            self._effects.append(CloseLink(link.peer, link.nonce, "this node stops"))
+        links = self._links.ordered()
+        self._exchange.leave(links, self._lasting, now)
+        self._out += [CloseLink(x.peer, x.nonce, "this node stops") for x in links]
