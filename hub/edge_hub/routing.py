@@ -225,7 +225,7 @@ def _parameters(route: Route, path: str) -> list[dict[str, Any]]:
 
 def _responses(route: Route, path: str) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    errors = {405, *route.errors}
+    errors = {405, 421, *route.errors}  # 421: under a name that is not this hub's
     errors |= set() if route.public else {401}
     errors |= {403} if route.method != "GET" else set()
     errors |= {400, 413, 415} if route.body is not None else set()
