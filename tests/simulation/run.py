@@ -57,7 +57,9 @@ def outcomes(
 
 def run_seeds(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     """Faults by seed; the figures, and the commands that repeat what failed."""
-    seeds = range(options.seeds) if options.seed is None else [options.seed]
+    seeds = range(options.first, options.first + options.seeds)
+    if options.seed is not None:
+        seeds = range(options.seed, options.seed + 1)
     fired: Counter[str] = Counter(dict.fromkeys(FAULTS, 0))
     digests: dict[str, str] = {}
     equal_s: list[float] = []
@@ -107,6 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--quiet", action="store_true", help="print only what fails")

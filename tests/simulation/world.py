@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cantor.mesh.effects import Effect
 
 DIAL_TIMEOUT_S = 3.0
+SYN_AGAIN_S = 1.0
 MEASURE_S = 1.0
 WALL_OFFSET_S = 1000.0
 DUPLICATED = 0.05
@@ -63,17 +64,28 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Syn:
+    """The system asks again for a connection that was not answered."""
+
+    peer: NodeId
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """The second in which the system says how a link is."""
 
     line: str
 
 
-Happening: TypeAlias = "Event | Arrival | Send | Measure"
+Happening: TypeAlias = "Event | Arrival | Send | Measure | Syn"
 
 
 class World:
-    """``nodes`` nodes, each of which knows where those are that ``knows`` gives for its place."""
+    """``nodes`` nodes, each of which knows where those are that ``knows`` gives for its place.
+
+    Without ``is_measuring`` links have their final costs from the beginning, and what they carry
+    is counted.
+    """
 
     def __init__(
         self,
@@ -205,21 +217,29 @@ class World:
             self._carry_out(box, box.timer(event, self.now, self._is_acknowledged))
         elif isinstance(event, Measure):
             self._measure(box, event)
+        elif isinstance(event, Syn):
+            self._dial(box.node, event.peer, is_again=True)
         elif isinstance(event, Received):
             self._take(box, event)
         elif isinstance(event, Send):
-            if box.needs_route(event.frame):
-                self._carry_out(box, box.core.handle(RoutesWanted(), self.now))
-            box.send(event.frame)
-            self._flush(box)
-        elif isinstance(event, LinkUp) and not self._is_open(box.node, event.link):
-            if event.dialled:
-                self._carry_out(box, box.core.handle(DialFailed(event.peer), self.now))
+            self._send(box, event.frame)
         elif isinstance(event, LinkUp | LinkDown):
-            self._carry_out(box, box.link(event, self.now))
-            self._flush(box)
+            self._link(box, event)
         else:
             self._carry_out(box, box.core.handle(event, self.now))
+
+    def _send(self, box: Box, frame: DataFrame) -> None:
+        if box.needs_route(frame):
+            self._carry_out(box, box.core.handle(RoutesWanted(), self.now))
+        box.send(frame)
+        self._flush(box)
+
+    def _link(self, box: Box, event: LinkUp | LinkDown) -> None:
+        if isinstance(event, LinkDown) or self._is_open(box.node, event.link):
+            self._carry_out(box, box.link(event, self.now))
+            self._flush(box)
+        elif event.dialled:  # it ended before it was told of
+            self._carry_out(box, box.core.handle(DialFailed(event.peer), self.now))
 
     def _is_acknowledged(self, nonce: str) -> bool:
         """Whether the systems at both ends of a line hear each other, whatever runs there."""
@@ -271,7 +291,7 @@ class World:
 
     def _count(self, node: NodeId, frame: DataFrame) -> None:
         self.sent[Kind(frame.kind).name] += 1
-        if frame.kind in (Kind.FACTS, Kind.DIGEST):
+        if not self.is_measuring and frame.kind in (Kind.FACTS, Kind.DIGEST):
             self.sent_by[node] += 1
             body = sum(len(part) for part in frame.body)
             self.sent["batches"] += len(frame.body) // 3
@@ -326,9 +346,12 @@ class World:
         if not line.open:
             self.network.lines.pop(line.nonce, None)
 
-    def _dial(self, node: NodeId, peer: NodeId) -> None:
+    def _dial(self, node: NodeId, peer: NodeId, *, is_again: bool = False) -> None:
         if not self.network.both_pass(node, peer):
-            self.post(DIAL_TIMEOUT_S, node, DialFailed(peer))
+            if is_again:
+                self.post(DIAL_TIMEOUT_S - SYN_AGAIN_S, node, DialFailed(peer))
+            else:
+                self.post(SYN_AGAIN_S, node, Syn(peer))
             return
         nonce = f"{self.links.getrandbits(64):016x}"
         random = Random(f"{self.seed} {nonce}")

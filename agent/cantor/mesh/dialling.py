@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cantor.mesh.settings import MeshSettings
 
 BACKOFF_FIRST_S = 0.25
-BACKOFF_MAX_S = 2.5
+BACKOFF_MAX_S = 1.5
 BACKOFF_PER_NODE_S = 0.3
 """The longest pause grows with the number of nodes apart: so long a dial takes its turn."""
 REFUSED_S = 5.0

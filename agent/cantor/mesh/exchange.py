@@ -86,13 +86,15 @@ class Exchange:
 
     def send_due(self, links: Iterable[Link], now: float) -> float:
         """Send what is due; when something is due next."""
-        if self.spreading.next_due() <= now:
+        due = self.spreading.next_due()
+        if due <= now:
             for link in links:
                 batches, digest = self.spreading.take(link.peer, now)
                 self._send(link, batches)
                 if digest is not None:
                     self.transmit(link, Kind.DIGEST, digest)
-        return self.spreading.next_due()
+            due = self.spreading.next_due()
+        return due
 
     def transmit(
         self, link: Link, kind: Kind, headers: dict[str, Value], body: tuple[bytes, ...] = ()
