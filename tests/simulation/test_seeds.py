@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.simulation.box import Send
+from tests.simulation.places import row
 from tests.simulation.scenario import deliver_all, simulate
-from tests.simulation.world import World, row
+from tests.simulation.world import World
 
 from cantor.wire import DataFrame, Kind
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.simulation.checks import are_equal
+from tests.simulation.places import everybody
 from tests.simulation.scenario import await_equal
-from tests.simulation.world import World, everybody
+from tests.simulation.world import World
 
 from cantor.mesh.settings import MeshSettings
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgpack
 from tests.simulation.box import Box, Send
 from tests.simulation.network import DELAY_MIN_S, DELAY_SPREAD_S, RESUME_S, Line, Network
+from tests.simulation.places import circle
 
 from cantor.base.errors import CantorError
 from cantor.base.ids import NodeId
@@ -376,22 +377,6 @@ class World:
             rtt_s = 2 * line.base_s + line.random.random() * JITTER_RTT_S
             measured = LinkMeasured(line.other(box.node), line.nonce, rtt_s, 0.0, 0.0, 0)
             self._carry_out(box, box.core.handle(measured, self.now))
-
-
-def circle(nodes: int) -> Callable[[int], Iterable[int]]:
-    """Each node knows those beside it on a circle, and those a third of the way round."""
-    steps = (1, -1, nodes // 3 + 1, -(nodes // 3 + 1))
-    return lambda place: [(place + step) % nodes for step in steps]
-
-
-def row(nodes: int) -> Callable[[int], Iterable[int]]:
-    """Each node knows those beside it in a row."""
-    return lambda place: [other for other in (place - 1, place + 1) if 0 <= other < nodes]
-
-
-def everybody(nodes: int) -> Callable[[int], Iterable[int]]:
-    """Each node knows all the others."""
-    return lambda place: [other for other in range(nodes) if other != place]
 
 
 def _brief(event: Happening) -> str:
