@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,9 @@ from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.settings import AgentSettings
+from edge_devices.cameras import CameraProvider
+from edge_devices.fake import FakeMachine
+from edge_devices.registry import Inventory
 from galaxy.deployments.service import Deployments
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
@@ -250,6 +254,55 @@ async def test_a_need_that_nobody_meets_waits_with_its_reason_and_starts_when_it
 
     assert "USBCamera" in waiting.reasons["source"]
     await until(left, view.id, lambda view: view.state == "finished")
+
+
+class Plugged(Machine):
+    """A machine whose camera is what the kernel's files say."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(camera=True)
+        folder.mkdir()
+        self._kernel = FakeMachine(folder)
+        place = self._kernel.usb("1-2", serial="A1")
+        self._kernel.node("video4linux", "video0", place, index="0", name="Door")
+        self._listed = self._kernel.sys / "class" / "video4linux" / "video0"
+        self._entry = self._listed.readlink()
+        self._provider = CameraProvider(self._kernel.sys, self._kernel.dev)
+
+    def scan(self) -> tuple[list[Device], list[Resource]]:
+        return Inventory([self._provider]).scan()
+
+    def pull_out(self) -> None:
+        self._listed.unlink()
+
+    def plug_in(self) -> None:
+        self._listed.symlink_to(self._entry)
+
+
+async def test_a_camera_that_is_pulled_out_leaves_its_pipeline_waiting_and_no_other(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    machine = fleet.machines["left"] = Plugged(tmp_path / "machine")
+    left = await fleet.add("left")
+    beside = await service(left).deploy(across(live=True))
+    seen = FilterSpec("conveyor", {"paced": True}, needs="USBCamera == 1")
+    pipeline = across(live=True)
+    view = await service(left).deploy(
+        replace(pipeline, filters={**pipeline.filters, "source": seen})
+    )
+    await until(left, view.id, lambda view: view.state == "running")
+    other = await until(left, beside.id, lambda view: view.state == "running")
+
+    machine.pull_out()
+    waiting = await until(
+        left, view.id, lambda view: view.state == "waiting" and bool(view.reasons)
+    )
+    unharmed = service(left).view(beside.id)
+    machine.plug_in()
+
+    assert "USBCamera" in waiting.reasons["source"]
+    assert (unharmed.state, unharmed.epoch) == ("running", other.epoch)
+    await until(left, view.id, lambda view: view.state == "running")
 
 
 async def test_a_filter_that_cannot_open_is_named_and_its_deployment_can_be_removed(
