@@ -12,7 +12,9 @@ from cantor.base.ids import NodeId
 from cantor.wire import DataFrame, FrameReader, Kind, encode
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
-FRAME = DataFrame(Kind.DATA, A, B, message_id=7, hlc=9, headers={"k": [1, None]}, body=(b"xy", b""))
+FRAME = DataFrame(
+    Kind.DATA, A, B, message_id=7, hlc=9, headers={"k": [1, None]}, body=(b"xy", b""), ttl=16
+)
 RECORDED = bytes.fromhex(
     "00000050"
     "01100110"
