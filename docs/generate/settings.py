@@ -22,6 +22,8 @@ VARIABLES = {
     "CANTOR_HOME": "The node's folder: its key, certificate and what it remembers. Default:"
     " `/var/lib/cantor` for root, else `~/.local/share/cantor`. A hub keeps its own data in `hub`"
     " below it. `--data` overrides it.",
+    "CANTOR_PASSPHRASE": "What seals the root's key, for `cantor mesh export-root` and"
+    " `import-root`, which else ask.",
     "CANTOR_SIMULATED_CAMERA": "`1` gives this box a simulated camera; `seed=7,size=640x480,fps=30`"
     " says which scene, size and rate (any of the three).",
 }

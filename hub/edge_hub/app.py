@@ -14,6 +14,7 @@ from aiohttp import web
 from cantor.base.address import Address
 from cantor.base.errors import CantorError, UnavailableError, reason_of
 from cantor.identity.files import write_durably
+from cantor.identity.server_certificate import ServerCertificate
 from edge_hub.access import Access, check_host
 from edge_hub.addresses import (
     certified_hosts,
@@ -25,7 +26,7 @@ from edge_hub.addresses import (
 from edge_hub.api import Api, Services
 from edge_hub.blueprints import Blueprints
 from edge_hub.board import Board
-from edge_hub.certificate import HubCertificate, ListenerCertificate, OwnCertificate
+from edge_hub.certificate import ListenerCertificate, OwnCertificate
 from edge_hub.console import STATIC, add_security_headers, serve_console
 from edge_hub.database import Database
 from edge_hub.deployment_watch import DeploymentWatch
@@ -179,7 +180,7 @@ def _certificates(
     stack: AsyncExitStack, settings: HubSettings, authority: Authority, clock: Clock
 ) -> tuple[ListenerCertificate, ListenerCertificate | None]:
     """What enrolment and the console prove themselves with; looked at again once a day."""
-    by_mesh: ListenerCertificate = HubCertificate(
+    by_mesh: ListenerCertificate = ServerCertificate(
         settings.server_certificate, authority, certified_hosts(settings), clock
     )
     by_console: ListenerCertificate | None = by_mesh if settings.console_has_tls else None
@@ -245,6 +246,7 @@ def _enrol_app(settings: HubSettings, enroller: Enroller) -> web.Application:
     )
     app.on_response_prepare.append(add_security_headers)
     app.router.add_post("/enrol", enroller.handle)
+    app.router.add_post("/renew", enroller.renew)
     app.router.add_get("/healthz", _health)
     return app
 

@@ -22,7 +22,6 @@ from cantor.identity.authority import Authority
 from cantor.identity.authority_folder import load_authority, save_authority
 from cantor.identity.files import make_private_folder
 from cantor.node.loop import run_loop
-from edge_hub import token_cli
 from edge_hub.hub_folder import add_data_option, add_public_enrol_option, existing_authority, say
 from edge_hub.settings import LISTEN_DEFAULT, HubSettings
 
@@ -63,7 +62,7 @@ def register(
     *,
     join: JoinMesh = join_as_node,
 ) -> None:
-    """Add the verbs ``hub`` and ``token``; ``join`` makes the hub a node of its mesh."""
+    """Add the verb ``hub``; ``join`` makes the hub a node of its mesh."""
     hub = subparsers.add_parser("hub", help="run the console, API and enrolment of a mesh")
     _add_options(hub)
     hub.add_argument("--mesh", default=DEFAULT_MESH, help="name for a new mesh")
@@ -84,7 +83,6 @@ def register(
         add_data_option(action, inherits=True)
         # What stands before the action holds too: one name, one meaning on both sides.
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON")
-    token_cli.register(subparsers)
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -86,6 +86,14 @@ class Enroller:
         status, body = respond(ruling, applicant, self._authority, now_s=now_s, seeds=seeds)
         return web.json_response(body, status=status)
 
+    async def renew(self, request: web.Request) -> web.Response:
+        """Answer a node that asks for a new certificate."""
+        try:
+            status, body = await self._mesh.renew(await request.read())
+        except EnrolmentError as error:
+            raise ProblemError(400, "bad-request", error.what) from error
+        return web.json_response(body, status=status)
+
     async def _decide(self, connection: AsyncConnection, applicant: Applicant) -> Ruling:
         now = self._clock.wall()
         query = sa.select(tokens).where(

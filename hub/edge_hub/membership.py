@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cantor.base.clock import Clock, SystemClock
-from cantor.base.errors import CantorError
+from cantor.base.errors import CantorError, EnrolmentError
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
@@ -88,6 +88,12 @@ class AgentView:
 
     def allow(self, nodes: Collection[NodeId]) -> None:
         self._denials.allow(nodes)
+
+    async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
+        issuer = self._agent.lifecycle.issuer
+        if issuer is None:
+            raise EnrolmentError("this hub is no issuer", where="POST /renew")
+        return await issuer.renew(body)
 
     def graph(self) -> MeshGraph:
         return self._agent.mesh.graph()

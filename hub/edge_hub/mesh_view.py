@@ -64,6 +64,13 @@ class MeshView(Protocol):
     def allow(self, nodes: Collection[NodeId]) -> None:
         """Take denials back."""
 
+    async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
+        """Answer a node that asks for a new certificate: status and JSON.
+
+        Raises:
+            EnrolmentError: the request is malformed.
+        """
+
     def graph(self) -> MeshGraph:
         """The nodes and links that the ledger knows."""
 
@@ -125,6 +132,9 @@ class FakeMeshView:
 
     def allow(self, nodes: Collection[NodeId]) -> None:
         self.denied -= set(nodes)
+
+    async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
+        return 200, {"asked_bytes": len(body)}
 
     def graph(self) -> MeshGraph:
         facts = [Fact(owner, LINKS_FACT, rows, 1, 1) for owner, rows in self._links.items()]

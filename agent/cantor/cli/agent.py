@@ -50,6 +50,12 @@ def register(verbs: Verbs) -> None:
     agent.add_argument(
         "--links-max", type=int, default=LINKS_MAX_DEFAULT, metavar="N", help="links to keep (4)"
     )
+    agent.add_argument(
+        "--enrol", default="", metavar="HOST:PORT", help="as an issuer, enrol boxes there by HTTPS"
+    )
+    agent.add_argument(
+        "--public-enrol", default="", metavar="HOST:PORT", help="what the issuer's tokens say"
+    )
     agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")
     add_folder_option(agent)
@@ -77,6 +83,8 @@ async def _run_agent(options: argparse.Namespace) -> int:
         labels=parse_labels(options.label),
         is_discovering=not options.no_mdns,
         interfaces=tuple(options.interface),
+        enrol=options.enrol,
+        public_enrol=options.public_enrol,
         links_max=options.links_max,
     )
     agent = Agent(settings)

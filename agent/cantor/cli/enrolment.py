@@ -33,7 +33,7 @@ def register(verbs: Verbs) -> None:
     enroll = verbs.add_parser("enroll", help="make this box a node, with a token from the hub")
     enroll.add_argument("token", metavar="TOKEN", help="what the hub's console or CLI showed")
     enroll.add_argument(
-        "--name", default=platform.node(), help="what people call this box (default: %(default)s)"
+        "--name", default="", help="what people call this box (default: the host's name)"
     )
     enroll.add_argument(
         "--no-wait", action="store_true", help="end with exit code 77 where a person must approve"
@@ -58,7 +58,7 @@ def _enroll(options: argparse.Namespace) -> int:
         enrol_patiently(
             token,
             folder,
-            name=options.name,
+            name=options.name or NodeMemory(options.data).name() or platform.node(),
             clock=SystemClock(),
             is_waiting=not options.no_wait,
             is_again=options.again,

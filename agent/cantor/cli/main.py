@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cantor
 from cantor.base.errors import CantorError, ConfigError, reason_of
 from cantor.base.program import left_out, parts
-from cantor.cli import agent, completion, doctor, enrolment, mesh, node, schema
+from cantor.cli import agent, completion, doctor, enrolment, mesh, node, schema, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     agent.register(verbs)
     mesh.register(verbs)
     node.register(verbs)
+    tokens.register(verbs)
     doctor.register(verbs)
     schema.register(verbs)
     completion.register(verbs, build_parser)

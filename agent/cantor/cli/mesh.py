@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 from cantor.base.errors import ConfigError, UnavailableError
-from cantor.cli import mesh_text
+from cantor.cli import authority, mesh_text
 from cantor.cli.folders import add_folder_option
 from cantor.node.control import ask
 from cantor.node.mesh_calls import PING_TIMEOUT_S, STEP_S_MAX
@@ -60,6 +60,7 @@ def register(verbs: Verbs) -> None:
     bench.add_argument(
         "--seconds", type=float, default=2.0, help="for each of three measures (default: 2)"
     )
+    authority.register(inner)
 
 
 def _verb(

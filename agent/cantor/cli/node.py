@@ -1,4 +1,4 @@
-"""``cantor node``: put a node out of the mesh, and let it in again, from an issuer.
+"""``cantor node``: let nodes in, and put them out of the mesh, from an issuer.
 
 An issuer is a hub's own node, or the node where ``cantor mesh init`` was run. A NODE is given by
 its name, its id or the start of its id. Exit codes: 0 done; 2 no node is called that, several are,
@@ -33,7 +33,10 @@ def register(verbs: Verbs) -> None:
     summary = "take back what was denied: its certificate holds again"
     allow = inner.add_parser("allow", help=summary, description=summary)
     allow.set_defaults(run=_allow)
-    for verb in (deny, allow):
+    summary = "let a node in that waits for approval"
+    approve = inner.add_parser("approve", help=summary, description=summary)
+    approve.set_defaults(run=_approve)
+    for verb in (deny, allow, approve):
         verb.add_argument("node", metavar="NODE")
         verb.add_argument("--json", action="store_true", help="print JSON")
         add_folder_option(verb, asks=True)
@@ -49,6 +52,12 @@ def _deny(options: argparse.Namespace) -> int:
 def _allow(options: argparse.Namespace) -> int:
     node = _ask(options, "node.allow")
     _say(options, node, "allowed", f"Node {node} is allowed again.")
+    return 0
+
+
+def _approve(options: argparse.Namespace) -> int:
+    node = _ask(options, "node.approve")
+    _say(options, node, "approved", f"Node {node} gets its certificate when it asks next.")
     return 0
 
 

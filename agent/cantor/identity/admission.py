@@ -162,6 +162,7 @@ def respond(
     *,
     now_s: float,
     seeds: Sequence[str],
+    more: Mapping[str, object] | None = None,
 ) -> tuple[int, dict[str, object]]:
     """The status and the JSON body that answer the box; refusals are RFC 9457 problems."""
     answer = ruling.answer
@@ -178,6 +179,7 @@ def respond(
         time_s=now_s,
         name=applicant.name,
         seeds=list(seeds)[:SEEDS_MAX],
+        more=more,
     )
 
 

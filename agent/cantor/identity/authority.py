@@ -33,11 +33,16 @@ from cantor.identity.profiles import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 LEAF_LIFE = dt.timedelta(days=35)
 SERVER_LIFE = dt.timedelta(days=365)
 ISSUING_LIFE = dt.timedelta(days=5 * 365)
 ROOT_LIFE = dt.timedelta(days=20 * 365)
+BRIDGE = LEAF_LIFE + dt.timedelta(days=7)
+"""After this time chains show no more what a former root certified."""
+RETIRE = BRIDGE + dt.timedelta(days=7)
+"""After this time a former root is trusted no more: no leaf from before it is left."""
 _EXCLUDED_HOSTS = (
     x509.DNSName(""),
     x509.IPAddress(ipaddress.ip_network("0.0.0.0/0")),
@@ -96,15 +101,20 @@ class FormerRoot:
     since: dt.datetime
 
 
-@dataclass(frozen=True)
+@dataclass
 class Authority:
-    """Issues the certificates of one tenant's nodes in one mesh."""
+    """Issues the certificates of one tenant's nodes in one mesh.
+
+    ``folder`` is where it is kept, if it was read from there. It stays the same object when the
+    mesh goes over to a new root, for all who hold it.
+    """
 
     mesh: str
     tenant: str
     root: Signer
     issuing: Signer
     former: FormerRoot | None = None
+    folder: Path | None = field(default=None, compare=False)
 
     @classmethod
     def create(cls, mesh: str, tenant: str = "default", *, now: dt.datetime) -> Authority:
@@ -121,18 +131,26 @@ class Authority:
         issuing = make_issuing(self.root, self.mesh, tenant, now)
         return Authority(self.mesh, tenant, self.root, issuing)
 
-    @property
-    def root_pem(self) -> bytes:
-        """The root certificate in PEM; while the mesh goes over to it, the former one follows."""
-        return _pem(self.root.certificate, self.former.certificate if self.former else None)
+    def root_pem_at(self, now_s: float) -> bytes:
+        """The roots to trust at a time (seconds since 1970) in PEM, the present one first."""
+        former = self.former
+        is_trusted = former is not None and now_s < (former.since + RETIRE).timestamp()
+        return self.root_pem if is_trusted else _pem(self.root.certificate)
 
     @property
-    def issuing_pem(self) -> bytes:
-        """The certificates of the issuing authority, as chains carry them.
+    def root_pem(self) -> bytes:
+        """The root certificate in PEM; one that was before it follows."""
+        return _pem(self.root.certificate, self.former.certificate if self.former else None)
+
+    def issuing_pem_at(self, now_s: float) -> bytes:
+        """The certificates of the issuing authority, as chains carry them at a time.
 
         That of the former root is first: OpenSSL follows the first, and all know that root.
         """
-        return _pem(self.former.issuing if self.former else None, self.issuing.certificate)
+        former = self.former
+        shows = former is not None and now_s < (former.since + BRIDGE).timestamp()
+        bridge = former.issuing if former is not None and shows else None
+        return _pem(bridge, self.issuing.certificate)
 
     @property
     def root_pin(self) -> str:
@@ -173,7 +191,8 @@ class Authority:
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
         builder = leaf_extensions(builder, [uri], usages, self.issuing.public_key)
         leaf = builder.sign(self.issuing.key, hashes.SHA256())
-        return CertificateChain(_pem(leaf) + self.issuing_pem, self.root_pem)
+        now_s = now.timestamp()
+        return CertificateChain(_pem(leaf) + self.issuing_pem_at(now_s), self.root_pem_at(now_s))
 
     def issue_server(self, hosts: Sequence[str], *, now: dt.datetime) -> bytes:
         """Key, certificate and roots in one PEM for the HTTPS listener of a hub or an issuer.

@@ -82,7 +82,7 @@ def load_authority(folder: Path) -> Authority:
     trust_domain(tenant, mesh)
     former = _load_former(folder, float(since_s)) if since_s is not None else None
     issuing = _load_signer(folder, "issuing")
-    return Authority(mesh, tenant, _load_signer(folder, "root"), issuing, former)
+    return Authority(mesh, tenant, _load_signer(folder, "root"), issuing, former, folder)
 
 
 def export_root(folder: Path, file: Path, passphrase: str) -> None:

@@ -101,7 +101,12 @@ async def enrol(
     folder.learn_time(reply.time_s, clock.wall())
     if on_reply is not None:
         on_reply(reply)
-    return folder.install(reply.chain)
+    identity = folder.install(reply.chain)
+    if reply.replaces:
+        folder.keep_statement("replaces", reply.replaces)
+    if reply.succession:
+        folder.follow(reply.succession, reply.time_s)
+    return identity
 
 
 def _already(token: EnrolmentToken, folder: IdentityFolder) -> Identity:

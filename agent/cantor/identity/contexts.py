@@ -9,6 +9,7 @@ import ssl
 from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from cantor.base.errors import EnrolmentError, IdentityError
 from cantor.identity.certificates import node_name, parse_certificates
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME, which Python does not name
 _PRESENTED_MAX = 8
+_DER = 2  # _ssl.ENCODING_DER
 
 
 class PeerIdentity(NamedTuple):
@@ -55,18 +57,21 @@ def client_context(identity: Identity) -> ssl.SSLContext:
 
 
 def reload(context: ssl.SSLContext, identity: Identity) -> None:
-    """Use a renewed certificate for new handshakes; live links are not touched.
+    """Use a renewed certificate, and its roots, for new handshakes; live links are not touched.
+
+    A root that is trusted no more stays in the context: ``verify_peer`` looks at it.
 
     Raises:
         IdentityError: OpenSSL refuses the identity; ``context`` then still works with the old one.
     """
     # A pair that does not match breaks the context that loads it: try in another one first.
     _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), identity)
+    context.load_verify_locations(cadata=identity.root_pem.decode("ascii"))
     _load(context, identity)
 
 
 def verify_peer(
-    ssl_object: ssl.SSLObject | ssl.SSLSocket, *, mesh: str, now: float
+    ssl_object: ssl.SSLObject | ssl.SSLSocket, *, mesh: str, now: float, root_pem: bytes = b""
 ) -> PeerIdentity:
     """Who is at the other end, to be asked right after the handshake and before any frame.
 
@@ -77,6 +82,7 @@ def verify_peer(
         ssl_object: the finished TLS session.
         mesh: the mesh of this node.
         now: seconds since 1970, from ``IdentityFolder.now``.
+        root_pem: the roots that are trusted now, which may be fewer than the context knows.
 
     Raises:
         IdentityError: the peer shows no node certificate of this mesh, or an expired one.
@@ -89,6 +95,12 @@ def verify_peer(
     except ValueError as error:
         raise IdentityError("the peer's certificate cannot be read", where="link") from error
     name = node_name(leaf)
+    if root_pem and not _ends_in(ssl_object, root_pem):
+        raise IdentityError(
+            "the root of the peer's certificate is trusted no more",
+            where=f"node {name.node_id}",
+            remedy="enrol that node again",
+        )
     if name.mesh != mesh:
         raise IdentityError(
             f"the peer belongs to mesh {name.mesh}, not {mesh}", where=f"node {name.node_id}"
@@ -102,6 +114,14 @@ def verify_peer(
         )
     began = leaf.not_valid_before_utc.timestamp()
     return PeerIdentity(name.node_id, name.tenant, name.mesh, not_after, began)
+
+
+def _ends_in(session: ssl.SSLObject | ssl.SSLSocket, root_pem: bytes) -> bool:
+    # Public from Python 3.13 on; before that a method of the session underneath.
+    within = session if hasattr(session, "get_verified_chain") else session._sslobj  # type: ignore[union-attr]
+    last = within.get_verified_chain()[-1]
+    der = last if isinstance(last, bytes) else last.public_bytes(_DER)
+    return der in {root.public_bytes(Encoding.DER) for root in parse_certificates(root_pem)}
 
 
 def discovery_context() -> ssl.SSLContext:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.exceptions import InvalidSignature
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cantor.base.errors import EnrolmentError, IdentityError
 from cantor.identity.certificates import CertificateChain, parse_certificates
 from cantor.identity.names import root_pin_of
+from cantor.identity.rollover import read_succession
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +31,10 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class EnrolmentReply:
-    """What a hub tells a box that it lets in; ``time_s`` is in seconds since 1970."""
+    """What a hub tells a box that it lets in; ``time_s`` is in seconds since 1970.
+
+    ``lease``, ``succession`` and ``replaces`` are statements that prove themselves, or empty.
+    """
 
     chain: CertificateChain
     nonce: str
@@ -39,6 +43,9 @@ class EnrolmentReply:
     tenant: str
     name: str
     seeds: tuple[str, ...]
+    lease: bytes = b""
+    succession: bytes = b""
+    replaces: bytes = b""
 
 
 def sign_reply(
@@ -49,8 +56,12 @@ def sign_reply(
     time_s: float,
     name: str,
     seeds: Sequence[str],
+    more: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """The JSON body of the answer 200 to ``POST /enrol``, signed by the issuing authority."""
+    """The JSON body of the answer 200 to ``POST /enrol``, signed by the issuing authority.
+
+    ``more`` are further fields; older boxes leave alone what they do not know.
+    """
     fields: dict[str, object] = {
         "certificate": chain.pem.decode("ascii"),
         "root": chain.root_pem.decode("ascii"),
@@ -60,7 +71,11 @@ def sign_reply(
         "tenant": authority.tenant,
         "name": name,
         "seeds": list(seeds),
+        **(more or {}),
     }
+    if authority.former is not None:
+        word = base64.b64encode(authority.former.statement).decode("ascii")
+        fields["succession"] = word
     signature = authority.sign(_signed_bytes(fields))
     return {**fields, "signature": base64.b64encode(signature).decode("ascii")}
 
@@ -88,9 +103,23 @@ def check_reply(body: Mapping[str, object], *, nonce: str, root_pin: str) -> Enr
         tenant=_field(body, "tenant", str),
         name=_field(body, "name", str),
         seeds=tuple(seeds),
+        lease=_bytes(body, "lease"),
+        succession=_bytes(body, "succession"),
+        replaces=_bytes(body, "replaces"),
     )
     _check_authenticity(reply, body, nonce, root_pin)
-    return reply
+    return replace(reply, chain=CertificateChain(reply.chain.pem, _roots(reply, root_pin)))
+
+
+def _roots(reply: EnrolmentReply, root_pin: str) -> bytes:
+    """The root that is pinned, and another only with a succession that both have signed."""
+    root_pem = pinned(reply.chain, root_pin).root_pem
+    if not reply.succession:
+        return root_pem
+    try:
+        return read_succession(reply.succession, root_pem).roots_pem(reply.time_s)
+    except IdentityError as error:
+        raise _wrong(error.what) from error
 
 
 def _check_authenticity(
@@ -136,6 +165,14 @@ def _field(body: Mapping[str, object], name: str, kind: type[_T]) -> _T:
     if not isinstance(value, kind):
         raise _wrong(f"it has no {name!r}")
     return value
+
+
+def _bytes(body: Mapping[str, object], name: str) -> bytes:
+    """A field that older hubs do not send."""
+    try:
+        return base64.b64decode(str(body.get(name, "")), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise _wrong(f"its {name} is malformed") from error
 
 
 def _wrong(what: str) -> EnrolmentError:

@@ -49,7 +49,7 @@ def make_statement(
     signed = {
         "body": body,
         "signature": authority.sign(_PURPOSE + body),
-        "authority": authority.issuing_pem,
+        "authority": authority.issuing_pem_at(at_s),
     }
     return Statement(kind, authority.tenant, at_s, content, msgpack.packb(signed))
 

@@ -5,6 +5,9 @@
     identity.pem   key and certificates in one file (0600), replaced in one step
     root.pem       the root of the mesh
     clock.json     the earliest time that can be, as far as signed messages told
+    lease          the authority's last word that it knows this node
+    replaces       the authority's word that this node took another's place
+    succession     the word that one root of the mesh follows another, until that is over
 
 Key and token are on the disk before the first request leaves, so that a lost reply costs nothing:
 the same key asks again and gets the same certificate.
@@ -35,11 +38,14 @@ from cantor.identity.files import (
     write_durably,
 )
 from cantor.identity.keys import parse_private_key, private_key_pem
+from cantor.identity.rollover import Succession, read_succession, without_bridge
 from cantor.identity.tokens import EnrolmentToken
 from cantor.identity.trusted_time import TrustedTime
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cantor.base.clock import Clock
 
 
 @dataclass(frozen=True)
@@ -208,6 +214,53 @@ class IdentityFolder:
         publish(draft, path)
 
     @property
+    def succession(self) -> Succession | None:
+        """The word that one root of this mesh follows another, if it was heard and is not over.
+
+        Raises:
+            IdentityError: the file is damaged.
+        """
+        path = self.path / "succession"
+        return read_succession(path.read_bytes(), self.root_pem) if path.exists() else None
+
+    def follow(self, packed: bytes, now_s: float) -> bool:
+        """Trust what a succession says, durably; whether it was news.
+
+        Raises:
+            IdentityError: it does not hold.
+        """
+        before = self.succession
+        heard = read_succession(packed, self.root_pem)
+        if now_s >= heard.retires_at_s or (before is not None and heard.at_s <= before.at_s):
+            return False
+        write_durably(self.path / "succession", packed, PUBLIC_MODE)
+        write_durably(self.path / "root.pem", heard.roots_pem(now_s), PUBLIC_MODE)
+        return True
+
+    def retire(self, now_s: float) -> bool:
+        """Give up what a succession is over for; whether anything has changed."""
+        word = self.succession
+        if word is None or now_s < word.bridges_until_s or not self.enrolled:
+            return False
+        chain = self.chain
+        bare = without_bridge(chain.pem, word)
+        roots = word.roots_pem(now_s)
+        if bare != chain.pem or roots != chain.root_pem:
+            CertificateChain(bare, roots).check()
+            self._publish(CertificateChain(bare, roots))
+            return True
+        return False
+
+    def statement(self, name: str) -> bytes:
+        """The authority's last word: ``lease`` or ``replaces``; empty if there was none."""
+        path = self.path / name
+        return path.read_bytes() if path.exists() else b""
+
+    def keep_statement(self, name: str, packed: bytes) -> None:
+        """Keep the authority's word: ``lease`` or ``replaces``."""
+        write_durably(self.path / name, packed, PUBLIC_MODE)
+
+    @property
     def trusted_time(self) -> TrustedTime:
         """What signed messages told about time; a damaged file counts as nothing known."""
         try:
@@ -227,3 +280,25 @@ class IdentityFolder:
     def now(self, wall_s: float) -> float:
         """The best guess of the time: see ``TrustedTime.now``."""
         return self.trusted_time.now(wall_s)
+
+
+class TrustedClock:
+    """A box's clock, corrected by what the authority has signed: see ``TrustedTime``."""
+
+    def __init__(self, folder: IdentityFolder, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._time = folder.trusted_time
+
+    @property
+    def floor_s(self) -> float:
+        """The time that is known to have passed, in seconds since 1970."""
+        return self._time.floor_s
+
+    def now(self) -> float:
+        """The best guess of the time, in seconds since 1970."""
+        return self._time.now(self._clock.wall())
+
+    def learn(self, signed_s: float) -> None:
+        """Take note of a time that an authority has just signed, durably."""
+        self._time = self._folder.learn_time(signed_s, self._clock.wall())

@@ -57,6 +57,10 @@ class Ledger:
         """The epoch under which this node writes; persist it if it grew past the one given."""
         return self._epoch
 
+    def certify(self, certificate: bytes) -> None:
+        """Prove what this node writes from now on by another certificate of the same key."""
+        self._certificate = certificate
+
     def get(self, owner: NodeId, name: str) -> Value:
         """The value of a fact; ``None`` if it is unknown or withdrawn."""
         kept = self._facts.get(owner, {}).get(name)

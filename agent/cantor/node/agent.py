@@ -12,7 +12,7 @@ import cantor
 from cantor.base.address import Address
 from cantor.base.clock import Clock, SystemClock
 from cantor.base.errors import CantorError, ConfigError, reason_of
-from cantor.identity.store import IdentityFolder
+from cantor.identity.store import IdentityFolder, TrustedClock
 from cantor.ledger.ledger import Ledger
 from cantor.ledger.sync import digest
 from cantor.mesh.core import MeshCore
@@ -82,7 +82,8 @@ class Agent(Talk):
         self.folder = settings.folder
         self.labels: Mapping[str, str] = settings.labels
         self.tenant = self.identity.tenant
-        self._trusted_time = self._folder.trusted_time
+        self._time = TrustedClock(self._folder, self.clock)
+        self._verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
         self._memory = NodeMemory(settings.folder)
         self.name = settings.name or self._memory.name() or platform.node()
         self._reached = self._memory.peers()
@@ -96,12 +97,18 @@ class Agent(Talk):
         )
         self._streams = self._driver.streams
         self.lifecycle = Lifecycle(
-            self, self._folder, self._core.ledger, authority=authority, changed=self._tell
+            self,
+            self._folder,
+            self._core.ledger,
+            self._verifier,
+            self._time,
+            authority=authority,
+            changed=self._tell,
         )
         self._links = Links(
             self.identity,
             self._driver,
-            now=self.wall,
+            now=self.lifecycle.judging_s,
             is_denied=self.lifecycle.denials.is_denied,
         )
         self._discovery: Discovery | None = None
@@ -130,6 +137,8 @@ class Agent(Talk):
         self._publish_node()
         self._lasting.say_all()
         await self.lifecycle.start(self._links)
+        if self.settings.enrol:
+            await self.lifecycle.enrol_at(self.settings.enrol, self.settings.public_enrol)
         for node, addresses in self._reached.items():
             self._peer_seen(node, addresses)
         self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
@@ -169,7 +178,7 @@ class Agent(Talk):
 
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""
-        return self._trusted_time.now(self.clock.wall())
+        return self._time.now()
 
     def service(self, name: str) -> Service | None:
         """The service of that name, if this node has it."""
@@ -220,6 +229,7 @@ class Agent(Talk):
             "addresses": list(self.addresses),
             "nodes_online": sum(view.is_alive for view in views),
             "nodes_known": len(views),
+            **self.lifecycle.status(),
             **self._driver.status(),
         }
 
@@ -235,7 +245,7 @@ class Agent(Talk):
             epoch=self._memory.next_epoch(),
             sign=signer,
             certificate=signer.certificate,
-            verify=FactVerifier(self.identity.mesh, self.identity.root_pem),
+            verify=self._verifier,
         )
         return MeshCore(
             self.identity.node_id,
@@ -333,6 +343,7 @@ class Agent(Talk):
                     self._learn_addresses(fact.owner, fact.value.get("addresses"))
             self.lifecycle.heard(effect.facts)
         if isinstance(effect, FactsChanged | NodeAlive | NodeDead):
+            self.lifecycle.look()
             self._tell()
 
     def _tell(self) -> None:

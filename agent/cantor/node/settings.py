@@ -19,7 +19,9 @@ class AgentSettings:
 
     ``listen`` are ``host:port`` to accept links on (port 0: the system's choice); ``seeds`` are
     addresses to dial whose nodes are not known yet; ``interfaces`` are the local IP addresses for
-    discovery, empty for the system's choice; ``links_max`` is how many links it keeps.
+    discovery, empty for the system's choice; ``links_max`` is how many links it keeps;
+    ``enrol`` is where an issuer enrols boxes by HTTPS, nowhere if empty, and ``public_enrol`` what
+    its tokens say where boxes reach it by another address (``host:port``).
     """
 
     folder: Path
@@ -30,3 +32,5 @@ class AgentSettings:
     is_discovering: bool = True
     interfaces: tuple[str, ...] = ()
     links_max: int = LINKS_MAX_DEFAULT
+    enrol: str = ""
+    public_enrol: str = ""

@@ -43,6 +43,11 @@ class FactVerifier:
         self._root_pem = root_pem
         self._keys: dict[bytes, tuple[NodeId, ec.EllipticCurvePublicKey]] = {}
 
+    def trust(self, root_pem: bytes) -> None:
+        """Believe these roots from now on."""
+        self._root_pem = root_pem
+        self._keys.clear()
+
     def __call__(self, owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
         try:
             node, key = self._proved(certificate)

@@ -78,3 +78,9 @@ class Link:
     bulk_opening: bool = False
     bulk_used: bool = True
     bulk_idle_since_s: float = 0.0
+
+    def close(self, reason: str) -> None:
+        """End it after what is queued has left."""
+        if self.bulk is not None:
+            self.bulk.close(reason)
+        self.control.close(reason)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, IdentityError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
-from cantor.identity.contexts import PeerIdentity, client_context, server_context, verify_peer
+from cantor.identity import contexts
 from cantor.transport.connection import Connection
 from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
 from cantor.transport.link import Link, LinkFigures, LinkMeasure
@@ -30,6 +30,7 @@ from cantor.wire.records import channel_of, is_local, unpack
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cantor.identity.contexts import PeerIdentity
     from cantor.identity.store import Identity
     from cantor.transport.link import LinkListener
     from cantor.wire.frame import Value
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 DIALS_AT_ONCE_MAX = 16
 BULK_IDLE_S = 60.0
 GOODBYE_S = 1.0
+DRAIN_S = 1.0
 _BULK = (2,)
 _NO_MORE: dict[str, Value] = {"bulk": "no more"}
 _log = logging.getLogger(__name__)
@@ -61,8 +63,8 @@ class Links:
         self._listener = listener
         self._now = now
         self._is_denied = is_denied
-        self._server_context = server_context(identity)
-        self._client_context = client_context(identity)
+        self._server_context = contexts.server_context(identity)
+        self._client_context = contexts.client_context(identity)
         self._links: dict[str, Link] = {}
         self._by_connection: dict[Connection, Link] = {}
         self._greeting: dict[Connection, asyncio.TimerHandle] = {}
@@ -179,10 +181,13 @@ class Links:
         """End one link after what is queued has left."""
         self.pump(nonce)
         link = self._links.get(nonce)
-        if link is not None:
-            if link.bulk is not None:
-                link.bulk.close(reason)
-            link.control.close(reason)
+        if link is None:
+            return
+        if any(o.peer.node_id == link.peer.node_id and o is not link for o in self.up()):
+            # Replaced: what the other side sent before it knew of the new link is still to be read.
+            asyncio.get_running_loop().call_later(DRAIN_S, link.close, reason)
+        else:
+            link.close(reason)
 
     def rest(self, now_s: float) -> None:
         """Close the bulk connections that were idle for a minute; ask often, on any steady clock.
@@ -197,9 +202,19 @@ class Links:
                 link.bulk.say(DataFrame(Kind.HEARTBEAT, me, peer, priority=2, headers=_NO_MORE))
                 link.bulk = None
 
+    def renew(self, identity: Identity) -> None:
+        """Show another certificate, and trust its roots, in new handshakes; links stay."""
+        contexts.reload(self._server_context, identity)
+        contexts.reload(self._client_context, identity)
+        self._identity = identity
+
+    def up(self) -> list[Link]:
+        """Every link that is up."""
+        return list(self._links.values())
+
     def drop_denied(self, reason: str) -> None:
         """End every link with a node that is denied now."""
-        for link in list(self._links.values()):
+        for link in self.up():
             if self._is_denied(link.peer):
                 self.close_link(link.nonce, reason)
 
@@ -359,7 +374,8 @@ class Links:
         self.pump(link.nonce)
 
     def _verify(self, connection: Connection) -> PeerIdentity:
-        peer = verify_peer(connection.tls, mesh=self._identity.mesh, now=self._now())
+        mesh, roots = self._identity.mesh, self._identity.root_pem
+        peer = contexts.verify_peer(connection.tls, mesh=mesh, now=self._now(), root_pem=roots)
         if peer.node_id == self._identity.node_id:
             raise IdentityError("this node reached itself")
         if self._is_denied(peer):

@@ -14,9 +14,10 @@ from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.identity.authority import Authority
 from cantor.identity.authority_folder import save_authority
+from cantor.identity.server_certificate import ServerCertificate
 from edge_hub.addresses import certified_hosts, check_console_url, host_headers
 from edge_hub.app import start_hub
-from edge_hub.certificate import HubCertificate, OwnCertificate
+from edge_hub.certificate import OwnCertificate
 from edge_hub.mesh_view import FakeMeshView
 from edge_hub.settings import HubSettings
 
@@ -96,7 +97,7 @@ def test_a_certificate_is_kept_until_it_is_due_or_lacks_an_address(
     tmp_path: Path, authority: Authority, clock: HandClock
 ) -> None:
     def fingerprint(*hosts: str) -> str:
-        return HubCertificate(tmp_path / "server.pem", authority, hosts, clock).fingerprint
+        return ServerCertificate(tmp_path / "server.pem", authority, hosts, clock).fingerprint
 
     first = fingerprint("hub.example", "10.0.0.1")
     assert fingerprint("10.0.0.1") == first
@@ -111,7 +112,7 @@ def test_a_certificate_is_kept_until_it_is_due_or_lacks_an_address(
 def test_no_session_outlives_its_certificate(
     tmp_path: Path, authority: Authority, clock: HandClock, own: Path
 ) -> None:
-    by_mesh = HubCertificate(tmp_path / "server.pem", authority, ["127.0.0.1"], clock)
+    by_mesh = ServerCertificate(tmp_path / "server.pem", authority, ["127.0.0.1"], clock)
     for certificate in (by_mesh, OwnCertificate(own)):
         assert certificate.context.num_tickets == 0
         assert certificate.context.minimum_version is ssl.TLSVersion.TLSv1_3
@@ -124,7 +125,7 @@ def test_a_certificate_of_another_mesh_or_a_damaged_file_is_replaced(
     for content in (own.read_bytes(), b"-----BEGIN", b""):
         path.write_bytes(content)
         path.chmod(0o600)
-        HubCertificate(path, authority, ["127.0.0.1"], clock)
+        ServerCertificate(path, authority, ["127.0.0.1"], clock)
         assert authority.root_pem in path.read_bytes()
 
 

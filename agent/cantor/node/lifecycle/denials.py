@@ -65,7 +65,7 @@ class Denials:
     def start(self) -> None:
         """Listen to reminders; an issuer says what it knows."""
         self._node.on_message(DENIED, self._reminded)
-        self._say()
+        self.say()
 
     def close(self) -> None:
         """Send no reminder any more."""
@@ -135,10 +135,11 @@ class Denials:
     def _grown(self) -> None:
         packed = [statement.packed for statement in self.known.statements()]
         write_durably(self._path, msgpack.packb(packed))
-        self._say()
+        self.say()
         self._changed()
 
-    def _say(self) -> None:
+    def say(self) -> None:
+        """As an issuer: tell the mesh the whole list, signed anew."""
         if self.authority is not None:
             whole = self.known.whole(self.authority, self._node.wall())
             self._node.publish(DENIED, whole.packed, lasting=True)

@@ -124,7 +124,7 @@ def test_a_chain_with_any_part_of_another_mesh_is_refused(
     b = Authority.create("b", now=now)
     ours, theirs = (a.issue(csr, now=now) for a in (authority, b))
     leaf = ours.leaf.public_bytes(Encoding.PEM)
-    issuing = b.issuing_pem
+    issuing = b.issuing_pem_at(now.timestamp())
     for chain in (
         CertificateChain(ours.pem, theirs.root_pem),
         CertificateChain(leaf + issuing, ours.root_pem),

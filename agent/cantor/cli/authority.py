@@ -1,0 +1,125 @@
+"""``cantor mesh init``, ``rollover``, ``export-root`` and ``import-root``: the authority of a mesh.
+
+Exit codes: 0 done; 2 usage, a folder that holds a mesh already, or a node that is no issuer; 69 no
+agent answers here; 77 a key or a passphrase does not hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import ConfigError
+from cantor.base.ids import short_name
+from cantor.cli.folders import add_folder_option, default_folder
+from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import export_root, import_root, save_authority
+from cantor.identity.store import IdentityFolder
+from cantor.node.control import ask
+from cantor.node.memory import NodeMemory
+
+if TYPE_CHECKING:
+    import argparse
+
+    from cantor.wire.frame import Value
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+PASSPHRASE_VARIABLE = "CANTOR_PASSPHRASE"  # noqa: S105 (a name)
+_AUTHORITY = "authority"
+
+
+def register(inner: Verbs) -> None:
+    """Add the verbs below ``cantor mesh``."""
+    summary = "make a mesh without a hub: this box becomes its first node, and enrols others"
+    init = inner.add_parser("init", help=summary, description=summary)
+    init.add_argument("--mesh", required=True, metavar="NAME", help="a lower-case DNS name")
+    init.add_argument("--tenant", default="default", metavar="NAME")
+    init.add_argument("--name", default=platform.node(), help="what people call this box")
+    add_folder_option(init)
+    init.set_defaults(run=_init)
+    summary = "give the mesh a new root, under traffic; nodes follow by themselves"
+    rollover = inner.add_parser("rollover", help=summary, description=summary)
+    add_folder_option(rollover, asks=True)
+    rollover.set_defaults(run=_rollover)
+    for name, summary, run in (
+        ("export-root", "move the root's key off this machine, sealed by a passphrase", _export),
+        ("import-root", "bring the root's key back from a sealed file", _import),
+    ):
+        verb = inner.add_parser(
+            name, help=summary,
+            description=f"{summary}; the passphrase is asked for, or ${PASSPHRASE_VARIABLE}",
+        )  # fmt: skip
+        verb.add_argument("file", type=Path, metavar="FILE")
+        verb.add_argument(
+            "--data", type=Path, default=default_folder(), metavar="FOLDER",
+            help="the folder of the hub or the issuer (default: %(default)s)",
+        )  # fmt: skip
+        verb.set_defaults(run=run)
+    for verb in (inner.choices[n] for n in ("init", "rollover", "export-root", "import-root")):
+        verb.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _init(options: argparse.Namespace) -> int:
+    folder = IdentityFolder(options.data)
+    if folder.enrolled or (options.data / _AUTHORITY).exists():
+        raise ConfigError(
+            "belongs to a mesh already", where=str(options.data), remedy="name another --data"
+        )
+    now = datetime.now(UTC)
+    authority = Authority.create(options.mesh, options.tenant, now=now)
+    # The node last: what breaks off before is begun anew, and nothing was issued yet.
+    save_authority(authority, options.data / _AUTHORITY)
+    identity = folder.install(authority.issue(folder.csr_pem(), now=now))
+    NodeMemory(options.data).remember_name(options.name)
+    told = {"id": identity.node_id, "mesh": options.mesh, "root_pin": authority.root_pin}
+    _say(
+        options,
+        told,
+        f"Mesh {options.mesh} is made; this box is its node {short_name(identity.node_id)}. "
+        f"Start it with cantor agent --enrol HOST:PORT; cantor token create lets others in.",
+    )
+    return 0
+
+
+def _rollover(options: argparse.Namespace) -> int:
+    answer = asyncio.run(ask(options.data, "mesh.rollover"))
+    told = cast("dict[str, Value]", answer)
+    _say(options, told, "The mesh goes over to a new root; tokens from now on pin it.")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    export_root(options.data / _AUTHORITY, options.file, _passphrase(is_new=True))
+    _say(
+        options,
+        {"file": str(options.file)},
+        f"The root's key is in {options.file} and no longer here; keep the file where you keep "
+        f"other keys. It is needed for a new root, a new tenant, and once a year for enrolment.",
+    )
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    import_root(options.data / _AUTHORITY, options.file, _passphrase(is_new=False))
+    _say(options, {"file": str(options.file)}, "The root's key is here again; start the hub anew.")
+    return 0
+
+
+def _passphrase(*, is_new: bool) -> str:
+    if given := os.environ.get(PASSPHRASE_VARIABLE):
+        return given
+    first = getpass.getpass("Passphrase: ")
+    if is_new and getpass.getpass("The same again: ") != first:
+        raise ConfigError("the two passphrases differ", remedy="begin again")
+    return first
+
+
+def _say(options: argparse.Namespace, told: object, sentence: str) -> None:
+    print(json.dumps(told) if options.json else sentence)
