@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.ledger.ledger import Ledger
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
     from cantor.mesh.effects import Effect, RoutesChanged
     from cantor.mesh.settings import MeshSettings
     from cantor.wire import DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """A node takes a DataFrame of its own to its destination."""
-
-    frame: DataFrame
 
 
 class Box:

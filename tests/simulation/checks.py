@@ -8,6 +8,8 @@ from tests.simulation.world import check
 
 from cantor.mesh.spanning_tree import edge_key
 
+ON_ITS_WAY_S = 1.0
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -102,7 +104,23 @@ def _next(settled: dict[NodeId, Box], node: NodeId, destination: NodeId) -> Iter
 
 
 def are_equal(world: World) -> bool:
-    """Whether every node that runs holds the same facts, and reaches all the others."""
-    roots = {box.core.ledger.digests.root() for box in world.boxes.values()}
+    """Whether every node that runs reaches all the others and holds what they say.
+
+    What was said within the last moment may be on its way.
+    """
     others = len(world.boxes) - 1
-    return len(roots) == 1 and all(len(box.core.alive) == others for box in world.boxes.values())
+    if any(len(box.core.alive) != others for box in world.boxes.values()):
+        return False
+    roots = {box.core.ledger.digests.root() for box in world.boxes.values()}
+    if len(roots) == 1:
+        return True
+    settled = [
+        (owner, name, stamp)
+        for (owner, name), (stamp, at) in world.said.items()
+        if at < world.now - ON_ITS_WAY_S
+    ]
+    return all(
+        box.core.ledger.stamp(owner, name) >= stamp
+        for box in world.boxes.values()
+        for owner, name, stamp in settled
+    )

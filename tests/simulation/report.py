@@ -230,7 +230,7 @@ def _growth_table(grown: Sequence[Growth]) -> str:
             g.bytes_per_node,
             g.change_s,
             g.change_messages,
-            g.wall_s,
+            g.computing_s,
         )
         for g in grown
     ]

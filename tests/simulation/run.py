@@ -98,7 +98,7 @@ def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
             f"{size} nodes, {growth.links} links: one mesh after {growth.cold_s:g} s, "
             f"{growth.messages} facts in {growth.frames} frames, "
             f"{growth.bytes_per_node} bytes a node; a change reaches all in {growth.change_s:g} s "
-            f"(computed in {growth.wall_s:g} s)",
+            f"(computed in {growth.computing_s:g} s)",
             flush=True,
         )
     return grown

@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.simulation.box import Send
 from tests.simulation.checks import are_equal, is_safe
 from tests.simulation.faults import STALL_S, forge, lie, one_fault
+from tests.simulation.happenings import Send
 from tests.simulation.world import World, check
 
 from cantor.base.errors import CantorError

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.simulation.box import Send
+from tests.simulation.happenings import Send
 from tests.simulation.places import row
 from tests.simulation.scenario import deliver_all, simulate
 from tests.simulation.world import World

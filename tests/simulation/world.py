@@ -6,12 +6,12 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import Counter
-from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgpack
-from tests.simulation.box import Box, Send
+from tests.simulation.box import Box
+from tests.simulation.happenings import Arrival, Happening, Measure, Send, Syn, brief
 from tests.simulation.network import DELAY_MIN_S, DELAY_SPREAD_S, RESUME_S, Line, Network
 from tests.simulation.places import circle
 
@@ -29,7 +29,6 @@ from cantor.mesh.effects import (
 )
 from cantor.mesh.events import (
     DialFailed,
-    Event,
     LinkDown,
     LinkMeasured,
     LinkUp,
@@ -54,31 +53,6 @@ WALL_OFFSET_S = 1000.0
 DUPLICATED = 0.05
 JITTER_RTT_S = 0.004
 FORGED = "forged"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What comes out of a line: a frame of a core, bytes of a plane, or None: the line ends."""
-
-    line: str
-    content: DataFrame | bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Syn:
-    """The system asks again for a connection that was not answered."""
-
-    peer: NodeId
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """The second in which the system says how a link is."""
-
-    line: str
-
-
-Happening: TypeAlias = "Event | Arrival | Send | Measure | Syn"
 
 
 class World:
@@ -113,6 +87,7 @@ class World:
         self.place = {node: index for index, node in enumerate(self.ids)}
         self.knows = knows or circle(nodes)
         self.boxes: dict[NodeId, Box] = {}
+        self.said: dict[tuple[NodeId, str], tuple[tuple[int, int], float]] = {}
         self.epochs = dict.fromkeys(self.ids, 0)
         self.skews = dict.fromkeys(self.ids, 0.0)
         self.lives = dict.fromkeys(self.ids, 0)
@@ -142,6 +117,7 @@ class World:
         box = Box(node, self.epochs[node], random, node_sign(node), self.settings)
         box.core.wall_offset_s = WALL_OFFSET_S + self.skews[node]
         self.boxes[node] = box
+        self.said = {key: said for key, said in self.said.items() if key[0] != node}
         for line in self.network.of(node):  # the system answers what belongs to no connection
             self._write(line, line.other(node), None)
         self.post(0.0, node, Started())
@@ -197,7 +173,7 @@ class World:
                 continue
             if node in self.stalled and self._is_stalled(node, event):
                 continue
-            self._digest.update(f"{self.now} {node} {_brief(event)}".encode())
+            self._digest.update(f"{self.now} {node} {brief(event)}".encode())
             self._happen(box, event)
         self.now = until
 
@@ -326,11 +302,17 @@ class World:
                     box.routes_changed(effect)
                 case NodeDead(dead):
                     self.dead_seen.setdefault(dead, {})[box.node] = self.now
-                case FactsChanged(facts):
-                    check(all(fact.name != FORGED for fact in facts), "a forged fact was taken")
-                    self.on_facts(box.node, effect)
+                case FactsChanged():
+                    self._note(box.node, effect)
                 case _:
                     pass
+
+    def _note(self, node: NodeId, effect: FactsChanged) -> None:
+        for fact in effect.facts:
+            check(fact.name != FORGED, "a forged fact was taken")
+            if fact.owner == node:
+                self.said[node, fact.name] = (fact.stamp, self.now)
+        self.on_facts(node, effect)
 
     def _close_end(self, line: Line, node: NodeId) -> None:
         """One end closes: the other learns it after what was written before."""
@@ -377,16 +359,6 @@ class World:
             rtt_s = 2 * line.base_s + line.random.random() * JITTER_RTT_S
             measured = LinkMeasured(line.other(box.node), line.nonce, rtt_s, 0.0, 0.0, 0)
             self._carry_out(box, box.core.handle(measured, self.now))
-
-
-def _brief(event: Happening) -> str:
-    """What tells two events apart, without the whole of a frame."""
-    frame: Any = event
-    if isinstance(event, Arrival | Received):
-        frame = event.content if isinstance(event, Arrival) else event.frame
-    if not isinstance(frame, DataFrame):
-        return str(event)
-    return f"{frame.source} {frame.kind} {frame.message_id} {len(frame.headers)} {len(frame.body)}"
 
 
 def node_sign(node: NodeId) -> Callable[[bytes], bytes]:

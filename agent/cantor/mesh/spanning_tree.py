@@ -8,16 +8,18 @@ tree edge ends the best edge between the two sides takes its place.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from cantor.base.ids import NodeId
 
-    from cantor.base.ids import NodeId
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
     Edges: TypeAlias = Mapping[NodeId, Mapping[NodeId, float]]
-    Key: TypeAlias = tuple[float, NodeId, NodeId]
+Key: TypeAlias = tuple[float, NodeId, NodeId]
+
+
+LEAST: Key = (float("-inf"), NodeId(""), NodeId(""))
 
 
 def edge_key(cost: float, one: NodeId, other: NodeId) -> Key:
@@ -81,36 +83,41 @@ class SpanningTree:
             self._cut(one, other)
             self._mend(one, other)
 
-    def _ancestors(self, node: NodeId) -> Iterator[NodeId]:
-        yield node
-        while node in self._parent:
-            node = self._parent[node]
-            yield node
-
     def _worst_between(self, one: NodeId, other: NodeId) -> Key | None:
-        """The worst edge on the way between two nodes; None if there is no way."""
-        above = list(self._ancestors(one))
-        place = {node: index for index, node in enumerate(above)}
-        below: list[NodeId] = []
-        for node in self._ancestors(other):
-            below.append(node)
-            if node in place:
-                break
-        else:
-            return None
-        way = [*itertools.pairwise(below)]
-        risen = above[: place[below[-1]] + 1]
-        way += itertools.pairwise(risen)
-        return max(edge_key(self._edges[a][b], a, b) for a, b in way)
+        """The worst edge on the way between two nodes; None if there is no way.
+
+        Both climb in turn, until one of them comes where the other was.
+        """
+        parent, edges = self._parent, self._edges
+        passed: tuple[dict[NodeId, Key], dict[NodeId, Key]] = ({one: LEAST}, {other: LEAST})
+        climbers = [(one, LEAST, 0), (other, LEAST, 1)]
+        while climbers:
+            still = []
+            for node, worst, side in climbers:
+                above = parent.get(node)
+                if above is None:
+                    continue
+                worst = max(worst, edge_key(edges[node][above], node, above))  # noqa: PLW2901
+                met = passed[1 - side].get(above)
+                if met is not None:
+                    return max(worst, met)
+                passed[side][above] = worst
+                still.append((above, worst, side))
+            climbers = still
+        return None
 
     def _join(self, one: NodeId, other: NodeId) -> None:
-        """Make ``other`` the root of its tree, and a branch of ``one``."""
-        risen = list(self._ancestors(other))
-        for child, parent in itertools.pairwise(risen):
-            self._parent[parent] = child
-        self._parent[other] = one
+        """Turn the tree of the one nearer to its root, and make it a branch of the other."""
+        parent = self._parent
+        low, high = one, other
+        while low in parent and high in parent:
+            low, high = parent[low], parent[high]
+        child, above = (one, other) if low not in parent else (other, one)
         self._branches.setdefault(one, {})[other] = None
         self._branches.setdefault(other, {})[one] = None
+        while child in parent:
+            parent[child], above, child = above, child, parent[child]
+        parent[child] = above
 
     def _cut(self, one: NodeId, other: NodeId) -> None:
         child = other if self._parent.get(other) == one else one

@@ -1,0 +1,54 @@
+"""What happens in a simulated mesh beside the events of its cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from cantor.mesh.events import Event, Received
+from cantor.wire import DataFrame
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A node takes a DataFrame of its own to its destination."""
+
+    frame: DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What comes out of a line: a frame of a core, bytes of a plane, or None: the line ends."""
+
+    line: str
+    content: DataFrame | bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Syn:
+    """The system asks again for a connection that was not answered."""
+
+    peer: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The second in which the system says how a link is."""
+
+    line: str
+
+
+Happening: TypeAlias = Event | Arrival | Send | Measure | Syn
+
+
+def brief(event: Happening) -> str:
+    """What tells two events apart, without the whole of a frame."""
+    frame: Any = event
+    if isinstance(event, Arrival | Received):
+        frame = event.content if isinstance(event, Arrival) else event.frame
+    if not isinstance(frame, DataFrame):
+        return str(event)
+    return f"{frame.source} {frame.kind} {frame.message_id} {len(frame.headers)} {len(frame.body)}"
