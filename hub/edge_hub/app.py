@@ -173,6 +173,11 @@ def _announced(settings: HubSettings, authority: Authority, enrol: Address) -> E
     """Where boxes reach this hub, written down for ``cantor token create``."""
     point = enrolment_point(settings, authority, enrol)
     write_durably(settings.enrol_file, point.hub.encode())
+
+    def has_new_root() -> None:
+        point.root_pin = authority.root_pin
+
+    authority.watchers.append(has_new_root)
     return point
 
 
@@ -186,6 +191,7 @@ def _certificates(
     by_console: ListenerCertificate | None = by_mesh if settings.console_has_tls else None
     if settings.certificate is not None:
         by_console = OwnCertificate(settings.certificate, settings.key)
+    authority.watchers.append(by_mesh.refresh)
     kept = [one for one in (by_mesh, by_console) if one is not None]
     task = asyncio.create_task(_keep_fresh(kept))
     stack.callback(task.cancel)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TokenState = Literal["live", "used", "expired", "revoked", "stolen"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EnrolmentPoint:
     """What every token of this hub carries: where boxes go (``host:port``) and the root's pin."""
 

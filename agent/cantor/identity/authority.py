@@ -32,7 +32,7 @@ from cantor.identity.profiles import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 LEAF_LIFE = dt.timedelta(days=35)
@@ -106,7 +106,7 @@ class Authority:
     """Issues the certificates of one tenant's nodes in one mesh.
 
     ``folder`` is where it is kept, if it was read from there. It stays the same object when the
-    mesh goes over to a new root, for all who hold it.
+    mesh goes over to a new root, for all who hold it; then ``watchers`` are called.
     """
 
     mesh: str
@@ -115,6 +115,7 @@ class Authority:
     issuing: Signer
     former: FormerRoot | None = None
     folder: Path | None = field(default=None, compare=False)
+    watchers: list[Callable[[], None]] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def create(cls, mesh: str, tenant: str = "default", *, now: dt.datetime) -> Authority:

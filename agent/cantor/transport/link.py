@@ -66,7 +66,7 @@ class LinkMeasure:
 
 @dataclass(slots=True)
 class Link:
-    """A link that is up; ``since_s`` is in UTC seconds."""
+    """A link that is up; ``since_s`` is in UTC seconds, as is the end of a certificate under it."""
 
     peer: PeerIdentity
     nonce: str
@@ -78,6 +78,7 @@ class Link:
     bulk_opening: bool = False
     bulk_used: bool = True
     bulk_idle_since_s: float = 0.0
+    holds_until_s: float = float("inf")
 
     def close(self, reason: str) -> None:
         """End it after what is queued has left."""

@@ -326,6 +326,7 @@ class Links:
     def _begin(self, link: Link) -> None:
         self._links[link.nonce] = link
         self._by_connection[link.control] = link
+        link.holds_until_s = min(self._identity.not_after, link.peer.not_after)
         self._listener.link_up(link.peer, link.nonce, link.address, dialled=link.dialled)
 
     def _lost(self, connection: Connection, reason: str) -> None:

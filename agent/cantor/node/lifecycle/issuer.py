@@ -50,7 +50,6 @@ class Issuer:
         self._denials = denials
         self._folder = folder
         self._server: HttpsServer | None = None
-        self._certificate: ServerCertificate | None = None
 
     def start(self) -> None:
         """Renew for the nodes of the mesh."""
@@ -68,11 +67,12 @@ class Issuer:
         """
         where = Address.parse(address)
         hosts = _hosts(where.host, public)
-        self._certificate = ServerCertificate(
+        certificate = ServerCertificate(
             self._folder / "server.pem", self.authority, hosts, self._node.clock
         )
+        self.authority.watchers.append(certificate.refresh)
         routes = {"/enrol": self.enrol, "/renew": self.renew}
-        self._server = HttpsServer(routes, self._certificate.context)
+        self._server = HttpsServer(routes, certificate.context)
         try:
             port = await self._server.start(where)
         except OSError as error:
@@ -84,11 +84,6 @@ class Issuer:
         said = public or str(Address(hosts[0], port))
         write_durably(self._folder / ENROL_FILE, said.encode())
         return Address(where.host, port)
-
-    def refresh(self) -> None:
-        """Look at the listener's certificate again: the authority may have a new root."""
-        if self._certificate is not None:
-            self._certificate.refresh()
 
     async def close(self) -> None:
         """Stop listening."""

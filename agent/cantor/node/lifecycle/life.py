@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from cantor.ledger.ledger import Ledger
     from cantor.node.services import Call, Node
     from cantor.node.signing import FactVerifier
-    from cantor.transport.link import Link
     from cantor.transport.links import Links
     from cantor.wire.frame import Value
 
@@ -109,7 +108,7 @@ class Lifecycle:
     async def start(self, links: Links) -> None:
         """Begin; the node is in the mesh."""
         self._links = links
-        self._deadlines = Deadlines(links, self._left_s)
+        self._deadlines = Deadlines(links, lambda link: link.holds_until_s - self.judging_s())
         self.denials.start()
         if self.issuer is not None and self.authority is not None:
             self.issuer.start()
@@ -224,7 +223,6 @@ class Lifecycle:
         if self.authority is None or self.issuer is None:
             raise _no_issuer("give the mesh a new root", self._node)
         self._roots.go_over(self.authority, self._authority_folder)
-        self.issuer.refresh()
         self.denials.say()
         return {"root_pin": self.authority.root_pin}
 
@@ -247,9 +245,6 @@ class Lifecycle:
                 _log.warning("a former root stays", extra={"reason": str(error)})
             if self._deadlines is not None:
                 self._deadlines.look(self._node.clock.monotonic())
-
-    def _left_s(self, link: Link) -> float:
-        return min(self.identity.not_after, link.peer.not_after) - self.judging_s()
 
     def _renewed(self, identity: Identity) -> None:
         self.identity = identity

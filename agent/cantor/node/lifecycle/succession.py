@@ -90,6 +90,8 @@ class Roots:
             raise ConfigError("holds no authority", where=str(folder))
         go_over(authority, dt.datetime.fromtimestamp(self._node.wall(), dt.UTC))
         save_authority(authority, folder)
+        for watcher in authority.watchers:
+            watcher()
         self.say(authority)
         if authority.former is not None:
             self.follow(authority.former.statement)
