@@ -37,6 +37,7 @@ class SpanningTree:
     def __init__(self, edges: Edges) -> None:
         self._edges = edges
         self._parent: dict[NodeId, NodeId] = {}
+        self._keys: dict[NodeId, Key] = {}  # of the edge to the parent
         self._branches: dict[NodeId, dict[NodeId, None]] = {}
         self.joints = 0
 
@@ -66,6 +67,9 @@ class SpanningTree:
             if before is not None and cost > before:
                 self._cut(one, other)
                 self._mend(one, other)
+            else:
+                child = other if self._parent.get(other) == one else one
+                self._keys[child] = edge_key(cost, one, other)
             return
         if before is not None and cost >= before:
             return
@@ -88,22 +92,24 @@ class SpanningTree:
 
         Both climb in turn, until one of them comes where the other was.
         """
-        parent, edges = self._parent, self._edges
-        passed: tuple[dict[NodeId, Key], dict[NodeId, Key]] = ({one: LEAST}, {other: LEAST})
-        climbers = [(one, LEAST, 0), (other, LEAST, 1)]
-        while climbers:
-            still = []
-            for node, worst, side in climbers:
-                above = parent.get(node)
-                if above is None:
-                    continue
-                worst = max(worst, edge_key(edges[node][above], node, above))  # noqa: PLW2901
-                met = passed[1 - side].get(above)
+        parent, keys = self._parent, self._keys
+        below: dict[NodeId, Key] = {one: LEAST}
+        beside: dict[NodeId, Key] = {other: LEAST}
+        node: NodeId | None = one
+        then: NodeId | None = other
+        worst, worst_then = LEAST, LEAST
+        while node is not None or then is not None:
+            above = parent.get(node) if node is not None else None
+            if node is not None and above is not None:
+                worst = max(worst, keys[node])
+                met = beside.get(above)
                 if met is not None:
                     return max(worst, met)
-                passed[side][above] = worst
-                still.append((above, worst, side))
-            climbers = still
+                below[above] = worst
+            # the other one climbs next, with the sides exchanged
+            below, beside = beside, below
+            worst, worst_then = worst_then, worst
+            node, then = then, above
         return None
 
     def _join(self, one: NodeId, other: NodeId) -> None:
@@ -115,13 +121,16 @@ class SpanningTree:
         child, above = (one, other) if low not in parent else (other, one)
         self._branches.setdefault(one, {})[other] = None
         self._branches.setdefault(other, {})[one] = None
+        key = edge_key(self._edges[one][other], one, other)
         while child in parent:
-            parent[child], above, child = above, child, parent[child]
-        parent[child] = above
+            next_above, next_key = parent[child], self._keys[child]
+            parent[child], self._keys[child] = above, key
+            above, child, key = child, next_above, next_key
+        parent[child], self._keys[child] = above, key
 
     def _cut(self, one: NodeId, other: NodeId) -> None:
         child = other if self._parent.get(other) == one else one
-        del self._parent[child]
+        del self._parent[child], self._keys[child]
         for node, peer in ((one, other), (other, one)):
             del self._branches[node][peer]
             if not self._branches[node]:
