@@ -106,8 +106,11 @@ class Outlet:
         self.waiting_bytes = 0
         self._flows: list[dict[bytes, Flow]] = [{} for _ in range(CHANNELS)]
         self._ready: list[deque[Flow]] = [deque() for _ in range(CHANNELS)]
+        self._cuts = 0
         self._ports = {name: Port(name) for name in ("control", "bulk")}
         self._owed_to_lowest = 0.0
+        self.wants_bulk = False
+        """Whether something passed on the lowest channel: a connection of its own is worth it."""
 
     def flow(self, channel: int, key: bytes) -> Flow:
         """The flow of that key."""
@@ -121,6 +124,8 @@ class Outlet:
         flow.queue.append(item)
         flow.waiting_bytes += item[1]
         self.waiting_bytes += item[1]
+        if flow.channel == CHANNELS - 1:
+            self.wants_bulk = True
         if not flow.is_ready and flow.credit > 0:
             flow.is_ready = True
             self._ready[flow.channel].append(flow)
@@ -134,12 +139,6 @@ class Outlet:
         if flow.queue and not flow.is_ready and flow.credit > 0:
             flow.is_ready = True
             self._ready[channel].append(flow)
-
-    def has_work(self, channels: tuple[int, ...]) -> bool:
-        """Whether something on these channels could leave now."""
-        return any(self._ready[channel] for channel in channels) or any(
-            port.cuts[channel] for port in self._ports.values() for channel in channels
-        )
 
     def take(
         self, name: str, channels: tuple[int, ...], room: int, chunk: int
@@ -181,6 +180,7 @@ class Outlet:
         for channel, cut in enumerate(port.cuts):
             if cut is not None:
                 port.cuts[channel] = None
+                self._cuts -= 1
                 cut.flow.queue.appendleft(cut.item)
                 cut.flow.credit += cut.item[1]
                 cut.flow.waiting_bytes += cut.item[1]
@@ -209,6 +209,11 @@ class Outlet:
                 del flows[key]
 
     def _next_channel(self, port: Port, channels: tuple[int, ...]) -> int | None:
+        if not self._cuts and self._owed_to_lowest < TURN_BYTES:
+            for channel in channels:
+                if self._ready[channel]:
+                    return channel
+            return None
         lowest = channels[-1]
         if self._owed_to_lowest >= TURN_BYTES and self._may_take(port, lowest):
             return lowest
@@ -249,6 +254,7 @@ class Outlet:
                 flow.waiting_bytes -= size
                 if isinstance(packed, Parts):
                     cut = port.cuts[channel] = _Cut(packed, item, flow)
+                    self._cuts += 1
                     break
                 self.waiting_bytes -= size
                 taken += size
@@ -266,6 +272,7 @@ class Outlet:
         taken = PREFIX_SIZE + sum(len(part) for part in record[1:])
         if not cut.left:
             port.cuts[channel] = None
+            self._cuts -= 1
             _, size, inflow = cut.item
             self.waiting_bytes -= size
             if inflow is not None:

@@ -22,13 +22,13 @@ from cantor.base.ids import BROADCAST
 from cantor.mesh.held import Held, HeldFrame
 from cantor.mesh.inlet import HELD_BYTES_MAX, Inlet, read_grants
 from cantor.mesh.outlet import Outlet
-from cantor.mesh.ways import Ways
+from cantor.mesh.ways import BULK, Ways
 from cantor.wire.frame import Kind
 from cantor.wire.records import (
+    LOCAL,
     PREFIX_SIZE,
     Parts,
     channel_of,
-    is_local,
     pack,
     repack,
     unpack,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from cantor.wire.records import Record
 
 SEEN_MAX = 8192
+NO_PATH = "there is no path to it"
 SENT_BYTES_MAX = 32 * 1024 * 1024
 """What this node itself may have waiting for one destination at one priority."""
 PARKED_BYTES_MAX = 16 * 1024 * 1024
@@ -57,6 +58,7 @@ _SOURCE = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 24)
 _DESTINATION = slice(PREFIX_SIZE + 24, PREFIX_SIZE + 40)
 _NAME = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 48)
 _TTL = PREFIX_SIZE + 3
+_LOCAL_BIT = LOCAL >> 24
 _KIND = PREFIX_SIZE + 1
 _EVERYBODY = bytes.fromhex(BROADCAST)
 
@@ -64,7 +66,8 @@ _EVERYBODY = bytes.fromhex(BROADCAST)
 class DataPlane:
     """What travels through ``node``. ``counters`` holds what was dropped, by reason.
 
-    ``dirty`` holds the links with something new to carry: empty it by ``take_dirty``.
+    ``dirty`` holds the links with something new to carry, ``delivered`` what has arrived here:
+    empty them by ``take_dirty`` and ``take_delivered``.
     """
 
     def __init__(self, node: NodeId, counters: Counter[str] | None = None) -> None:
@@ -80,7 +83,7 @@ class DataPlane:
         self._seen_before: set[bytes] = set()
         self._parked = Held(PARKED_BYTES_MAX, PARKED_S)
         self._recent = Held(RECENT_BYTES_MAX, RECENT_S)
-        self._delivered: list[tuple[DataFrame, Inflow | None, int]] = []
+        self.delivered: list[tuple[DataFrame, Inflow | None, int]] = []
         self.dirty: dict[str, None] = {}
         self._heard: set[NodeId] = set()
         self._carried: set[NodeId] = set()
@@ -149,7 +152,7 @@ class DataPlane:
             LocalProtocolError: a field lies outside its limits.
         """
         if frame.destination == self.node:
-            self._delivered.append((frame, None, 0))
+            self.delivered.append((frame, None, 0))
             return ""
         packed = pack(frame)
         if isinstance(packed, Parts):
@@ -165,7 +168,7 @@ class DataPlane:
             return ""
         outlet = self._ways.next_hop(key, frame.priority, self._now)
         if outlet is None:
-            return "there is no path to it"
+            return NO_PATH
         flow = outlet.flow(frame.priority, key)
         if flow.waiting_bytes > SENT_BYTES_MAX:
             self.counters["congested"] += 1
@@ -200,7 +203,7 @@ class DataPlane:
         self._heard.add(outlet.peer)
         for_core: list[DataFrame] = []
         for record in records:
-            if not is_local(record):
+            if not record[0] & _LOCAL_BIT:
                 self._route(record, inlet)
                 continue
             frame = unpack(record, outlet.peer)
@@ -226,10 +229,13 @@ class DataPlane:
             self._left(inflow, size)
         return output
 
-    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
-        """Whether something on these channels of a link could leave now."""
+    def take_bulk_wish(self, nonce: str) -> bool:
+        """Whether a bulk connection became worth opening since the last call."""
         outlet = self._outlets.get(nonce)
-        return outlet is not None and outlet.has_work(channels)
+        if outlet is None or not outlet.wants_bulk:
+            return False
+        outlet.wants_bulk = False
+        return True
 
     def waiting_bytes(self, nonce: str) -> int:
         """What waits for a link."""
@@ -241,14 +247,9 @@ class DataPlane:
         dirty, self.dirty = list(self.dirty), {}
         return dirty
 
-    @property
-    def has_delivered(self) -> bool:
-        """Whether frames have arrived at this node."""
-        return bool(self._delivered)
-
     def take_delivered(self) -> list[DataFrame]:
         """The frames that have arrived at this node; taking them makes room for more."""
-        delivered, self._delivered = self._delivered, []
+        delivered, self.delivered = self.delivered, []
         for _, inflow, size in delivered:
             if inflow is not None:
                 self._left(inflow, size)
@@ -277,6 +278,8 @@ class DataPlane:
     def _route(self, record: Record, inlet: Inlet) -> None:
         destination = bytes(record[_DESTINATION])
         channel, size = channel_of(record), len(record)
+        if channel == BULK:
+            self._outlets[inlet.nonce].wants_bulk = True
         key = bytes(record[_FLOW])
         inflow = inlet.arrived(channel, key, size)
         source = bytes(record[_SOURCE])
@@ -284,12 +287,12 @@ class DataPlane:
             self._refuse("duplicate", inflow, size)
         elif destination == self._me:
             if record[_KIND] in _STREAMS or self._is_new(bytes(record[_NAME])):
-                self._delivered.append((unpack(record), inflow, size))
+                self.delivered.append((unpack(record), inflow, size))
             else:
                 self._refuse("duplicate", inflow, size)
         elif destination == _EVERYBODY:
             if self._is_new(bytes(record[_NAME])):
-                self._delivered.append((unpack(record), inflow, size))
+                self.delivered.append((unpack(record), inflow, size))
                 self._spread(record, inlet)
             else:
                 self._refuse("duplicate", inflow, size)

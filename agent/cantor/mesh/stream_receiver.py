@@ -92,6 +92,11 @@ class StreamReceiver:
                 self._forget_early(stream, early)
         return in_order
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether there is something to tell the senders."""
+        return bool(self._to_tell)
+
     def take_answers(self) -> list[DataFrame]:
         """What to tell the senders: how far each stream has come."""
         answers = []

@@ -32,7 +32,7 @@ from cantor.mesh.events import (
     TimerFired,
     Traffic,
 )
-from cantor.mesh.plane import DataPlane
+from cantor.mesh.plane import NO_PATH, DataPlane
 from cantor.node.streams import Streams
 from cantor.wire.frame import Kind
 
@@ -111,9 +111,10 @@ class MeshDriver:
 
         The first in a turn of the event loop leaves at once, what follows in that turn together.
         """
-        if not self._plane.has_route(frame.destination):
-            self.post(RoutesWanted())
         refusal = self._plane.send(frame)
+        if refusal == NO_PATH:
+            self.post(RoutesWanted())  # news of links may just not have been looked at
+            refusal = self._plane.send(frame)
         self._leave_soon()
         return refusal
 
@@ -201,8 +202,8 @@ class MeshDriver:
         finally:
             self._turn_is_open = was_open
 
-    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
-        return self._plane.has_work(nonce, channels)
+    def take_bulk_wish(self, nonce: str) -> bool:
+        return self._plane.take_bulk_wish(nonce)
 
     def take(
         self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int
@@ -215,13 +216,14 @@ class MeshDriver:
         """Hand over what has arrived, then let everything leave that has room."""
         plane = self._plane
         while True:
-            for frame in plane.take_delivered() if plane.has_delivered else ():
+            for frame in plane.take_delivered() if plane.delivered else ():
                 if frame.kind in _STREAM_KINDS:
                     self.streams.received(frame)
                 else:
                     self._on_frame(frame)
-            self.streams.settle()
-            if not plane.has_delivered:  # but for what this node says to itself
+            if self.streams.is_stirred:
+                self.streams.settle()
+            if not plane.delivered:  # but for what this node says to itself
                 break
         if plane.dirty and self._links is not None:
             for nonce in plane.take_dirty():

@@ -85,6 +85,11 @@ class Streams:
         self._stream_handlers: dict[str, StreamHandler] = {}
 
     @property
+    def is_stirred(self) -> bool:
+        """Whether ``settle`` has something to do."""
+        return bool(self._active) or self._receiver.has_answers
+
+    @property
     def is_active(self) -> bool:
         """Whether a stream has something to send."""
         return bool(self._active)

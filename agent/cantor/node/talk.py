@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from cantor.base.ids import BROADCAST
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from cantor.base.ids import NodeId
     from cantor.node.fake import FakeStreams
     from cantor.node.messages import Messages
@@ -76,7 +78,7 @@ class Talk:
         """Answer the requests of this topic."""
         self._messages.answer(topic, answer)
 
-    async def request(
+    def request(
         self,
         destination: NodeId,
         topic: str,
@@ -85,8 +87,8 @@ class Talk:
         *,
         timeout_s: float = 5.0,
         priority: int = 1,
-    ) -> Message:
+    ) -> Coroutine[object, object, Message]:
         """Ask a node and wait for its answer. Raises as ``Node.request`` says."""
-        return await self._messages.request(
+        return self._messages.request(
             destination, topic, headers, body, timeout_s=timeout_s, priority=priority
         )

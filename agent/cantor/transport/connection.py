@@ -41,7 +41,7 @@ class Connection(asyncio.BufferedProtocol):
         on_room: Callable[[Connection], None],
     ) -> None:
         self._on_open = on_open
-        self._on_records = on_records
+        self.on_records = on_records
         self._on_lost = on_lost
         self._on_room = on_room
         self._reader = RecordReader()
@@ -65,7 +65,7 @@ class Connection(asyncio.BufferedProtocol):
         try:
             records = self._reader.filled(nbytes)
             if records:
-                self._on_records(self, records)
+                self.on_records(self, records)
         except RemoteProtocolError as error:
             self.close(str(error))
 

@@ -39,7 +39,6 @@ class Greeting:
         self._on_lost = on_lost
         self._on_room = on_room
         self._early: list[Record] = []
-        self._is_released = False
         self._answer: asyncio.Future[DataFrame] = asyncio.get_running_loop().create_future()
 
     async def connect(self, context: ssl.SSLContext) -> Connection:
@@ -78,7 +77,7 @@ class Greeting:
 
     def release(self, connection: Connection) -> None:
         """Pass on what comes from now on, and what came right behind the answer."""
-        self._is_released = True
+        connection.on_records = self._on_records
         if self._early:
             self._on_records(connection, self._early)
 
@@ -88,10 +87,7 @@ class Greeting:
     def _received(self, connection: Connection, records: list[Record]) -> None:
         if not self._answer.done():
             self._answer.set_result(unpack(records.pop(0)))
-        if self._is_released:
-            self._on_records(connection, records)
-        else:
-            self._early += records
+        self._early += records
 
     def _lost(self, connection: Connection, reason: str) -> None:
         if not self._answer.done():

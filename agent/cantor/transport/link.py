@@ -31,8 +31,8 @@ class LinkListener(Protocol):
             RemoteProtocolError: the other side breaks the rules; the connection is closed.
         """
 
-    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
-        """Whether something waits for a link on these channels."""
+    def take_bulk_wish(self, nonce: str) -> bool:
+        """Whether a bulk connection became worth opening since the last call."""
 
     def take(
         self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int

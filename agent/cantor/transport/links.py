@@ -25,7 +25,7 @@ from cantor.transport.connection import Connection
 from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
 from cantor.transport.link import Link, LinkFigures, LinkMeasure
 from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
-from cantor.wire.records import channel_of, is_local, unpack
+from cantor.wire.records import is_local, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,7 +121,7 @@ class Links:
         if link is None:
             return
         if link.bulk is None:
-            if self._listener.has_work(nonce, _BULK):
+            if self._listener.take_bulk_wish(nonce):
                 self._want_bulk(link)
             self._fill(link, link.control, "control", (0, 1, 2))
             return
@@ -201,6 +201,7 @@ class Links:
                 me, peer = self._identity.node_id, link.peer.node_id
                 link.bulk.say(DataFrame(Kind.HEARTBEAT, me, peer, priority=2, headers=_NO_MORE))
                 link.bulk = None
+                self._listener.take_bulk_wish(link.nonce)
 
     def renew(self, identity: Identity) -> None:
         """Show another certificate, and trust its roots, in new handshakes; links stay."""
@@ -281,8 +282,6 @@ class Links:
             if is_local(records[-1]) and unpack(records[-1]).headers == _NO_MORE:
                 self._end_bulk(link, connection)
                 records = records[:-1]
-        elif link.bulk is None and any(channel_of(record) == 2 for record in records):
-            self._want_bulk(link)  # only who dialled can open it, also for the other side
         try:
             self._listener.records_received(link.nonce, records)
         except RemoteProtocolError as error:

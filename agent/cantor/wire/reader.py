@@ -186,6 +186,9 @@ def _headers(data: bytes | bytearray) -> dict[str, Value]:
         raise RemoteProtocolError(
             f"headers that are not msgpack: {error}", remedy=_REMEDY
         ) from error
-    if not isinstance(headers, dict) or any(type(key) is not str for key in headers):
-        raise RemoteProtocolError("headers that are not a map with text keys", remedy=_REMEDY)
+    if not isinstance(headers, dict):
+        raise RemoteProtocolError("headers that are not a map", remedy=_REMEDY)
+    for key in headers:
+        if type(key) is not str:
+            raise RemoteProtocolError("headers whose keys are not text", remedy=_REMEDY)
     return cast("dict[str, Value]", headers)

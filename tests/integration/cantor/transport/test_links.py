@@ -70,8 +70,8 @@ class End:
             self.frames.put_nowait(frame)
         self.pump()
 
-    def has_work(self, nonce: str, channels: tuple[int, ...]) -> bool:
-        return self.plane.has_work(nonce, channels)
+    def take_bulk_wish(self, nonce: str) -> bool:
+        return self.plane.take_bulk_wish(nonce)
 
     def take(
         self, nonce: str, name: str, channels: tuple[int, ...], room: int, chunk: int
