@@ -224,6 +224,7 @@ async def test_status_tells_of_links_of_drops_and_of_clocks_that_are_ahead(fleet
     hub = await fleet.add("hub")
     box = await fleet.add("box", seeds=hub.addresses)
     await until(box, sees("hub", "box"))
+    await until(box, lambda agent: len(agent.facts("links")) == 2)
     box._core.counters["queue_full"] += 2
     box._core.clocks_ahead[hub.node_id] = 75.0
 
