@@ -75,6 +75,13 @@ def check_agent(facts: AgentFacts) -> Finding:
         start = f"cantor agent --data {shlex.quote(facts.folder)}"
         return Finding("agent", "problem", "no agent answers with this folder", start)
     online, known = (_count(facts.status.get(name)) for name in ("nodes_online", "nodes_known"))
+    standing = facts.status.get("standing")
+    if standing == "denied":
+        again = "cantor enroll TOKEN --again"
+        return Finding("agent", "problem", "this node was denied: others refuse it", again)
+    if standing == "stale":
+        what = "no issuer has confirmed this node for a day; it works on with its certificate"
+        return Finding("agent", "warning", what, "cantor status")
     what = f"it runs and sees {online} of {known} nodes online, itself among them"
     if known > 1 and online <= 1:
         return Finding("agent", "warning", what, "cantor nodes")

@@ -133,6 +133,8 @@ class Agent(Talk):
         ports = [await self._listen(address) for address in self.settings.listen]
         hosts = self.settings.interfaces or tuple(local_addresses())
         self.addresses = tuple(f"{host}:{port}" for port in ports for host in hosts)
+        await self.lifecycle.settle(self._links)
+        self._core.wall_offset_s = self._wall_offset_s()
         self._driver.start(self._links)
         self._publish_node()
         self._lasting.say_all()

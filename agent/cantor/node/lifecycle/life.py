@@ -105,9 +105,13 @@ class Lifecycle:
         self._watched: frozenset[NodeId] = frozenset()
         self._denials_changed()
 
+    async def settle(self, links: Links) -> None:
+        """Before the node says anything: see that its clock and certificate can be used."""
+        self._links = links
+        await self._renewing.settle()
+
     async def start(self, links: Links) -> None:
         """Begin; the node is in the mesh."""
-        self._links = links
         self._deadlines = Deadlines(links, lambda link: link.holds_until_s - self.judging_s())
         self.denials.start()
         if self.issuer is not None and self.authority is not None:

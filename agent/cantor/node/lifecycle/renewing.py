@@ -84,6 +84,22 @@ class Renewing:
                 _log.warning("the lease that was kept is lost", extra={"reason": str(error)})
         self._task = asyncio.ensure_future(self._run())
 
+    async def settle(self) -> None:
+        """Before the node says anything: renew by HTTPS where its certificate seems to have ended.
+
+        Then either it has, or the clock is years ahead: the answer tells the time as well.
+        """
+        if self._node.wall() < self._folder.identity.not_after or not self._https_at:
+            return
+        request, nonce = self._request(wants_certificate=True)
+        try:
+            reply = await self._answered_by_https(request, nonce)
+            self._learnt(reply.time_s)
+            self._folder.keep_statement(LEASE, reply.lease)
+            self._renewed(self._folder.install(reply.chain))
+        except CantorError as error:
+            _log.info("nobody renews", extra={"reason": str(error)})
+
     async def close(self) -> None:
         """Stop."""
         if self._task is not None:
@@ -120,13 +136,7 @@ class Renewing:
                 continue
 
     async def _ask(self, *, wants_certificate: bool) -> None:
-        nonce = secrets.token_hex(_NONCE_BYTES)
-        request = renewal_request(
-            self._folder.csr_pem(),
-            self._folder.chain.pem,
-            nonce,
-            wants_certificate=wants_certificate,
-        )
+        request, nonce = self._request(wants_certificate=wants_certificate)
         try:
             reply = await self._answered(request, nonce, may_use_https=wants_certificate)
             await asyncio.to_thread(self._folder.keep_statement, LEASE, reply.lease)
@@ -141,6 +151,16 @@ class Renewing:
             self.plan.failed(self._node.clock.monotonic())
         else:
             self.plan.succeeded()
+
+    def _request(self, *, wants_certificate: bool) -> tuple[Mapping[str, object], str]:
+        nonce = secrets.token_hex(_NONCE_BYTES)
+        request = renewal_request(
+            self._folder.csr_pem(),
+            self._folder.chain.pem,
+            nonce,
+            wants_certificate=wants_certificate,
+        )
+        return request, nonce
 
     async def _answered(
         self, request: Mapping[str, object], nonce: str, *, may_use_https: bool

@@ -34,8 +34,8 @@ class NoHardware:
 class ShiftedClock:
     """A steady clock, and a wall clock that a test sets."""
 
-    def __init__(self) -> None:
-        self.ahead_s = 0.0
+    def __init__(self, ahead_s: float = 0.0) -> None:
+        self.ahead_s = ahead_s
 
     def monotonic(self) -> float:
         return time.monotonic()
@@ -54,11 +54,16 @@ class Mesh:
         self.agents: dict[str, Agent] = {}
 
     def certify(
-        self, name: str, *, life: timedelta = LEAF_LIFE, ended: timedelta | None = None
+        self,
+        name: str,
+        *,
+        life: timedelta = LEAF_LIFE,
+        age: timedelta = timedelta(0),
+        ended: timedelta | None = None,
     ) -> IdentityFolder:
-        """Give a box a certificate, which ended so long ago if that is given."""
+        """Give a box a certificate, which is so old or ended so long ago if that is given."""
         box = IdentityFolder(self.folder / name)
-        now = datetime.now(UTC) - (ended + life if ended is not None else timedelta(0))
+        now = datetime.now(UTC) - (ended + life if ended is not None else age)
         box.install(self.authority.issue(box.csr_pem(), now=now, life=life))
         return box
 

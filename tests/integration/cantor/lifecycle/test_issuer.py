@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.cantor.lifecycle.conftest import Mesh, states, until
+from tests.integration.cantor.lifecycle.conftest import Mesh, ShiftedClock, states, until
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError, EnrolmentError
@@ -130,3 +130,50 @@ async def test_a_denied_or_long_absent_box_gets_no_new_certificate(mesh: Mesh) -
         )
         status, body = await issuer.lifecycle.issuer.renew(json.dumps(request).encode())
         assert (status, body["code"]) == (403, f"renewal-{name}")
+
+
+async def test_a_node_that_no_issuer_confirmed_for_a_day_works_on_and_is_shown_as_stale(
+    mesh: Mesh,
+) -> None:
+    mesh.certify("box", age=timedelta(days=2))
+    mesh.certify("other")
+    other = await mesh.start("other")
+    box = await mesh.start("box", seeds=other.addresses)
+    for agent in (box, other):
+        await until(agent, lambda a=agent: states(a) == {"box": "stale", "other": "online"})  # type: ignore[misc]
+    status = box.lifecycle.status()
+    assert (status["standing"], status["is_issuer"]) == ("stale", False)
+
+    mesh.certify("issuer")
+    await mesh.start("issuer", is_issuer=True, seeds=other.addresses)
+    for agent in (box, other):
+        await until(agent, lambda a=agent: set(states(a).values()) == {"online"})  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("days", [3650, -20_000], ids=["+10 years", "1970"])
+async def test_a_box_that_boots_with_a_wrong_clock_is_back_in_its_mesh(
+    mesh: Mesh, days: int
+) -> None:
+    issuer = await issuer_of(mesh)
+    folder = IdentityFolder(mesh.folder / "box")
+    await enrol(token_of(issuer), folder, clock=SystemClock())
+    at = (issuer.folder / "authority" / "enrol").read_text()
+    NodeMemory(folder.path).remember_hub(HubContact(at))
+    mesh.clocks["box"] = ShiftedClock(days * DAY_S)
+
+    box = await mesh.start("box", seeds=issuer.addresses)
+    await until(issuer, lambda: states(issuer).get("box") == "online")
+    await until(box, lambda: states(box).get("issuer") == "online")
+    assert abs(box.wall() - time.time()) < DAY_S / 24
+
+
+async def test_a_box_whose_clock_is_years_ahead_links_with_others_while_the_issuer_is_away(
+    mesh: Mesh,
+) -> None:
+    mesh.certify("other")
+    other = await mesh.start("other")
+    mesh.certify("box")
+    mesh.clocks["box"] = ShiftedClock(3650 * DAY_S)
+    box = await mesh.start("box", seeds=other.addresses)
+    await until(other, lambda: box.node_id in other.alive())
+    await until(box, lambda: other.node_id in box.alive())

@@ -73,6 +73,13 @@ def test_an_agent_that_does_not_run_or_sees_nobody_is_named() -> None:
     assert check_agent(AgentFacts("/data", {"nodes_online": 3, "nodes_known": 3})).state == "ok"
 
 
+@pytest.mark.parametrize(("standing", "state"), [("stale", "warning"), ("denied", "problem")])
+def test_an_agent_that_is_not_in_good_standing_is_named(standing: str, state: str) -> None:
+    finding = check_agent(AgentFacts("/data", {"nodes_online": 3, "standing": standing}))
+    assert finding.state == state
+    assert finding.remedy
+
+
 def test_a_port_that_another_holds_is_named() -> None:
     assert check_port(PortFacts("0.0.0.0:7433", "", held_by_agent=False)).state == "ok"
     assert check_port(PortFacts("0.0.0.0:7433", "", held_by_agent=True)).state == "ok"
