@@ -23,6 +23,7 @@ def test_a_node_keeps_a_few_links_however_many_there_are(nodes: int, links_max: 
     site.run(45.0)
     assert min(degrees(site)) >= 2
     assert max(degrees(site)) <= links_max
+    assert not [link for box in site.boxes.values() for link in box.core.links if link.is_parting]
     await_equal(site, "the site fell apart")
 
 

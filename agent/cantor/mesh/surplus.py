@@ -24,6 +24,7 @@ YOUNG_S = 2.0
 AGREE_AFTER_S = 1.0
 GIVE_UP_AFTER_S = 3.0
 KEEP_S = 30.0
+STEP_S = 0.5
 REST_S = 10.0
 LINKS_LEAST = 2
 
@@ -53,8 +54,10 @@ class Surplus:
         """The links whose peers are to be asked to part now, and whether costs have changed."""
         linked = {link.peer: link for link in links}
         before = set(self.partings)
-        for peer in list(self.partings):
-            if peer not in linked or now - self.partings[peer].since >= GIVE_UP_AFTER_S:
+        spare = len(links) - self.settings.links_max
+        for peer, parting in list(self.partings.items()):
+            is_over = now - parting.since >= GIVE_UP_AFTER_S
+            if peer not in linked or is_over or (spare <= 0 and not parting.is_asked):
                 del self.partings[peer]
                 self._kept_until[peer] = now + KEEP_S
                 if peer in linked:
@@ -63,8 +66,9 @@ class Surplus:
         for link in asked:
             self.partings[link.peer].is_asked = True
         self._choose(links, now)
-        is_over = len(links) > self.settings.links_max
-        self.next_due = now + (0.5 if self.partings else YOUNG_S) if is_over else NEVER
+        self.next_due = now + YOUNG_S if spare > 0 else NEVER
+        if self.partings:
+            self.next_due = now + STEP_S
         return asked, set(self.partings) != before
 
     def agrees(self, link: Link, links: int, now: float) -> bool:

@@ -81,3 +81,15 @@ def test_who_has_few_links_does_not_agree_to_lose_one() -> None:
 def test_with_as_many_links_as_wanted_there_is_nothing_to_do() -> None:
     held = links(4)
     assert surplus(held).step(held, 10.0) == ([], False)
+
+
+def test_a_link_that_was_to_go_is_as_it_was_when_another_went_instead() -> None:
+    held = links(5, {2: 9.0})
+    part = surplus(held)
+    part.step(held, 10.0)
+    assert held[2].is_parting
+    assert part.next_due < 11.0
+    _, has_changed = part.step(held[1:], 10.5)
+    assert has_changed
+    assert not held[2].is_parting
+    assert part.next_due > 1e9
