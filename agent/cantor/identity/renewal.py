@@ -92,9 +92,13 @@ def renew(
     denials: DenyList,
     now_s: float,
     *,
+    awake_since_s: float = 0.0,
     absent_s_max: float = ABSENT_S_MAX,
 ) -> CertificateChain | Refusal:
     """The certificate to answer with: a new one, or the one shown where a lease was asked for.
+
+    ``awake_since_s`` is since when this issuer can be asked, in seconds since 1970: nobody is
+    absent while there is nobody to ask.
 
     Raises:
         IdentityError: the authority cannot sign, because it is about to end.
@@ -108,7 +112,8 @@ def renew(
     leaf = asked.chain.leaf
     if denials.is_denied(name.tenant, name.node_id, leaf.not_valid_before_utc.timestamp()):
         return DENIED
-    if now_s - leaf.not_valid_after_utc.timestamp() > absent_s_max:
+    absent_since_s = max(leaf.not_valid_after_utc.timestamp(), awake_since_s)
+    if now_s - absent_since_s > absent_s_max:
         return ABSENT
     if not asked.wants_certificate:
         return asked.chain

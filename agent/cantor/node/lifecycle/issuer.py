@@ -22,6 +22,7 @@ from cantor.identity.renewal import parse_renewal, renew
 from cantor.identity.renewal import respond as respond_to_renewal
 from cantor.identity.server_certificate import ServerCertificate
 from cantor.identity.statements import make_statement
+from cantor.node.lifecycle.presence import Presence
 from cantor.node.lifecycle.renewing import TOPIC
 from cantor.node.services import Message, Reply
 from cantor.transport.discovery import local_addresses
@@ -46,6 +47,7 @@ class Issuer:
     def __init__(self, node: Node, authority: Authority, denials: Denials, folder: Path) -> None:
         self.authority = authority
         self.office = Office(folder)
+        self._presence = Presence(node.folder / "presence.json")
         self._node = node
         self._denials = denials
         self._folder = folder
@@ -85,6 +87,10 @@ class Issuer:
         write_durably(self._folder / ENROL_FILE, said.encode())
         return Address(where.host, port)
 
+    def look(self) -> None:
+        """Take note of being here; about once a second."""
+        self._presence.since_s(self._node.wall())
+
     async def close(self) -> None:
         """Stop listening."""
         if self._server is not None:
@@ -111,7 +117,13 @@ class Issuer:
         """Answer ``POST /renew``, and the same question over the mesh."""
         asked = parse_renewal(body, self.authority.root_pem)
         now_s = self._node.wall()
-        answer = renew(asked, self.authority, self._denials.known, now_s)
+        answer = renew(
+            asked,
+            self.authority,
+            self._denials.known,
+            now_s,
+            awake_since_s=self._presence.since_s(now_s),
+        )
         return respond_to_renewal(
             answer, asked, self.authority, now_s=now_s, lease_s=LEASE_S, seeds=self._seeds()
         )

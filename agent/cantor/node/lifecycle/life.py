@@ -247,6 +247,8 @@ class Lifecycle:
                 self._roots.look()
             except CantorError as error:
                 _log.warning("a former root stays", extra={"reason": str(error)})
+            if self.issuer is not None:
+                self.issuer.look()
             if self._deadlines is not None:
                 self._deadlines.look(self._node.clock.monotonic())
 
