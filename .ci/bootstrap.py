@@ -5,6 +5,7 @@
     python3 .ci/bootstrap.py console         only the console
     python3 .ci/bootstrap.py console-tests   the console's own tests
     python3 .ci/bootstrap.py training        PyTorch, in an environment of its own
+    python3 .ci/bootstrap.py peers           what benchmarks compare with, in another
 
 Standard library only, so that any ``python3`` from 3.9 on can start it; the environment itself gets
 Python 3.11 or newer. Everything fetched is checked against a digest written here or in
@@ -36,6 +37,7 @@ from typing import Iterator, NoReturn  # noqa: UP035  -- this file also starts o
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
+PEERS = ("eclipse-zenoh==1.10.2", "nats-py==2.16.0", "uvloop==0.23.0")
 ENVIRONMENT = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STUDIO = ROOT / "hub" / "studio"
@@ -69,11 +71,11 @@ WHEELS = {
 
 def main(parts: list[str]) -> int:
     """Make the named parts, or both; the process's exit code."""
-    unknown = set(parts) - {"environment", "console", "console-tests", "training"}
+    unknown = set(parts) - {"environment", "console", "console-tests", "training", "peers"}
     if unknown:
         fail(
             f"unknown part {sorted(unknown)[0]!r}",
-            "say 'environment', 'console', 'console-tests', 'training' or nothing",
+            "say 'environment', 'console', 'console-tests', 'training', 'peers' or nothing",
         )
     if os.name != "posix":
         fail("this script runs on Linux and macOS", "on Windows use WSL")
@@ -87,6 +89,8 @@ def main(parts: list[str]) -> int:
             check_console()
         if "training" in parts:
             make_training()
+        if "peers" in parts:
+            make_peers()
     return 0
 
 
@@ -162,6 +166,23 @@ def make_training() -> None:
         [uv, "pip", "install", *target, *choice, *packages, "-e", str(ROOT)],
         "PyTorch could not be installed",
         "see the lines above; TORCH_BACKEND= (empty) takes it from the package index",
+    )
+
+
+def make_peers() -> None:
+    """Make ``.tools/peers``: the programs that benchmarks run beside ours, in fixed versions."""
+    make_environment()
+    uv, folder = find_uv(), TOOLS / "peers"
+    if not (folder / "bin" / "python").exists():
+        run_or_explain(
+            [uv, "venv", "--quiet", "--python", str(ENVIRONMENT / "bin" / "python"), str(folder)],
+            "the environment for the peers could not be made",
+            "see the lines above",
+        )
+    run_or_explain(
+        [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *PEERS],
+        "the peers could not be installed",
+        "see the lines above",
     )
 
 
