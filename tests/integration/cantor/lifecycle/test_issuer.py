@@ -119,6 +119,9 @@ async def test_a_box_whose_certificate_has_ended_comes_back_by_https(mesh: Mesh)
 
 
 async def test_a_denied_or_long_absent_box_gets_no_new_certificate(mesh: Mesh) -> None:
+    was_here = {"since_s": time.time() - 365 * DAY_S, "last_s": time.time()}
+    (mesh.folder / "issuer").mkdir(mode=0o700)
+    (mesh.folder / "issuer" / "presence.json").write_text(json.dumps(was_here))
     issuer = await issuer_of(mesh)
     assert issuer.lifecycle.issuer is not None
     for name, days in (("denied", 1), ("absent", 91)):
