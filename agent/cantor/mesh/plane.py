@@ -18,12 +18,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import BROADCAST
 from cantor.mesh.held import Held, HeldFrame
 from cantor.mesh.inlet import HELD_BYTES_MAX, Inlet, read_grants
 from cantor.mesh.outlet import Outlet
 from cantor.mesh.ways import BULK, Ways
-from cantor.wire.frame import Kind
+from cantor.wire.frame import HEADER, Kind
 from cantor.wire.records import (
     LOCAL,
     PREFIX_SIZE,
@@ -59,6 +60,8 @@ _DESTINATION = slice(PREFIX_SIZE + 24, PREFIX_SIZE + 40)
 _NAME = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 48)
 _TTL = PREFIX_SIZE + 3
 _LOCAL_BIT = LOCAL >> 24
+_PRIORITY = PREFIX_SIZE + 2
+_SIZE_MIN = PREFIX_SIZE + HEADER.size
 _KIND = PREFIX_SIZE + 1
 _EVERYBODY = bytes.fromhex(BROADCAST)
 
@@ -278,6 +281,8 @@ class DataPlane:
     def _route(self, record: Record, inlet: Inlet) -> None:
         destination = bytes(record[_DESTINATION])
         channel, size = channel_of(record), len(record)
+        if size < _SIZE_MIN or record[_PRIORITY] != channel:
+            raise RemoteProtocolError("a frame without its header, or on another's channel")
         if channel == BULK:
             self._outlets[inlet.nonce].wants_bulk = True
         key = bytes(record[_FLOW])
@@ -287,12 +292,12 @@ class DataPlane:
             self._refuse("duplicate", inflow, size)
         elif destination == self._me:
             if record[_KIND] in _STREAMS or self._is_new(bytes(record[_NAME])):
-                self.delivered.append((unpack(record), inflow, size))
+                self._deliver(record, inflow, size)
             else:
                 self._refuse("duplicate", inflow, size)
         elif destination == _EVERYBODY:
             if self._is_new(bytes(record[_NAME])):
-                self.delivered.append((unpack(record), inflow, size))
+                self._deliver(record, inflow, size)
                 self._spread(record, inlet)
             else:
                 self._refuse("duplicate", inflow, size)
@@ -303,6 +308,17 @@ class DataPlane:
         else:
             packed = repack(_one_hop_less(record))
             self._forward(key, channel, (packed, size, inflow), inlet.nonce)
+
+    def _deliver(self, record: Record, inflow: Inflow, size: int) -> None:
+        """Take a frame for this node; the neighbour is to blame for its own frames alone."""
+        try:
+            frame = unpack(record)
+        except RemoteProtocolError:
+            if bytes(record[_SOURCE]).hex() == self.peer(inflow.inlet.nonce):
+                raise
+            self._refuse("malformed", inflow, size)
+        else:
+            self.delivered.append((frame, inflow, size))
 
     def _spread(self, record: Record, inlet: Inlet) -> None:
         """Pass on what is for all; each copy waits on its own, and none holds up its sender."""

@@ -219,6 +219,36 @@ def test_a_neighbour_that_ignores_credit_is_told_off() -> None:
         bring(node, "n", *frames)
 
 
+def damaged(frame: DataFrame) -> bytes:
+    """The record of a frame whose headers are no msgpack map."""
+    packed = pack(frame)
+    assert isinstance(packed, bytes)
+    return packed.replace(b"\x80", b"\xc1", 1)
+
+
+def test_a_neighbour_is_blamed_for_its_own_odd_frames_but_not_for_those_it_passes_on() -> None:
+    node = plane()
+    node.received("n", [damaged(data(C, A))])
+    assert (node.take_delivered(), node.counters["malformed"]) == ([], 1)
+    with pytest.raises(RemoteProtocolError):
+        node.received("n", [damaged(data(B, A, 2))])
+
+
+@pytest.mark.parametrize("length", [4, 7, 8, 40, 67])
+def test_a_frame_that_is_too_short_is_refused_before_it_is_looked_at(length: int) -> None:
+    packed = pack(data(B, C))
+    assert isinstance(packed, bytes)
+    with pytest.raises(RemoteProtocolError, match="header"):
+        plane().received("n", [packed[:length]])
+
+
+def test_a_frame_on_the_channel_of_another_priority_is_not_passed_on() -> None:
+    packed = pack(data(B, C, priority=1))
+    assert isinstance(packed, bytes)
+    with pytest.raises(RemoteProtocolError, match="channel"):
+        plane().received("n", [bytes((packed[0] ^ 0x20,)) + packed[1:]])
+
+
 def test_bulk_flows_spread_over_equal_ways_and_stay_there() -> None:
     node = plane()
     chosen: dict[int, str] = {}
