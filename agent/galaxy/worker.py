@@ -9,7 +9,8 @@ Its agent speaks to it over a pipe; each frame has an ``op``:
     ask      id, what: figures | reports | preview, and arguments         answered with the same id
 
 The worker tells ``state`` (leader, epoch, state, error), ``edge`` (to, and an EdgeMessage) and
-``answer`` (id, result). It ends when the pipe closes: no worker outlives its agent.
+``answer`` (id, result, and ``refused`` if there is none). It ends when the pipe closes: no worker
+outlives its agent.
 """
 
 from __future__ import annotations
@@ -247,7 +248,10 @@ class Worker:
         )
 
     def _answer(self, number: int, result: Headers, body: tuple[Buffer, ...]) -> None:
-        self._send({"op": "answer", "id": number, "result": result}, body)
+        try:
+            self._send({"op": "answer", "id": number, "result": result}, body)
+        except LocalProtocolError as error:  # a report may be too large for one message
+            self._send({"op": "answer", "id": number, "result": {}, "refused": str(error)})
 
     def _send(self, headers: Headers, body: tuple[Buffer, ...] = ()) -> None:
         try:

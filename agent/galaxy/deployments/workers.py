@@ -191,7 +191,13 @@ class WorkerProcess:
                 self._listener.edge(to, headers, frame.body)
             case "answer":
                 future = self._asked.get(cast("int", headers["id"]))
-                if future is not None and not future.done():
+                if future is None or future.done():
+                    return
+                if "refused" in headers:
+                    future.set_exception(
+                        UnavailableError(str(headers["refused"])[:1000], where="worker")
+                    )
+                else:
                     future.set_result((cast("Headers", headers["result"]), frame.body))
 
     def _lost(self, _: FrameStream, reason: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -114,7 +113,7 @@ class Job:
             filters["score"] = FilterSpec("score")
             ways.insert(0, _way("detect.image", "score.image"))
         if self.collects:
-            filters["collect"] = FilterSpec("collect", {"limit": 1_000_000})
+            filters["collect"] = FilterSpec("collect", {"limit": 1_000_000, "counts": True})
             ways.append(_way("detect.image", "collect.frame"))
         first = _way("camera.image", "detect.image", kind="weak", policy=policy, codec=self.codec)
         return Pipeline("demo", filters, (first, *ways))
@@ -162,9 +161,6 @@ def report(
     filters = cast("dict[str, Headers]", figures["filters"])
     edges = cast("dict[str, Headers]", figures["edges"])
     collected = cast("dict[str, list[Headers]]", reports.get("collect") or {"frames": []})
-    per_frame: list[Value] = [
-        {"seq": frame["seq"], "objects": _counts(frame)} for frame in collected["frames"]
-    ]
     seen = cast("int", filters["detect"]["frames_out"])
     age = cast("Headers", filters["results"].get("age_ms") or {"p50": None, "p99": None})
     lost = sum(cast("int", edges[TO_DETECTOR][key]) for key in LOST)
@@ -179,16 +175,11 @@ def report(
         "dropped": lost,
         "fps": filters["detect"]["mean_fps"],
         "age_ms": {"p50": age["p50"], "p99": age["p99"]},
-        "per_frame": per_frame,
+        "per_frame": cast("Value", collected["frames"]),
     }
     if reports.get("score"):
         done["score"] = reports["score"]
     return done
-
-
-def _counts(frame: Headers) -> Value:
-    labels = Counter(str(found["label"]) for found in cast("list[Headers]", frame["objects"]))
-    return {label: labels[label] for label in sorted(labels)}
 
 
 def _resources(node: Headers) -> Value:

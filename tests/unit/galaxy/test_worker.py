@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from cantor.wire.frame import HEADERS_BYTES_MAX
+from galaxy.filters.sinks import Count
 from galaxy.filters.test_pattern import TestPattern
 from galaxy.pipe import Pipe
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from cantor.wire import DataFrame
     from cantor.wire.frame import Value
+    from galaxy.params import JsonValue
 
 NODE = "a" * 32
 WAIT_S = 30.0
@@ -192,6 +195,37 @@ def test_a_filter_that_cannot_be_made_fails_its_run_by_name() -> None:
     agent.run(brittle, "x", ["x", "count"])
 
     assert "OSError: no such thing" in agent.hear("state", state="failed")["error"]
+    ours.close()
+    thread.join(WAIT_S)
+    theirs.close()
+
+
+class Wordy(Count):
+    """Says more than one message holds."""
+
+    def report(self) -> dict[str, JsonValue]:
+        return {"text": "x" * HEADERS_BYTES_MAX}
+
+
+def test_a_report_that_is_too_large_for_a_message_is_refused_at_once() -> None:
+    registry = Registry.default()
+    registry.add("wordy", Wordy)
+    ours, theirs = socket.socketpair()
+    ours.settimeout(WAIT_S)
+    worker = Worker(Pipe(theirs), registry=registry)
+    thread = threading.Thread(target=worker.serve, daemon=True)
+    thread.start()
+    agent = Agent.__new__(Agent)
+    agent.pipe = Pipe(ours)
+    drawn = FilterSpec("test_pattern", {"width": 64, "height": 48, "count": 2})
+    way = Connection.from_values({"from": "pattern.image", "to": "count.frame"})
+    filters = {"pattern": drawn, "count": FilterSpec("wordy")}
+    agent.run(Pipeline("wordy", filters, (way,)), "pattern", ["pattern", "count"])
+    agent.hear("state", state="finished")
+
+    agent.pipe.send({"op": "ask", "id": 9, "what": "reports"})
+
+    assert "bytes of headers" in agent.hear("answer", id=9)["refused"]
     ours.close()
     thread.join(WAIT_S)
     theirs.close()

@@ -12,7 +12,7 @@ from galaxy import Context, Detection, Frame
 from galaxy.filters.draw import MjpegPreview, Overlay
 from galaxy.filters.mqtt import Mqtt
 from galaxy.filters.resize import Resize
-from galaxy.filters.sinks import Count
+from galaxy.filters.sinks import Collect, Count
 
 if TYPE_CHECKING:
     import paho.mqtt.client as paho
@@ -50,6 +50,20 @@ def test_overlay_passes_a_frame_without_objects_untouched() -> None:
 def test_the_image_of_a_frame_cannot_be_written() -> None:
     with pytest.raises(ValueError, match="read-only"):
         frame().pixels()[0, 0] = 1
+
+
+def test_collect_keeps_documents_or_only_counts_up_to_its_limit() -> None:
+    documents, counts = Collect({"limit": 1}), Collect({"limit": 1, "counts": True})
+    for sink in (documents, counts):
+        sink.process(frame(PERSON, PERSON), context())
+        sink.process(frame(), context())
+
+    assert counts.report() == {
+        "frames": [{"seq": 3, "objects": {"person": 2}}],
+        "beyond_limit": 1,
+    }
+    (document,) = cast("list[dict[str, object]]", documents.report()["frames"])
+    assert document["node"] == "box"
 
 
 def test_resize_scales_image_and_boxes() -> None:
