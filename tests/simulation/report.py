@@ -179,7 +179,7 @@ def _curve(points: Sequence[tuple[float, float]]) -> str:
         f'<polyline class="curve" points="{" ".join(spots)}"/>',
         f'<text x="{MARGIN}" y="{bottom + 18}">0 s</text>',
         f'<text x="{width - MARGIN}" y="{bottom + 18}" text-anchor="end">{end:g} s</text>',
-        f'<text x="{MARGIN - 6}" y="{MARGIN + 4}" text-anchor="end">100 %</text>',
+        f'<text x="{MARGIN}" y="{MARGIN - 8}">100 %</text>',
     ]
     return _svg(height, parts, "the share of the graph that is known, over time")
 
