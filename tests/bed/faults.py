@@ -5,7 +5,6 @@ that did nothing: ending one that hit nothing is an error, unless the caller say
 from __future__ import annotations
 
 import itertools
-import json
 from typing import TYPE_CHECKING
 
 from tests.bed.switch import BedError
@@ -71,14 +70,3 @@ def drop(
         undo()
 
     return Fault(what, count, end)
-
-
-def unplug(switch: Switch, device: str) -> Fault:
-    """Take an interface down, as a pulled cable would: the other end sees it at once."""
-    switch.ip(f"link set {device} down")
-
-    def count() -> int:
-        (link,) = json.loads(switch.run("ip", "-j", "link", "show", device))
-        return int(link["operstate"] == "DOWN")
-
-    return Fault(f"unplug {device}", count, lambda: switch.ip(f"link set {device} up"))

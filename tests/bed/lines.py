@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.bed.faults import Fault, drop, unplug
+from tests.bed.faults import Fault, drop
 from tests.bed.switch import BedError, Guest, Switch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.bed.pump import Emulation
 
+_NOTICED_MAX_S = 20.0
 _SEGMENTS_OFFLOADED = 65535
 
 
@@ -63,7 +67,17 @@ class Port:
 
     def unplug(self) -> Fault:
         """Pull the cable: the host sees that its interface is down."""
-        return unplug(self.switch, self.name)
+        self.switch.ip(f"link set {self.name} down")
+        self._until(lambda: not self._has_carrier(), "down")
+        return Fault(f"unplug {self.name}", lambda: int(not self._has_carrier()), self._plug_in)
+
+    def until_up(self) -> None:
+        """Wait until frames can pass: the kernel may take a second to notice a cable.
+
+        Raises:
+            BedError: they cannot after seconds.
+        """
+        self._until(lambda: self._has_carrier() and self._forwards(), "up")
 
     def limit(self, rate_bps: float, queue_s: float = 0.4) -> None:
         """Let the host send no faster. Like its own slow interface, it holds its senders back."""
@@ -82,6 +96,27 @@ class Port:
         where = self.host.name if self.host else ""
         device = self.device or self.name
         self.switch.ip(f"link set {device} gso_max_segs {segments}", host=where)
+
+    def _plug_in(self) -> None:
+        self.switch.ip(f"link set {self.name} up")
+        self.until_up()
+
+    def _has_carrier(self) -> bool:
+        """Whether the host, or this end of a trunk, sees that the cable is in."""
+        where = self.host.name if self.host else ""
+        shown = self.switch.run("ip", "-j", "link", "show", self.device or self.name, host=where)
+        return bool(json.loads(shown)[0]["operstate"] == "UP")
+
+    def _forwards(self) -> bool:
+        """Whether the segment's bridge lets frames pass here."""
+        (link,) = json.loads(self.switch.run("ip", "-j", "-d", "link", "show", self.name))
+        return bool(link["linkinfo"]["info_slave_data"]["state"] == "forwarding")
+
+    def _until(self, holds: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + _NOTICED_MAX_S
+        while not holds():
+            if time.monotonic() > end:
+                raise BedError(f"port {self.name} is not {what} after {_NOTICED_MAX_S} s")
 
 
 @dataclass(eq=False)

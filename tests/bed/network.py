@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 HOSTS_MAX = 250
 SEGMENTS_MAX = 250
 _PUMP = Path(__file__).with_name("pump.py")
+_QUIET = """
+table bridge quiet {
+    chain forward {
+        type filter hook forward priority -1
+        ether daddr 33:33:00:00:00:16 drop comment "multicast reports, which faults would count"
+    }
+}
+"""
 _NAT = """
 table ip bed {{
     counter translated {{ }}
@@ -44,6 +52,7 @@ class Network:
 
     def __init__(self) -> None:
         self.switch = Switch()
+        self.switch.nft(_QUIET)
         self.hosts: list[Host] = []
         self.segments: list[Segment] = []
         self._trunks = 0
@@ -82,6 +91,8 @@ class Network:
             self._attach(host, segment)
             if segment.ports[0].host is not host:
                 host.seeds.append(segment.ports[0].address)
+        for port in segment.ports:
+            port.until_up()
         return segment
 
     def line(self, a: Host, b: Host, emulation: Emulation | None = None) -> Line:
@@ -116,6 +127,8 @@ class Network:
             pump = self._pump(f"{near}p", f"{far}p")
         for plug, segment in zip(ends, (left, right), strict=True):
             self.switch.ip(f"link set {plug.name} master {segment.name} addrgenmode none up")
+        for plug in ends:
+            plug.until_up()
         if left.ports and right.ports and right.ports[0].host:
             right.ports[0].host.seeds.append(left.ports[0].address)
         line = Line(ends, pump)

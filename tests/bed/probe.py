@@ -19,6 +19,7 @@ import time
 
 PORT = 9000
 _WAIT_S = 0.8
+_PATIENCE_S = 10.0
 
 
 def serve() -> None:
@@ -76,6 +77,7 @@ def flood(address: str, count: int) -> dict[str, object]:
     end = _datagrams(address)
     arrived: list[int] = []
     for number in range(count):
+        end.settimeout(_PATIENCE_S)  # while ARP is lost, what was sent fills the buffer
         end.send(number.to_bytes(4, "big"))
         _hear(end, 0.0005, arrived)
     _hear(end, _WAIT_S / 4, arrived)

@@ -95,6 +95,7 @@ def test_a_fault_that_hit_nothing_is_an_error(network: Network) -> None:
 
 def test_frames_are_lost_by_chance(network: Network) -> None:
     line, near, far = joined(network)
+    assert measure(network, near, "ping", far, 1)["lost"] == 0  # ARP is done before frames are lost
 
     with line.lose(0.2) as loss:
         arrived = measure(network, near, "flood", far, 500)["arrived"]
@@ -125,7 +126,7 @@ def test_a_long_line_delays(network: Network) -> None:
 
     times = measure(network, near, "ping", far, 9)["ms"]
 
-    assert 40 <= times[4] < 60
+    assert 40 <= min(times) < 60
     assert line.counts()["delivered"] >= 18
 
 
@@ -184,6 +185,9 @@ def test_two_sites_are_one_network_until_their_trunk_is_cut(network: Network) ->
 
     with trunk.cut():
         assert measure(network, first, "ping", third.address, 1)["lost"] == 1
+    with trunk.unplug():
+        assert measure(network, first, "ping", third.address, 1)["lost"] == 1
+    assert measure(network, first, "ping", third.address, 1)["lost"] == 0
 
 
 def test_a_router_translates_from_inside_and_refuses_from_outside(network: Network) -> None:
