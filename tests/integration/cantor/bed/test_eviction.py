@@ -45,7 +45,7 @@ async def until_state(box: Box, name: str, state: str) -> None:
 
 
 async def test_a_denied_box_is_out_everywhere_at_once_and_stays_out_without_the_issuer(
-    network: Network, fleet: Fleet, record_property: Callable[[str, object], None]
+    network: Network, fleet: Fleet, record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     topologies.site(network, 12)
     boxes = [fleet.add(host) for host in network.hosts]
@@ -59,7 +59,7 @@ async def test_a_denied_box_is_out_everywhere_at_once_and_stays_out_without_the_
     await issuer.ask("node.deny", node=thief.name)
     seconds = max(await asyncio.gather(*(unlinked(b, thief.name) for b in [issuer, *others])))
     assert seconds - begun < EVICTION_S_MAX
-    record_property("seconds", round(seconds - begun, 3))
+    record_testsuite_property("eviction_s", round(seconds - begun, 3))
 
     issuer.kill()
     witness = others[0]
