@@ -148,6 +148,7 @@ export const heardZh: Record<string, string> = {
 
   // What a parameter means.
   "Kept.": "保留的数量。",
+  "Keep how many objects of each label, not where they are.": "只保留每个标签的目标数量，不保留位置。",
   "Which belt.": "传送带的随机种子。",
   "Width.": "宽度。",
   "Height.": "高度。",
