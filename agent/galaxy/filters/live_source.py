@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from galaxy.params import JsonValue
 
 POLL_S = 0.1
+HANG_S = 1.0
+"""How much longer than a stall a read may hang: the watchdog on the frames' age comes first."""
 
 
 class LiveSource(BaseSource):
@@ -148,7 +150,7 @@ class Rtsp(LiveSource):
                 cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
                 int(self.open_timeout_s * 1000),
                 cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-                int(self.stall_timeout_s * 1000),
+                int((self.stall_timeout_s + HANG_S) * 1000),
             ],
         )
         return capture
