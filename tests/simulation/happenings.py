@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from cantor.mesh.events import Event, Received
+from cantor.mesh.events import Event, Received, TimerFired
 from cantor.wire import DataFrame
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Send:
     frame: DataFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there are many, and those are dear to make
 class Arrival:
     """What comes out of a line: a frame of a core, bytes of a plane, or None: the line ends."""
 
@@ -46,9 +46,12 @@ Happening: TypeAlias = Event | Arrival | Send | Measure | Syn
 
 def brief(event: Happening) -> str:
     """What tells two events apart, without the whole of a frame."""
-    frame: Any = event
-    if isinstance(event, Arrival | Received):
-        frame = event.content if isinstance(event, Arrival) else event.frame
+    if isinstance(event, Arrival):
+        frame = event.content
+    elif isinstance(event, TimerFired):
+        return f"TimerFired(name='{event.name}')"
+    else:
+        frame = event.frame if isinstance(event, Received) else None
     if not isinstance(frame, DataFrame):
         return str(event)
     return f"{frame.source} {frame.kind} {frame.message_id} {len(frame.headers)} {len(frame.body)}"

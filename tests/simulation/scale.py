@@ -155,6 +155,7 @@ class Flooding(Spreading):
     """What is new goes to every neighbour at once, but not to where it came from."""
 
     def spread(self, batches: Iterable[Batch], now: float, heard_from: NodeId | None) -> None:
+        self._due_at = None
         for batch in batches:
             for peer, channel in self._channels.items():
                 if peer != heard_from or batch.owner == self._node:

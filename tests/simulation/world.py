@@ -173,6 +173,8 @@ class World:
                 continue
             if node in self.stalled and self._is_stalled(node, event):
                 continue
+            if type(event) is TimerFired and not box.waits_for(event, self.now):
+                continue
             self._digest.update(f"{self.now} {node} {brief(event)}".encode())
             self._happen(box, event)
         self.now = until

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cantor.base.ids import NodeId
-    from cantor.ledger.facts import Batch, Fact
+    from cantor.ledger.share import Share
 
 BUCKETS = 64
 HASH_BYTES = 16
@@ -23,13 +23,14 @@ def bucket_of(owner: str) -> int:
 
 
 class Digests:
-    """Hashes of 16 bytes of ``facts``, which tells of every owner that changed."""
+    """Hashes of 16 bytes over the facts in ``shares``; told of every owner that changed."""
 
-    def __init__(self, facts: Mapping[NodeId, Mapping[str, tuple[Fact, Batch]]]) -> None:
-        self._facts = facts
+    def __init__(self, shares: Mapping[NodeId, Share]) -> None:
+        self._shares = shares
         self._owners: dict[NodeId, bytes] = {}
         self._members: list[dict[NodeId, None]] = [{} for _ in range(BUCKETS)]
-        self._buckets: list[bytes | None] = [b""] * BUCKETS
+        self._buckets = [b""] * BUCKETS
+        self._changed: set[int] = set()
         self._root: bytes | None = None
 
     def changed(self, owner: NodeId) -> None:
@@ -37,19 +38,24 @@ class Digests:
         self._owners.pop(owner, None)
         bucket = bucket_of(owner)
         self._members[bucket][owner] = None
-        self._buckets[bucket] = self._root = None
+        self._changed.add(bucket)
+        self._root = None
 
     def owner(self, owner: NodeId) -> bytes:
         """A hash that differs if a name or stamp of the owner's facts does."""
         if owner not in self._owners:
-            kept = self._facts[owner]
+            kept = self._shares[owner].facts
             rows = [[owner, name, *kept[name][0].stamp] for name in sorted(kept)]
             self._owners[owner] = _hash(msgpack.packb(rows))
         return self._owners[owner]
 
     def buckets(self) -> list[bytes]:
-        """The hash of each bucket, empty where it has no owner."""
-        return [self._bucket(index) for index in range(BUCKETS)]
+        """The hash of each bucket, empty where it has no owner; to look at only."""
+        for index in self._changed:
+            hashes = b"".join(self.owner(owner) for owner in self.members(index))
+            self._buckets[index] = _hash(hashes)
+        self._changed.clear()
+        return self._buckets
 
     def root(self) -> bytes:
         """One hash over all."""
@@ -60,13 +66,6 @@ class Digests:
     def members(self, bucket: int) -> list[NodeId]:
         """The owners in a bucket, in order."""
         return sorted(self._members[bucket])
-
-    def _bucket(self, index: int) -> bytes:
-        known = self._buckets[index]
-        if known is None:
-            known = _hash(b"".join(self.owner(owner) for owner in self.members(index)))
-            self._buckets[index] = known
-        return known
 
 
 def _hash(data: bytes) -> bytes:

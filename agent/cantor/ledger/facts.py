@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgpack
 
@@ -17,8 +16,7 @@ NAME_LENGTH_MAX = 128
 BATCH_FACTS_MAX = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What ``owner`` says under ``name``; the newest (epoch, hlc) holds, ``None`` is withdrawn."""
 
     owner: NodeId
@@ -33,8 +31,7 @@ class Fact:
         return self.epoch, self.hlc
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Facts as their owner signed them; kept whole, so that unknown fields travel on."""
 
     owner: NodeId

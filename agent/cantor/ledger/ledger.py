@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.ledger.digests import Digests
 from cantor.ledger.facts import BATCH_FACTS_MAX, Batch, Fact, pack_facts, unpack_facts
+from cantor.ledger.share import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.wire.frame import Value
 
 OWNERS_MAX = 4096
-FACTS_PER_OWNER_MAX = 256
-FACTS_EVER_PER_OWNER_MAX = 4096
-"""With the withdrawn, which every node remembers: the older value must not come back."""
-BYTES_PER_OWNER_MAX = 1024 * 1024
+_NOTHING = Share()
 
 
 class Verify(Protocol):
@@ -48,9 +46,8 @@ class Ledger:
         self._sign = sign
         self._certificate = certificate
         self._verify = verify
-        self._facts: dict[NodeId, dict[str, tuple[Fact, Batch]]] = {}
-        self._held: dict[NodeId, set[bytes]] = {}
-        self.digests = Digests(self._facts)
+        self._shares: dict[NodeId, Share] = {}
+        self.digests = Digests(self._shares)
 
     @property
     def epoch(self) -> int:
@@ -63,17 +60,17 @@ class Ledger:
 
     def get(self, owner: NodeId, name: str) -> Value:
         """The value of a fact; ``None`` if it is unknown or withdrawn."""
-        kept = self._facts.get(owner, {}).get(name)
+        kept = self._of(owner).get(name)
         return kept[0].value if kept else None
 
     def own(self) -> dict[str, Value]:
         """What this node says itself, by name; the withdrawn are left out."""
-        kept = self._facts.get(self._node, {})
+        kept = self._of(self._node)
         return {name: kept[name][0].value for name in kept if kept[name][0].value is not None}
 
     def all_facts(self) -> Iterator[Fact]:
         """Every fact in the order of (owner, name), the withdrawn with ``None`` as value."""
-        for owner in sorted(self._facts):
+        for owner in sorted(self._shares):
             yield from self.facts_of(owner)
 
     def publish(self, values: dict[str, Value], hlc: int) -> tuple[Batch, list[Fact]]:
@@ -108,7 +105,7 @@ class Ledger:
         Raises:
             RemoteProtocolError: malformed, forged, or more than the owner's share.
         """
-        if batch.signature in self._held.get(batch.owner, ()):
+        if self._shares.get(batch.owner, _NOTHING).has_batch(batch.signature):
             return [], []  # what is held already need not be read again
         facts = [fact for fact in unpack_facts(batch) if self._is_newer(fact)]
         if not facts:
@@ -125,36 +122,38 @@ class Ledger:
 
     def depart(self, hlc: int, *, keep: Collection[str] = ()) -> tuple[Batch, list[Fact]] | None:
         """Withdraw every fact of this node but those to keep, because it leaves on purpose."""
-        own = self._facts.get(self._node, {})
+        own = self._of(self._node)
         gone = [name for name in own if name not in keep and own[name][0].value is not None]
         return self.publish(dict.fromkeys(gone), hlc) if gone else None
 
     def facts_of(self, owner: NodeId) -> Iterator[Fact]:
         """Every fact of one owner in the order of their names, the withdrawn as well."""
-        kept = self._facts.get(owner, {})
+        kept = self._of(owner)
         return (kept[name][0] for name in sorted(kept))
 
     def holds(self, batch: Batch) -> bool:
         """Whether a fact of this batch is still the newest of its name."""
-        kept = self._facts.get(batch.owner, {})
-        return any(held is batch for _, held in kept.values())
+        return self._shares.get(batch.owner, _NOTHING).has_batch(batch.signature)
 
     def batch(self, owner: NodeId, name: str) -> Batch | None:
         """The signed batch that holds a fact."""
-        kept = self._facts.get(owner, {}).get(name)
+        kept = self._of(owner).get(name)
         return kept[1] if kept else None
 
     def stamp(self, owner: NodeId, name: str) -> tuple[int, int]:
         """The stamp of a fact; lower than every stamp if it is unknown."""
-        kept = self._facts.get(owner, {}).get(name)
+        kept = self._of(owner).get(name)
         return kept[0].stamp if kept else (-1, -1)
+
+    def _of(self, owner: NodeId) -> Mapping[str, tuple[Fact, Batch]]:
+        return self._shares.get(owner, _NOTHING).facts
 
     def _is_newer(self, fact: Fact) -> bool:
         return fact.stamp > self.stamp(fact.owner, fact.name)
 
     def _jump_above(self, heard: list[Fact], hlc: int) -> tuple[list[Batch], list[Fact]]:
         self._epoch = max(self._epoch, max(fact.epoch for fact in heard) + 1)
-        own = self._facts.get(self._node, {})
+        own = self._of(self._node)
         values: dict[str, Value] = dict.fromkeys(fact.name for fact in heard)
         values |= {name: own[name][0].value for name in own}
         names = sorted(values)
@@ -166,22 +165,14 @@ class Ledger:
         return [batch for batch, _ in published], [fact for _, facts in published for fact in facts]
 
     def _keep(self, batch: Batch, facts: list[Fact]) -> None:
-        kept = self._facts.setdefault(batch.owner, {})
-        for fact in facts:
-            kept[fact.name] = (fact, batch)
-        self._held[batch.owner] = {held.signature for _, held in kept.values()}
+        share = self._shares.get(batch.owner)
+        if share is None:
+            share = self._shares[batch.owner] = Share()
+        share.keep(batch, facts)
         self.digests.changed(batch.owner)
 
     def _has_room(self, batch: Batch, facts: list[Fact]) -> bool:
-        kept = dict(self._facts.get(batch.owner, {}))
-        if not kept and len(self._facts) >= OWNERS_MAX:
+        share = self._shares.get(batch.owner)
+        if share is None and len(self._shares) >= OWNERS_MAX:
             return False
-        for fact in facts:
-            kept[fact.name] = (fact, batch)
-        batches = {id(held): len(held.data) for _, held in kept.values()}
-        said = sum(fact.value is not None for fact, _ in kept.values())
-        return (
-            said <= FACTS_PER_OWNER_MAX
-            and len(kept) <= FACTS_EVER_PER_OWNER_MAX
-            and sum(batches.values()) <= BYTES_PER_OWNER_MAX
-        )
+        return (share or _NOTHING).fits(batch, facts)

@@ -142,20 +142,21 @@ class MeshCore:
         """Take one event; return what must be done."""
         self._out.clear()
         match event:
+            case Received():  # by far the most
+                self._received(event.peer, event.frame, now)
+            case TimerFired():
+                if event.name == TICK:
+                    self._woken(now)
+            case Traffic():
+                self._traffic(event, now)
             case Started():
                 self._surplus.changed(now)
-            case TimerFired(name):
-                if name == TICK:
-                    self._woken(now)
             case LocalFact(name, value, lasting):
                 self._exchange.publish(name, value, now)
                 if lasting:
                     self._lasting.add(name)
             case RoutesWanted():
-                if self._routes.pace.due_at < NEVER:
-                    self._routes.pace.hurry(now)
-            case Traffic():
-                self._traffic(event, now)
+                self._routes.wanted(now)
             case Stopping():
                 self._stop(now)
                 return list(self._out)
@@ -165,7 +166,7 @@ class MeshCore:
         return list(self._out)
 
     def _handle_peer(
-        self, event: LinkUp | LinkDown | LinkMeasured | Received | PeerSeen | DialFailed, now: float
+        self, event: LinkUp | LinkDown | LinkMeasured | PeerSeen | DialFailed, now: float
     ) -> None:
         match event:
             case LinkUp():
@@ -176,8 +177,6 @@ class MeshCore:
                 link = self._links.get(peer)
                 if link is not None and link.nonce == nonce and link.metric.measured(event, now):
                     self._announcing.ask(now)
-            case Received(peer, frame):
-                self._received(peer, frame, now)
             case PeerSeen(node, mesh, addresses, is_near):
                 if mesh == self._mesh and node != self.node:
                     self._dialling.seen(node, addresses, now, is_near=is_near)
@@ -256,6 +255,7 @@ class MeshCore:
                 link.beat_at = now + link.beat_s(now)
                 beat_ms = int(1000 * link.beat_s(now))
                 self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
+        self._links.renew_due()
 
     def _silent(self, link: Link, now: float) -> None:
         if link.waits(now):
@@ -269,6 +269,25 @@ class MeshCore:
 
     def _settle(self, now: float) -> None:
         """Do what is due, and be woken for what is due next."""
+        wake = self._next_due()
+        if wake <= now:
+            self._do_due(now)
+            wake = self._next_due()
+        wake = min(wake, self._links.due_at)
+        if wake < self._wakes_at - TIMER_GRAIN_S:
+            self._wakes_at = max(wake, now + TIMER_GRAIN_S)
+            self._out.append(SetTimer(TICK, self._wakes_at))
+
+    def _next_due(self) -> float:
+        return min(
+            self._announcing.due_at,
+            self._routes.pace.due_at,
+            self._exchange.spreading.next_due(),
+            self._dialling.next_due,
+            self._surplus.next_due,
+        )
+
+    def _do_due(self, now: float) -> None:
         if self._surplus.next_due <= now:
             self._part(now)
         if self._announcing.due_at <= now:
@@ -281,16 +300,8 @@ class MeshCore:
         if self._dialling.next_due <= now:
             due = self._dialling.due(self._routes.alive, self._routes.graph.degree, now)
             self._out += [Dial(*dial) for dial in due]
-        wake = min(self._announcing.due_at, self._routes.pace.due_at, self._links.next_due())
-        wake = min(
-            wake,
-            self._exchange.send_due(self._links.ordered(), now),
-            self._dialling.next_due,
-            self._surplus.next_due,
-        )
-        if wake < self._wakes_at - TIMER_GRAIN_S:
-            self._wakes_at = max(wake, now + TIMER_GRAIN_S)
-            self._out.append(SetTimer(TICK, self._wakes_at))
+        if self._exchange.spreading.next_due() <= now:
+            self._exchange.send_due(self._links.ordered(), now)
 
     def _part(self, now: float) -> None:
         """Give up links that are more than enough, where the peer agrees."""

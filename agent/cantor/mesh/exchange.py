@@ -84,17 +84,13 @@ class Exchange:
             self.transmit(link, Kind.DIGEST, message)
         self._send(link, batches)
 
-    def send_due(self, links: Iterable[Link], now: float) -> float:
-        """Send what is due; when something is due next."""
-        due = self.spreading.next_due()
-        if due <= now:
-            for link in links:
-                batches, digest = self.spreading.take(link.peer, now)
-                self._send(link, batches)
-                if digest is not None:
-                    self.transmit(link, Kind.DIGEST, digest)
-            due = self.spreading.next_due()
-        return due
+    def send_due(self, links: Iterable[Link], now: float) -> None:
+        """Send what is due."""
+        for link in links:
+            batches, digest = self.spreading.take(link.peer, now)
+            self._send(link, batches)
+            if digest is not None:
+                self.transmit(link, Kind.DIGEST, digest)
 
     def transmit(
         self, link: Link, kind: Kind, headers: dict[str, Value], body: tuple[bytes, ...] = ()

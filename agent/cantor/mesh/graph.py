@@ -51,6 +51,8 @@ class Graph:
         for peer in sorted(before.keys() - after.keys()):
             self._remove(owner, peer)
         for peer, cost in after.items():
+            if before.get(peer) == cost:
+                continue
             back = self._announced.get(peer, _NONE).get(owner)
             if back is not None:
                 self._set(owner, peer, max(cost, back))

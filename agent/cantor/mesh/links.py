@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cantor.mesh.pace import NEVER
+
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.mesh.cost import LinkCost
@@ -71,10 +73,15 @@ class Link:
 
 
 class Links:
-    """The links of ``node`` by peer."""
+    """The links of ``node`` by peer.
+
+    ``due_at`` is when the next heartbeat or silence is due, or sooner: what is heard meanwhile
+    puts silence off. Infinite without links.
+    """
 
     def __init__(self, node: NodeId) -> None:
         self._node = node
+        self.due_at = NEVER
         self._links: dict[NodeId, Link] = {}
         self._ordered: list[Link] = []
 
@@ -98,6 +105,7 @@ class Links:
             if link.dialled != lower_dials:
                 return link.nonce
         self._links[link.peer] = link
+        self.due_at = min(self.due_at, link.beat_at, link.silent_at)
         self._order()
         return old.nonce if old is not None else None
 
@@ -115,10 +123,11 @@ class Links:
         for link in self._ordered:
             link.excuse(now)
 
-    def next_due(self) -> float:
-        """When the next heartbeat or silence is due; infinite without links."""
-        times = (min(link.beat_at, link.silent_at) for link in self._ordered)
-        return min(times, default=float("inf"))
+    def renew_due(self) -> None:
+        """Heartbeats were sent and silence was looked for: see when either is due next."""
+        self.due_at = NEVER
+        for link in self._ordered:
+            self.due_at = min(self.due_at, link.beat_at, link.silent_at)
 
     def _order(self) -> None:
         self._ordered = [self._links[peer] for peer in sorted(self._links)]

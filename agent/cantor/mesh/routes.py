@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cantor.mesh.effects import NodeAlive, NodeDead, RoutesChanged
 from cantor.mesh.graph import Graph, read_links
-from cantor.mesh.pace import Pace
+from cantor.mesh.pace import NEVER, Pace
 from cantor.mesh.paths import FirstHops
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Routes:
         self.alive: frozenset[NodeId] = frozenset()
         self._told: tuple[object, ...] = ()
         self._connected: tuple[object, ...] = ()
+
+    def wanted(self, now: float) -> None:
+        """News that wait must not do so any longer: somebody has no route."""
+        if self.pace.due_at < NEVER:
+            self.pace.hurry(now)
 
     def renew(self, links: Iterable[Link], tree: frozenset[NodeId], now: float) -> list[Effect]:
         """Look at the graph anew: say which ways there are now, who appeared, and who is gone."""

@@ -20,6 +20,7 @@ Key: TypeAlias = tuple[float, NodeId, NodeId]
 
 
 LEAST: Key = (float("-inf"), NodeId(""), NodeId(""))
+_NONE: Mapping[NodeId, float] = {}
 
 
 def edge_key(cost: float, one: NodeId, other: NodeId) -> Key:
@@ -40,6 +41,11 @@ class SpanningTree:
         self._keys: dict[NodeId, Key] = {}  # of the edge to the parent
         self._branches: dict[NodeId, dict[NodeId, None]] = {}
         self.joints = 0
+
+    @property
+    def branches(self) -> Mapping[NodeId, Mapping[NodeId, None]]:
+        """The neighbours of every node that has some in its tree; to look at only."""
+        return self._branches
 
     def neighbours(self, node: NodeId) -> frozenset[NodeId]:
         """The neighbours of a node in its tree."""
@@ -138,13 +144,15 @@ class SpanningTree:
 
     def _mend(self, one: NodeId, other: NodeId) -> None:
         """Join the two sides of a cut by the best edge between them."""
-        side = self._smaller_side(one, other)
+        side, edges = self._smaller_side(one, other), self._edges
         best: Key | None = None
+        cheapest = float("inf")
         for node in side:
-            for peer, cost in self._edges.get(node, {}).items():
-                if peer not in side:
+            for peer, cost in edges.get(node, _NONE).items():
+                if cost <= cheapest and peer not in side:
                     key = edge_key(cost, node, peer)
-                    best = key if best is None or key < best else best
+                    if best is None or key < best:
+                        best, cheapest = key, cost
         if best is None:
             self.joints += 1
         else:
@@ -152,13 +160,14 @@ class SpanningTree:
 
     def _smaller_side(self, one: NodeId, other: NodeId) -> set[NodeId]:
         """Walk through both sides in turn, until one of them ends."""
-        sides = ({one}, {other})
-        ahead = ([one], [other])
-        while True:
-            for side, waiting in zip(sides, ahead, strict=True):
-                if not waiting:
-                    return side
-                for peer in self._branches.get(waiting.pop(), ()):
-                    if peer not in side:
-                        side.add(peer)
-                        waiting.append(peer)
+        branches = self._branches
+        side, beside = {one}, {other}
+        ahead, ahead_beside = [one], [other]
+        while ahead:
+            for peer in branches.get(ahead.pop(), _NONE):
+                if peer not in side:
+                    side.add(peer)
+                    ahead.append(peer)
+            side, beside = beside, side  # the other one is next
+            ahead, ahead_beside = ahead_beside, ahead
+        return side

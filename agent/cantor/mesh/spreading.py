@@ -56,6 +56,7 @@ class Spreading:
         self._ledger = ledger
         self._graph = graph
         self._channels: dict[NodeId, _Channel] = {}
+        self._due_at: float | None = None  # None: to be looked up
         self._tree: frozenset[NodeId] = frozenset()
 
     @property
@@ -65,6 +66,7 @@ class Spreading:
 
     def opened(self, link: Link, now: float) -> None:
         """A link is in use: whoever dialled begins to compare, both sides go on now and then."""
+        self._due_at = None
         channel = _Channel(link.nonce)
         channel.digest_at = now if link.dialled else now + DIGEST_S
         self._channels[link.peer] = channel
@@ -72,11 +74,13 @@ class Spreading:
 
     def closed(self, peer: NodeId, now: float) -> None:
         """A link is no longer in use."""
+        self._due_at = None
         self._channels.pop(peer, None)
         self.renew_tree(now)
 
     def renew_tree(self, now: float) -> None:
         """The graph or the links have changed: compare at once with who has joined the tree."""
+        self._due_at = None
         on_tree = self._graph.tree.neighbours(self._node)
         self._tree = frozenset(peer for peer in on_tree if peer in self._channels)
         for peer, channel in self._channels.items():
@@ -88,6 +92,7 @@ class Spreading:
 
     def spread(self, batches: Iterable[Batch], now: float, heard_from: NodeId | None) -> None:
         """Let the neighbours know; not the one that it came from, unless it is of this node."""
+        self._due_at = None
         edges = self._graph.of(self._node)
         targets = [
             (peer, channel)
@@ -102,13 +107,16 @@ class Spreading:
 
     def next_due(self) -> float:
         """When something is due next."""
-        due = NEVER
-        for channel in self._channels.values():
-            due = min(due, channel.send_at, channel.digest_at)
-        return due
+        if self._due_at is None:
+            due = NEVER
+            for channel in self._channels.values():
+                due = min(due, channel.send_at, channel.digest_at)
+            self._due_at = due
+        return self._due_at
 
     def take(self, peer: NodeId, now: float) -> tuple[list[Batch], dict[str, Value] | None]:
         """The batches and the digest to send to a neighbour now."""
+        self._due_at = None
         channel = self._channels[peer]
         batches: list[Batch] = []
         if channel.send_at <= now:
@@ -123,6 +131,7 @@ class Spreading:
 
     def compared(self, peer: NodeId, message: dict[str, Value], now: float) -> bool:
         """The neighbour compares digests; False if it does so more often than is sensible."""
+        self._due_at = None
         channel = self._channels[peer]
         regained = (now - channel.answered_at) * ANSWERS_PER_S_MAX
         channel.answers = min(ANSWERS_PER_S_MAX, channel.answers + regained) - 1

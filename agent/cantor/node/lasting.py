@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import LocalProtocolError
-from cantor.ledger.ledger import FACTS_PER_OWNER_MAX
+from cantor.ledger.share import FACTS_PER_OWNER_MAX
 from cantor.mesh.events import LocalFact
 
 if TYPE_CHECKING:

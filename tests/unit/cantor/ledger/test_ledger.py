@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgpack
 import pytest
 
@@ -9,7 +7,8 @@ from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.ledger import sync
 from cantor.ledger.facts import Batch
-from cantor.ledger.ledger import BYTES_PER_OWNER_MAX, FACTS_PER_OWNER_MAX, Ledger
+from cantor.ledger.ledger import Ledger
+from cantor.ledger.share import BYTES_PER_OWNER_MAX, FACTS_PER_OWNER_MAX
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
 
@@ -39,7 +38,7 @@ def test_the_newest_value_holds_in_whatever_order_it_arrives() -> None:
 def test_facts_that_the_owner_did_not_sign_are_refused(change: dict[str, object]) -> None:
     batch, _ = ledger(B).publish({"x": 1}, 10)
     with pytest.raises(RemoteProtocolError, match="facts of"):
-        ledger(A).merge(replace(batch, **change), 1)  # type: ignore[arg-type]
+        ledger(A).merge(batch._replace(**change), 1)  # type: ignore[arg-type]
 
 
 def test_a_node_that_forgot_its_epoch_jumps_above_what_others_remember() -> None:
