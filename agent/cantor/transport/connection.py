@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+import logging
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.transport.tcp import acknowledged_ago_s, chunk_for, keep_unsent, tcp_figures
+from cantor.transport.tls_socket import TlsSocket
 from cantor.wire.records import Parts, RecordReader, pack
 
 if TYPE_CHECKING:
+    import socket
     import ssl
     from collections.abc import Callable
 
@@ -23,9 +26,10 @@ JOIN_BYTES_MAX = 32 * 1024
 """Buffers below this are copied into one write: each write is a TLS record of its own."""
 UNSENT_BYTES_MIN = 16 * 1024
 _FIRST_CHUNK = 64 * 1024
+_log = logging.getLogger(__name__)
 
 
-class Connection(asyncio.BufferedProtocol):
+class Connection:
     """Records over one TLS stream.
 
     ``on_open(connection)`` runs when TLS is done, ``on_records(connection, records)`` for what
@@ -45,91 +49,108 @@ class Connection(asyncio.BufferedProtocol):
         self._on_lost = on_lost
         self._on_room = on_room
         self._reader = RecordReader()
-        self._transport: asyncio.Transport | None = None
+        self._tls: TlsSocket | None = None
+        self._session: ssl.SSLObject | None = None
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reason = "the other side closed the connection"
         self._is_full = False
+        self.remote_address = ""
+        """``host:port`` of the other side."""
         self.chunk = _FIRST_CHUNK
         self.bytes_per_s = 0
         """The speed of the line; 0 while too little was sent to know it."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+    def begin(
+        self,
+        connected: socket.socket,
+        context: ssl.SSLContext,
+        scratch: memoryview,
+        *,
+        is_server: bool,
+    ) -> None:
+        """Shake hands over a connected socket: see :class:`TlsSocket`."""
+        try:
+            host, port, *_ = connected.getpeername()
+            self.remote_address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        except OSError:  # it has gone already, as reading from it will tell
+            pass
+        self._tls = TlsSocket(connected, context, self, scratch, is_server=is_server)
+        self._session = self._tls.session
         self._size_for(self.chunk)
+
+    async def opened(self) -> None:
+        """Wait until TLS is done.
+
+        Raises:
+            OSError: it failed; ``ssl.SSLError`` is one.
+        """
+        await self._opened
+
+    def tls_open(self) -> None:
+        if not self._opened.done():
+            self._opened.set_result(None)
         self._on_open(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        del sizehint
+    def tls_buffer(self) -> memoryview:
         return self._reader.buffer()
 
-    def buffer_updated(self, nbytes: int) -> None:
+    def tls_filled(self, count: int) -> None:
         try:
-            records = self._reader.filled(nbytes)
+            records = self._reader.filled(count)
             if records:
                 self.on_records(self, records)
         except RemoteProtocolError as error:
             self.close(str(error))
 
-    def pause_writing(self) -> None:
-        self._is_full = True
+    def tls_drained(self) -> None:
+        if self._is_full and self.queued_bytes <= self.chunk:
+            self._is_full = False
+            self._on_room(self)
 
-    def resume_writing(self) -> None:
-        self._is_full = False
-        self._on_room(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self._reason = f"{self._reason} ({exc})"
-        self._transport = None
-        self._on_lost(self, self._reason)
+    def tls_lost(self, cause: Exception | None) -> None:
+        self._tls = None
+        if cause is not None:
+            self._reason = f"{self._reason} ({cause})"
+        if self._opened.done() and not self._opened.cancelled():
+            self._on_lost(self, self._reason)
+        elif not self._opened.done():
+            refused = cause if isinstance(cause, OSError) else ConnectionError(self._reason)
+            self._opened.set_exception(refused)
+            self._opened.exception()  # nobody awaits it where the other side dialled
+            where = {"address": self.remote_address, "reason": str(refused)}
+            _log.info("no TLS with the other side", extra=where)
 
     @property
     def tls(self) -> ssl.SSLObject:
         """The TLS session, for the peer's certificate."""
-        if self._transport is None:
+        if self._tls is None or self._session is None:
             raise RemoteProtocolError("the connection closed during its handshake")
-        return cast("ssl.SSLObject", self._transport.get_extra_info("ssl_object"))
-
-    @property
-    def remote_address(self) -> str:
-        """``host:port`` of the other side; empty once closed."""
-        name = self._transport.get_extra_info("peername") if self._transport else None
-        return f"{name[0]}:{name[1]}" if name else ""
+        return self._session
 
     @property
     def queued_bytes(self) -> int:
         """What was written and has not left this process yet."""
-        return self._transport.get_write_buffer_size() if self._transport else 0
+        return self._tls.queued_bytes if self._tls is not None else 0
 
     @property
     def room(self) -> int:
         """How many bytes to write now; 0 if it is closed, or full and will say when it is not."""
-        if self._transport is None or self._is_full or self._transport.is_closing():
+        tls = self._tls
+        if tls is None or self._is_full or not tls.is_usable:
             return 0
-        return max(1, 2 * self.chunk - self._transport.get_write_buffer_size())
+        return max(1, 2 * self.chunk - tls.queued_bytes)
 
     def write(self, buffers: list[Buffer]) -> int:
         """Write these one after the other, small ones together; how many bytes it were."""
-        if self._transport is None or self._transport.is_closing():
+        tls = self._tls
+        if tls is None or not tls.is_usable:
             return 0
         if len(buffers) == 1:
-            self._transport.write(buffers[0])
-            return len(buffers[0])
-        small: list[Buffer] = []
-        small_size = total = 0
-        for buffer in buffers:
-            size = len(buffer)
-            total += size
-            is_large = size > JOIN_BYTES_MAX
-            if small and (is_large or small_size > 2 * JOIN_BYTES_MAX):
-                self._transport.write(b"".join(small))
-                small, small_size = [], 0
-            if is_large:
-                self._transport.write(buffer)
-            else:
-                small.append(buffer)
-                small_size += size
-        if small:
-            self._transport.write(b"".join(small))
+            total = len(buffers[0])
+            tls.write(buffers[0])
+        else:
+            total = _write_joined(tls, buffers)
+        self._is_full = tls.queued_bytes > 2 * self.chunk
         return total
 
     def say(self, frame: DataFrame) -> None:
@@ -142,14 +163,14 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def is_acknowledged(self) -> bool:
         """Whether the other side's kernel has acknowledged something a moment ago."""
-        ago_s = acknowledged_ago_s(self._transport) if self._transport is not None else None
+        ago_s = acknowledged_ago_s(self._tls.tcp) if self._tls is not None else None
         return ago_s is not None and ago_s < ACKNOWLEDGED_S
 
     def measure(self) -> TcpFigures | None:
         """What the kernel knows of this connection; fits the chunks to the speed of the line."""
-        if self._transport is None:
+        if self._tls is None:
             return None
-        figures = tcp_figures(self._transport)
+        figures = tcp_figures(self._tls.tcp)
         if figures is not None and (
             not figures.is_idle or (0 < self.bytes_per_s < figures.bytes_per_s)
         ):
@@ -161,20 +182,38 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self, reason: str) -> None:
         """Close after what was written has left; the reason goes to ``on_lost`` and the log."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._reason = reason
-        self._transport.close()
+        if self._tls is not None and self._tls.is_usable:
+            self._reason = reason
+            self._tls.close()
 
     def abort(self, reason: str) -> None:
         """Close at once, dropping what is queued."""
         self._reason = reason
-        if self._transport is not None:
-            self._transport.abort()
+        if self._tls is not None:
+            self._tls.abort()
 
     def _size_for(self, chunk: int) -> None:
         self.chunk = chunk
-        if self._transport is None:
-            return
-        self._transport.set_write_buffer_limits(high=2 * chunk, low=chunk)
-        keep_unsent(self._transport, max(UNSENT_BYTES_MIN, 2 * chunk))
+        if self._tls is not None:
+            keep_unsent(self._tls.tcp, max(UNSENT_BYTES_MIN, 2 * chunk))
+
+
+def _write_joined(tls: TlsSocket, buffers: list[Buffer]) -> int:
+    """Write buffers in order, small ones together; how many bytes it were."""
+    small: list[Buffer] = []
+    small_size = total = 0
+    for buffer in buffers:
+        size = len(buffer)
+        total += size
+        is_large = size > JOIN_BYTES_MAX
+        if small and (is_large or small_size > 2 * JOIN_BYTES_MAX):
+            tls.write(b"".join(small))
+            small, small_size = [], 0
+        if is_large:
+            tls.write(buffer)
+        else:
+            small.append(buffer)
+            small_size += size
+    if small:
+        tls.write(b"".join(small))
+    return total

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cantor.base.address import Address
 from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.transport.connection import Connection
+from cantor.transport.listener import connect
 from cantor.wire import Hello, agree, hello_frame, parse_hello
 from cantor.wire.records import unpack
 
@@ -41,24 +42,27 @@ class Greeting:
         self._early: list[Record] = []
         self._answer: asyncio.Future[DataFrame] = asyncio.get_running_loop().create_future()
 
-    async def connect(self, context: ssl.SSLContext) -> Connection:
+    async def connect(self, context: ssl.SSLContext, scratch: memoryview) -> Connection:
         """Open the connection; the hello leaves with the end of the TLS handshake.
+
+        ``scratch`` is memory for what comes: see :class:`cantor.transport.tls_socket.TlsSocket`.
 
         Raises:
             ConfigError: it is no address.
             UnavailableError: nobody answers there, or TLS fails.
         """
         address = Address.parse(self._address)
+        connection = Connection(self._opened, self._received, self._lost, self._on_room)
         try:
             async with asyncio.timeout(DIAL_TIMEOUT_S):
-                _, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self._opened, self._received, self._lost, self._on_room),
-                    address.host,
-                    address.port,
-                    ssl=context,
-                    server_hostname="",
-                )
+                connected = await connect(address)
+                connection.begin(connected, context, scratch, is_server=False)
+                await connection.opened()
+        except asyncio.CancelledError:
+            connection.abort("nobody waits for it any more")
+            raise
         except (OSError, TimeoutError) as error:
+            connection.abort("TLS failed")
             cause = str(error) or "no answer in time"
             raise UnavailableError(f"cannot be reached: {cause}", where=self._address) from error
         return connection

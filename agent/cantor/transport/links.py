@@ -18,16 +18,21 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
+from cantor.base.address import Address
 from cantor.base.errors import CantorError, IdentityError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
 from cantor.identity import contexts
+from cantor.transport.busy_poll import BusyPoll
 from cantor.transport.connection import Connection
 from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
 from cantor.transport.link import Link, LinkFigures, LinkMeasure
+from cantor.transport.listener import Listener
+from cantor.transport.tls_socket import SCRATCH_BYTES
 from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
 from cantor.wire.records import is_local, unpack
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
 
     from cantor.identity.contexts import PeerIdentity
@@ -68,7 +73,9 @@ class Links:
         self._links: dict[str, Link] = {}
         self._by_connection: dict[Connection, Link] = {}
         self._greeting: dict[Connection, asyncio.TimerHandle] = {}
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
+        self._busy_poll = BusyPoll()
+        self._scratch = memoryview(bytearray(SCRATCH_BYTES))
         self._has_ended = asyncio.Event()
         self._dial_slots = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,15 +86,8 @@ class Links:
         Raises:
             OSError: the address cannot be used.
         """
-        server = await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._accepted, self._received, self._lost, self._has_room),
-            host,
-            port,
-            ssl=self._server_context,
-            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
-        )
-        self._servers.append(server)
-        return int(server.sockets[0].getsockname()[1])
+        self._listeners.append(Listener(self._greet_dialler))
+        return await self._listeners[-1].listen(Address(host, port))
 
     async def dial(self, addresses: Sequence[str], expected: NodeId | None = None) -> None:
         """Open a link through whichever address answers first.
@@ -221,8 +221,8 @@ class Links:
 
     async def close(self) -> None:
         """Stop listening and end every link."""
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            listener.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -235,8 +235,6 @@ class Links:
                     await self._has_ended.wait()
         for connection in [*self._by_connection, *self._greeting]:
             connection.abort("this node is stopping")
-        for server in self._servers:
-            await server.wait_closed()
 
     async def _dial_one(self, address: str, expected: NodeId | None) -> None:
         hello = self._hello(secrets.token_hex(16), "control")
@@ -252,6 +250,10 @@ class Links:
         self._begin(link)
         greeting.release(connection)
 
+    def _greet_dialler(self, connected: socket.socket) -> None:
+        connection = Connection(self._accepted, self._received, self._lost, self._has_room)
+        connection.begin(connected, self._server_context, self._scratch, is_server=True)
+
     def _accepted(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         self._greeting[connection] = loop.call_later(
@@ -261,6 +263,7 @@ class Links:
     def _received(self, connection: Connection, records: list[Record]) -> None:
         link = self._by_connection.get(connection)
         if link is not None:
+            self._busy_poll.arrived()
             self._take(link, connection, records)
             return
         timer = self._greeting.pop(connection, None)
@@ -384,7 +387,7 @@ class Links:
 
     async def _greet(self, address: str, hello: Hello) -> tuple[Connection, PeerIdentity, Greeting]:
         greeting = Greeting(address, hello, self._received, self._lost, self._has_room)
-        connection = await greeting.connect(self._client_context)
+        connection = await greeting.connect(self._client_context, self._scratch)
         try:
             peer = self._verify(connection)
             await greeting.answered()

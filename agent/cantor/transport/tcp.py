@@ -8,10 +8,6 @@ from __future__ import annotations
 import socket
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import asyncio
 
 CHUNK_BYTES_MIN = 4 * 1024
 CHUNK_BYTES_MAX = 1024 * 1024
@@ -41,12 +37,11 @@ class TcpFigures:
     is_idle: bool
 
 
-def tcp_figures(transport: asyncio.BaseTransport) -> TcpFigures | None:
+def tcp_figures(connection: socket.socket) -> TcpFigures | None:
     """Ask the kernel; ``None`` where it does not tell."""
-    connection = transport.get_extra_info("socket")
     try:
         info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_SIZE)
-    except (OSError, AttributeError):
+    except OSError:
         return None
     if len(info) < _DELIVERY_RATE + 8:
         return None
@@ -62,12 +57,11 @@ def tcp_figures(transport: asyncio.BaseTransport) -> TcpFigures | None:
     return TcpFigures(rtt_us / 1e6, rtt_min_us / 1e6, sent, again, carried, rate, is_idle)
 
 
-def acknowledged_ago_s(transport: asyncio.BaseTransport) -> float | None:
+def acknowledged_ago_s(connection: socket.socket) -> float | None:
     """How long ago the other side's kernel has acknowledged something; ``None``: it is not said."""
-    connection = transport.get_extra_info("socket")
     try:
         info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _LAST_ACK + 4)
-    except (OSError, AttributeError):
+    except OSError:
         return None
     if len(info) < _LAST_ACK + 4:
         return None
@@ -80,13 +74,12 @@ def chunk_for(bytes_per_s: int) -> int:
     return int(min(max(bytes_per_s * CHUNK_S, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX))
 
 
-def keep_unsent(transport: asyncio.BaseTransport, size: int) -> None:
+def keep_unsent(connection: socket.socket, size: int) -> None:
     """Let the kernel hold at most about ``size`` bytes that it has not sent yet.
 
     What waits in the kernel can no longer be overtaken by something urgent.
     """
-    connection = transport.get_extra_info("socket")
     try:
         connection.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, size)
-    except (OSError, AttributeError):
+    except OSError:
         return

@@ -238,9 +238,9 @@ async def test_bytes_that_are_no_frames_close_the_connection_only(
     _, nonce, _ = await take(left.up)
     await take(right.up)
     link = left.links._links[nonce]
-    assert link.control._transport is not None
+    assert link.control._tls is not None
 
-    link.control._transport.write(b"\xff" * 64)
+    link.control._tls.write(b"\xff" * 64)
 
     assert (await take(right.down))[0] == left.identity.node_id
     await take(left.down)
