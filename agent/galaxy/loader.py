@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
-from cantor.base.strict_yaml import StrictYaml
 from galaxy.check import Problem, find_problems
 from galaxy.params import Param, shown
 from galaxy.pipeline import CONNECTION_KEYS, FILTER_KEYS, Connection, FilterSpec, Pipeline
@@ -125,6 +124,8 @@ class PipelineFile(PipelineDocument):
         super().__init__(where)
         if len(text) > SIZE_BYTES_MAX:
             raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=where)
+        from cantor.base.strict_yaml import StrictYaml  # what is deployed comes without YAML
+
         self._yaml = StrictYaml(text, where)
         document = self._yaml.content
         if not isinstance(document, dict):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
+from cantor.base.program import entry_points
 from galaxy.filter import BaseFilter
 
 if TYPE_CHECKING:

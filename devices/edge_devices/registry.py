@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from cantor.base.program import entry_points
 from cantor.base.resources import merge_resources
 from edge_devices.cameras import CameraProvider
 from edge_devices.gpus import GpuProvider
@@ -16,6 +15,7 @@ from edge_devices.serial_ports import SerialPortProvider
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cantor.base.program import Part
     from cantor.base.resources import Device, DeviceProvider, Resource
 
 PROVIDER_GROUP = "cantor.device_providers"
@@ -27,7 +27,7 @@ def built_in_providers() -> list[DeviceProvider]:
     return [HostProvider(), GpuProvider(), CameraProvider(), SerialPortProvider()]
 
 
-def load_providers(points: Iterable[EntryPoint] | None = None) -> list[DeviceProvider]:
+def load_providers(points: Iterable[Part] | None = None) -> list[DeviceProvider]:
     """The providers registered in the group ``cantor.device_providers``, by name of their entry.
 
     An entry names a callable without arguments. One that fails is logged and left out; if none is
@@ -38,7 +38,7 @@ def load_providers(points: Iterable[EntryPoint] | None = None) -> list[DevicePro
     found: list[DeviceProvider] = []
     for point in sorted(points, key=lambda point: point.name):
         try:
-            found.append(getattr(import_module(point.module), point.attr)())
+            found.append(point.load()())
         except Exception:
             _logger.exception("device provider left out", extra={"provider": point.name})
     return found or built_in_providers()

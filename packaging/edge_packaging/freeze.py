@@ -84,6 +84,7 @@ def analysis_options(build: Build, script: Path) -> dict[str, object]:
         "excludes": list(build.excluded),
         "datas": [*_metadata(), *_data_files(build), (str(_build_file(build, script)), ".")],
         "noarchive": False,
+        "optimize": 2,  # docstrings, which nobody reads there, would stay in memory for weeks
     }
 
 

@@ -80,6 +80,7 @@ LICENCES: dict[str, str] = {
     "pycparser": "BSD-3-Clause",
     "pyserial": "BSD-3-Clause",
     "pyyaml": "MIT",
+    "uvloop": "MIT OR Apache-2.0",
     "zeroconf": "LGPL-2.1-or-later",
 }
 """Of packages whose metadata says it in prose, or not at all; looked up in their sources."""

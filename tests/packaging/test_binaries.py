@@ -207,10 +207,12 @@ def test_a_binary_enrols_joins_the_mesh_and_stays_small(folder: Path, tmp_path: 
             start_s = time.monotonic() - started_s
             until_joined(box)
             pss_bytes = settled_pss(agent.pid)
+            loaded = Path(f"/proc/{agent.pid}/maps").read_text()
     figures = {"start_s": round(start_s, 2), "pss_mb": round(pss_bytes / 1e6, 1)}
     report = ROOT / "build" / "package" / f"figures-{manifest_of(folder)['name']}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(json.dumps(figures) + "\n")
+    assert re.search(rf"{folder.name}/_internal/uvloop/loop\S*\.so", loaded)
     assert start_s < START_S_MAX
     assert pss_bytes <= IDLE_PSS_BYTES_MAX
 

@@ -17,12 +17,24 @@ from typing import TYPE_CHECKING
 import cantor
 from cantor.base.errors import CantorError, ConfigError, reason_of
 from cantor.base.program import left_out, parts
-from cantor.cli import agent, completion, doctor, enrolment, mesh, node, schema, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMAND_GROUP = "cantor.commands"
+OWN_VERBS = {
+    "enroll": "cantor.cli.enrolment",
+    "agent": "cantor.cli.agent",
+    "nodes": "cantor.cli.agent",
+    "status": "cantor.cli.agent",
+    "mesh": "cantor.cli.mesh",
+    "node": "cantor.cli.node",
+    "token": "cantor.cli.tokens",
+    "doctor": "cantor.cli.doctor",
+    "schema": "cantor.cli.schema",
+    "completion": "cantor.cli.completion",
+}
+"""Cantor's own verbs, each with the module that brings it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         _refuse_left_out(words)
-        options = build_parser().parse_args(words)
+        options = build_parser(words[0] if words else "").parse_args(words)
         return int(options.run(options))
     except CantorError as error:
         print(f"cantor: {error}", file=sys.stderr)
@@ -46,23 +58,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser with every verb that this installation has."""
+def build_parser(verb: str = "") -> argparse.ArgumentParser:
+    """The parser with every verb that this installation has.
+
+    If ``verb`` is one of Cantor's own it has only what is needed for that: an agent runs for weeks
+    and would carry the code of all others.
+    """
     parser = argparse.ArgumentParser(
         prog="cantor",
         description="A fleet of edge boxes, cameras and microcontrollers as one computer.",
     )
     parser.add_argument("--version", action="version", version=f"cantor {cantor.__version__}")
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    enrolment.register(verbs)
-    agent.register(verbs)
-    mesh.register(verbs)
-    node.register(verbs)
-    tokens.register(verbs)
-    doctor.register(verbs)
-    schema.register(verbs)
-    completion.register(verbs, build_parser)
-    for point in parts(COMMAND_GROUP):
+    only = OWN_VERBS.get(verb)
+    for module in dict.fromkeys(OWN_VERBS.values()) if only is None else (only,):
+        register = import_module(module).register
+        register(verbs, build_parser) if module.endswith("completion") else register(verbs)
+    for point in parts(COMMAND_GROUP) if only is None else ():
         getattr(import_module(point.module), point.attr)(verbs)
     return parser
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import http.client
 import io
 import json
 import ssl
@@ -60,7 +59,7 @@ async def post_json(
         ) from error
     except OSError as error:
         raise _unavailable(f"cannot be reached: {reason_of(error)}", where) from error
-    except (http.client.HTTPException, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _unavailable(
             f"cannot be used: {str(error) or type(error).__name__}", where
         ) from error
@@ -123,10 +122,15 @@ class _Received:
 
 
 def _parse(raw: bytes) -> tuple[int, dict[str, object]]:
+    import http.client  # over the mesh a node renews without it
+
     response = http.client.HTTPResponse(cast("socket.socket", _Received(raw)))
     with contextlib.closing(response):
-        response.begin()
-        answer = json.loads(response.read())
+        try:
+            response.begin()
+            answer = json.loads(response.read())
+        except http.client.HTTPException as error:
+            raise ValueError(str(error) or type(error).__name__) from error
     if not isinstance(answer, dict):
         message = "its answer is no JSON object"
         raise ValueError(message)

@@ -7,7 +7,6 @@ acknowledged survives a power cut (``synchronous=FULL``).
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from cantor.identity.enrolment import (
 from cantor.identity.tokens import hash_secret, new_secret
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -177,6 +177,8 @@ class Office:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        import sqlite3  # most agents are no issuers
+
         self._path.touch(mode=0o600)
         connection = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
         with closing(connection) as database:

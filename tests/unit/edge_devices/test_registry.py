@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING
 
+from cantor.base.program import Part
 from cantor.base.resources import Device, DeviceProvider, Resource
 from edge_devices.fake import FakeProvider
 from edge_devices.registry import Inventory, built_in_providers, load_providers
@@ -27,14 +27,14 @@ def gpu(device_id: str, name: str) -> Device:
 
 
 def test_entry_points_name_the_providers() -> None:
-    point = EntryPoint("a", "edge_devices.fake:FakeProvider", "cantor.device_providers")
+    point = Part("a", "edge_devices.fake:FakeProvider")
     assert [provider.name for provider in load_providers([point])] == ["fake"]
 
 
 def test_without_entry_points_the_built_in_providers_are_used(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    gone = EntryPoint("a", "edge_devices.gone:Provider", "cantor.device_providers")
+    gone = Part("a", "edge_devices.gone:Provider")
     names = [provider.name for provider in built_in_providers()]
     assert [provider.name for provider in load_providers([])] == names
     assert [provider.name for provider in load_providers([gone])] == names

@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from cantor.base.errors import ConfigError
+from edge_packaging.contents import BUILDS
 from edge_packaging.freeze import Parts
 from edge_packaging.libraries import GCC_RUNTIME, Library, libraries_in
+
+if TYPE_CHECKING:
+    from edge_packaging.contents import Build
 
 NOTHING = Parts((), {})
 
@@ -43,3 +49,10 @@ def test_a_library_that_nobody_has_looked_up_stops_the_build(path: str) -> None:
 )
 def test_gpl_is_told_from_what_may_be_shipped(licence: str, is_strong: bool) -> None:
     assert Library("x", "1", licence, ()).is_strong_copyleft is is_strong
+
+
+@pytest.mark.parametrize("build", BUILDS, ids=lambda build: build.name)
+def test_the_licence_of_every_package_in_the_table_is_known(build: Build) -> None:
+    shipped = Parts(tuple(build.modules), {})
+
+    assert all(library.licence for library in libraries_in([], shipped))

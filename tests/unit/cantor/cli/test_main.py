@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cantor.base import program
-from cantor.cli.main import main
+from cantor.base.program import Part
+from cantor.cli.main import OWN_VERBS, build_parser, main
 from cantor.identity.tokens import EnrolmentToken
 
 if TYPE_CHECKING:
@@ -14,10 +16,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+NOT_FOR_AGENTS = {"decimal", "http.client", "sqlite3", "statistics", "yaml"}
+
+
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
     def make(name: str, target: str) -> None:
-        points = [EntryPoint(name, target, "cantor.commands")]
+        points = [Part(name, target)]
         monkeypatch.setattr(program, "entry_points", lambda *, group: points)
 
     return make
@@ -68,3 +73,30 @@ def test_a_part_that_is_there_and_broken_fails_loudly(
 
     with pytest.raises(ModuleNotFoundError, match=r"cantor\.no_such_module"):
         main(["--help"])
+
+
+@pytest.mark.parametrize("verb", OWN_VERBS)
+def test_a_verb_alone_is_as_among_all(
+    verb: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    told = []
+    for parser in (build_parser(), build_parser(verb)):
+        with pytest.raises(SystemExit):
+            parser.parse_args([verb, "--help"])
+        told.append(capsys.readouterr().out)
+
+    assert told[0] == told[1]
+    assert told[0].startswith(f"usage: cantor {verb} ")
+
+
+def test_an_agent_carries_no_code_that_only_other_verbs_use() -> None:
+    code = (
+        "import sys; from cantor.cli.main import build_parser; build_parser('agent');"
+        " import cantor.node.agent, galaxy.deployments.service, firmware_bridge.service;"
+        " print(*sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert NOT_FOR_AGENTS & set(done.stdout.split()) == set()
