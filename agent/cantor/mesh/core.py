@@ -119,6 +119,10 @@ class MeshCore:
         """What this node knows of all links; to look at only."""
         return self._routes.graph
 
+    def stamp(self, now: float) -> int:
+        """A new stamp of this node's hybrid clock, later than all that it has heard."""
+        return self._exchange.reader.stamp(now)
+
     @property
     def is_settled(self) -> bool:
         """Whether routes and announcements stand for all that this node knows."""

@@ -38,10 +38,11 @@ class Inflow:
 
 
 class Inlet:
-    """The flows that arrive from one neighbour over one link."""
+    """The flows that arrive from one neighbour, named ``peer``, over one link."""
 
-    def __init__(self, nonce: str) -> None:
+    def __init__(self, nonce: str, peer: bytes) -> None:
         self.nonce = nonce
+        self.peer = peer
         self.held = 0
         self._flows: list[dict[bytes, Inflow]] = [{} for _ in range(CHANNELS)]
         self._due: list[Inflow] = []

@@ -11,6 +11,8 @@ How a driver uses it:
 4. After each batch: deliver ``take_delivered``, and for every link in ``take_dirty`` call ``take``
    with the room that its connections have, as well as whenever a connection has room again.
 5. ``routes_changed`` and ``tick`` (ten times a second) as they come.
+
+This plane believes whatever source a frame names; ``cantor.mesh.sealed_plane`` does not.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ class DataPlane:
     def link_up(self, peer: NodeId, nonce: str) -> None:
         """A link can carry frames of the core; data follow when the core says so."""
         self._outlets[nonce] = Outlet(peer, nonce)
-        self._inlets[nonce] = Inlet(nonce)
+        self._inlets[nonce] = Inlet(nonce, bytes.fromhex(peer))
 
     def link_down(self, nonce: str) -> None:
         """A link has ended: what it had not taken waits for another way."""
@@ -106,7 +108,7 @@ class DataPlane:
         self._ways.lost(outlet)
         for flow, item in outlet.drain():
             if flow.key and flow.key[-16:] != _EVERYBODY:
-                self._forward(flow.key, flow.channel, item)
+                self._forward_again(flow.key, flow.channel, item)
 
     def peer(self, nonce: str) -> NodeId | None:
         """The neighbour at the other end of a link that is up."""
@@ -130,7 +132,7 @@ class DataPlane:
             for held in self._recent:
                 self._push(outlet, outlet.flow(held.channel, held.key), held.item)
         for parked in self._parked.take_all():
-            self._forward(parked.key, parked.channel, parked.item, parked.heard_from)
+            self._forward_again(parked.key, parked.channel, parked.item, parked.heard_from)
         return moved
 
     def room(self, destination: NodeId, priority: int, label: int) -> int:
@@ -157,18 +159,15 @@ class DataPlane:
         if frame.destination == self.node:
             self.delivered.append((frame, None, 0))
             return ""
+        if frame.destination == BROADCAST:
+            self._send_to_all(frame)
+            return ""
         packed = pack(frame)
         if isinstance(packed, Parts):
             key, size = bytes(packed.buffers[0][4:40]), packed.size
         else:
             key, size = packed[_FLOW], len(packed)
         item: Item = (packed, size, None)
-        if frame.destination == BROADCAST:
-            self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
-            self._recent.add(HeldFrame(self._now, key, frame.priority, item, ""))
-            for neighbour in self._ways.tree:
-                self._push(neighbour, neighbour.flow(frame.priority, key), item)
-            return ""
         outlet = self._ways.next_hop(key, frame.priority, self._now)
         if outlet is None:
             return NO_PATH
@@ -176,8 +175,17 @@ class DataPlane:
         if flow.waiting_bytes > SENT_BYTES_MAX:
             self.counters["congested"] += 1
             return "too much waits for it already"
-        self._push(outlet, flow, item)
-        return ""
+        return self._leave(outlet, flow, frame, item)
+
+    def _send_to_all(self, frame: DataFrame) -> None:
+        packed = pack(frame)
+        record = packed.buffers[0] if isinstance(packed, Parts) else packed[PREFIX_SIZE:]
+        key = bytes(record[4:40])
+        item: Item = (packed, packed.size if isinstance(packed, Parts) else len(packed), None)
+        self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
+        self._recent.add(HeldFrame(self._now, key, frame.priority, item, ""))
+        for neighbour in self._ways.tree:
+            self._push(neighbour, neighbour.flow(frame.priority, key), item)
 
     def transmit(self, nonce: str, frame: DataFrame) -> None:
         """Send a frame of the core to a neighbour: small ones at once, large ones in their turn."""
@@ -291,16 +299,9 @@ class DataPlane:
         if source == self._me:
             self._refuse("duplicate", inflow, size)
         elif destination == self._me:
-            if record[_KIND] in _STREAMS or self._is_new(bytes(record[_NAME])):
-                self._deliver(record, inflow, size)
-            else:
-                self._refuse("duplicate", inflow, size)
+            self._arrived(record, source, inflow, size)
         elif destination == _EVERYBODY:
-            if self._is_new(bytes(record[_NAME])):
-                self._deliver(record, inflow, size)
-                self._spread(record, inlet)
-            else:
-                self._refuse("duplicate", inflow, size)
+            self._arrived_for_all(record, inflow, size)
         elif record[_TTL] <= 1:
             self._refuse("ttl_expired", inflow, size)
         elif inlet.held > HELD_BYTES_MAX:
@@ -319,6 +320,19 @@ class DataPlane:
             self._refuse("malformed", inflow, size)
         else:
             self.delivered.append((frame, inflow, size))
+
+    def _arrived(self, record: Record, _source: bytes, inflow: Inflow, size: int) -> None:
+        if record[_KIND] in _STREAMS or self._is_new(bytes(record[_NAME])):
+            self._deliver(record, inflow, size)
+        else:
+            self._refuse("duplicate", inflow, size)
+
+    def _arrived_for_all(self, record: Record, inflow: Inflow, size: int) -> None:
+        if self._is_new(bytes(record[_NAME])):
+            self._deliver(record, inflow, size)
+            self._spread(record, inflow.inlet)
+        else:
+            self._refuse("duplicate", inflow, size)
 
     def _spread(self, record: Record, inlet: Inlet) -> None:
         """Pass on what is for all; each copy waits on its own, and none holds up its sender."""
@@ -344,6 +358,15 @@ class DataPlane:
             self._drop(self._parked.add(frame))
         else:
             self._push(outlet, outlet.flow(channel, key), item)
+
+    def _forward_again(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
+        """Forward what has lost its way."""
+        self._forward(key, channel, item, heard_from)
+
+    def _leave(self, outlet: Outlet, flow: Flow, _frame: DataFrame, item: Item) -> str:
+        """Let a frame of this node take its first hop; why not, if it was refused."""
+        self._push(outlet, flow, item)
+        return ""
 
     def _push(self, outlet: Outlet, flow: Flow, item: Item) -> None:
         outlet.push(flow, item)

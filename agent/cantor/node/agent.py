@@ -28,7 +28,7 @@ from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
 from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
 from cantor.node.services import registered_services
-from cantor.node.signing import FactSigner, FactVerifier
+from cantor.node.signing import FactSigner, FactVerifier, make_seals
 from cantor.node.talk import Talk
 from cantor.node.view import NodeView, view_nodes
 from cantor.transport.discovery import Discovery, local_addresses
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
     from cantor.identity.authority import Authority
+    from cantor.identity.contexts import PeerIdentity
     from cantor.ledger.facts import Fact
     from cantor.node.services import Call, Service, ServiceFactory
     from cantor.node.settings import AgentSettings
@@ -83,14 +84,23 @@ class Agent(Talk):
         self.labels: Mapping[str, str] = settings.labels
         self.tenant = self.identity.tenant
         self._time = TrustedClock(self._folder, self.clock)
-        self._verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
         self._memory = NodeMemory(settings.folder)
         self.name = settings.name or self._memory.name() or platform.node()
         self._reached = self._memory.peers()
-        self._core = self._make_core()
+        signer = FactSigner(self._folder)
+        verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
+        self._core = self._make_core(signer, verifier)
         self._driver = MeshDriver(
             self._core,
             self.clock,
+            make_seals(
+                self._core,
+                self.clock,
+                signer,
+                verifier,
+                is_refused=self._is_refused,
+                is_known=lambda node: self._driver.has_route(node),  # noqa: PLW0108 (made after it)
+            ),
             on_effect=self._on_effect,
             on_frame=self._on_frame,
             on_reached=self._on_reached,
@@ -100,7 +110,7 @@ class Agent(Talk):
             self,
             self._folder,
             self._core.ledger,
-            self._verifier,
+            verifier,
             self._time,
             authority=authority,
             changed=self._tell,
@@ -240,14 +250,13 @@ class Agent(Talk):
         self._subscribers.append(changed)
         return lambda: self._subscribers.remove(changed)
 
-    def _make_core(self) -> MeshCore:
-        signer = FactSigner(self._folder)
+    def _make_core(self, signer: FactSigner, verifier: FactVerifier) -> MeshCore:
         ledger = Ledger(
             self.identity.node_id,
             epoch=self._memory.next_epoch(),
             sign=signer,
             certificate=signer.certificate,
-            verify=self._verifier,
+            verify=verifier,
         )
         return MeshCore(
             self.identity.node_id,
@@ -257,6 +266,10 @@ class Agent(Talk):
             wall_offset_s=self._wall_offset_s(),
             settings=MeshSettings(links_max=self.settings.links_max),
         )
+
+    def _is_refused(self, peer: PeerIdentity) -> bool:
+        life = self.lifecycle
+        return life.judging_s() >= peer.not_after or life.denials.is_denied(peer)
 
     def _wall_offset_s(self) -> float:
         return self.wall() - self.clock.monotonic()

@@ -32,7 +32,8 @@ from cantor.mesh.events import (
     TimerFired,
     Traffic,
 )
-from cantor.mesh.plane import NO_PATH, DataPlane
+from cantor.mesh.plane import NO_PATH
+from cantor.mesh.sealed_plane import SealedPlane
 from cantor.node.streams import Streams
 from cantor.wire.frame import Kind
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from cantor.base.clock import Clock
     from cantor.identity.contexts import PeerIdentity
+    from cantor.identity.sealing import Seals
     from cantor.mesh.core import MeshCore
     from cantor.mesh.links import Link
     from cantor.transport.links import Links
@@ -57,14 +59,15 @@ class MeshDriver:
     """Feeds one mesh core and carries out what it orders, on one event loop.
 
     ``on_effect`` is told of what concerns the layers above: changed facts, nodes alive and dead.
-    ``on_frame`` gets the DataFrames for this node; ``on_reached(node, address)`` hears which
-    address led to a link.
+    ``on_frame`` gets the DataFrames for this node, each from the source that it names;
+    ``on_reached(node, address)`` hears which address led to a link.
     """
 
     def __init__(
         self,
         core: MeshCore,
         clock: Clock,
+        seals: Seals,
         *,
         on_effect: Callable[[Effect], None],
         on_frame: Callable[[DataFrame], None],
@@ -74,7 +77,8 @@ class MeshDriver:
         self._clock = clock
         self._on_effect = on_effect
         self._on_frame = on_frame
-        self._plane = DataPlane(core.node, core.counters)
+        self._seals = seals
+        self._plane = SealedPlane(core.node, core.counters, seals)
         self.streams = Streams(self._plane, core.ledger.epoch, clock, self.wake)
         self._on_reached = on_reached
         self._links: Links | None = None
@@ -117,6 +121,10 @@ class MeshDriver:
             refusal = self._plane.send(frame)
         self._leave_soon()
         return refusal
+
+    def has_route(self, node: NodeId) -> bool:
+        """Whether frames for a node would go anywhere."""
+        return self._plane.has_route(node)
 
     def wake(self) -> None:
         """Streams have something to send."""
@@ -244,7 +252,14 @@ class MeshDriver:
             case CloseLink(_, nonce, reason):
                 self._links.close_link(nonce, reason)
             case FactsChanged() | NodeAlive() | NodeDead():
-                self._on_effect(effect)
+                self._tell(effect)
+
+    def _tell(self, effect: FactsChanged | NodeAlive | NodeDead) -> None:
+        if isinstance(effect, FactsChanged):
+            for fact in effect.facts:
+                if fact.name == "node":
+                    self._seals.heard_epoch(fact.owner, fact.epoch)
+        self._on_effect(effect)
 
     def _set_timer(self, name: str, at: float) -> None:
         old = self._timers.pop(name, None)
@@ -259,6 +274,8 @@ class MeshDriver:
         if self._links is not None:
             self._links.rest(self._clock.monotonic())
         self._plane.tick(self._clock.monotonic())
+        self._seals.tick(self._clock.monotonic())
+        self._plane.send_seals()
         self.streams.tick(self._clock.monotonic())
         heard, carried = self._plane.take_traffic()
         self.post(Traffic(heard, carried, self._acknowledged()))

@@ -1,32 +1,40 @@
-"""A node's signature under its facts, and the check of others': ECDSA P-256 with SHA-256."""
+"""A node's signature under its facts, the check of others', and seals made with it: ECDSA P-256."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cantor.base.errors import IdentityError
-from cantor.identity.certificates import CertificateChain
+from cantor.identity.seal_hellos import Signer
+from cantor.identity.sealing import Seals
+from cantor.identity.vouching import Vouching
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cantor.base.clock import Clock
     from cantor.base.ids import NodeId
+    from cantor.identity.contexts import PeerIdentity
     from cantor.identity.store import IdentityFolder
+    from cantor.mesh.core import MeshCore
 
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
-_CHAINS_MAX = 4096
-_CERTIFICATE_BYTES_MAX = 16 * 1024
 
 
 class FactSigner:
-    """Signs with the node's key; ``certificate`` is the chain that proves the key, in PEM."""
+    """Signs with the node's key."""
 
     def __init__(self, folder: IdentityFolder) -> None:
+        self._folder = folder
         self._key = folder.private_key
-        self.certificate = folder.chain.pem
+
+    @property
+    def certificate(self) -> bytes:
+        """The chain that proves the key now, in PEM: it is renewed while the node runs."""
+        return self._folder.chain.pem
 
     def __call__(self, data: bytes) -> bytes:
         return self._key.sign(data, _ALGORITHM)
@@ -39,36 +47,35 @@ class FactVerifier:
     """
 
     def __init__(self, mesh: str, root_pem: bytes) -> None:
-        self._mesh = mesh
-        self._root_pem = root_pem
-        self._keys: dict[bytes, tuple[NodeId, ec.EllipticCurvePublicKey]] = {}
+        self.vouching = Vouching(mesh, root_pem)
 
     def trust(self, root_pem: bytes) -> None:
         """Believe these roots from now on."""
-        self._root_pem = root_pem
-        self._keys.clear()
+        self.vouching.trust(root_pem)
 
     def __call__(self, owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
         try:
-            node, key = self._proved(certificate)
-            key.verify(signature, data, _ALGORITHM)
-        except (IdentityError, InvalidSignature):
+            return self.vouching.signer(data, signature, certificate).node_id == owner
+        except IdentityError:
             return False
-        return node == owner
 
-    def _proved(self, certificate: bytes) -> tuple[NodeId, ec.EllipticCurvePublicKey]:
-        digest = hashlib.sha256(certificate).digest()
-        known = self._keys.get(digest)
-        if known is not None:
-            return known
-        if len(certificate) > _CERTIFICATE_BYTES_MAX:
-            raise IdentityError("a chain of certificates that is too long", where="facts")
-        chain = CertificateChain(certificate, self._root_pem)
-        name = chain.check()
-        key = chain.leaf.public_key()
-        if name.mesh != self._mesh or not isinstance(key, ec.EllipticCurvePublicKey):
-            raise IdentityError("a certificate of another mesh", where="facts")
-        if len(self._keys) >= _CHAINS_MAX:
-            self._keys.clear()
-        self._keys[digest] = (name.node_id, key)
-        return self._keys[digest]
+
+def make_seals(
+    core: MeshCore,
+    clock: Clock,
+    signer: FactSigner,
+    verifier: FactVerifier,
+    *,
+    is_refused: Callable[[PeerIdentity], bool],
+    is_known: Callable[[NodeId], bool],
+) -> Seals:
+    """The seals of a node, which signs and believes as its core does."""
+    return Seals(
+        Signer(core.node, verifier.vouching.mesh, signer, lambda: signer.certificate),
+        verifier.vouching,
+        core.counters,
+        epoch=lambda: core.ledger.epoch,
+        stamp=lambda: core.stamp(clock.monotonic()),
+        is_refused=is_refused,
+        is_known=is_known,
+    )

@@ -47,7 +47,8 @@ ROUTED_KIND_MIN = 16
 class Kind(IntEnum):
     """What a frame is for. Kinds below 16 concern one link; all others are taken to a destination.
 
-    A node forwards kinds that it does not know.
+    A node forwards kinds that it does not know. ``SEALED`` and ``SIGNED`` frames hold another one:
+    see ``cantor.wire.sealed``.
     """
 
     HELLO = 1
@@ -59,6 +60,9 @@ class Kind(IntEnum):
     DATA = 16
     STREAM = 17
     STREAM_ACK = 18
+    SEALED = 19
+    SEAL_HELLO = 20
+    SIGNED = 21
 
 
 @dataclass(slots=True)

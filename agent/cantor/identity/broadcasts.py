@@ -1,0 +1,95 @@
+"""What a node says to all: readable by all, signed by its source, and heard once.
+
+The stamp of the source's hybrid clock tells a repetition: a receiver remembers the last 256 of
+each source, refuses what is older than those, and everything from before its own start. Whoever has
+heard of a node stamps later than that node's start.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import IdentityError, RemoteProtocolError
+from cantor.wire.frame import Kind
+from cantor.wire.sealed import bound_header, content_of, inner_frame, outer_frame
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+    from cantor.base.ids import NodeId
+    from cantor.identity.contexts import PeerIdentity
+    from cantor.identity.seal_hellos import Signer
+    from cantor.identity.vouching import Vouching
+    from cantor.wire.frame import DataFrame
+
+REMEMBERED = 256
+_PARTS = 3
+_PURPOSE = b"cantor broadcast 1\n"
+
+
+class Broadcasts:
+    """Signs and checks frames for all nodes; ``stamp`` gives a new stamp of this node's clock."""
+
+    def __init__(
+        self,
+        signer: Signer,
+        vouching: Vouching,
+        counters: Counter[str],
+        *,
+        stamp: Callable[[], int],
+        is_refused: Callable[[PeerIdentity], bool],
+    ) -> None:
+        self._signer = signer
+        self._vouching = vouching
+        self._counters = counters
+        self._stamp = stamp
+        self._is_refused = is_refused
+        self._begun = stamp()
+        self._heard: dict[NodeId, list[int]] = {}
+
+    def sign(self, frame: DataFrame) -> DataFrame:
+        """A frame for all nodes as it may travel over relays."""
+        outer = outer_frame(frame, Kind.SIGNED, frame.message_id, self._stamp())
+        content = content_of(frame)
+        signature = self._signer.sign(_PURPOSE + bound_header(outer) + content)
+        outer.body = (content, signature, self._signer.certificate())
+        return outer
+
+    def verified(self, frame: DataFrame) -> DataFrame | None:
+        """The frame inside one for all nodes; None, and counted, if it is not to be believed."""
+        if frame.kind != Kind.SIGNED:
+            self._counters["unsealed"] += 1
+            return None
+        if self._has_come(frame):
+            self._counters["replayed"] += 1
+            return None
+        try:
+            content, signature, certificate = _parts(frame)
+            said = _PURPOSE + bound_header(frame) + content
+            source = self._vouching.signer(said, signature, certificate)
+            inner = inner_frame(frame, content)
+        except (IdentityError, RemoteProtocolError):
+            self._counters["forged"] += 1
+            return None
+        if source.node_id != frame.source or self._is_refused(source):
+            self._counters["forged"] += 1
+            return None
+        heard = self._heard.setdefault(frame.source, [])
+        heapq.heappush(heard, frame.hlc)
+        if len(heard) > REMEMBERED:
+            heapq.heappop(heard)
+        return inner
+
+    def _has_come(self, frame: DataFrame) -> bool:
+        heard = self._heard.get(frame.source, [])
+        is_older = len(heard) == REMEMBERED and frame.hlc < heard[0]
+        return frame.hlc <= self._begun or is_older or frame.hlc in heard
+
+
+def _parts(frame: DataFrame) -> tuple[bytes, bytes, bytes]:
+    if len(frame.body) != _PARTS:
+        raise RemoteProtocolError("a frame for all nodes without its parts")
+    content, signature, certificate = frame.body
+    return bytes(content), bytes(signature), bytes(certificate)

@@ -1,0 +1,88 @@
+"""Whom a certificate chain from the network names, and by which key that node signs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from cantor.base.errors import IdentityError
+from cantor.identity.certificates import CertificateChain
+from cantor.identity.contexts import PeerIdentity
+
+_ALGORITHM = ec.ECDSA(hashes.SHA256())
+_CHAINS_MAX = 4096
+_CERTIFICATE_BYTES_MAX = 16 * 1024
+
+
+class Vouched(NamedTuple):
+    """A node of the mesh and its key, as a root of the mesh vouches for them."""
+
+    identity: PeerIdentity
+    key: ec.EllipticCurvePublicKey
+
+
+class Vouching:
+    """Checks chains of one mesh; each is checked once and then remembered.
+
+    Whether a certificate has ended or was denied is not asked: see ``Vouched.identity``.
+    """
+
+    def __init__(self, mesh: str, root_pem: bytes) -> None:
+        self.mesh = mesh
+        self._root_pem = root_pem
+        self._known: dict[bytes, Vouched] = {}
+
+    def trust(self, root_pem: bytes) -> None:
+        """Believe these roots from now on."""
+        self._root_pem = root_pem
+        self._known.clear()
+
+    def vouched(self, certificate: bytes) -> Vouched:
+        """Whom a chain of certificates in PEM names.
+
+        Raises:
+            IdentityError: it does not hold, or is of another mesh.
+        """
+        digest = hashlib.sha256(certificate).digest()
+        known = self._known.get(digest)
+        if known is not None:
+            return known
+        if len(certificate) > _CERTIFICATE_BYTES_MAX:
+            raise IdentityError("a chain of certificates that is too long", where="certificate")
+        chain = CertificateChain(certificate, self._root_pem)
+        name = chain.check()
+        leaf = chain.leaf
+        key = leaf.public_key()
+        if name.mesh != self.mesh or not isinstance(key, ec.EllipticCurvePublicKey):
+            raise IdentityError("a certificate of another mesh", where="certificate")
+        if len(self._known) >= _CHAINS_MAX:
+            self._known.clear()
+        vouched = self._known[digest] = Vouched(
+            PeerIdentity(
+                name.node_id,
+                name.tenant,
+                name.mesh,
+                leaf.not_valid_after_utc.timestamp(),
+                leaf.not_valid_before_utc.timestamp(),
+            ),
+            key,
+        )
+        return vouched
+
+    def signer(self, data: bytes, signature: bytes, certificate: bytes) -> PeerIdentity:
+        """Who has signed ``data``.
+
+        Raises:
+            IdentityError: the chain or the signature does not hold.
+        """
+        vouched = self.vouched(certificate)
+        try:
+            vouched.key.verify(signature, data, _ALGORITHM)
+        except InvalidSignature as error:
+            where = f"node {vouched.identity.node_id}"
+            raise IdentityError("a signature does not hold", where=where) from error
+        return vouched.identity
