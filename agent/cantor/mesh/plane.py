@@ -162,12 +162,7 @@ class DataPlane:
         if frame.destination == BROADCAST:
             self._send_to_all(frame)
             return ""
-        packed = pack(frame)
-        if isinstance(packed, Parts):
-            key, size = bytes(packed.buffers[0][4:40]), packed.size
-        else:
-            key, size = packed[_FLOW], len(packed)
-        item: Item = (packed, size, None)
+        key, item = _packed(frame)
         outlet = self._ways.next_hop(key, frame.priority, self._now)
         if outlet is None:
             return NO_PATH
@@ -178,10 +173,7 @@ class DataPlane:
         return self._leave(outlet, flow, frame, item)
 
     def _send_to_all(self, frame: DataFrame) -> None:
-        packed = pack(frame)
-        record = packed.buffers[0] if isinstance(packed, Parts) else packed[PREFIX_SIZE:]
-        key = bytes(record[4:40])
-        item: Item = (packed, packed.size if isinstance(packed, Parts) else len(packed), None)
+        key, item = _packed(frame)
         self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
         self._recent.add(HeldFrame(self._now, key, frame.priority, item, ""))
         for neighbour in self._ways.tree:
@@ -360,8 +352,7 @@ class DataPlane:
             self._push(outlet, outlet.flow(channel, key), item)
 
     def _forward_again(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
-        """Forward what has lost its way."""
-        self._forward(key, channel, item, heard_from)
+        self._forward(key, channel, item, heard_from)  # what has lost its way
 
     def _leave(self, outlet: Outlet, flow: Flow, _frame: DataFrame, item: Item) -> str:
         """Let a frame of this node take its first hop; why not, if it was refused."""
@@ -401,6 +392,14 @@ class DataPlane:
         if len(self._seen) >= SEEN_MAX:
             self._seen, self._seen_before = set(), self._seen
         return True
+
+
+def _packed(frame: DataFrame) -> tuple[bytes, Item]:
+    """A frame of this node ready to be queued, and the key of its flow."""
+    packed = pack(frame)
+    if isinstance(packed, Parts):
+        return bytes(packed.buffers[0][4:40]), (packed, packed.size, None)
+    return packed[_FLOW], (packed, len(packed), None)
 
 
 def _one_hop_less(record: Record) -> Record:
