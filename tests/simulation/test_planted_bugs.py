@@ -14,7 +14,7 @@ from cantor.mesh import paths, plane
 from cantor.mesh.exchange import Exchange
 from cantor.mesh.graph import Graph
 from cantor.mesh.links import Link
-from cantor.mesh.plane import DataPlane
+from cantor.mesh.seen import Seen
 from cantor.mesh.spanning_tree import SpanningTree
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def only_new(tree: SpanningTree, one: NodeId, other: NodeId, before: float | Non
 
 PLANTED: dict[str, tuple[Any, str, Any, str]] = {
     "digests are not answered": (Exchange, "compare", lambda *_: None, "ledgers differ"),
-    "duplicates are delivered": (DataPlane, "_is_new", lambda *_: True, "delivered twice"),
+    "duplicates are delivered": (Seen, "add", lambda *_: True, "delivered twice"),
     "signatures are not checked": (box, "verify", lambda *_: True, "forged fact"),
     "who stands still is not waited for": (Link, "waits", lambda *_: False, "for dead"),
     "any neighbour is a way": (paths, "CLEARLY_NEARER", 1e9, "loop of routes"),
@@ -66,5 +66,5 @@ def test_links_that_one_end_claims_are_found(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_ttl_that_is_not_counted_down_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plane, "_one_hop_less", lambda record: record)
+    monkeypatch.setattr(plane, "one_hop_less", lambda record: record)
     assert not does_ttl_hold()

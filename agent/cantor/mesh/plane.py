@@ -25,17 +25,21 @@ from cantor.base.ids import BROADCAST
 from cantor.mesh.held import Held, HeldFrame
 from cantor.mesh.inlet import HELD_BYTES_MAX, Inlet, read_grants
 from cantor.mesh.outlet import Outlet
+from cantor.mesh.seen import Seen
 from cantor.mesh.ways import BULK, Ways
-from cantor.wire.frame import HEADER, Kind
-from cantor.wire.records import (
-    LOCAL,
-    PREFIX_SIZE,
-    Parts,
-    channel_of,
-    pack,
-    repack,
-    unpack,
+from cantor.wire.frame import Kind
+from cantor.wire.record_fields import (
+    DESTINATION,
+    FLOW,
+    KIND,
+    NAME,
+    PRIORITY,
+    RECORD_SIZE_MIN,
+    SOURCE,
+    TTL,
+    one_hop_less,
 )
+from cantor.wire.records import LOCAL, Parts, channel_of, pack, repack, unpack
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
@@ -45,7 +49,6 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer, DataFrame
     from cantor.wire.records import Record
 
-SEEN_MAX = 8192
 NO_PATH = "there is no path to it"
 SENT_BYTES_MAX = 32 * 1024 * 1024
 """What this node itself may have waiting for one destination at one priority."""
@@ -56,15 +59,7 @@ RECENT_BYTES_MAX = 4 * 1024 * 1024
 ROOM_BYTES = 512 * 1024
 _STREAMS = (int(Kind.STREAM), int(Kind.STREAM_ACK))  # which tell repetitions by their numbers
 FORGET_S = 10.0
-_FLOW = slice(PREFIX_SIZE + 4, PREFIX_SIZE + 40)
-_SOURCE = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 24)
-_DESTINATION = slice(PREFIX_SIZE + 24, PREFIX_SIZE + 40)
-_NAME = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 48)
-_TTL = PREFIX_SIZE + 3
 _LOCAL_BIT = LOCAL >> 24
-_PRIORITY = PREFIX_SIZE + 2
-_SIZE_MIN = PREFIX_SIZE + HEADER.size
-_KIND = PREFIX_SIZE + 1
 _EVERYBODY = bytes.fromhex(BROADCAST)
 
 
@@ -84,8 +79,8 @@ class DataPlane:
         self._outlets: dict[str, Outlet] = {}
         self._inlets: dict[str, Inlet] = {}
         self._ways = Ways()
-        self._seen: set[bytes] = set()
-        self._seen_before: set[bytes] = set()
+        self._seen = Seen()
+        self._is_new = self._seen.add
         self._parked = Held(PARKED_BYTES_MAX, PARKED_S)
         self._recent = Held(RECENT_BYTES_MAX, RECENT_S)
         self.delivered: list[tuple[DataFrame, Inflow | None, int]] = []
@@ -160,9 +155,19 @@ class DataPlane:
             self.delivered.append((frame, None, 0))
             return ""
         if frame.destination == BROADCAST:
-            self._send_to_all(frame)
+            frame = self._for_all(frame)
+        packed = pack(frame)
+        if isinstance(packed, Parts):
+            key, size = bytes(packed.buffers[0][4:40]), packed.size
+        else:
+            key, size = packed[FLOW], len(packed)
+        item: Item = (packed, size, None)
+        if frame.destination == BROADCAST:
+            self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
+            self._recent.add(HeldFrame(self._now, key, frame.priority, item, ""))
+            for neighbour in self._ways.tree:
+                self._push(neighbour, neighbour.flow(frame.priority, key), item)
             return ""
-        key, item = _packed(frame)
         outlet = self._ways.next_hop(key, frame.priority, self._now)
         if outlet is None:
             return NO_PATH
@@ -170,14 +175,10 @@ class DataPlane:
         if flow.waiting_bytes > SENT_BYTES_MAX:
             self.counters["congested"] += 1
             return "too much waits for it already"
-        return self._leave(outlet, flow, frame, item)
-
-    def _send_to_all(self, frame: DataFrame) -> None:
-        key, item = _packed(frame)
-        self._is_new(key[4:] + frame.message_id.to_bytes(8, "big"))
-        self._recent.add(HeldFrame(self._now, key, frame.priority, item, ""))
-        for neighbour in self._ways.tree:
-            self._push(neighbour, neighbour.flow(frame.priority, key), item)
+        if outlet.peer != frame.destination:
+            return self._leave_by_relay(outlet, flow, frame, item)
+        self._push(outlet, flow, item)
+        return ""
 
     def transmit(self, nonce: str, frame: DataFrame) -> None:
         """Send a frame of the core to a neighbour: small ones at once, large ones in their turn."""
@@ -279,27 +280,27 @@ class DataPlane:
                     self._grant(nonce)
 
     def _route(self, record: Record, inlet: Inlet) -> None:
-        destination = bytes(record[_DESTINATION])
+        destination = bytes(record[DESTINATION])
         channel, size = channel_of(record), len(record)
-        if size < _SIZE_MIN or record[_PRIORITY] != channel:
+        if size < RECORD_SIZE_MIN or record[PRIORITY] != channel:
             raise RemoteProtocolError("a frame without its header, or on another's channel")
         if channel == BULK:
             self._outlets[inlet.nonce].wants_bulk = True
-        key = bytes(record[_FLOW])
+        key = bytes(record[FLOW])
         inflow = inlet.arrived(channel, key, size)
-        source = bytes(record[_SOURCE])
+        source = bytes(record[SOURCE])
         if source == self._me:
             self._refuse("duplicate", inflow, size)
         elif destination == self._me:
             self._arrived(record, source, inflow, size)
         elif destination == _EVERYBODY:
             self._arrived_for_all(record, inflow, size)
-        elif record[_TTL] <= 1:
+        elif record[TTL] <= 1:
             self._refuse("ttl_expired", inflow, size)
         elif inlet.held > HELD_BYTES_MAX:
             self._refuse("neighbour_over_quota", inflow, size)
         else:
-            packed = repack(_one_hop_less(record))
+            packed = repack(one_hop_less(record))
             self._forward(key, channel, (packed, size, inflow), inlet.nonce)
 
     def _deliver(self, record: Record, inflow: Inflow, size: int) -> None:
@@ -307,20 +308,20 @@ class DataPlane:
         try:
             frame = unpack(record)
         except RemoteProtocolError:
-            if bytes(record[_SOURCE]).hex() == self.peer(inflow.inlet.nonce):
+            if bytes(record[SOURCE]).hex() == self.peer(inflow.inlet.nonce):
                 raise
             self._refuse("malformed", inflow, size)
         else:
             self.delivered.append((frame, inflow, size))
 
     def _arrived(self, record: Record, _source: bytes, inflow: Inflow, size: int) -> None:
-        if record[_KIND] in _STREAMS or self._is_new(bytes(record[_NAME])):
+        if record[KIND] in _STREAMS or self._is_new(bytes(record[NAME])):
             self._deliver(record, inflow, size)
         else:
             self._refuse("duplicate", inflow, size)
 
     def _arrived_for_all(self, record: Record, inflow: Inflow, size: int) -> None:
-        if self._is_new(bytes(record[_NAME])):
+        if self._is_new(bytes(record[NAME])):
             self._deliver(record, inflow, size)
             self._spread(record, inflow.inlet)
         else:
@@ -328,11 +329,11 @@ class DataPlane:
 
     def _spread(self, record: Record, inlet: Inlet) -> None:
         """Pass on what is for all; each copy waits on its own, and none holds up its sender."""
-        if record[_TTL] <= 1:
+        if record[TTL] <= 1:
             self.counters["ttl_expired"] += 1
             return
-        channel, key = channel_of(record), bytes(record[_FLOW])
-        item: Item = (repack(_one_hop_less(record)), len(record), None)
+        channel, key = channel_of(record), bytes(record[FLOW])
+        item: Item = (repack(one_hop_less(record)), len(record), None)
         self._recent.add(HeldFrame(self._now, key, channel, item, inlet.nonce))
         for outlet in self._ways.tree:
             if outlet.nonce != inlet.nonce:
@@ -354,7 +355,10 @@ class DataPlane:
     def _forward_again(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
         self._forward(key, channel, item, heard_from)  # what has lost its way
 
-    def _leave(self, outlet: Outlet, flow: Flow, _frame: DataFrame, item: Item) -> str:
+    def _for_all(self, frame: DataFrame) -> DataFrame:
+        return frame
+
+    def _leave_by_relay(self, outlet: Outlet, flow: Flow, _frame: DataFrame, item: Item) -> str:
         """Let a frame of this node take its first hop; why not, if it was refused."""
         self._push(outlet, flow, item)
         return ""
@@ -383,27 +387,3 @@ class DataPlane:
         if outlet is not None and inlet is not None:
             outlet.urgent.extend(inlet.grants(self.node, outlet.peer))
             self.dirty[nonce] = None
-
-    def _is_new(self, name: bytes) -> bool:
-        """Whether a frame, named by its source, destination and message id, is seen first."""
-        if name in self._seen or name in self._seen_before:
-            return False
-        self._seen.add(name)
-        if len(self._seen) >= SEEN_MAX:
-            self._seen, self._seen_before = set(), self._seen
-        return True
-
-
-def _packed(frame: DataFrame) -> tuple[bytes, Item]:
-    """A frame of this node ready to be queued, and the key of its flow."""
-    packed = pack(frame)
-    if isinstance(packed, Parts):
-        return bytes(packed.buffers[0][4:40]), (packed, packed.size, None)
-    return packed[_FLOW], (packed, len(packed), None)
-
-
-def _one_hop_less(record: Record) -> Record:
-    if isinstance(record, bytes):
-        return b"".join((record[:_TTL], bytes((record[_TTL] - 1,)), record[_TTL + 1 :]))
-    record[_TTL] -= 1
-    return record

@@ -20,6 +20,7 @@ from cantor.base.errors import RemoteProtocolError
 from cantor.mesh.plane import DataPlane
 from cantor.wire.frame import Kind
 from cantor.wire.reader import parse_frame
+from cantor.wire.record_fields import KIND, NAME
 from cantor.wire.records import PREFIX_SIZE, Parts, pack, unpack
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 _STREAMS = (int(Kind.STREAM), int(Kind.STREAM_ACK))
 _SEALS = (int(Kind.SEALED), int(Kind.SEAL_HELLO))
-_KIND = PREFIX_SIZE + 1
-_NAME = slice(PREFIX_SIZE + 8, PREFIX_SIZE + 48)
 
 
 class Sealing(Protocol):
@@ -81,11 +80,11 @@ class SealedPlane(DataPlane):
         room = super().room(destination, priority, label)
         return room - self._seals.waiting_bytes(destination)
 
-    def _send_to_all(self, frame: DataFrame) -> None:
-        super()._send_to_all(self._seals.sign(frame))
+    def _for_all(self, frame: DataFrame) -> DataFrame:
+        return self._seals.sign(frame)
 
-    def _leave(self, outlet: Outlet, flow: Flow, frame: DataFrame, item: Item) -> str:
-        if outlet.peer == frame.destination or frame.kind in _SEALS:
+    def _leave_by_relay(self, outlet: Outlet, flow: Flow, frame: DataFrame, item: Item) -> str:
+        if frame.kind in _SEALS:
             self._push(outlet, flow, item)
         elif self._seals.is_ready(frame.destination):
             packed = pack(self._seals.seal(frame))
@@ -109,10 +108,10 @@ class SealedPlane(DataPlane):
         self._forward(key, channel, item, heard_from)
 
     def _arrived(self, record: Record, source: bytes, inflow: Inflow, size: int) -> None:
-        kind = record[_KIND]
+        kind = record[KIND]
         if source == inflow.inlet.peer and kind not in _SEALS:
             # As in the plane below, without another call: the most frequent frame by far.
-            if kind in _STREAMS or self._is_new(bytes(record[_NAME])):
+            if kind in _STREAMS or self._is_new(bytes(record[NAME])):
                 self.delivered.append((unpack(record), inflow, size))
             else:
                 self._refuse("duplicate", inflow, size)
@@ -132,8 +131,8 @@ class SealedPlane(DataPlane):
 
     def _arrived_for_all(self, record: Record, inflow: Inflow, size: int) -> None:
         """Checked before it counts as seen, so that a forged frame keeps no true one out."""
-        name = bytes(record[_NAME])
-        if name in self._seen or name in self._seen_before:
+        name = bytes(record[NAME])
+        if name in self._seen:
             self._refuse("duplicate", inflow, size)
             return
         outer = _unpack_relayed(record)

@@ -90,21 +90,7 @@ class Agent(Talk):
         signer = FactSigner(self._folder)
         verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
         self._core = self._make_core(signer, verifier)
-        self._driver = MeshDriver(
-            self._core,
-            self.clock,
-            make_seals(
-                self._core,
-                self.clock,
-                signer,
-                verifier,
-                is_refused=self._is_refused,
-                is_known=lambda node: self._driver.has_route(node),  # noqa: PLW0108 (made after it)
-            ),
-            on_effect=self._on_effect,
-            on_frame=self._on_frame,
-            on_reached=self._on_reached,
-        )
+        self._driver = self._make_driver(signer, verifier)
         self._streams = self._driver.streams
         self.lifecycle = Lifecycle(
             self,
@@ -265,6 +251,24 @@ class Agent(Talk):
             random.Random(),  # noqa: S311 — jitter of dials, not a secret
             wall_offset_s=self._wall_offset_s(),
             settings=MeshSettings(links_max=self.settings.links_max),
+        )
+
+    def _make_driver(self, signer: FactSigner, verifier: FactVerifier) -> MeshDriver:
+        seals = make_seals(
+            self._core,
+            self.clock,
+            signer,
+            verifier,
+            is_refused=self._is_refused,
+            is_known=lambda node: self._driver.has_route(node),  # noqa: PLW0108 (made after it)
+        )
+        return MeshDriver(
+            self._core,
+            self.clock,
+            seals,
+            on_effect=self._on_effect,
+            on_frame=self._on_frame,
+            on_reached=self._on_reached,
         )
 
     def _is_refused(self, peer: PeerIdentity) -> bool:

@@ -94,8 +94,13 @@ class MeshDriver:
         self.post(Started())
 
     async def stop(self) -> None:
-        """Say goodbye to the peers; the links close once that has left. Ends dials under way."""
+        """Say goodbye to the peers; the links close once that has left. Ends dials under way.
+
+        From then on nothing is carried out and nothing is taken: a peer keeps what this node has
+        not taken for its next run.
+        """
         self.post(Stopping())
+        self._links = None
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -202,6 +207,8 @@ class MeshDriver:
         self._flush()
 
     def records_received(self, nonce: str, records: list[Record]) -> None:
+        if self._links is None:
+            return
         for frame in self._plane.received(nonce, records):
             self.post(Received(self._peers[nonce], frame))
         was_open, self._turn_is_open = self._turn_is_open, True  # answers leave together below

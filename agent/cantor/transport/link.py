@@ -85,3 +85,29 @@ class Link:
         if self.bulk is not None:
             self.bulk.close(reason)
         self.control.close(reason)
+
+    def measure(self) -> LinkMeasure | None:
+        """What the kernel knows of it; None if the kernel does not tell."""
+        control = self.control.measure()
+        if control is None:
+            return None
+        bulk = self.bulk.measure() if self.bulk is not None else None
+        both = (control,) if bulk is None else (control, bulk)
+        sent = sum(figures.segments_sent for figures in both)
+        again = sum(figures.segments_again for figures in both)
+        return LinkMeasure(
+            control.rtt_s,
+            again / sent if sent else 0.0,
+            max(c.bytes_per_s for c in (self.control, self.bulk) if c is not None),
+            sum(figures.bytes_carried for figures in both),
+        )
+
+    def figures(self) -> LinkFigures:
+        """How it is now."""
+        return LinkFigures(
+            self.address,
+            self.dialled,
+            self.since_s,
+            self.control.queued_bytes,
+            self.bulk.queued_bytes if self.bulk is not None else None,
+        )

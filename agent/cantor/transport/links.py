@@ -19,13 +19,13 @@ import secrets
 from typing import TYPE_CHECKING
 
 from cantor.base.address import Address
-from cantor.base.errors import CantorError, IdentityError, RemoteProtocolError
+from cantor.base.errors import CantorError, IdentityError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import NodeId, short_name
 from cantor.identity import contexts
 from cantor.transport.busy_poll import BusyPoll
 from cantor.transport.connection import Connection
 from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
-from cantor.transport.link import Link, LinkFigures, LinkMeasure
+from cantor.transport.link import Link
 from cantor.transport.listener import Listener
 from cantor.transport.tls_socket import SCRATCH_BYTES
 from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from cantor.identity.contexts import PeerIdentity
     from cantor.identity.store import Identity
-    from cantor.transport.link import LinkListener
+    from cantor.transport.link import LinkFigures, LinkListener, LinkMeasure
     from cantor.wire.frame import Value
     from cantor.wire.records import Record
 
@@ -46,6 +46,7 @@ BULK_IDLE_S = 60.0
 GOODBYE_S = 1.0
 DRAIN_S = 1.0
 _BULK = (2,)
+_STOPPING = "this node is stopping"
 _NO_MORE: dict[str, Value] = {"bulk": "no more"}
 _log = logging.getLogger(__name__)
 
@@ -79,6 +80,7 @@ class Links:
         self._has_ended = asyncio.Event()
         self._dial_slots = asyncio.Semaphore(DIALS_AT_ONCE_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     async def listen(self, host: str, port: int) -> int:
         """Accept links there; returns the port, chosen by the system if 0 was given.
@@ -145,32 +147,12 @@ class Links:
     def measure(self, nonce: str) -> LinkMeasure | None:
         """What the kernel knows of a link; None if it has ended or the kernel does not tell."""
         link = self._links.get(nonce)
-        control = link.control.measure() if link is not None else None
-        if link is None or control is None:
-            return None
-        bulk = link.bulk.measure() if link.bulk is not None else None
-        both = (control,) if bulk is None else (control, bulk)
-        sent = sum(figures.segments_sent for figures in both)
-        again = sum(figures.segments_again for figures in both)
-        return LinkMeasure(
-            control.rtt_s,
-            again / sent if sent else 0.0,
-            max(c.bytes_per_s for c in (link.control, link.bulk) if c is not None),
-            sum(figures.bytes_carried for figures in both),
-        )
+        return link.measure() if link is not None else None
 
     def figures(self, nonce: str) -> LinkFigures | None:
         """How a link is; None if it has ended."""
         link = self._links.get(nonce)
-        if link is None:
-            return None
-        return LinkFigures(
-            link.address,
-            link.dialled,
-            link.since_s,
-            link.control.queued_bytes,
-            link.bulk.queued_bytes if link.bulk is not None else None,
-        )
+        return link.figures() if link is not None else None
 
     def is_acknowledged(self, nonce: str) -> bool:
         """Whether the other side's system has acknowledged something a moment ago."""
@@ -220,21 +202,22 @@ class Links:
                 self.close_link(link.nonce, reason)
 
     async def close(self) -> None:
-        """Stop listening and end every link."""
+        """Stop listening, end every link and begin no more: not with who is just being greeted."""
+        self._is_closed = True
         for listener in self._listeners:
             listener.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for connection in [*self._by_connection, *self._greeting]:
-            connection.close("this node is stopping")
+            connection.close(_STOPPING)
         with contextlib.suppress(TimeoutError):  # what was said last shall still leave
             async with asyncio.timeout(GOODBYE_S):
                 while self._by_connection or self._greeting:
                     self._has_ended.clear()
                     await self._has_ended.wait()
         for connection in [*self._by_connection, *self._greeting]:
-            connection.abort("this node is stopping")
+            connection.abort(_STOPPING)
 
     async def _dial_one(self, address: str, expected: NodeId | None) -> None:
         hello = self._hello(secrets.token_hex(16), "control")
@@ -259,6 +242,8 @@ class Links:
         self._greeting[connection] = loop.call_later(
             HANDSHAKE_TIMEOUT_S, connection.abort, "no hello in time"
         )
+        if self._is_closed:  # its TLS handshake was under way
+            connection.abort(_STOPPING)
 
     def _received(self, connection: Connection, records: list[Record]) -> None:
         link = self._by_connection.get(connection)
@@ -271,6 +256,7 @@ class Links:
             return
         timer.cancel()
         try:
+            self._check_open()
             self._answer(connection, parse_hello(unpack(records[0])))
         except CantorError as error:
             _log.warning("refused a connection", extra={"reason": str(error)})
@@ -391,10 +377,15 @@ class Links:
         try:
             peer = self._verify(connection)
             await greeting.answered()
+            self._check_open()
         except (CantorError, asyncio.CancelledError):
             connection.abort("the handshake did not hold")
             raise
         return connection, peer, greeting
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise UnavailableError(_STOPPING, where=f"node {short_name(self._identity.node_id)}")
 
     def _hello(self, nonce: str, role: str) -> Hello:
         return Hello(node=self._identity.node_id, mesh=self._identity.mesh, nonce=nonce, role=role)

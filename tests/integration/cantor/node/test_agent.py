@@ -11,17 +11,22 @@ from cantor.base.errors import ConfigError, LocalProtocolError
 from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
+from cantor.mesh.effects import Dial, SetTimer
 from cantor.node.agent import Agent
 from cantor.node.lasting import LASTING_FACTS_MAX
 from cantor.node.memory import NodeMemory
 from cantor.node.services import Message, Reply
 from cantor.node.settings import AgentSettings
+from cantor.wire import DataFrame, Kind
+from cantor.wire.record_fields import KIND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from cantor.base.clock import Clock
+    from cantor.wire.frame import Value
+    from cantor.wire.records import Record
 
 pytestmark = pytest.mark.integration
 WAIT_S = 20.0
@@ -291,3 +296,41 @@ async def test_lasting_facts_and_peers_are_on_the_disk_after_close(fleet: Fleet)
     memory = NodeMemory(box.folder)
     assert memory.lasting_facts() == {"deployment/1": 1}
     assert hub.addresses[0] in memory.peers()[hub.node_id]
+
+
+async def test_a_closed_node_dials_no_more(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    leaf = await fleet.add("leaf", seeds=hub.addresses)
+    await until(leaf, sees("hub", "leaf"))
+
+    await fleet.remove(leaf)
+    for effect in (Dial(hub.node_id, hub.addresses), SetTimer("tick", 0.0)):
+        leaf._driver._carry_out(effect)  # the end of its links may well lead to these
+
+    assert (leaf._driver._timers, leaf._driver._dials) == ({}, set())
+
+
+async def test_a_closing_node_takes_no_message(fleet: Fleet) -> None:
+    hub = await fleet.add("hub")
+    leaf = await fleet.add("leaf")
+    got: list[Message] = []
+    leaf.on_message("notes", got.append)
+    records_received, came = leaf._driver.records_received, asyncio.Event()
+
+    def receive(nonce: str, records: list[Record]) -> None:
+        records_received(nonce, records)
+        if any(record[KIND] == Kind.DATA for record in records):
+            came.set()
+
+    leaf._driver.records_received = receive  # type: ignore[method-assign]
+    await leaf._driver.stop()
+    await hub._links.dial(leaf.addresses, leaf.node_id)  # it still listens
+    (link,) = hub._links.up()
+    headers: dict[str, Value] = {"t": "notes", "h": {}}
+    frame = DataFrame(Kind.DATA, hub.node_id, leaf.node_id, 1, headers=headers, body=(b"1",))
+    hub._driver._plane.transmit(link.nonce, frame)
+    hub._driver._flush()
+    async with asyncio.timeout(WAIT_S):
+        await came.wait()
+
+    assert got == []

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.identity.contexts import PeerIdentity
+    from cantor.transport.connection import Connection
     from cantor.wire.frame import Buffer
     from cantor.wire.records import Record
 
@@ -246,6 +247,41 @@ async def test_bytes_that_are_no_frames_close_the_connection_only(
     await take(left.down)
     await left.links.dial([address])
     await take(left.up)
+
+
+async def test_a_dial_under_way_ends_when_the_links_close(pair: tuple[End, End, str]) -> None:
+    left, right, address = pair
+    verify, closing = left.links._verify, []
+
+    def verify_and_close(connection: Connection) -> PeerIdentity:
+        closing.append(asyncio.ensure_future(left.links.close()))
+        return verify(connection)
+
+    left.links._verify = verify_and_close  # type: ignore[method-assign]
+    with pytest.raises(CantorError, match="stopping"):
+        await left.links.dial([address])
+    await asyncio.gather(*closing)
+
+    assert left.up.empty()
+    await take(right.up)
+    await take(right.down)
+
+
+async def test_who_is_let_in_while_the_links_close_gets_none(pair: tuple[End, End, str]) -> None:
+    left, right, address = pair
+    accepted, closing = right.links._accepted, []
+
+    def close_and_accept(connection: Connection) -> None:
+        closing.append(right.links.close())
+        right.links._is_closed = True  # what it does first
+        accepted(connection)
+
+    right.links._accepted = close_and_accept  # type: ignore[method-assign]
+    with pytest.raises(CantorError, match="refused us"):
+        await left.links.dial([address])
+    await asyncio.gather(*closing)
+
+    assert right.up.empty()
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.cantor.identity.sealing_nodes import Node
 
 from cantor.identity.authority import Authority
 from cantor.identity.store import Identity, IdentityFolder
@@ -34,3 +35,23 @@ def make_node(tmp_path: Path, authority: Authority) -> Callable[..., Identity]:
         return folder.install(by.issue(folder.csr_pem(), now=now))
 
     return make
+
+
+@pytest.fixture
+def make(tmp_path: Path, authority: Authority) -> Callable[..., Node]:
+    def make(name: str, by: Authority = authority) -> Node:
+        folder = IdentityFolder(tmp_path / name)
+        folder.install(by.issue(folder.csr_pem(), now=NOW))
+        return Node(folder)
+
+    return make
+
+
+@pytest.fixture
+def a(make: Callable[..., Node]) -> Node:
+    return make("a")
+
+
+@pytest.fixture
+def b(make: Callable[..., Node]) -> Node:
+    return make("b")

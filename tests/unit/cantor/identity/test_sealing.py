@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from tests.unit.cantor.identity.conftest import NOW
+from tests.unit.cantor.identity.sealing_nodes import Node, pass_time, talk
 
 from cantor.base.ids import NodeId
 from cantor.identity.authority import Authority
-from cantor.identity.seal_hellos import Signer
 from cantor.identity.sealing import (
     ASK_AGAIN_STANDING_S,
     HELLO_S,
@@ -22,126 +19,12 @@ from cantor.identity.sealing import (
     UNCONFIRMED_S,
     WAIT_S,
     WAITING_BYTES_MAX,
-    Seals,
 )
 from cantor.identity.seals import REKEY_S
-from cantor.identity.store import IdentityFolder
-from cantor.identity.vouching import Vouching
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
-NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
-
-
-class Node:
-    """One node with a real identity; ``inbox`` holds what it has opened."""
-
-    def __init__(self, folder: IdentityFolder) -> None:
-        self.folder = folder
-        self.id = folder.node_id
-        self.epoch = 1
-        self.denied: set[NodeId] = set()
-        self.known = True
-        self.inbox: list[DataFrame] = []
-        self.clock = 0.0
-        self.start()
-
-    def start(self) -> None:
-        """Start again: nothing is remembered."""
-        key, chain = self.folder.private_key, self.folder.chain
-        self.counters: Counter[str] = Counter()
-        self._stamps = iter(range(self.epoch << 32, 1 << 62))
-        self.seals = Seals(
-            Signer(
-                self.id,
-                "mesh.test",
-                lambda said: key.sign(said, ec.ECDSA(hashes.SHA256())),
-                lambda: chain.pem,
-            ),
-            Vouching("mesh.test", chain.root_pem),
-            self.counters,
-            epoch=lambda: self.epoch,
-            stamp=lambda: next(self._stamps),
-            is_refused=lambda peer: peer.node_id in self.denied,
-            is_known=lambda _: self.known,
-        )
-        self.seals.tick(self.clock)
-
-    def restart(self) -> None:
-        self.epoch += 1
-        self.start()
-
-    def send(self, other: Node, text: bytes = b"x") -> list[DataFrame]:
-        """Send as the data plane does; what then leaves."""
-        frame = DataFrame(Kind.DATA, self.id, other.id, 1, headers={"t": "x"}, body=(text,))
-        return self.leave(frame)
-
-    def leave(self, frame: DataFrame) -> list[DataFrame]:
-        if self.seals.is_ready(frame.destination):
-            return [self.seals.seal(frame)]
-        self.seals.wait(frame, 100 + sum(len(buffer) for buffer in frame.body))
-        return self.output()
-
-    def output(self) -> list[DataFrame]:
-        out: list[DataFrame] = []
-        for frame in self.seals.take_output():
-            is_own = frame.kind in (Kind.SEALED, Kind.SEAL_HELLO)
-            out += [frame] if is_own else self.leave(frame)
-        return out
-
-    def hear(self, frames: list[DataFrame]) -> list[DataFrame]:
-        """Take frames from the wire; what is answered."""
-        out: list[DataFrame] = []
-        for frame in frames:
-            inner = self.seals.opened(frame)
-            if inner is not None:
-                self.inbox.append(inner)
-            out += self.output()
-        return out
-
-    @property
-    def texts(self) -> list[bytes]:
-        return [bytes(frame.body[0]) for frame in self.inbox]
-
-
-def talk(a: Node, b: Node, to_b: list[DataFrame], to_a: list[DataFrame] | None = None) -> None:
-    """Carry frames to and fro until it is quiet."""
-    to_a = to_a or []
-    while to_a or to_b:
-        to_a, to_b = b.hear(to_b), a.hear(to_a)
-
-
-def pass_time(seconds: float, *nodes: Node) -> list[list[DataFrame]]:
-    """Let time pass; what each node then says."""
-    out: list[list[DataFrame]] = []
-    for node in nodes:
-        node.clock += seconds
-        node.seals.tick(node.clock)
-        out.append(node.output())
-    return out
-
-
-@pytest.fixture
-def make(tmp_path: Path, authority: Authority) -> Callable[..., Node]:
-    def make(name: str, by: Authority = authority) -> Node:
-        folder = IdentityFolder(tmp_path / name)
-        folder.install(by.issue(folder.csr_pem(), now=NOW))
-        return Node(folder)
-
-    return make
-
-
-@pytest.fixture
-def a(make: Callable[..., Node]) -> Node:
-    return make("a")
-
-
-@pytest.fixture
-def b(make: Callable[..., Node]) -> Node:
-    return make("b")
 
 
 def test_frames_wait_for_the_handshake_and_then_arrive_in_order(a: Node, b: Node) -> None:
@@ -363,52 +246,3 @@ def test_no_frame_is_sealed_twice_over(a: Node, b: Node) -> None:
     talk(a, b, a.send(b, b"1"))
     inside = DataFrame(Kind.SEALED, a.id, b.id, body=(b"x",))
     assert b.seals.opened(a.seals.seal(inside)) is None
-
-
-def test_a_broadcast_is_believed_once_and_only_from_who_signed_it(
-    a: Node, b: Node, make: Callable[..., Node]
-) -> None:
-    c = make("c")
-    a.restart()  # it stamps later than b's start
-    news = DataFrame(Kind.DATA, a.id, NodeId("f" * 32), 3, headers={"t": "n"}, body=(b"x",))
-    signed = a.seals.sign(news)
-    assert b.seals.verified(signed) == news
-    assert b.seals.verified(signed) is None
-    assert b.counters["replayed"] == 1
-    again = a.seals.sign(news)
-    content, signature, certificate = again.body
-    for forged in (
-        dataclasses.replace(again, source=c.id),
-        dataclasses.replace(again, message_id=4),
-        dataclasses.replace(again, hlc=again.hlc + 1),
-        dataclasses.replace(again, body=(bytes(content) + b"y", signature, certificate)),
-        dataclasses.replace(again, body=(content, signature, c.folder.chain.pem)),
-        dataclasses.replace(again, body=(content,)),
-        dataclasses.replace(again, kind=Kind.DATA),
-    ):
-        assert b.seals.verified(forged) is None
-    assert (b.counters["forged"], b.counters["unsealed"]) == (6, 1)
-    assert b.seals.verified(dataclasses.replace(again, ttl=2)) is not None
-    b.epoch = 9
-    b.start()
-    assert b.seals.verified(again) is None  # from before its start
-    assert b.counters["replayed"] == 1
-
-
-def test_a_broadcast_of_a_denied_node_is_refused(a: Node, b: Node) -> None:
-    a.restart()
-    b.denied.add(a.id)
-    assert b.seals.verified(a.seals.sign(DataFrame(Kind.DATA, a.id, NodeId("f" * 32)))) is None
-    assert b.counters["forged"] == 1
-
-
-def test_a_broadcast_that_is_older_than_all_that_are_remembered_is_refused(
-    a: Node, b: Node
-) -> None:
-    a.restart()
-    news = DataFrame(Kind.DATA, a.id, NodeId("f" * 32), 3)
-    signed = [a.seals.sign(news) for _ in range(258)]
-    for frame in signed[1:]:
-        assert b.seals.verified(frame) is not None
-    assert b.seals.verified(signed[0]) is None
-    assert b.seals.verified(signed[1]) is None

@@ -1,0 +1,63 @@
+"""What is said to all: signed by its source, believed once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from cantor.base.ids import NodeId
+from cantor.wire import DataFrame, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.cantor.identity.sealing_nodes import Node
+
+
+def test_a_broadcast_is_believed_once_and_only_from_who_signed_it(
+    a: Node, b: Node, make: Callable[..., Node]
+) -> None:
+    c = make("c")
+    a.restart()  # it stamps later than b's start
+    news = DataFrame(Kind.DATA, a.id, NodeId("f" * 32), 3, headers={"t": "n"}, body=(b"x",))
+    signed = a.seals.sign(news)
+    assert b.seals.verified(signed) == news
+    assert b.seals.verified(signed) is None
+    assert b.counters["replayed"] == 1
+    again = a.seals.sign(news)
+    content, signature, certificate = again.body
+    for forged in (
+        dataclasses.replace(again, source=c.id),
+        dataclasses.replace(again, message_id=4),
+        dataclasses.replace(again, hlc=again.hlc + 1),
+        dataclasses.replace(again, body=(bytes(content) + b"y", signature, certificate)),
+        dataclasses.replace(again, body=(content, signature, c.folder.chain.pem)),
+        dataclasses.replace(again, body=(content,)),
+        dataclasses.replace(again, kind=Kind.DATA),
+    ):
+        assert b.seals.verified(forged) is None
+    assert (b.counters["forged"], b.counters["unsealed"]) == (6, 1)
+    assert b.seals.verified(dataclasses.replace(again, ttl=2)) is not None
+    b.epoch = 9
+    b.start()
+    assert b.seals.verified(again) is None  # from before its start
+    assert b.counters["replayed"] == 1
+
+
+def test_a_broadcast_of_a_denied_node_is_refused(a: Node, b: Node) -> None:
+    a.restart()
+    b.denied.add(a.id)
+    assert b.seals.verified(a.seals.sign(DataFrame(Kind.DATA, a.id, NodeId("f" * 32)))) is None
+    assert b.counters["forged"] == 1
+
+
+def test_a_broadcast_that_is_older_than_all_that_are_remembered_is_refused(
+    a: Node, b: Node
+) -> None:
+    a.restart()
+    news = DataFrame(Kind.DATA, a.id, NodeId("f" * 32), 3)
+    signed = [a.seals.sign(news) for _ in range(258)]
+    for frame in signed[1:]:
+        assert b.seals.verified(frame) is not None
+    assert b.seals.verified(signed[0]) is None
+    assert b.seals.verified(signed[1]) is None
