@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 256
 _PARTS = 3
+_NEVER = 1 << 64
 _PURPOSE = b"cantor broadcast 1\n"
 
 
@@ -46,8 +47,15 @@ class Broadcasts:
         self._counters = counters
         self._stamp = stamp
         self._is_refused = is_refused
-        self._begun = stamp()
+        self._begun = _NEVER
         self._heard: dict[NodeId, list[int]] = {}
+
+    def begin(self) -> None:
+        """Believe what is stamped from now on; nothing before that.
+
+        Not when this is made: a clock that is still wrong would spoil all later stamps.
+        """
+        self._begun = self._stamp()
 
     def sign(self, frame: DataFrame) -> DataFrame:
         """A frame for all nodes as it may travel over relays."""

@@ -67,7 +67,7 @@ class Seals:
         vouching: whom it believes.
         counters: what is refused, by reason.
         epoch: counts the starts of this node; never goes back.
-        stamp: gives a new stamp of this node's hybrid clock.
+        stamp: gives a new stamp of this node's hybrid clock; not asked before ``begin``.
         is_refused: whether a peer's certificate was denied or has ended.
         is_known: whether there is a way to a node; others get no answer.
     """
@@ -98,6 +98,7 @@ class Seals:
         self._now = 0.0
         self._look_at = 0.0
         broadcasts = Broadcasts(signer, vouching, counters, stamp=stamp, is_refused=is_refused)
+        self.begin = broadcasts.begin
         self.sign = broadcasts.sign
         self.verified = broadcasts.verified
 

@@ -89,8 +89,9 @@ class MeshDriver:
         self._dials: set[asyncio.Task[None]] = set()
 
     def start(self, links: Links) -> None:
-        """Begin, over these links."""
+        """Begin, over these links; the core knows the time."""
         self._links = links
+        self._seals.begin()
         self.post(Started())
 
     async def stop(self) -> None:

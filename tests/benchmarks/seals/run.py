@@ -57,7 +57,7 @@ class Node:
     def seals(self) -> Seals:
         """Its seals, as after a start."""
         epoch = next(self._epochs)
-        return Seals(
+        seals = Seals(
             Signer(
                 self.id,
                 "plant",
@@ -71,6 +71,8 @@ class Node:
             is_refused=lambda _: False,
             is_known=lambda _: True,
         )
+        seals.begin()
+        return seals
 
     def plane(self) -> DataPlane:
         return SealedPlane(self.id, Counter(), self.seals())

@@ -50,6 +50,7 @@ class Node:
             is_refused=lambda peer: peer.node_id in self.denied,
             is_known=lambda _: self.known,
         )
+        self.seals.begin()
         self.seals.tick(self.clock)
 
     def restart(self) -> None:

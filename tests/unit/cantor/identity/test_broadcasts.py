@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import TYPE_CHECKING
 
 from cantor.base.ids import NodeId
+from cantor.identity.broadcasts import Broadcasts
+from cantor.identity.seal_hellos import Signer
+from cantor.identity.vouching import Vouching
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
@@ -61,3 +65,20 @@ def test_a_broadcast_that_is_older_than_all_that_are_remembered_is_refused(
         assert b.seals.verified(frame) is not None
     assert b.seals.verified(signed[0]) is None
     assert b.seals.verified(signed[1]) is None
+
+
+def test_nothing_is_believed_and_no_time_is_asked_before_the_node_begins(a: Node, b: Node) -> None:
+    a.restart()
+    signed = a.seals.sign(DataFrame(Kind.DATA, a.id, NodeId("f" * 32), 3))
+    asked = itertools.count(1)
+    broadcasts = Broadcasts(
+        Signer(b.id, "mesh.test", lambda _: b"", lambda: b""),
+        Vouching("mesh.test", b.folder.chain.root_pem),
+        b.counters,
+        stamp=lambda: next(asked),
+        is_refused=lambda _: False,
+    )
+    assert broadcasts.verified(signed) is None
+    assert next(asked) == 1
+    broadcasts.begin()
+    assert broadcasts.verified(signed) is not None
