@@ -243,7 +243,8 @@ class Api:
 
     async def create_token(self, call: Call) -> Reply:
         async def create() -> Reply:
-            made = await self._hub.tokens.create(call.signed_in.scope, call.body)
+            who = call.signed_in
+            made = await self._hub.tokens.create(who.scope, call.body, by=who.user)
             self._hub.stream.changed()
             return Reply(made, {"Cache-Control": "no-store"})
 

@@ -199,7 +199,11 @@ class TokenMade(msgspec.Struct):
 
 
 class TokenView(msgspec.Struct):
-    """A token, without its secret."""
+    """A token, without its secret.
+
+    ``created_by`` is a user of the console, or ``local:NAME`` for an account of the hub's machine;
+    empty where an older hub made it.
+    """
 
     id: str
     labels: dict[str, str]
@@ -209,6 +213,7 @@ class TokenView(msgspec.Struct):
     expires_at: str
     state: Literal["live", "used", "expired", "revoked", "stolen"]
     created_at: str
+    created_by: str
 
 
 class TokenList(msgspec.Struct):

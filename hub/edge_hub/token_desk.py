@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 from typing import TYPE_CHECKING, TypeVar
 
 from cantor.base.clock import SystemClock
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from edge_hub.events import Scope
     from edge_hub.tokens import Tokens
 
+LOCAL = "local:"
+"""Before the name of an account of this machine, where users of the console stand bare."""
 _T = TypeVar("_T")
 
 
@@ -52,7 +56,8 @@ class HubDesk:
             raise ConfigError(str(error), where="token create", remedy="see --help") from error
 
         async def create(tokens: Tokens, scope: Scope) -> dict[str, object]:
-            made: dict[str, object] = msgspec.to_builtins(await tokens.create(scope, new))
+            token = await tokens.create(scope, new, by=f"{LOCAL}{_account()}")
+            made: dict[str, object] = msgspec.to_builtins(token)
             return made
 
         return self._do(create, public_enrol or self._address())
@@ -108,6 +113,14 @@ class HubDesk:
                 where=str(self._settings.data),
                 remedy="start it with cantor hub, or give --public-enrol HOST:PORT",
             ) from error
+
+
+def _account() -> str:
+    """Who runs this command, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        return str(os.getuid())
 
 
 def open_desk(folder: Path) -> HubDesk | None:

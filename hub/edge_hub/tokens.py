@@ -37,8 +37,8 @@ class Tokens:
         self._clock = clock
         self._point = point
 
-    async def create(self, scope: Scope, wish: NewToken) -> TokenMade:
-        """Make a token. Its text is in the answer and nowhere else."""
+    async def create(self, scope: Scope, wish: NewToken, by: str) -> TokenMade:
+        """Make a token, as ``by`` wishes. Its text is in the answer and nowhere else."""
         token_id, now = secrets.token_hex(8), self._clock.wall()
         token = EnrolmentToken(self._point.hub, self._point.root_pin, new_secret())
         async with self._database.write() as connection:
@@ -52,6 +52,7 @@ class Tokens:
                     max_uses=wish.max_uses,
                     approval=wish.approval,
                     created_at=now,
+                    created_by=by,
                     expires_at=now + wish.ttl_s,
                 )
             )
@@ -124,4 +125,5 @@ def _view(row: sa.RowMapping, now: float) -> TokenView:
         expires_at=rfc3339(row["expires_at"]),
         state=_state(row, now),
         created_at=rfc3339(row["created_at"]),
+        created_by=row["created_by"] or "",
     )

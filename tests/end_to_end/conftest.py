@@ -39,6 +39,12 @@ CHROMIUM_ARGUMENTS = [
 START_TIMEOUT_S = 60.0
 PAGE_TIMEOUT_MS = 60_000.0
 BOX = "dock-camera-7"
+CALL = """async ([method, path, body]) => {
+  const headers = {"X-Cantor-Request": "1", "Content-Type": "application/json"};
+  const sent = body === null ? undefined : JSON.stringify(body);
+  return await (await fetch("/api/v1" + path, {method, headers, body: sent})).json();
+}"""
+"""Calls the API as the page does: method, path and body, or null for none."""
 LOOPBACK = ["--listen", "127.0.0.1:0", "--interface", "127.0.0.1"]
 
 

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import expect
 from tests.end_to_end.conftest import (
     BOX,
+    CALL,
     LOOPBACK,
     PAGE_TIMEOUT_MS,
     assert_accessible,
@@ -31,11 +32,6 @@ PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 # The console's own words for what stands in the middle of a surface, so that a test waits for it.
 DIALOG = '[role="dialog"]'
-CALL = """async ([method, path, body]) => {
-  const headers = {"X-Cantor-Request": "1", "Content-Type": "application/json"};
-  const sent = body === null ? undefined : JSON.stringify(body);
-  return await (await fetch("/api/v1" + path, {method, headers, body: sent})).json();
-}"""
 AGES = """async ([path, wanted]) => {
   const {body} = await fetch(path);
   const reader = body.getReader(), ages = [];
@@ -87,6 +83,7 @@ class Console:
             ("gone", "/pipelines/0000000000000000", "[role=alert]"),
             ("live", "/live", "figure img[src]"),
             ("live-large", f"/live?open={self.deployment}/preview", DIALOG),
+            ("tokens", "/settings?tokens=all", table),
             ("no-page", "/nowhere", "main h1"),
         ):
             self.show(path, waits_for)

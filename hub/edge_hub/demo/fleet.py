@@ -123,7 +123,7 @@ class DemoFleet:
         try:
             point = EnrolmentPoint(settings.enrol_file.read_text(), authority.root_pin)
             made = await Tokens(database, SystemClock(), point).create(
-                scope, NewToken(max_uses=uses)
+                scope, NewToken(max_uses=uses), by="local:demo"
             )
         finally:
             await database.close()

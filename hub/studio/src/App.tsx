@@ -17,6 +17,7 @@ const parts = {
   Pipelines: () => import("./pages/pipelines/Pipelines"),
   DeploymentPage: () => import("./pages/pipelines/DeploymentPage"),
   LivePage: () => import("./pages/live/LivePage"),
+  Settings: () => import("./pages/settings/Settings"),
 };
 const Overview = lazy(parts.Overview);
 const Devices = lazy(parts.Devices);
@@ -24,6 +25,7 @@ const Mesh = lazy(() => import("./pages/mesh/Mesh"));
 const Pipelines = lazy(parts.Pipelines);
 const DeploymentPage = lazy(parts.DeploymentPage);
 const LivePage = lazy(parts.LivePage);
+const Settings = lazy(parts.Settings);
 const SignIn = lazy(() => import("./pages/SignIn"));
 const FETCH_REST_AFTER_MS = 1_500;
 
@@ -133,6 +135,7 @@ export function App() {
           <Route path="pipelines" element={<Pipelines />} />
           <Route path="pipelines/:id" element={<DeploymentPage />} />
           <Route path="live" element={<LivePage />} />
+          <Route path="settings" element={<Settings />} />
           <Route path="*" element={<NotFound />} />
         </Route>
       </Routes>

@@ -76,7 +76,7 @@ class RunningHub:
         return IdentityFolder(self.settings.node_folder).node_id
 
     async def token(self, uses: int = 1) -> EnrolmentToken:
-        made = await self.hub.tokens.create(self.hub.scope, NewToken(max_uses=uses))
+        made = await self.hub.tokens.create(self.hub.scope, NewToken(max_uses=uses), by="owner")
         return EnrolmentToken.parse(made.token)
 
     async def deny(self, node_id: str) -> None:

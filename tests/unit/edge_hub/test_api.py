@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from cantor.base.resources import Device, Resource
+from cantor.identity.tokens import EnrolmentToken, hash_secret
 from edge_hub.mesh_view import LiveNode
 
 if TYPE_CHECKING:
@@ -114,6 +115,20 @@ async def test_a_repeated_request_makes_one_token(world: World) -> None:
     items: Any = page["items"]
     assert len(items) == 1
     assert "token" not in items[0]
+
+
+async def test_a_token_tells_what_it_is_for_and_who_made_it_but_no_secret(world: World) -> None:
+    wish = {"labels": {"site": "north"}, "max_uses": 3, "approval": "manual"}
+    _, made = await world.call("POST", "/enrolment-tokens", wish)
+
+    _, page = await world.call("GET", "/enrolment-tokens")
+
+    (token,) = cast("list[dict[str, object]]", page["items"])
+    assert {key: token[key] for key in wish} == wish
+    assert (token["id"], token["uses"], token["created_by"]) == (made["id"], 0, "owner")
+    secret = EnrolmentToken.parse(str(made["token"])).secret
+    assert secret not in str(page)
+    assert hash_secret(secret) not in str(page)
 
 
 async def test_tokens_and_events_come_newest_first_in_pages(world: World) -> None:

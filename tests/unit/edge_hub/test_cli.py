@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import getpass
 import json
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def test_a_token_is_made_listed_and_revoked(data: str, capsys: pytest.CaptureFix
     assert _run("token", "list", "--data", data, "--json") == 0
     (listed,) = json.loads(capsys.readouterr().out)
     assert (listed["state"], listed["labels"]) == ("revoked", {"site": "north"})
+    assert listed["created_by"] == f"local:{getpass.getuser()}"
     assert _run("token", "list", "--data", data) == 0
     assert "revoked" in capsys.readouterr().out
 

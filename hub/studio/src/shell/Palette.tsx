@@ -9,6 +9,7 @@ import {
   IconSchema,
   IconSearch,
   IconServer2,
+  IconSettings,
   IconSunMoon,
   IconTopologyStar3,
 } from "@tabler/icons-react";
@@ -47,6 +48,7 @@ function useOptions(words: string): Option[] {
     { id: "mesh", text: t("nav.mesh"), icon: <IconTopologyStar3 size={17} />, run: () => navigate("/mesh") },
     { id: "pipelines", text: t("nav.pipelines"), icon: <IconSchema size={17} />, run: () => navigate("/pipelines") },
     { id: "live", text: t("nav.live"), icon: <IconDeviceCctv size={17} />, run: () => navigate("/live") },
+    { id: "settings", text: t("nav.settings"), icon: <IconSettings size={17} />, run: () => navigate("/settings") },
     { id: "add", text: t("devices.add"), icon: <IconPlus size={17} />, run: () => navigate("/devices?add=1") },
     { id: "scheme", text: scheme.label, icon: <IconSunMoon size={17} />, run: scheme.toggle },
     {

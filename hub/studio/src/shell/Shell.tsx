@@ -11,6 +11,7 @@ import {
   IconSchema,
   IconSearch,
   IconServer2,
+  IconSettings,
   IconTopologyStar3,
 } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
@@ -45,6 +46,7 @@ function Rail() {
     { to: "/mesh", text: t("nav.mesh"), Icon: IconTopologyStar3 },
     { to: "/pipelines", text: t("nav.pipelines"), Icon: IconSchema },
     { to: "/live", text: t("nav.live"), Icon: IconDeviceCctv },
+    { to: "/settings", text: t("nav.settings"), Icon: IconSettings },
   ];
   const Fold = narrow ? IconLayoutSidebarLeftExpand : IconLayoutSidebarLeftCollapse;
   const fold = narrow ? t("nav.expand") : t("nav.collapse");
