@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from tests.end_to_end.conftest import CALL, assert_accessible, picture, switch_language
+from tests.end_to_end.conftest import (
+    CALL,
+    PAGE_TIMEOUT_MS,
+    START_TIMEOUT_S,
+    assert_accessible,
+    cantor,
+    picture,
+    switch_language,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import BrowserContext, Locator, Page
 
 pytestmark = pytest.mark.end_to_end
@@ -71,3 +83,57 @@ def test_tokens_are_listed_without_their_secret_and_revoked(page: Page) -> None:
     assert_accessible(page)
     picture(page, "settings-zh")
     switch_language(page, "语言", "English")
+
+
+def knock(token: str, folder: Path, name: str) -> int:
+    """A box asks to be let in, and does not wait; its exit code."""
+    command = cantor("enroll", token, "--data", str(folder), "--name", name, "--no-wait")
+    return subprocess.run(command, capture_output=True, timeout=START_TIMEOUT_S).returncode
+
+
+def test_a_waiting_node_is_approved_and_a_denied_one_allowed_again(
+    page: Page, tmp_path: Path
+) -> None:
+    token = new_token(page, approval="manual", max_uses=2)["token"]
+    for name in ("press-4", "press-5"):
+        assert knock(token, tmp_path / name, name) == os.EX_NOPERM
+    page.get_by_role("link", name="Devices").click()
+    first, second = (row_of(page, "Nodes", name) for name in ("press-4", "press-5"))
+    expect(first).to_contain_text("Waiting for approval", timeout=PAGE_TIMEOUT_MS)
+
+    first.get_by_role("button", name="press-4").click()
+    drawer = page.get_by_role("dialog", name="press-4")
+    drawer.get_by_role("button", name="Approve").click()
+    asked = page.get_by_role("dialog", name="Approve 1 node?")
+    expect(asked).to_contain_text("press-4")
+    assert_accessible(page)
+    picture(page, "approve-en")
+    asked.get_by_role("button", name="Approve").click()
+    expect(drawer).to_contain_text("Offline")
+    assert knock(token, tmp_path / "press-4", "press-4") == 0
+    drawer.get_by_role("button", name="Deny").click()
+    page.get_by_role("dialog", name="Deny 1 node?").get_by_role("button", name="Deny").click()
+    expect(drawer).to_contain_text("Denied")
+    drawer.get_by_role("button", name="Allow").click()
+    page.get_by_role("dialog", name="Allow 1 node again?").get_by_role(
+        "button", name="Allow"
+    ).click()
+    expect(drawer).to_contain_text("Offline")
+    drawer.get_by_role("button", name="Close").click()
+
+    page.get_by_role("checkbox", name="Select press-4").check()
+    page.get_by_role("checkbox", name="Select press-5").check()
+    bar = page.get_by_role("region", name="Actions for the selected nodes")
+    expect(bar.get_by_role("button", name="Allow")).to_be_disabled()
+    bar.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("dialog")).to_contain_text("press-5")
+    expect(page.get_by_role("dialog")).not_to_contain_text("press-4")
+    confirm(page, "Approve")
+    expect(second).to_contain_text("Offline")
+    for button, state in (("Deny", "Denied"), ("Allow", "Offline")):
+        page.get_by_role("checkbox", name="Select press-4").check()
+        page.get_by_role("checkbox", name="Select press-5").check()
+        bar.get_by_role("button", name=button).click()
+        confirm(page, button)
+        for row in (first, second):
+            expect(row).to_contain_text(state)

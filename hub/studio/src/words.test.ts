@@ -9,6 +9,8 @@ import { en } from "./i18n/en";
 import { heard, teach } from "./i18n/heard";
 import { heardZh } from "./i18n/heard.zh";
 import { zh } from "./i18n/zh";
+import { nodeTexts } from "./pages/devices/texts";
+import { settingsTexts } from "./pages/settings/texts";
 import { ticketFrom } from "./pages/ticket";
 
 beforeAll(() => i18next.init({ resources: { en: { translation: en }, zh: { translation: zh } }, lng: "en", interpolation: { escapeValue: false } }));
@@ -20,9 +22,9 @@ function flat(tree: object, path = ""): Map<string, string> {
   return new Map(pairs);
 }
 
-test("both languages hold the same texts with the same blanks", () => {
+test.each([{ en, zh }, nodeTexts, settingsTexts])("both languages hold the same texts with the same blanks", (texts) => {
   const blanks = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((match) => match[1]).sort();
-  const [english, chinese] = [flat(en), flat(zh)];
+  const [english, chinese] = [flat(texts.en), flat(texts.zh)];
   expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort());
   for (const [key, text] of english) expect([key, blanks(chinese.get(key) ?? "")]).toEqual([key, blanks(text)]);
 });

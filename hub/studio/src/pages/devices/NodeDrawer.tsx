@@ -5,15 +5,17 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { ApiError } from "../../api/client";
 import { useDeployments } from "../../api/deployments";
-import { useBatch, useChangeNode, useNode } from "../../api/queries";
+import { useChangeNode, useNode } from "../../api/queries";
 import type { Device, Node, Resource } from "../../api/types";
 import { amount, hardwareFirst } from "../../components/Chips";
 import { formatLabels, parseLabels } from "../../components/labels";
-import { ErrorNotice, useCause } from "../../components/Notices";
+import { ErrorNotice } from "../../components/Notices";
 import { RunMark, StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { tell } from "../../components/tell";
 import { filtersOn } from "../pipelines/derive";
+import { type Admission, AskNodes, fitFor } from "./AskNodes";
+import { NODE_WORDS } from "./texts";
 
 function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
@@ -161,19 +163,21 @@ function Identifier({ id }: { id: string }) {
   );
 }
 
-function Pending({ id }: { id: string }) {
-  const { t } = useTranslation();
-  const cause = useCause();
-  const batch = useBatch();
-  const approve = () =>
-    batch.mutate(
-      { action: "approve", ids: [id] },
-      { onError: (error) => tell({ color: "red", title: t("error.action"), message: cause(error) }) },
-    );
+/** Lets the node in or puts it out, after asking. */
+function Admit({ node }: { node: Node }) {
+  const { t } = useTranslation(NODE_WORDS);
+  const [asking, setAsking] = useState<Admission | null>(null);
+  const close = () => setAsking(null);
+  const actions = (["approve", "allow", "deny"] as const).filter((action) => fitFor(action, [node]).length > 0);
   return (
-    <Button size="xs" leftSection={<IconCheck size={15} />} loading={batch.isPending} onClick={approve}>
-      {t("bulk.approve")}
-    </Button>
+    <Group gap="xs">
+      {actions.map((action) => (
+        <Button key={action} size="xs" variant={action === "approve" ? "filled" : "default"} onClick={() => setAsking(action)}>
+          {t(action)}
+        </Button>
+      ))}
+      {asking && <AskNodes action={asking} nodes={[node]} onClose={close} onDone={close} />}
+    </Group>
   );
 }
 
@@ -190,7 +194,7 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
     <Stack gap="xl">
       <Group justify="space-between">
         <StateMark state={node.state} />
-        {node.state === "pending" && <Pending id={node.id} />}
+        <Admit node={node} />
       </Group>
       <Section title={t("node.facts")}>
         <dl className="facts">
