@@ -102,7 +102,7 @@ class Api:
                   reply=Node, needs_match=True),
             Route("DELETE", node, "Deny a node", self.deny_node, status=204),
             Route("POST", token, "Make an enrolment token", self.create_token, status=201,
-                  body=NewToken, reply=TokenMade, repeatable=True),
+                  body=NewToken, reply=TokenMade, repeatable=True, errors=(404,)),
             Route("GET", token, "List enrolment tokens", self.list_tokens, reply=TokenList,
                   query=page),
             Route("DELETE", token + "/{token_id}", "Revoke an enrolment token",

@@ -71,6 +71,7 @@ tokens = sa.Table(
     sa.Column("approval", sa.String, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("created_by", sa.String),
+    sa.Column("replaces", sa.String),
     sa.Column("expires_at", sa.Float, nullable=False),
     sa.Column("revoked_at", sa.Float),
     sa.Column("stolen_at", sa.Float),

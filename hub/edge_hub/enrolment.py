@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from cantor.base.errors import EnrolmentError
-from cantor.base.ids import short_name
+from cantor.base.ids import NodeId, short_name
 from cantor.identity.admission import (
     Bind,
     Case,
@@ -20,6 +20,7 @@ from cantor.identity.admission import (
     respond,
     rule,
 )
+from cantor.identity.certificates import CertificateChain
 from cantor.identity.enrolment import (
     Approval,
     BoundKey,
@@ -32,7 +33,7 @@ from cantor.identity.enrolment import (
 from cantor.identity.tokens import hash_secret
 from edge_hub.database import enrolments, nodes, tokens
 from edge_hub.events import Happening, Scope, record
-from edge_hub.fleet import ENROLLED, PENDING
+from edge_hub.fleet import ENROLLED, PENDING, take_place
 from edge_hub.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.identity.admission import Applicant
     from cantor.identity.authority import Authority
-    from cantor.identity.certificates import CertificateChain
     from edge_hub.database import Database
     from edge_hub.mesh_view import MeshView
 
@@ -75,7 +75,7 @@ class Enroller:
         except EnrolmentError as error:
             raise ProblemError(400, "bad-request", error.what) from error
         async with self._database.write() as connection:
-            ruling = await self._decide(connection, applicant)
+            ruling, replaced = await self._decide(connection, applicant)
         answer = ruling.answer
         if ruling.writes or not isinstance(answer, Refuse):
             self._changed()
@@ -83,7 +83,12 @@ class Enroller:
             code = f"token-{answer.reason.value}"
             raise ProblemError(answer.reason.status, code, answer.reason.detail)
         now_s, seeds = self._clock.wall(), [*self._seeds, *self._mesh.seeds()]
-        status, body = respond(ruling, applicant, self._authority, now_s=now_s, seeds=seeds)
+        more: dict[str, object] = {}
+        if replaced and isinstance(answer, CertificateChain):
+            more["replaces"] = self._mesh.replace(NodeId(replaced), applicant.node_id)
+        status, body = respond(
+            ruling, applicant, self._authority, now_s=now_s, seeds=seeds, more=more
+        )
         return web.json_response(body, status=status)
 
     async def renew(self, request: web.Request) -> web.Response:
@@ -94,7 +99,10 @@ class Enroller:
             raise ProblemError(400, "bad-request", error.what) from error
         return web.json_response(body, status=status)
 
-    async def _decide(self, connection: AsyncConnection, applicant: Applicant) -> Ruling:
+    async def _decide(
+        self, connection: AsyncConnection, applicant: Applicant
+    ) -> tuple[Ruling, str]:
+        """Rule on a box and carry that out; also the node whose place it takes, or empty."""
         now = self._clock.wall()
         query = sa.select(tokens).where(
             tokens.c.secret_hash == hash_secret(applicant.secret),
@@ -102,7 +110,7 @@ class Enroller:
         )
         token = (await connection.execute(query)).mappings().one_or_none()
         if token is None:
-            return Ruling(Refuse(Reason.UNKNOWN))
+            return Ruling(Refuse(Reason.UNKNOWN)), ""
         mine = sa.select(enrolments.c.certificate).where(*_binding(token, applicant))
         pem = (await connection.execute(mine)).scalar_one_or_none()
         case = Case(
@@ -114,7 +122,12 @@ class Enroller:
         ruling = rule(case, applicant, self._authority, now)
         for write in ruling.writes:
             await _carry_out(connection, write, token, applicant, now)
-        return ruling
+        replaced = str(token["replaces"] or "")
+        if replaced == applicant.node_id:  # the box was not dead: nobody replaces itself
+            return ruling, ""
+        if replaced and any(isinstance(write, Keep) for write in ruling.writes):
+            await take_place(connection, _scope(token), replaced, applicant.node_id, now)
+        return ruling, replaced
 
 
 async def _carry_out(

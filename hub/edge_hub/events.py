@@ -28,6 +28,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "node.approved": ("info", "{name} was approved"),
     "node.denied": ("warning", "{name} was denied"),
     "node.allowed": ("info", "{name} is allowed again"),
+    "node.replaced": ("warning", "{name} took the place of {old}, which is denied for ever"),
     "node.lost": ("warning", "{name} no longer answers"),
     "token.created": ("info", "An enrolment token was made"),
     "token.revoked": ("info", "An enrolment token was revoked"),

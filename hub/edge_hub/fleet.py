@@ -168,6 +168,24 @@ class Fleet:
         await connection.execute(_at(scope, node.id).values(**values))
 
 
+async def take_place(
+    connection: AsyncConnection, scope: Scope, old: str, new: str, now: float
+) -> None:
+    """Give a node the name and the labels of another one, which is denied from now on."""
+    before = (await connection.execute(_in(scope).where(nodes.c.id == old))).mappings().first()
+    if before is None:
+        return
+    after = (await connection.execute(_in(scope).where(nodes.c.id == new))).mappings().one()
+    labels = {**before["labels"], **after["labels"]}
+    grown = nodes.c.revision + 1
+    values = {"name": before["name"], "labels": labels, "revision": grown}
+    await connection.execute(_at(scope, new).values(**values))
+    await connection.execute(_at(scope, old).values(state=DENIED, revision=grown))
+    await _settle(connection, scope, old, KeyState.DENIED)
+    told = Happening("node.replaced", new, {"name": before["name"], "old": short_name(NodeId(old))})
+    await record(connection, scope, told, now=now)
+
+
 async def _settle(connection: AsyncConnection, scope: Scope, node_id: str, state: KeyState) -> None:
     mine = (enrolments.c.tenant == scope.tenant, enrolments.c.node_id == node_id)
     await connection.execute(sa.update(enrolments).where(*mine).values(state=state.value))

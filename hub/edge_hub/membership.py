@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.identity.authority import Authority
     from cantor.node.graph import MeshGraph
+    from cantor.node.lifecycle.issuer import Issuer
     from cantor.wire.frame import Value
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
@@ -89,11 +90,18 @@ class AgentView:
     def allow(self, nodes: Collection[NodeId]) -> None:
         self._denials.allow(nodes)
 
+    def replace(self, old: NodeId, new: NodeId) -> str:
+        return self._issuer.replace(old, new)
+
     async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
+        return await self._issuer.renew(body)
+
+    @property
+    def _issuer(self) -> Issuer:
         issuer = self._agent.lifecycle.issuer
         if issuer is None:
             raise EnrolmentError("this hub is no issuer", where="POST /renew")
-        return await issuer.renew(body)
+        return issuer
 
     def graph(self) -> MeshGraph:
         return self._agent.mesh.graph()

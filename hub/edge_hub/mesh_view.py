@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -63,6 +64,9 @@ class MeshView(Protocol):
 
     def allow(self, nodes: Collection[NodeId]) -> None:
         """Take denials back."""
+
+    def replace(self, old: NodeId, new: NodeId) -> str:
+        """Put a node out for ever; the word that another took its place, signed, in base64."""
 
     async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
         """Answer a node that asks for a new certificate: status and JSON.
@@ -132,6 +136,10 @@ class FakeMeshView:
 
     def allow(self, nodes: Collection[NodeId]) -> None:
         self.denied -= set(nodes)
+
+    def replace(self, old: NodeId, new: NodeId) -> str:
+        self.deny([old])
+        return base64.b64encode(f"{new} for {old}".encode()).decode()
 
     async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
         return 200, {"asked_bytes": len(body)}

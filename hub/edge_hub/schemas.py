@@ -180,12 +180,23 @@ class BatchReply(msgspec.Struct):
 
 
 class NewToken(msgspec.Struct, forbid_unknown_fields=True):
-    """A wish for an enrolment token."""
+    """A wish for an enrolment token.
+
+    ``replaces`` is the id of a node whose place the box takes: its name and labels. That node is
+    denied for ever once the box is in.
+    """
 
     labels: Labels = {}
     max_uses: Annotated[int, Meta(ge=1, le=10_000)] = 1
     ttl_s: Annotated[int, Meta(ge=60, le=90 * 86400)] = 3600
     approval: Literal["automatic", "manual"] = "automatic"
+    replaces: Annotated[str, Meta(max_length=32)] = ""
+
+    def __post_init__(self) -> None:
+        """Only one box takes a place."""
+        if self.replaces and self.max_uses != 1:
+            message = "a token that replaces a node admits one box"
+            raise ValueError(message)
 
 
 class TokenMade(msgspec.Struct):
@@ -214,6 +225,7 @@ class TokenView(msgspec.Struct):
     state: Literal["live", "used", "expired", "revoked", "stolen"]
     created_at: str
     created_by: str
+    replaces: str
 
 
 class TokenList(msgspec.Struct):

@@ -38,17 +38,12 @@ class HubDesk:
 
         from edge_hub.schemas import NewToken
 
-        if wish.replaces:
-            raise ConfigError(
-                "a hub's tokens replace no node",
-                where="--replaces",
-                remedy="deny the old node in the console, and enrol the box as a new one",
-            )
         asked = {
             "labels": dict(labels),
             "max_uses": wish.max_uses,
             "ttl_s": wish.ttl_s,
             "approval": wish.approval.value,
+            "replaces": wish.replaces,
         }
         try:
             new = msgspec.convert(asked, NewToken)

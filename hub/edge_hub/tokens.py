@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import sqlalchemy as sa
 
 from cantor.identity.tokens import EnrolmentToken, hash_secret, new_secret
-from edge_hub.database import enrolments, tokens
+from edge_hub.database import enrolments, nodes, tokens
 from edge_hub.events import Happening, Scope, record
 from edge_hub.problems import ProblemError
 from edge_hub.schemas import NewToken, TokenMade, TokenView, rfc3339
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from cantor.base.clock import Clock
     from edge_hub.database import Database
 
@@ -38,10 +40,16 @@ class Tokens:
         self._point = point
 
     async def create(self, scope: Scope, wish: NewToken, by: str) -> TokenMade:
-        """Make a token, as ``by`` wishes. Its text is in the answer and nowhere else."""
+        """Make a token, as ``by`` wishes. Its text is in the answer and nowhere else.
+
+        Raises:
+            ProblemError: the project has no node that it could replace (404).
+        """
         token_id, now = secrets.token_hex(8), self._clock.wall()
         token = EnrolmentToken(self._point.hub, self._point.root_pin, new_secret())
         async with self._database.write() as connection:
+            if wish.replaces:
+                await _check_node(connection, scope, wish.replaces)
             await connection.execute(
                 sa.insert(tokens).values(
                     id=token_id,
@@ -53,6 +61,7 @@ class Tokens:
                     approval=wish.approval,
                     created_at=now,
                     created_by=by,
+                    replaces=wish.replaces or None,
                     expires_at=now + wish.ttl_s,
                 )
             )
@@ -104,6 +113,12 @@ class Tokens:
             await record(connection, scope, told, now=now)
 
 
+async def _check_node(connection: AsyncConnection, scope: Scope, node_id: str) -> None:
+    mine = (nodes.c.id == node_id, nodes.c.tenant == scope.tenant, nodes.c.project == scope.project)
+    if (await connection.execute(sa.select(nodes.c.id).where(*mine))).first() is None:
+        raise ProblemError(404, "no-such-node", f"this project has no node {node_id[:40]!r}")
+
+
 def _state(row: sa.RowMapping, now: float) -> TokenState:
     if row["stolen_at"] is not None:
         return "stolen"
@@ -126,4 +141,5 @@ def _view(row: sa.RowMapping, now: float) -> TokenView:
         state=_state(row, now),
         created_at=rfc3339(row["created_at"]),
         created_by=row["created_by"] or "",
+        replaces=row["replaces"] or "",
     )

@@ -111,6 +111,59 @@ async def test_a_box_waits_for_a_person_where_the_token_says_so(world: World) ->
     assert (await world.enrol(box, secret))[0] == 200
 
 
+async def test_a_box_takes_the_name_and_the_labels_of_the_node_that_it_replaces(
+    world: World,
+) -> None:
+    dead, fresh = world.box("press-4"), world.box("spare")
+    await world.enrol(dead, (await world.token(labels={"site": "north", "line": "a"}))[1])
+    _, secret = await world.token(replaces=dead.node_id, labels={"line": "b"})
+
+    status, answer = await world.enrol(fresh, secret)
+    again = await world.enrol(fresh, secret)
+
+    assert (status, again[0]) == (200, 200)
+    assert answer["replaces"] == again[1]["replaces"] != ""
+    assert world.mesh.denied == {dead.node_id}
+    assert (await _event_kinds(world)).count("node.replaced") == 1
+    _, node = await world.call("GET", f"/nodes/{fresh.node_id}")
+    assert (node["name"], node["labels"]) == ("press-4", {"site": "north", "line": "b"})
+    _, gone = await world.call("GET", f"/nodes/{dead.node_id}")
+    assert gone["state"] == "denied"
+
+
+async def test_a_node_whose_place_is_to_be_taken_stays_until_the_box_is_approved(
+    world: World,
+) -> None:
+    dead, fresh = world.box("press-4"), world.box("spare")
+    await world.enrol(dead, (await world.token())[1])
+    _, secret = await world.token(replaces=dead.node_id, approval="manual")
+
+    assert (await world.enrol(fresh, secret))[0] == 202
+    assert world.mesh.denied == set()
+    await world.call("POST", "/nodes:batch", {"action": "approve", "ids": [fresh.node_id]})
+    assert (await world.enrol(fresh, secret))[0] == 200
+    assert world.mesh.denied == {dead.node_id}
+
+
+async def test_a_box_that_was_not_dead_does_not_replace_itself(world: World) -> None:
+    box = world.box()
+    await world.enrol(box, (await world.token())[1])
+    _, secret = await world.token(replaces=box.node_id)
+
+    status, answer = await world.enrol(box, secret)
+
+    assert (status, "replaces" in answer) == (200, False)
+    assert world.mesh.denied == set()
+
+
+async def test_a_token_replaces_one_node_of_its_own_project(world: World) -> None:
+    unknown = {"replaces": "ab" * 16}
+    assert (await world.call("POST", "/enrolment-tokens", unknown))[0] == 404
+    several = {"replaces": "ab" * 16, "max_uses": 2}
+    status, problem = await world.call("POST", "/enrolment-tokens", several)
+    assert (status, problem["detail"]) == (400, "a token that replaces a node admits one box")
+
+
 async def test_a_denied_box_stays_out_with_any_token(world: World) -> None:
     _, secret = await world.token(approval="manual")
     box = world.box()

@@ -13,6 +13,8 @@ from edge_hub import preview
 from edge_hub.pipelines import FakePreview
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aiohttp.multipart import MultipartResponseWrapper
     from tests.unit.edge_hub.conftest import World
 
@@ -160,6 +162,11 @@ async def test_there_is_no_picture_of_a_filter_that_is_not_there(
 
 
 async def _execute(world: World, statement: str) -> None:
-    with closing(sqlite3.connect(world.hub.settings.database_path)) as database:
+    # In a thread: the hub on this loop may hold the lock, and has to go on to give it up.
+    await asyncio.to_thread(_execute_at, world.hub.settings.database_path, statement)
+
+
+def _execute_at(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
         database.execute(statement)
         database.commit()

@@ -104,8 +104,9 @@ class Issuer:
             self.office.admit, applicant, self.authority, self._denials.known, now_s
         )
         more: dict[str, object] = {}
-        if replaced and isinstance(ruling.answer, CertificateChain):
-            more["replaces"] = self._replace(NodeId(replaced), applicant.node_id)
+        is_in = isinstance(ruling.answer, CertificateChain)
+        if replaced and is_in and replaced != applicant.node_id:  # nobody replaces itself
+            more["replaces"] = self.replace(NodeId(replaced), applicant.node_id)
         status, answer = respond(
             ruling, applicant, self.authority, now_s=now_s, seeds=self._seeds(), more=more
         )
@@ -145,6 +146,13 @@ class Issuer:
         self.office.approve(NodeId(node))
         return node
 
+    def replace(self, old: NodeId, new: NodeId) -> str:
+        """Put the old node out for ever; the word that the new one is in its place, in base64."""
+        self._denials.ban([old])
+        said = {"node": new, "replaces": old}
+        statement = make_statement(self.authority, REPLACES, said, self._node.wall())
+        return base64.b64encode(statement.packed).decode("ascii")
+
     async def _asked(self, message: Message) -> Reply:
         body = b"".join(bytes(part) for part in message.body)
         try:
@@ -152,13 +160,6 @@ class Issuer:
         except CantorError as error:
             status, answer = 400, {"detail": error.what}
         return Reply({"status": status}, (json.dumps(dict(answer)).encode(),))
-
-    def _replace(self, old: NodeId, new: NodeId) -> str:
-        """Put the old node out, and say whose place the new one takes."""
-        self._denials.ban([old])
-        said = {"node": new, "replaces": old}
-        statement = make_statement(self.authority, REPLACES, said, self._node.wall())
-        return base64.b64encode(statement.packed).decode("ascii")
 
     def _seeds(self) -> list[str]:
         views = self._node.nodes()

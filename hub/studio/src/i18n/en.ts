@@ -386,6 +386,7 @@ export const en = {
     node_approved: "{{name}} was approved",
     node_denied: "{{name}} was denied",
     node_allowed: "{{name}} is allowed again",
+    node_replaced: "{{name}} took the place of {{old}}, which is denied for ever",
     node_lost: "{{name}} no longer answers",
     token_created: "An enrolment token was made",
     token_revoked: "An enrolment token was revoked",

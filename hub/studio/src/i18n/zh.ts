@@ -371,6 +371,7 @@ export const zh: Catalogue = {
     node_approved: "{{name}} 已批准",
     node_denied: "{{name}} 已拒绝",
     node_allowed: "{{name}} 已重新允许",
+    node_replaced: "{{name}} 已取代 {{old}}，后者被永久拒绝",
     node_lost: "{{name}} 已无响应",
     token_created: "已创建注册令牌",
     token_revoked: "已吊销注册令牌",

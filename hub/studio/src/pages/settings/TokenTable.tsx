@@ -73,6 +73,11 @@ function Row({ token, chosen, onToggle, onRevoke }: RowProps) {
       </Table.Td>
       <Table.Td>
         <code>{id}</code>
+        {token.replaces && (
+          <Text span display="block" size="xs" c="dimmed" title={token.replaces}>
+            {t("replaces", { node: token.replaces.slice(0, 8) })}
+          </Text>
+        )}
       </Table.Td>
       <Table.Td>
         {Object.keys(token.labels).length > 0 ? (

@@ -21,6 +21,8 @@ export interface Token {
   state: TokenState;
   created_at: string;
   created_by: string;
+  /** The node whose place the box takes, or empty. */
+  replaces: string;
 }
 
 /** Who made a token: a user of the console, or an account of the hub's machine; null if not known. */
