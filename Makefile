@@ -23,6 +23,7 @@ SEEDS ?= 20
 MINUTES ?= 3
 SEED ?= 1
 REPORT ?=
+SITE ?=
 NAME ?= pipeline
 OUT ?= agent/galaxy/models/conveyor.onnx
 RIG ?= configs/rigs/simulated.yaml
@@ -82,8 +83,9 @@ format: environment ## bring the code into its one format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
-sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=)
+sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=, SITE=1 for one local network)
 	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --processes 2 \
+	  $(if $(SITE),--site) \
 	  --json build/simulation.json $(if $(REPORT),--report $(REPORT))
 
 soak: NODES = 30

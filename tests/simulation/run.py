@@ -1,6 +1,7 @@
 """Run the simulated mesh by seed: faults first, then quiet, with invariants checked all along.
 
-More than 200 nodes are one mesh without faults, whose cost is measured.
+More than 200 nodes are one mesh without faults, whose cost is measured. With ``--site`` the nodes
+share one local network, and how many links each keeps is told.
 
 Run: python -m tests.simulation.run --nodes 50 --seeds 20 --json build/simulation.json
 """
@@ -22,6 +23,7 @@ from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
 from tests.simulation.scenario import simulate
+from tests.simulation.site import simulate_site
 
 from cantor.base.errors import CantorError
 
@@ -96,6 +98,25 @@ def run_seeds(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     return figures, failures
 
 
+def run_sites(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
+    """Sites by seed; how many links nodes keep, and the commands that repeat what failed."""
+    first = options.first if options.seed is None else options.seed
+    sites: list[dict[str, Any]] = []
+    failures: list[str] = []
+    for seed in range(first, first + (options.seeds if options.seed is None else 1)):
+        try:
+            outcome = simulate_site(options.nodes, seed)
+        except CantorError as error:
+            again = f"python -m tests.simulation.run --site --nodes {options.nodes} --seed {seed}"
+            failures.append(f"{error}\nrepeat: {again}")
+            print(f"seed {seed}: {failures[-1]}", flush=True)
+            continue
+        sites.append({"seed": seed, "degrees": outcome.degrees, "digest": outcome.digest})
+        kept = ", ".join(f"{count} with {degree}" for degree, count in outcome.degrees.items())
+        print(f"seed {seed}: links at the end: {kept}; {outcome.digest}", flush=True)
+    return {"nodes": options.nodes, "sites": sites, "faults": {}, "failures": failures}, failures
+
+
 def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
     """A mesh of each size, or of the one asked for, formed and changed."""
     grown = []
@@ -120,6 +141,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--site", action="store_true", help="one local network, by seed")
     parser.add_argument("--quiet", action="store_true", help="print only what fails")
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--report", type=Path, help="write a page with drawings there")
@@ -127,9 +149,12 @@ def main() -> int:
     began = time.monotonic()
     figures: dict[str, Any] = {"faults": {}}
     failures: list[str] = []
-    if options.nodes <= NODES_WITH_FAULTS_MAX:
+    if options.site:
+        figures, failures = run_sites(options)
+    elif options.nodes <= NODES_WITH_FAULTS_MAX:
         figures, failures = run_seeds(options)
-    if options.report is not None or options.nodes > NODES_WITH_FAULTS_MAX:
+    is_large = options.nodes > NODES_WITH_FAULTS_MAX and not options.site
+    if options.report is not None or is_large:
         grown = run_sizes(options.nodes, is_all=options.report is not None)
         figures["growth"] = [growth.as_dict() for growth in grown]
         if options.report is not None:

@@ -45,8 +45,8 @@ def simulate(nodes: int, seed: int, *, settings: MeshSettings | None = None) -> 
     """One run; raises CantorError where something that must hold does not."""
     world = World(nodes, seed, settings=settings)
     world.run(FORM_S)
-    _go_wrong(world)
-    equal_after_s = _come_together(world)
+    go_wrong(world)
+    equal_after_s = come_together(world)
     deliver_all(world)
     _stands_still(world)
     death_seen_s = _death_is_seen(world)
@@ -54,7 +54,8 @@ def simulate(nodes: int, seed: int, *, settings: MeshSettings | None = None) -> 
     return Outcome(world.digest, world.fired, equal_after_s, death_seen_s, world.sent)
 
 
-def _go_wrong(world: World) -> None:
+def go_wrong(world: World) -> None:
+    """Let one thing after another go wrong for some seconds."""
     forger, liar = world.ids[0], world.ids[1]
     world.forgers.add(forger)
     until = world.now + FAULTS_S
@@ -72,7 +73,7 @@ def _go_wrong(world: World) -> None:
         is_safe(world)
 
 
-def _come_together(world: World) -> float:
+def come_together(world: World) -> float:
     """Let all faults end; how long it takes until every ledger is equal."""
     world.heal()
     world.forgers.clear()

@@ -6,15 +6,12 @@ import pytest
 from tests.simulation.checks import are_equal
 from tests.simulation.places import everybody
 from tests.simulation.scenario import await_equal
+from tests.simulation.site import degrees, simulate_site
 from tests.simulation.world import World
 
 from cantor.mesh.settings import MeshSettings
 
 pytestmark = pytest.mark.simulation
-
-
-def degrees(world: World) -> list[int]:
-    return [len(box.core.links) for box in world.boxes.values()]
 
 
 @pytest.mark.parametrize(("nodes", "links_max"), [(12, 4), (40, 4), (30, 6)])
@@ -25,6 +22,14 @@ def test_a_node_keeps_a_few_links_however_many_there_are(nodes: int, links_max: 
     assert max(degrees(site)) <= links_max
     assert not [link for box in site.boxes.values() for link in box.core.links if link.is_parting]
     await_equal(site, "the site fell apart")
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_after_faults_nobody_holds_more_links_than_it_wants_and_nobody_is_apart(seed: int) -> None:
+    outcome = simulate_site(24, seed)
+    assert max(outcome.degrees) <= 4
+    assert sum(outcome.degrees.values()) == 24
+    assert outcome.most_links_seen > 4  # some were needed for a moment
 
 
 def test_a_star_around_the_only_address_that_all_know_spreads_out() -> None:

@@ -3,7 +3,8 @@
 Each cycle breaks things for some seconds and heals them all, then divides the mesh in two and heals
 that; it takes the times until every node is reached from every other and every ledger is the same.
 What the agents that never lost power hold, in memory and in open files, is compared at the end with
-what they held after the first cycle.
+what they held after the first cycle. All the while every agent sends numbered messages to every
+other: what of those is lost or comes again is counted.
 Prints a table, writes it as JSON, and exits with 1 if a target is missed.
 """
 
@@ -19,18 +20,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tests.bed.fleet import Fleet
 from tests.bed.network import Network
 from tests.bed.switch import BedError
 from tests.bed.topologies import web
 from tests.soak.churn import Churn
+from tests.soak.tally import Verdict, judge_messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.bed.fleet import Usage
+    from tests.soak.tally import Report
 
 CHURN_S = 15.0
 HEAL_MAX_S = 60.0
@@ -38,6 +41,7 @@ HEAL_TARGET_S = 5.0
 KNOWN_TARGET_S = 2.0
 FILES_GROWTH_MAX = 4
 MEMORY_GROWTH_MAX_MB = 2.0
+_AGENT = (sys.executable, "-m", "tests.soak.agent", "agent")
 
 
 class Heal(NamedTuple):
@@ -57,7 +61,9 @@ class Cycle:
     usage: list[Usage]
 
 
-async def soak(nodes: int, minutes: float, seed: int, folder: Path) -> tuple[Churn, list[Cycle]]:
+async def soak(
+    nodes: int, minutes: float, seed: int, folder: Path
+) -> tuple[Churn, list[Cycle], Verdict]:
     """Run it.
 
     Raises:
@@ -66,7 +72,7 @@ async def soak(nodes: int, minutes: float, seed: int, folder: Path) -> tuple[Chu
     network = Network()
     try:
         lines = web(network, nodes, seed)
-        fleet = Fleet(network, folder)
+        fleet = Fleet(network, folder, _AGENT)
         begun = time.monotonic()
         await fleet.start()
         await fleet.until_all_online(wait_s=HEAL_MAX_S)
@@ -78,7 +84,7 @@ async def soak(nodes: int, minutes: float, seed: int, folder: Path) -> tuple[Chu
         while not cycles or time.monotonic() < end:
             cycles.append(await _cycle(fleet, churn))
             _tell(churn, cycles)
-        return churn, cycles
+        return churn, cycles, await _ask_for_messages(fleet, churn)
     finally:
         network.close()
 
@@ -103,6 +109,14 @@ async def _healed(fleet: Fleet) -> Heal:
     return Heal(online_s, time.monotonic() - begun)
 
 
+async def _ask_for_messages(fleet: Fleet, churn: Churn) -> Verdict:
+    """Let all write no more, and count."""
+    await asyncio.gather(*(box.ask("soak.rest") for box in fleet.running))
+    told = await asyncio.gather(*(box.ask("soak.report") for box in fleet.running))
+    reports = {box.id: report for box, report in zip(fleet.running, told, strict=True)}
+    return judge_messages(cast("dict[str, Report]", reports), {box.id for box in churn.witnesses})
+
+
 def _tell(churn: Churn, cycles: list[Cycle]) -> None:
     last = cycles[-1]
     pss_mb = median(usage.pss_bytes for usage in last.usage) / 1e6
@@ -116,7 +130,7 @@ def _tell(churn: Churn, cycles: list[Cycle]) -> None:
     )
 
 
-def judge(churn: Churn, cycles: Sequence[Cycle]) -> list[dict[str, object]]:
+def judge(churn: Churn, cycles: Sequence[Cycle], messages: Verdict) -> list[dict[str, object]]:
     """The measures of a run, each with its target and whether that is met."""
     first, last = cycles[0].usage, cycles[-1].usage
     pairs = list(zip(first, last, strict=True))
@@ -129,9 +143,12 @@ def judge(churn: Churn, cycles: Sequence[Cycle]) -> list[dict[str, object]]:
         ("ledgers equal after a heal, worst", "s", max(h.equal_s for h in heals), HEAL_TARGET_S),
         ("more open files than after one cycle, worst", "", files, FILES_GROWTH_MAX),
         ("more memory than after one cycle, median", "MB", memory_mb, MEMORY_GROWTH_MAX_MB),
+        ("reliable messages lost", "", messages.lost, 0),
+        ("reliable messages that came again or late", "", messages.again, 0),
     ]
     measures = [_row(name, unit, value, most, "lower") for name, unit, value, most in rows]
     faults = {"kills": churn.kills, "stops": churn.stops, "dropped frames": churn.dropped}
+    faults["reliable messages"] = messages.written
     measures += [_row(f"{name} in all", "", faults[name], 1, "higher") for name in faults]
     return measures
 

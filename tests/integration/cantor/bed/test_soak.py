@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed.fleet import Fleet, Usage
 from tests.soak import run
+from tests.soak.churn import Churn
+from tests.soak.tally import Heard, Verdict, judge_messages
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.bed.network import Network
+    from tests.soak.tally import Report
 
 pytestmark = pytest.mark.integration
 
@@ -26,6 +33,9 @@ def test_a_short_soak_breaks_heals_and_judges(
     assert code == (0 if all(row["met"] for row in rows.values()) else 1)
     assert rows["dropped frames in all"]["ours"] > 0
     assert rows["ledgers equal after a heal, worst"]["ours"] < run.HEAL_MAX_S
+    assert rows["reliable messages in all"]["ours"] > 20
+    assert rows["reliable messages lost"]["ours"] == 0
+    assert rows["reliable messages that came again or late"]["ours"] == 0
     assert "5 nodes on 6 lines" in capsys.readouterr().out
 
 
@@ -33,3 +43,55 @@ def test_what_grew_or_came_late_is_missed() -> None:
     assert not run._row("files", "", 5, 4, "lower")["met"]
     assert run._row("files", "", 4, 4, "lower")["met"]
     assert not run._row("kills", "", 0, 1, "higher")["met"]
+
+
+def reports(*numbers: int, taken: int = 5) -> dict[str, Report]:
+    """Node ``a`` has written five messages to ``b``, which heard these."""
+    heard = Heard(numbers[0], numbers[0])
+    for number in numbers[1:]:
+        heard.hear(number)
+    return {
+        "a": {"life": "1", "written": {"b": 5, "gone": 3}, "taken": {"b": taken}, "heard": {}},
+        "b": {"life": "2", "written": {}, "taken": {}, "heard": {"a 1": heard.as_value()}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "steady", "lost", "again"),
+    [
+        (reports(1, 2, 3, 4, 5), {"b"}, 0, 0),
+        (reports(1, 2, 4, 5), {"b"}, 1, 0),
+        (reports(1, 2, 3, 4), {"b"}, 1, 0),
+        (reports(3, 4, 5), {"b"}, 2, 0),
+        (reports(3, 4, 5), {}, 0, 0),
+        (reports(1, 2, 3, 4, taken=4), {"b"}, 1, 0),
+        (reports(1, 2, 3, 3, 4, 5), {"b"}, 0, 1),
+        (reports(1, 3, 2, 4, 5), {"b"}, 1, 1),
+    ],
+)
+def test_a_message_that_is_lost_comes_again_or_late_is_found(
+    told: dict[str, Report], steady: set[str], lost: int, again: int
+) -> None:
+    assert judge_messages(told, steady) == Verdict(5, lost, again)
+
+
+def test_a_node_that_heard_nothing_of_what_it_took_has_lost_it() -> None:
+    told = reports(1, 2, 3, 4, 5)
+    told["b"]["heard"].clear()
+    assert judge_messages(told, {"b"}).lost == 5
+    assert judge_messages(told, {}).lost == 0  # an earlier life of it has taken them
+
+
+def test_one_lost_message_fails_the_soak(network: Network, tmp_path: Path) -> None:
+    churn = Churn(Fleet(network, tmp_path), [], Random(1))  # noqa: S311
+    churn.kills = churn.stops = churn.dropped = 1
+    heal = run.Heal(0.1, 0.2)
+    cycles = [run.Cycle(heal, 1.0, heal, [Usage(10, 1)])]
+
+    def missed(messages: Verdict) -> list[object]:
+        return [row["measure"] for row in run.judge(churn, cycles, messages) if not row["met"]]
+
+    assert missed(Verdict(100, 0, 0)) == []
+    assert missed(Verdict(100, 1, 0)) == ["reliable messages lost"]
+    assert missed(Verdict(100, 0, 1)) == ["reliable messages that came again or late"]
+    assert missed(Verdict(0, 0, 0)) == ["reliable messages in all"]
