@@ -91,6 +91,7 @@ sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=, SITE=1 for 
 soak: NODES = 30
 soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=3 SEED=1)
 	$(BIN)/python -m tests.soak.run --nodes $(NODES) --minutes $(MINUTES) --seed $(SEED)
+	$(BIN)/python -m tests.soak.sites
 
 bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
 	$(BIN)/python tests/benchmarks/$(NAME)/run.py

@@ -111,9 +111,11 @@ def run_sites(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
             failures.append(f"{error}\nrepeat: {again}")
             print(f"seed {seed}: {failures[-1]}", flush=True)
             continue
-        sites.append({"seed": seed, "degrees": outcome.degrees, "digest": outcome.digest})
+        figures = {"degrees": outcome.degrees, "rested_after_s": outcome.rested_after_s}
+        sites.append({"seed": seed, "digest": outcome.digest, **figures})
         kept = ", ".join(f"{count} with {degree}" for degree, count in outcome.degrees.items())
-        print(f"seed {seed}: links at the end: {kept}; {outcome.digest}", flush=True)
+        after = f"{outcome.rested_after_s:g} s after the faults"
+        print(f"seed {seed}: links {after}: {kept}; {outcome.digest}", flush=True)
     return {"nodes": options.nodes, "sites": sites, "faults": {}, "failures": failures}, failures
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from tests.bed.network import Network
 from tests.bed.switch import BedError
 from tests.bed.topologies import web
 from tests.soak.churn import Churn
+from tests.soak.measures import row, tell
 from tests.soak.tally import Verdict, judge_messages
 
 if TYPE_CHECKING:
@@ -146,23 +146,11 @@ def judge(churn: Churn, cycles: Sequence[Cycle], messages: Verdict) -> list[dict
         ("reliable messages lost", "", messages.lost, 0),
         ("reliable messages that came again or late", "", messages.again, 0),
     ]
-    measures = [_row(name, unit, value, most, "lower") for name, unit, value, most in rows]
+    measures = [row(name, unit, value, most, "lower") for name, unit, value, most in rows]
     faults = {"kills": churn.kills, "stops": churn.stops, "dropped frames": churn.dropped}
     faults["reliable messages"] = messages.written
-    measures += [_row(f"{name} in all", "", faults[name], 1, "higher") for name in faults]
+    measures += [row(f"{name} in all", "", faults[name], 1, "higher") for name in faults]
     return measures
-
-
-def _row(measure: str, unit: str, ours: float, target: float, better: str) -> dict[str, object]:
-    return {
-        "measure": measure,
-        "unit": unit,
-        "better": better,
-        "ours": round(ours, 3),
-        "peers": {},
-        "target": target,
-        "met": ours <= target if better == "lower" else ours >= target,
-    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,13 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except BedError as error:
             print(f"soak: {error}", file=sys.stderr)
             return 1
-    measures = judge(*ended)
-    for row in measures:
-        figures = f"{row['ours']!s:>9} {row['unit']:<3} target {row['target']!s:<4}"
-        print(f"{row['measure']:<45} {figures} {'met' if row['met'] else 'MISSED'}")
-    options.report.parent.mkdir(parents=True, exist_ok=True)
-    options.report.write_text(json.dumps(measures, indent=1) + "\n")
-    return 0 if all(row["met"] for row in measures) else 1
+    return tell(judge(*ended), options.report)
 
 
 if __name__ == "__main__":

@@ -147,9 +147,7 @@ async def test_a_blocked_port_is_left_for_another_one(network: Network, fleet: F
         assert await dialled(boxes) not in ("", before)
 
 
-# Each has links to all today, and 100 of them on one slow line are more than it carries: ten each
-# once a node chooses its neighbours.
-EACH = 3
+EACH = 3  # ten each take a minute: make soak
 
 
 async def test_two_sites_joined_by_one_slow_line_are_one_mesh(

@@ -10,6 +10,7 @@ import pytest
 from tests.bed.fleet import Fleet, Usage
 from tests.soak import run
 from tests.soak.churn import Churn
+from tests.soak.measures import row
 from tests.soak.tally import Heard, Verdict, judge_messages
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ def test_a_short_soak_breaks_heals_and_judges(
 
     code = run.main(["--nodes", "5", "--minutes", "0", "--seed", "3", "--report", str(report)])
 
-    rows = {row["measure"]: row for row in json.loads(report.read_text())}
-    assert code == (0 if all(row["met"] for row in rows.values()) else 1)
+    rows = {told["measure"]: told for told in json.loads(report.read_text())}
+    assert code == (0 if all(told["met"] for told in rows.values()) else 1)
     assert rows["dropped frames in all"]["ours"] > 0
     assert rows["ledgers equal after a heal, worst"]["ours"] < run.HEAL_MAX_S
     assert rows["reliable messages in all"]["ours"] > 20
@@ -40,9 +41,9 @@ def test_a_short_soak_breaks_heals_and_judges(
 
 
 def test_what_grew_or_came_late_is_missed() -> None:
-    assert not run._row("files", "", 5, 4, "lower")["met"]
-    assert run._row("files", "", 4, 4, "lower")["met"]
-    assert not run._row("kills", "", 0, 1, "higher")["met"]
+    assert not row("files", "", 5, 4, "lower")["met"]
+    assert row("files", "", 4, 4, "lower")["met"]
+    assert not row("kills", "", 0, 1, "higher")["met"]
 
 
 def reports(*numbers: int, taken: int = 5) -> dict[str, Report]:
@@ -89,7 +90,7 @@ def test_one_lost_message_fails_the_soak(network: Network, tmp_path: Path) -> No
     cycles = [run.Cycle(heal, 1.0, heal, [Usage(10, 1)])]
 
     def missed(messages: Verdict) -> list[object]:
-        return [row["measure"] for row in run.judge(churn, cycles, messages) if not row["met"]]
+        return [told["measure"] for told in run.judge(churn, cycles, messages) if not told["met"]]
 
     assert missed(Verdict(100, 0, 0)) == []
     assert missed(Verdict(100, 1, 0)) == ["reliable messages lost"]
