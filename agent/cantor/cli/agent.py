@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +21,7 @@ from cantor.node.control import ControlServer, ask
 from cantor.node.loop import run_loop
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
+from cantor.scheduling.reach import Place, missing
 
 if TYPE_CHECKING:
     import argparse
@@ -126,6 +128,13 @@ def _nodes(options: argparse.Namespace) -> int:
     else:
         rows = [_row(view) for _, view in fitting]
         print(format_table(("NODE", "NAME", "STATE", "RESOURCES"), rows))
+    if not fitting:
+        places = [
+            Place(view.name, view.resources, view.labels) for view in map(view_from_value, answer)
+        ]
+        why = missing(needs, places)
+        text = f"no node can ever meet it: {why}" if why else "no node has so much free now"
+        print(f"cantor: {text}", file=sys.stderr)
     return 0
 
 

@@ -63,7 +63,7 @@ def tokens(source: str) -> list[Token]:
     """
     if len(source) > TEXT_CHARACTERS_MAX:
         what = f"the expression has {len(source)} characters (limit {TEXT_CHARACTERS_MAX})"
-        raise ConfigError(what, where="needs", remedy="shorten it")
+        raise error_at(source, TEXT_CHARACTERS_MAX, what, "shorten it")
     found: list[Token] = []
     column = 0
     while column < len(source):

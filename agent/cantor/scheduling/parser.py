@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cantor.base.errors import ConfigError
+from typing import TYPE_CHECKING
+
 from cantor.base.units import parse_size
 from cantor.scheduling.expression import (
     COMPARISONS,
@@ -22,8 +23,12 @@ from cantor.scheduling.expression import (
     Text,
     Version,
     alternatives,
+    conditions,
 )
 from cantor.scheduling.lexer import Token, error_at, tokens, unquote
+
+if TYPE_CHECKING:
+    from cantor.base.errors import ConfigError
 
 DEPTH_MAX = 32
 CONDITIONS_MAX = 256
@@ -58,7 +63,8 @@ class _Parser:
         ways = alternatives(expression)
         if ways > ALTERNATIVES_MAX:
             what = f"units can be taken in {ways} ways (limit {ALTERNATIVES_MAX})"
-            raise ConfigError(what, where="needs", remedy="use fewer or-branches that take with =")
+            start = next(one.column for one in conditions(expression) if isinstance(one, Take))
+            raise error_at(self._source, start, what, "use fewer or-branches that take with =")
         return expression
 
     @property
