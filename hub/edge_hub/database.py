@@ -75,6 +75,9 @@ tokens = sa.Table(
     sa.Column("expires_at", sa.Float, nullable=False),
     sa.Column("revoked_at", sa.Float),
     sa.Column("stolen_at", sa.Float),
+    sa.Column("thefts", sa.Integer),
+    sa.Column("thefts_told", sa.Integer),
+    sa.Column("theft_told_at", sa.Float),
 )
 enrolments = sa.Table(
     "enrolments",

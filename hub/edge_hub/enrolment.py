@@ -45,7 +45,11 @@ if TYPE_CHECKING:
     from cantor.identity.admission import Applicant
     from cantor.identity.authority import Authority
     from edge_hub.database import Database
+    from edge_hub.events import ParamValue
     from edge_hub.mesh_view import MeshView
+
+ALARM_EVERY_S = 60.0
+"""So often at most people are told that somebody shows one stolen token."""
 
 
 class Enroller:
@@ -187,11 +191,20 @@ async def _record_of(connection: AsyncConnection, token: sa.RowMapping) -> Token
 async def _raise_alarm(
     connection: AsyncConnection, token: sa.RowMapping, applicant: Applicant, now: float
 ) -> None:
-    mine = tokens.c.id == token["id"]
-    await connection.execute(sa.update(tokens).where(mine).values(stolen_at=now))
-    shown = {"key": short_name(applicant.node_id), "name": applicant.name}
-    told = Happening("token.stolen", token["id"], shown)
-    await record(connection, _scope(token), told, now=now)
+    """Count an attempt with another key, and tell of it: of those that come fast, once a minute."""
+    thefts, told, told_at = token["thefts"] or 0, token["thefts_told"] or 0, token["theft_told_at"]
+    values: dict[str, Any] = {"thefts": thefts + 1, "stolen_at": token["stolen_at"] or now}
+    if told_at is None or not 0 <= now - told_at < ALARM_EVERY_S:
+        values |= {"thefts_told": thefts + 1, "theft_told_at": now}
+        shown: dict[str, ParamValue] = {
+            "key": short_name(applicant.node_id),
+            "name": applicant.name,
+        }
+        kind = "token.stolen"
+        if token["stolen_at"] is not None:
+            kind, shown["count"] = "token.stolen_again", thefts + 1 - told
+        await record(connection, _scope(token), Happening(kind, token["id"], shown), now=now)
+    await connection.execute(sa.update(tokens).where(tokens.c.id == token["id"]).values(**values))
 
 
 async def _bind(

@@ -33,6 +33,10 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "token.created": ("info", "An enrolment token was made"),
     "token.revoked": ("info", "An enrolment token was revoked"),
     "token.stolen": ("alarm", "A used enrolment token was shown by another key ({key}, {name})"),
+    "token.stolen_again": (
+        "alarm",
+        "A stolen enrolment token was shown {count} times again, last by {key} ({name})",
+    ),
     "project.created": ("info", "The project {name} was made"),
     "deployment.started": ("info", "{name} runs on {nodes}"),
     "deployment.failed": ("alarm", "{name} failed: {reason}"),

@@ -213,7 +213,8 @@ class TokenView(msgspec.Struct):
     """A token, without its secret.
 
     ``created_by`` is a user of the console, or ``local:NAME`` for an account of the hub's machine;
-    empty where an older hub made it.
+    empty where an older hub made it. ``thefts`` counts how often other keys showed it when it was
+    used up.
     """
 
     id: str
@@ -226,6 +227,7 @@ class TokenView(msgspec.Struct):
     created_at: str
     created_by: str
     replaces: str
+    thefts: int
 
 
 class TokenList(msgspec.Struct):

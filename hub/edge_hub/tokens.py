@@ -142,4 +142,5 @@ def _view(row: sa.RowMapping, now: float) -> TokenView:
         created_at=rfc3339(row["created_at"]),
         created_by=row["created_by"] or "",
         replaces=row["replaces"] or "",
+        thefts=row["thefts"] or 0,
     )

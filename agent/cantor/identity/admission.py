@@ -78,7 +78,10 @@ class Case:
 
 @dataclass(frozen=True)
 class RaiseAlarm:
-    """Mark the token as stolen, and tell people."""
+    """Mark the token as stolen, and tell people.
+
+    It comes with each attempt; whoever carries it out tells only so often.
+    """
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,7 @@ def rule(case: Case, applicant: Applicant, authority: Authority, now_s: float) -
     decision = redeem(case.token, applicant.public_key, now_s)
     match decision:
         case Refuse():
-            is_news = decision.alarm and not case.token.stolen
-            return Ruling(decision, (RaiseAlarm(),) if is_news else ())
+            return Ruling(decision, (RaiseAlarm(),) if decision.alarm else ())
         case Pending():
             return Ruling(decision, (Bind(KeyState.PENDING),))
         case AlreadyIssued() if case.certificate is not None:

@@ -214,7 +214,8 @@ def _carry_out(
 ) -> None:
     match write:
         case RaiseAlarm():
-            database.execute("UPDATE tokens SET stolen_at = ? WHERE id = ?", (now_s, token_id))
+            first = "UPDATE tokens SET stolen_at = coalesce(stolen_at, ?) WHERE id = ?"
+            database.execute(first, (now_s, token_id))
         case Bind(state):
             database.execute(
                 "INSERT OR IGNORE INTO bindings"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
 from cantor.identity.client import enrol
@@ -70,10 +70,34 @@ async def test_another_key_on_a_used_token_raises_the_alarm_once(world: World) -
     assert (await world.enrol(world.box(), secret))[0] == 409
     assert (await world.enrol(world.box(), secret))[0] == 409
 
-    assert (await _event_kinds(world)).count("token.stolen") == 1
+    kinds = await _event_kinds(world)
+    assert (kinds.count("token.stolen"), kinds.count("token.stolen_again")) == (1, 0)
     _, page = await world.call("GET", "/enrolment-tokens")
     assert page["items"][0]["state"] == "stolen"  # type: ignore[index]
     assert page["items"][0]["id"] == token_id  # type: ignore[index]
+
+
+async def test_every_later_attempt_is_counted_and_told_once_a_minute(world: World) -> None:
+    _, secret = await world.token()
+    await world.enrol(world.box(), secret)
+    await world.enrol(world.box("thief"), secret)
+    for at_s in (1, 2, 59):
+        world.clock.passed_s = at_s
+        await world.enrol(world.box("thief"), secret)
+    assert "token.stolen_again" not in await _event_kinds(world)
+
+    world.clock.passed_s = 61
+    await world.enrol(world.box("another"), secret)
+
+    _, page = await world.call("GET", "/events?limit=1")
+    (event,) = cast("list[dict[str, object]]", page["items"])
+    assert (event["kind"], event["severity"]) == ("token.stolen_again", "alarm")
+    assert {"count": 4, "name": "another"}.items() <= cast(
+        "dict[str, object]", event["params"]
+    ).items()
+    _, page = await world.call("GET", "/enrolment-tokens")
+    (token,) = cast("list[dict[str, object]]", page["items"])
+    assert (token["state"], token["thefts"]) == ("stolen", 5)
 
 
 async def test_of_twenty_racing_boxes_exactly_one_gets_a_certificate(world: World) -> None:

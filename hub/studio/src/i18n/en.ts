@@ -391,6 +391,7 @@ export const en = {
     token_created: "An enrolment token was made",
     token_revoked: "An enrolment token was revoked",
     token_stolen: "A used enrolment token was shown by another key ({{key}}, {{name}})",
+    token_stolen_again: "A stolen enrolment token was shown {{count}} times again, last by {{key}} ({{name}})",
     project_created: "The project {{name}} was made",
     deployment_started: "{{name}} runs on {{nodes}}",
     deployment_failed: "{{name}} failed: {{reason}}",

@@ -376,6 +376,7 @@ export const zh: Catalogue = {
     token_created: "已创建注册令牌",
     token_revoked: "已吊销注册令牌",
     token_stolen: "已使用的注册令牌被另一个密钥出示（{{key}}，{{name}}）",
+    token_stolen_again: "被盗用的注册令牌又被出示 {{count}} 次，最近一次由 {{key}}（{{name}}）",
     project_created: "项目 {{name}} 已创建",
     deployment_started: "{{name}} 正在 {{nodes}} 上运行",
     deployment_failed: "{{name}} 失败：{{reason}}",

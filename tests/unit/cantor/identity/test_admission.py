@@ -73,14 +73,14 @@ def test_the_same_key_gets_the_same_certificate_and_nothing_is_written(
     assert (ruling.answer, ruling.writes) == (before, ())
 
 
-def test_a_thief_raises_the_alarm_once(
+def test_a_thief_raises_the_alarm_each_time(
     authority: Authority, applicant: Applicant, now: dt.datetime
 ) -> None:
     spent = replace(TOKEN, bound=(BoundKey("another", KeyState.ISSUED),))
     first = rule(Case(spent), applicant, authority, now.timestamp())
     again = rule(Case(replace(spent, stolen=True)), applicant, authority, now.timestamp())
     assert first.writes == (RaiseAlarm(),)
-    assert again.writes == ()
+    assert again.writes == (RaiseAlarm(),)
     assert isinstance(again.answer, Refuse)
     assert again.answer.reason is Reason.STOLEN
 

@@ -70,6 +70,11 @@ function Row({ token, chosen, onToggle, onRevoke }: RowProps) {
       </Table.Td>
       <Table.Td>
         <TokenMark state={token.state} />
+        {token.thefts > 0 && (
+          <Text span display="block" size="xs" c="dimmed">
+            {t("thefts", { count: token.thefts })}
+          </Text>
+        )}
       </Table.Td>
       <Table.Td>
         <code>{id}</code>

@@ -23,6 +23,8 @@ export interface Token {
   created_by: string;
   /** The node whose place the box takes, or empty. */
   replaces: string;
+  /** How often other keys showed it when it was used up. */
+  thefts: number;
 }
 
 /** Who made a token: a user of the console, or an account of the hub's machine; null if not known. */
