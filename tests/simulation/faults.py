@@ -169,7 +169,7 @@ def lie(world: World, liar: NodeId) -> None:
     world.fired["false link"] += 1
     rows = [[node, 0.001] for node in world.ids if node != liar]
     epoch = world.boxes[liar].core.ledger.epoch
-    stamp = int((world.now + WALL_OFFSET_S) * 1000) << 16
+    stamp = int((world.now + WALL_OFFSET_S) * 1000) << 16 | 0xFFFF  # none that it uses truly
     data = pack_facts([Fact(liar, "links", rows, epoch, stamp)])  # type: ignore[arg-type]
     body = (data, node_sign(liar)(data), b"")
     frame = DataFrame(Kind.FACTS, liar, liar, ttl=1, headers={"owners": [liar]}, body=body)

@@ -262,14 +262,16 @@ class MeshCore:
         self._links.renew_due()
 
     def _silent(self, link: Link, now: float) -> None:
-        if link.waits(now):
-            if not link.is_stalled:
-                link.is_stalled = True
-                self._announcing.ask(now)
-                self._routes.pace.ask_soon(now)
-            return
-        self._out.append(CloseLink(link.peer, link.nonce, "it went silent"))
-        self._link_down(link.peer, link.nonce, now)
+        is_news = not link.is_stalled
+        if not link.waits(now):
+            self._out.append(CloseLink(link.peer, link.nonce, "it went silent"))
+            self._link_down(link.peer, link.nonce, now)
+        elif is_news:
+            link.is_stalled = True
+            self._announcing.ask(now)
+            self._routes.pace.ask_soon(now)
+        if is_news and link.dialled:
+            self._out += [Dial(*dial) for dial in self._dialling.beside(link.peer)]
 
     def _settle(self, now: float) -> None:
         """Do what is due, and be woken for what is due next."""

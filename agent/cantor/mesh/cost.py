@@ -6,6 +6,8 @@ Costs must not follow every measurement, or routes swing: the round trip is the 
 minute (a queue of one's own does not count) and smoothed, and a new cost is announced only if it
 lies 20 % from the old one for as long as the hold-down says. Traffic and volume weigh less than
 those 20 %: they decide between links that are nearly alike, and cannot push a flow to and fro.
+The smoothed round trip of a young connection is mostly acknowledgements that its peer held back, up
+to 40 ms each; so the first measurement counts with the least that was ever seen.
 """
 
 from __future__ import annotations
@@ -57,7 +59,10 @@ class LinkCost:
         if not _is_sound(event):
             return False
         self._samples += 1
-        rtt_s = _extreme(self._rtts, (now, event.rtt_s), RTT_WINDOW_S, sign=-1)
+        seen_s = event.rtt_s
+        if self._samples == 1 and event.rtt_least_s > 0:
+            seen_s = min(seen_s, event.rtt_least_s)  # the handshake's: nothing was delayed yet
+        rtt_s = _extreme(self._rtts, (now, seen_s), RTT_WINDOW_S, sign=-1)
         step = RTT_SMOOTHING if self._samples > 1 else 1.0
         self._rtt_s += step * (rtt_s - self._rtt_s)
         self._loss += LOSS_SMOOTHING * (min(event.loss, LOSS_MAX) - self._loss)
@@ -124,7 +129,13 @@ def rounded(cost: float) -> float:
 
 
 def _is_sound(event: LinkMeasured) -> bool:
-    figures = (event.rtt_s, event.loss, event.bytes_per_s, float(event.carried_bytes))
+    figures = (
+        event.rtt_s,
+        event.loss,
+        event.bytes_per_s,
+        float(event.carried_bytes),
+        event.rtt_least_s,
+    )
     return all(math.isfinite(figure) and figure >= 0 for figure in figures)
 
 

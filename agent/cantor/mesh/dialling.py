@@ -90,12 +90,19 @@ class Dialling:
             known.is_dialling, known.linked_at = False, now
         self.next_due = now
 
+    def beside(self, node: NodeId) -> list[tuple[NodeId, tuple[str, ...]]]:
+        """Dial a node whose link has gone silent: it may answer at another of its addresses."""
+        known = self._candidates.get(node)
+        if known is None or known.is_dialling or not known.addresses:
+            return []
+        return [self._dial(node)]
+
     def failed(self, node: NodeId, now: float) -> None:
         """A dial led to nothing; the node may have dialled this one meanwhile."""
+        if node in self._candidates:
+            self._candidates[node].is_dialling = False
         if node not in self._linked:
             self.lost(node, now)
-        elif node in self._candidates:
-            self._candidates[node].is_dialling = False
 
     def lost(self, node: NodeId, now: float, *, rest_s: float = 0.0, cost: float = NEVER) -> None:
         """A link went down: dial again later, after ``rest_s`` at the earliest.
@@ -114,7 +121,7 @@ class Dialling:
         known.dial_at = now + max(rest_s, pause_s * (0.5 + self._randomness.random()))
         known.attempts += 1
         known.is_near |= cost <= NEAR_COST
-        known.is_dialling, known.linked_at = False, NEVER
+        known.linked_at = NEVER
         self.next_due = now
 
     def due(

@@ -110,8 +110,9 @@ class LinkMeasured:
     """What the system says of a link, about once a second.
 
     ``rtt_s`` is the smoothed round trip, ``loss`` the share of bytes that was sent again (0 to 1),
-    ``bytes_per_s`` the rate at which the line delivers, 0 while too little was sent to know it, and
-    ``carried_bytes`` how much the link has carried both ways since it is up.
+    ``bytes_per_s`` the rate at which the line delivers, 0 while too little was sent to know it,
+    ``carried_bytes`` how much the link has carried both ways since it is up, and ``rtt_least_s``
+    the least round trip that was seen, 0 if it is not known.
     """
 
     peer: NodeId
@@ -120,6 +121,7 @@ class LinkMeasured:
     loss: float
     bytes_per_s: float
     carried_bytes: int
+    rtt_least_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,11 +96,11 @@ class Links:
     def add(self, link: Link) -> str | None:
         """Take a connection; return the nonce of the one to close if there are two now.
 
-        Of two that both sides dialled, the one that the lower node id dialled stays; of two
-        dialled by the same side, the newer.
+        Of two that both sides dialled, the one that the lower node id dialled stays, unless it has
+        gone silent, for then the peer has given it up; of two dialled by the same side, the newer.
         """
         old = self._links.get(link.peer)
-        if old is not None and old.dialled != link.dialled:
+        if old is not None and old.dialled != link.dialled and not old.is_stalled:
             lower_dials = self._node < link.peer
             if link.dialled != lower_dials:
                 return link.nonce

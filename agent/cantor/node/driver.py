@@ -318,6 +318,7 @@ class MeshDriver:
                         measured.loss,
                         measured.bytes_per_s,
                         measured.carried_bytes,
+                        measured.rtt_least_s,
                     )
                 )
 

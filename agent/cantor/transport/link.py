@@ -56,9 +56,13 @@ class LinkFigures:
 
 @dataclass(frozen=True, slots=True)
 class LinkMeasure:
-    """A link as the kernel saw it: smoothed round trip, share of segments sent again, speed."""
+    """A link as the kernel saw it: round trip, share of segments sent again, speed.
+
+    ``rtt_s`` is the smoothed round trip, ``rtt_least_s`` the least of some minutes.
+    """
 
     rtt_s: float
+    rtt_least_s: float
     loss: float
     bytes_per_s: int
     carried_bytes: int
@@ -97,6 +101,7 @@ class Link:
         again = sum(figures.segments_again for figures in both)
         return LinkMeasure(
             control.rtt_s,
+            control.rtt_min_s,
             again / sent if sent else 0.0,
             max(c.bytes_per_s for c in (self.control, self.bulk) if c is not None),
             sum(figures.bytes_carried for figures in both),

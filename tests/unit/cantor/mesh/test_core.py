@@ -186,5 +186,46 @@ def test_a_dial_that_fails_while_the_peer_has_dialled_leads_to_no_other() -> Non
     assert dials(later) == []
 
 
+def silence(node: MeshCore, start: float, seconds: float, *systems: NodeId) -> list[Effect]:
+    """What ``node`` does while nobody says a word, but for the systems that acknowledge."""
+    found = []
+    for step in range(1, round(seconds * 20) + 1):
+        now = start + step / 20
+        node.handle(Traffic(frozenset(), frozenset(), frozenset(systems)), now)
+        found += node.handle(TimerFired("tick"), now)
+    return found
+
+
+@pytest.mark.parametrize("is_acknowledged", [True, False])
+def test_a_peer_that_goes_silent_is_dialled_at_once_by_who_dialled_it_before(
+    *, is_acknowledged: bool
+) -> None:
+    node = core()
+    node.handle(Started(), 0.0)
+    node.handle(PeerSeen(B, "m", ("h:1", "h:2")), 0.0)
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    beats(node, 0.0, 1.0)
+    systems = (B,) if is_acknowledged else ()
+    assert dials(silence(node, 1.0, 1.5, *systems)) == []
+    effects = silence(node, 2.5, 0.15, *systems)
+    assert dials(effects) == [B]
+    assert is_acknowledged != any(isinstance(effect, CloseLink) for effect in effects)
+    effects = node.handle(LinkUp(B, "new", dialled=True), 2.7)
+    assert [link.nonce for link in node.links] == ["new"]
+    assert is_acknowledged == (CloseLink(B, "n", "another link took its place") in effects)
+    assert dials(silence(node, 2.7, 1.0)) == []
+
+
+def test_a_silent_link_gives_way_to_the_one_that_its_peer_dials() -> None:
+    node = core()
+    node.handle(Started(), 0.0)
+    node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    beats(node, 0.0, 1.0)
+    assert not [e for e in silence(node, 1.0, 1.65, B) if isinstance(e, CloseLink)]
+    effects = node.handle(LinkUp(B, "theirs", dialled=False), 2.7)
+    assert CloseLink(B, "n", "another link took its place") in effects
+    assert [link.nonce for link in node.links] == ["theirs"]
+
+
 def dials(effects: list[Effect]) -> list[NodeId]:
     return [effect.node for effect in effects if isinstance(effect, Dial)]

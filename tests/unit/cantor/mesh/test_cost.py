@@ -44,6 +44,16 @@ def test_the_first_measurements_are_announced_soon() -> None:
     assert cost.announced == 5.0
 
 
+def test_a_young_connection_counts_with_the_round_trip_of_its_handshake() -> None:
+    cost = LinkCost()
+    for second in range(60):  # what the kernel smooths from acknowledgements that were held back
+        cost.measured(LinkMeasured(PEER, "n", 0.017, 0.0, 0.0, 0, 0.0001), float(second))
+    assert cost.announced == 1.0
+    for second in range(60, 180):
+        cost.measured(LinkMeasured(PEER, "n", 0.017, 0.0, 0.0, 0, 0.0001), float(second))
+    assert cost.announced >= 4.0
+
+
 def test_a_queue_of_ones_own_and_a_small_change_do_not_change_the_cost() -> None:
     cost = LinkCost()
     for second in range(100):
