@@ -93,8 +93,8 @@ soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=
 	$(BIN)/python -m tests.soak.run --nodes $(NODES) --minutes $(MINUTES) --seed $(SEED)
 	$(BIN)/python -m tests.soak.sites
 
-bench: environment ## measure one thing (NAME=pipeline) into build/bench/NAME.json
-	$(BIN)/python tests/benchmarks/$(NAME)/run.py
+bench: environment ## measure one thing (NAME=pipeline, or NAME=mesh ONLY=cut,death) into build/bench/NAME.json
+	PYTHONPATH=. $(BIN)/python tests/benchmarks/$(NAME)/run.py
 
 docs: environment ## build the documentation site into build/site
 	$(BIN)/python -m docs.generate

@@ -1,9 +1,9 @@
-"""The mesh beside zenoh and NATS: round trips, a relay, small and large messages, same run.
+"""Beside zenoh and NATS: round trips, a relay, small and large messages.
 
 Everything is on loopback, with TLS 1.3 and certificates on both sides, no shared memory, and two
 processes (three with a relay) for each contestant, one contestant at a time, in turn.
 
-    ROUNDS=3 python tests/benchmarks/mesh/run.py
+    ROUNDS=3 make bench NAME=mesh ONLY=loopback
 """
 
 from __future__ import annotations
@@ -21,17 +21,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import certificates  # type: ignore[import-not-found] # beside this file
+from tests.benchmarks.mesh import certificates
+from tests.benchmarks.mesh.stage import HERE, PEERS
+from tests.benchmarks.mesh.table import LackingError, Row, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     Figures = dict[str, float]
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[2]
-RESULT = ROOT / "build" / "bench" / "mesh.json"
-PEERS = ROOT / ".tools" / "peers" / "bin" / "python"
 WAIT_S = 120.0
 US, GB = "us", 1e9
 
@@ -141,33 +139,7 @@ def nats(folder: Path) -> Figures:
         server.wait(10)
 
 
-def entry(
-    measure: str,
-    unit: str,
-    better: str,
-    ours: float,
-    peers: Figures,
-    target: float,
-) -> dict[str, object]:
-    """One line of the result, printed too."""
-    met = ours <= target if better == "lower" else ours >= target
-    shown = ", ".join(f"{name} {value:,.2f}" for name, value in peers.items())
-    print(
-        f"{measure:<46}{ours:>14,.2f} {unit:<5} target {target:,.2f} "
-        f"{'met' if met else 'MISSED':<7} {shown}"
-    )
-    return {
-        "measure": measure,
-        "unit": unit,
-        "better": better,
-        "ours": round(ours, 3),
-        "peers": {name: round(value, 3) for name, value in peers.items()},
-        "target": round(target, 3),
-        "met": met,
-    }
-
-
-def compared(medians: dict[str, Figures]) -> list[dict[str, object]]:
+def compared(medians: dict[str, Figures]) -> list[Row]:
     """The lines of the result."""
     ours, other = medians["ours"], medians["zenoh"]
     third = medians.get("nats", {})
@@ -178,55 +150,41 @@ def compared(medians: dict[str, Figures]) -> list[dict[str, object]]:
             found["zenoh (channel)"] = other[channel]
         return found | ({"NATS": third[key]} if key in third else {})
 
-    p50, p99 = "small_p50_us", "small_p99_us"
+    p50, p99, relayed, per_s = "small_p50_us", "small_p99_us", "relayed_p50_us", "small_per_s"
+    by_channel = peers(p50, "channel_p50_us")
+    best_us = min(90.0, other[p50], other["channel_p50_us"])
+    most = max(250_000.0, third.get(per_s, 0.0))
+    bytes_per_s = {"zenoh": other["large_bytes_per_s"] / GB}
     return [
-        entry(
-            "64 B request, one hop, p50",
-            US,
-            "lower",
-            ours[p50],
-            peers(p50, "channel_p50_us"),
-            min(90.0, other[p50], other["channel_p50_us"]),
-        ),
-        entry(
-            "64 B request, one hop, p99",
-            US,
-            "lower",
-            ours[p99],
-            peers(p99, "channel_p99_us"),
-            250.0,
-        ),
-        entry(
+        Row("64 B request, one hop, p50", US, ours[p50], best_us, peers=by_channel),
+        Row("64 B request, one hop, p99", US, ours[p99], 250.0, peers=peers(p99, "channel_p99_us")),
+        Row(
             "64 B request over one relay, p50",
             US,
-            "lower",
-            ours["relayed_p50_us"],
-            peers("relayed_p50_us", "relayed_channel_p50_us"),
+            ours[relayed],
             200.0,
+            peers=peers(relayed, "relayed_channel_p50_us"),
         ),
-        entry(
-            "64 B messages one way, reliable",
-            "1/s",
-            "higher",
-            ours["small_per_s"],
-            peers("small_per_s"),
-            max(250_000.0, third.get("small_per_s", 0.0)),
-        ),
-        entry(
+        Row("64 B messages one way, reliable", "1/s", ours[per_s], most, "higher", peers(per_s)),
+        Row(
             "1 MB frames one way",
             "GB/s",
-            "higher",
             ours["large_bytes_per_s"] / GB,
-            {"zenoh": other["large_bytes_per_s"] / GB},
             1.1,
+            "higher",
+            bytes_per_s,
         ),
     ]
 
 
-def main() -> int:
-    """Run all rounds, print the table, write the result."""
+def measure() -> list[Row]:
+    """Run all rounds.
+
+    Raises:
+        LackingError: the peers are not installed.
+    """
     if not PEERS.exists():
-        sys.exit("the peers are not installed: python3 .ci/bootstrap.py peers")
+        raise LackingError("the peers are not installed: python3 .ci/bootstrap.py peers")
     contestants = {"ours": cantor, "zenoh": zenoh}
     if shutil.which("nats-server"):
         contestants["nats"] = nats
@@ -242,11 +200,8 @@ def main() -> int:
         name: {key: statistics.median(one[key] for one in runs) for key in runs[0]}
         for name, runs in rounds.items()
     }
-    lines = compared(medians)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return compared(medians)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run({"loopback": measure}))

@@ -1,0 +1,59 @@
+"""What 12 idle nodes say: bytes that leave a host each second, for each end of a link.
+
+Twelve agents on one local network with at most four links each. The bytes are those that the
+kernel counts on each host's interface, with all headers down to Ethernet's, over a minute.
+
+    make bench NAME=mesh ONLY=idle
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.mesh import stage, twelve
+from tests.benchmarks.mesh.table import Row, run
+
+if TYPE_CHECKING:
+    from tests.bed.fleet import Box, Fleet
+
+MEASURED_S = 60.0
+
+
+async def cantor() -> tuple[list[float], list[int]]:
+    """The bytes per second and link end of each host, and the links of each."""
+    with stage.fleet() as fleet:
+        boxes = await twelve.gathered(fleet)
+        links = await twelve.degrees(boxes)
+        begun_s = time.monotonic()
+        before = [_sent(fleet, box) for box in boxes]
+        await asyncio.sleep(MEASURED_S)
+        after = [_sent(fleet, box) for box in boxes]
+        seconds = time.monotonic() - begun_s
+        rows = zip(before, after, links, strict=True)
+        return [(end - begin) / seconds / count for begin, end, count in rows], links
+
+
+def _sent(fleet: Fleet, box: Box) -> int:
+    device = box.host.ports[0].device
+    shown = fleet.network.switch.run("ip", "-j", "-s", "link", "show", device, host=box.name)
+    return int(json.loads(shown)[0]["stats64"]["tx"]["bytes"])
+
+
+def measure() -> list[Row]:
+    """The rows of this part."""
+    each, links = asyncio.run(cantor())
+    mean = sum(rate * count for rate, count in zip(each, links, strict=True)) / sum(links)
+    idle = f"idle traffic of {twelve.NODES} nodes, sent per link end"
+    return [
+        Row(f"{idle}, mean", "B/s", mean, 400.0),
+        Row(f"{idle}, busiest host", "B/s", max(each), 400.0),
+        Row("links of a node, most", "", max(links), twelve.LINKS_MAX),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(run({"idle": measure}))

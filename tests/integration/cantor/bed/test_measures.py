@@ -1,0 +1,49 @@
+"""What the benchmark of the mesh makes of what it has seen."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.benchmarks.mesh import flow, table
+from tests.benchmarks.mesh.two_paths import most_in_a_minute
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_flow_tells_its_longest_gap_and_what_was_lost_or_came_twice() -> None:
+    taken = [(0, 0.0, 0.1), (1, 0.2, 0.3), (3, 0.6, 1.0), (3, 0.6, 1.1), (4, 0.8, 1.2)]
+
+    found = flow.outage(6, taken)
+
+    assert (round(found.gap_s, 3), found.lost, found.duplicated) == (0.7, 2, 1)
+    assert flow.worst([found, flow.Outage(0.9, 1, 0)]) == flow.Outage(0.9, 3, 1)
+
+
+def test_changes_are_counted_by_the_minute() -> None:
+    assert most_in_a_minute([]) == 0
+    assert most_in_a_minute([0.0, 61.0, 122.0]) == 1
+    assert most_in_a_minute([0.0, 50.0, 70.0, 100.0]) == 3
+
+
+def test_rows_of_other_parts_stay_and_what_is_lacking_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(table, "RESULT", tmp_path / "bench" / "mesh.json")
+
+    def lacks() -> list[table.Row]:
+        raise table.LackingError("the test bed needs iproute2")
+
+    first, again = table.Row("a", "s", 2.0, 1.0), table.Row("a", "s", 0.5, 1.0)
+    assert table.run({"one": lambda: [first, table.Row("b", "", 1, 2, "higher")]}) == 0
+    assert table.run({"one": lambda: [again], "two": lacks}) == 0
+
+    rows = json.loads(table.RESULT.read_text())
+    assert [(row["measure"], row["ours"], row["met"]) for row in rows] == [
+        ("a", 0.5, True),
+        ("b", 1, False),
+    ]
+    assert "two is left out: the test bed needs iproute2" in capsys.readouterr().out
