@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from cantor.base.address import Address
 from cantor.base.errors import ConfigError
-from cantor.transport.discovery import local_addresses
+from cantor.transport.addresses import local_addresses
 from edge_hub.tokens import EnrolmentPoint
 
 if TYPE_CHECKING:

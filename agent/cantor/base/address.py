@@ -27,7 +27,13 @@ class Address:
         host, _, port = text.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or int(port[:9]) > PORT_MAX:
             raise ConfigError(f"not an address: {text[:80]!r}", remedy="write HOST:PORT")
-        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+        if host.startswith("[") and host.endswith("]"):
+            host = host[1:-1]
+        elif ":" in host:
+            raise ConfigError(
+                f"not an address: {text[:80]!r}", remedy="write [HOST]:PORT where HOST is IPv6"
+            )
+        return cls(host, int(port))
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

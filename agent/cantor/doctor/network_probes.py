@@ -119,6 +119,6 @@ def join(address: str) -> None:
 
 def addresses() -> list[str]:
     """The IPv4 addresses of this machine."""
-    from cantor.transport.discovery import local_addresses
+    from cantor.transport.addresses import local_addresses
 
-    return local_addresses()
+    return [address for address in local_addresses() if ":" not in address]

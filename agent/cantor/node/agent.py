@@ -31,7 +31,8 @@ from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier, make_seals
 from cantor.node.talk import Talk
 from cantor.node.view import NodeView, view_nodes
-from cantor.transport.discovery import Discovery, local_addresses
+from cantor.transport.addresses import told_addresses
+from cantor.transport.discovery import Discovery
 from cantor.transport.links import Links
 
 if TYPE_CHECKING:
@@ -126,9 +127,8 @@ class Agent(Talk):
         Raises:
             ConfigError: an address to listen on cannot be used.
         """
-        ports = [await self._listen(address) for address in self.settings.listen]
-        hosts = self.settings.interfaces or tuple(local_addresses())
-        self.addresses = tuple(f"{host}:{port}" for port in ports for host in hosts)
+        listening = [await self._listen(address) for address in self.settings.listen]
+        self.addresses = tuple(told_addresses(listening, self.settings.interfaces))
         await self.lifecycle.settle(self._links)
         self._core.wall_offset_s = self._wall_offset_s()
         self._driver.start(self._links)
@@ -145,7 +145,7 @@ class Agent(Talk):
         if told := self._memory.hub().seeds:
             self._tasks.append(asyncio.ensure_future(self._join(told, is_alone=True)))
         if self.settings.is_discovering:
-            self._tasks.append(asyncio.ensure_future(self._discover(ports[0])))
+            self._tasks.append(asyncio.ensure_future(self._discover(listening[0].port)))
         for service in self._services.values():
             self._started.append(service)
             await service.start()
@@ -278,10 +278,10 @@ class Agent(Talk):
     def _wall_offset_s(self) -> float:
         return self.wall() - self.clock.monotonic()
 
-    async def _listen(self, address: str) -> int:
+    async def _listen(self, address: str) -> Address:
         where = Address.parse(address)
         try:
-            return await self._links.listen(where.host, where.port)
+            return Address(where.host, await self._links.listen(where.host, where.port))
         except OSError as error:
             raise ConfigError(
                 f"cannot listen there: {reason_of(error)}",

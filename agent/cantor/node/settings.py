@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
+LISTEN_DEFAULT_6 = "[::]:7433"
+"""As well where the system has IPv6."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,16 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from cantor.base.address import Address
 from cantor.base.errors import RemoteProtocolError
-from cantor.transport.tcp import acknowledged_ago_s, chunk_for, keep_unsent, tcp_figures
+from cantor.mesh.links import STANDSTILL_MAX_S
+from cantor.transport.tcp import (
+    acknowledged_ago_s,
+    chunk_for,
+    give_up_after,
+    keep_unsent,
+    tcp_figures,
+)
 from cantor.transport.tls_socket import TlsSocket
 from cantor.wire.records import Parts, RecordReader, pack
 
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
 ACKNOWLEDGED_S = 0.7  # longer than the pause between two heartbeats
 JOIN_BYTES_MAX = 32 * 1024
 """Buffers below this are copied into one write: each write is a TLS record of its own."""
+GIVE_UP_S = STANDSTILL_MAX_S + 2.0
+"""The core is to say first that a link is over; then the kernel lets go of what it still holds."""
 UNSENT_BYTES_MIN = 16 * 1024
 _FIRST_CHUNK = 64 * 1024
 _log = logging.getLogger(__name__)
@@ -71,12 +81,13 @@ class Connection:
         """Shake hands over a connected socket: see :class:`TlsSocket`."""
         try:
             host, port, *_ = connected.getpeername()
-            self.remote_address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self.remote_address = str(Address(host, port))
         except OSError:  # it has gone already, as reading from it will tell
             pass
         self._tls = TlsSocket(connected, context, self, scratch, is_server=is_server)
         self._session = self._tls.session
         self._size_for(self.chunk)
+        give_up_after(connected, GIVE_UP_S)
 
     async def opened(self) -> None:
         """Wait until TLS is done.

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ipaddress
 import logging
-import socket
 from typing import TYPE_CHECKING
 
 from zeroconf import InterfaceChoice, IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from cantor.base.address import Address
 from cantor.base.ids import NodeId, parse_node_id, short_name
+from cantor.transport.addresses import local_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,7 +64,8 @@ class Discovery:
             OSError: multicast is not possible here; seeds still work.
         """
         self._zeroconf = AsyncZeroconf(
-            interfaces=self._interfaces or InterfaceChoice.All, ip_version=IPVersion.V4Only
+            interfaces=self._interfaces or InterfaceChoice.All,
+            ip_version=_families(self._interfaces or local_addresses()),
         )
         self._browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf, SERVICE_TYPE, handlers=[self._changed]
@@ -87,7 +90,7 @@ class Discovery:
         return AsyncServiceInfo(
             SERVICE_TYPE,
             f"{self._node}.{SERVICE_TYPE}",
-            addresses=[socket.inet_aton(address) for address in addresses],
+            addresses=[ipaddress.ip_address(address).packed for address in addresses],
             port=self._port,
             properties={"p": "1", "id": self._node, "m": self._digest},
             server=f"{self._node}.local.",
@@ -118,14 +121,13 @@ class Discovery:
         except ValueError:
             _log.warning("ignored an announcement with a malformed node id")
             return
-        addresses = [f"{address}:{info.port}" for address in info.parsed_addresses()]
+        addresses = [str(Address(address, info.port)) for address in info.parsed_addresses()]
         _log.debug("heard of a peer", extra={"peer": short_name(node), "addresses": addresses})
         self._on_peer(node, addresses)
 
 
-def local_addresses() -> list[str]:
-    """The IPv4 addresses of this machine, without loopback unless there is no other."""
-    import ifaddr
-
-    found = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
-    return [address for address in found if not address.startswith("127.")] or ["127.0.0.1"]
+def _families(addresses: Sequence[str]) -> IPVersion:
+    has_6 = [":" in address for address in addresses]
+    if not any(has_6):
+        return IPVersion.V4Only
+    return IPVersion.V6Only if all(has_6) else IPVersion.All

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from cantor.base.address import Address
 
+    _Where = tuple[str, int] | tuple[str, int, int, int] | tuple[int, bytes]
 BACKLOG = 128
 ACCEPTED_AT_ONCE_MAX = 32
 OUT_OF_FILES_S = 1.0
@@ -88,23 +89,41 @@ class Listener:
 async def connect(address: Address) -> socket.socket:
     """A connected socket to the first of an address's meanings that answers.
 
+    All are tried at once: a family of addresses that leads nowhere holds up nobody.
+
     Raises:
         OSError: none does.
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    refused: OSError | None = None
-    for family, kind, protocol, _, where in found:
-        connecting = socket.socket(family, kind, protocol)
-        connecting.setblocking(False)
-        try:
-            await loop.sock_connect(connecting, where)
-        except OSError as error:
-            connecting.close()
-            refused = error
-        except BaseException:
-            connecting.close()
-            raise
-        else:
-            return connecting
-    raise refused or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    attempts = [
+        asyncio.ensure_future(_connect(socket.socket(family, kind, protocol), where))
+        for family, kind, protocol, _, where in dict.fromkeys(found)
+    ]
+    refused = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    connected: socket.socket | None = None
+    try:
+        for attempt in asyncio.as_completed(attempts):
+            try:
+                connected = await attempt
+            except OSError as error:
+                refused = error
+            else:
+                return connected
+    finally:
+        for pending in attempts:
+            pending.cancel()
+        for ended in await asyncio.gather(*attempts, return_exceptions=True):
+            if isinstance(ended, socket.socket) and ended is not connected:
+                ended.close()  # it was second by a hair
+    raise refused
+
+
+async def _connect(connecting: socket.socket, where: _Where) -> socket.socket:
+    connecting.setblocking(False)
+    try:
+        await asyncio.get_running_loop().sock_connect(connecting, where)
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting

@@ -18,6 +18,7 @@ _BYTES_ACKED, _BYTES_RECEIVED, _DELIVERY_RATE = 120, 128, 160
 _LIMITED = 7
 _LAST_ACK = 56
 _NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
+_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", 18)
 _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 
 
@@ -81,5 +82,13 @@ def keep_unsent(connection: socket.socket, size: int) -> None:
     """
     try:
         connection.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, size)
+    except OSError:
+        return
+
+
+def give_up_after(connection: socket.socket, seconds: float) -> None:
+    """Let the kernel end a connection whose bytes nobody takes for so long, instead of minutes."""
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(1000 * seconds))
     except OSError:
         return

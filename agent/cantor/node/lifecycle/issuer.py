@@ -25,7 +25,7 @@ from cantor.identity.statements import make_statement
 from cantor.node.lifecycle.presence import Presence
 from cantor.node.lifecycle.renewing import TOPIC
 from cantor.node.services import Message, Reply
-from cantor.transport.discovery import local_addresses
+from cantor.transport.addresses import local_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 
 
-@pytest.mark.parametrize("text", ["10.0.0.1:7433", "box.local:0", "[fe80::1]:65535"])
+@pytest.mark.parametrize("text", ["10.0.0.1:7433", "box.local:0", "[fe80::1]:65535", "[::]:7433"])
 def test_an_address_is_written_as_it_was_read(text: str) -> None:
     assert str(Address.parse(text)) == text
 
@@ -17,6 +17,13 @@ def test_an_address_is_written_as_it_was_read(text: str) -> None:
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="HOST:PORT"):
         Address.parse(text)
+
+
+@pytest.mark.parametrize("text", ["::1:7433", "fd77::1:7433", "[::1:7433", "::1]:7433"])
+def test_ipv6_without_brackets_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="HOST") as refused:
+        Address.parse(text)
+    assert "[HOST]:PORT" in refused.value.remedy
 
 
 def test_loopback_is_known_by_number_and_by_name() -> None:
