@@ -13,7 +13,7 @@ from cantor.base.address import Address
 from cantor.base.ids import short_name
 from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
-from cantor.cli.labels import parse_labels
+from cantor.cli.labels import parse_labels, parse_weights
 from cantor.cli.log import start_logging
 from cantor.cli.table import format_table
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
@@ -53,6 +53,13 @@ def register(verbs: Verbs) -> None:
         "--links-max", type=int, default=LINKS_MAX_DEFAULT, metavar="N", help="links to keep (4)"
     )
     agent.add_argument(
+        "--link-weight",
+        action="append",
+        default=[],
+        metavar="NODE=N",
+        help="links with that node (name or id) cost N times as much",
+    )
+    agent.add_argument(
         "--enrol", default="", metavar="HOST:PORT", help="as an issuer, enrol boxes there by HTTPS"
     )
     agent.add_argument(
@@ -90,6 +97,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         enrol=options.enrol,
         public_enrol=options.public_enrol,
         links_max=options.links_max,
+        link_weights=parse_weights(options.link_weight),
     )
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())

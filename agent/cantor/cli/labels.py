@@ -1,4 +1,4 @@
-"""Labels as people give them on a command line: ``--label site=north``."""
+"""What people give by name on a command line: ``--label site=north``, ``--link-weight gate=4``."""
 
 from __future__ import annotations
 
@@ -25,3 +25,23 @@ def parse_labels(texts: Iterable[str]) -> dict[str, str]:
             )
         labels[name] = value
     return labels
+
+
+def parse_weights(texts: Iterable[str]) -> dict[str, float]:
+    """Nodes and weights of ``NODE=N`` texts; the last of a node holds.
+
+    Raises:
+        ConfigError: a text is no weight.
+    """
+    weights: dict[str, float] = {}
+    for text in texts:
+        node, _, number = text.rpartition("=")
+        try:
+            weights[node] = float(number)
+        except ValueError:
+            node = ""
+        if not node:
+            raise ConfigError(
+                f"not a weight: {text[:80]!r}", where="--link-weight", remedy="write NODE=NUMBER"
+            )
+    return weights

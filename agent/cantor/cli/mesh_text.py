@@ -127,7 +127,7 @@ def _link_row(link: Told) -> tuple[str, ...]:
     return (
         str(link["name"]),
         str(link.get("address", "")),
-        f"{link['cost']:g}",
+        _cost(link),
         _milliseconds(link.get("rtt_ms")),
         _percent(link.get("loss")),
         _rate(link.get("rate")),
@@ -135,6 +135,12 @@ def _link_row(link: Told) -> tuple[str, ...]:
         _bytes(queued),
         _bytes(link.get("carried_bytes")),
     )
+
+
+def _cost(link: Told) -> str:
+    """With the weight that an administrator has given, if one has."""
+    weight = link.get("weight", 1.0)
+    return f"{link['cost']:g}" + (f" (x{weight:g})" if weight != 1 else "")
 
 
 def _milliseconds(value: float | None) -> str:

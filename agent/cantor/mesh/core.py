@@ -211,7 +211,7 @@ class MeshCore:
             self.counters["links_refused"] += 1
             return
         silent_at = now + BEATS_MISSED_MAX * BEAT_IDLE_S
-        metric = LinkCost(event.cost, self._settings.weights.get(event.peer, 1.0))
+        metric = LinkCost(event.cost, self._weight_of(event.peer))
         link = Link(
             event.peer, event.link, event.dialled, metric, silent_at, up_at=now, heard_at=now
         )
@@ -224,6 +224,16 @@ class MeshCore:
             self._exchange.spreading.opened(link, now)
             self._routes.pace.hurry(now)
             self._surplus.changed(now)
+
+    def _weight_of(self, peer: NodeId) -> float:
+        return self._settings.weight_of(peer, self.ledger.get(peer, "node"))
+
+    def _weigh(self, now: float) -> None:
+        """Names that weights are given for may have become known."""
+        for link in self._links.ordered():
+            if link.metric.weigh(self._weight_of(link.peer)):
+                self._announcing.ask(now)
+                self._routes.pace.ask(now)
 
     def _is_full_for(self, peer: NodeId) -> bool:
         """Whether a link with this peer is one too many; somebody apart is always let in."""
@@ -330,6 +340,8 @@ class MeshCore:
                     self._beaten(link, frame, now)
                 case Kind.FACTS:
                     self._exchange.read(peer, frame, now)
+                    if self._settings.weights:
+                        self._weigh(now)
                 case Kind.DIGEST:
                     self._exchange.compare(link, frame, now)
                 case Kind.HELLO | Kind.HELLO_ACK:

@@ -43,7 +43,7 @@ class LinkCost:
     """The cost of one link; ``announced`` is the one in use. ``weight`` is the administrator's."""
 
     def __init__(self, cost: float = COST_UNMEASURED, weight: float = 1.0) -> None:
-        self._weight = weight
+        self.weight = weight
         self.announced = rounded(cost * weight)
         self._rtts: deque[tuple[float, float]] = deque()
         self._rates: deque[tuple[float, float]] = deque()
@@ -53,6 +53,14 @@ class LinkCost:
         self._carried = (0.0, 0.0)
         self._samples = 0
         self._differs_since: float | None = None
+
+    def weigh(self, weight: float) -> bool:
+        """Take another weight; True if ``announced`` has changed."""
+        if weight == self.weight:
+            return False
+        self.announced = rounded(self.announced * weight / self.weight)
+        self.weight = weight
+        return True
 
     def measured(self, event: LinkMeasured, now: float) -> bool:
         """Take one measurement; True if ``announced`` has changed."""
@@ -91,7 +99,7 @@ class LinkCost:
         volume = max(0.0, math.log2(max(self._carried[1], 1.0) / VOLUME_FROM_BYTES))
         cost *= 1 + VOLUME_WEIGHT * min(volume, VOLUME_DOUBLINGS_MAX)
         cost *= 1 + TRAFFIC_WEIGHT * self._traffic
-        return cost * self._weight / (1 - self._loss) ** 2
+        return cost * self.weight / (1 - self._loss) ** 2
 
     def _rate_class(self) -> int | None:
         rate = self._rates[0][1] if self._rates else 0.0

@@ -250,7 +250,7 @@ class Agent(Talk):
             ledger,
             random.Random(),  # noqa: S311 — jitter of dials, not a secret
             wall_offset_s=self._wall_offset_s(),
-            settings=MeshSettings(links_max=self.settings.links_max),
+            settings=MeshSettings(self.settings.links_max, self.settings.link_weights),
         )
 
     def _make_driver(self, signer: FactSigner, verifier: FactVerifier) -> MeshDriver:

@@ -159,7 +159,7 @@ class MeshDriver:
         return {"links": links, "dropped": dropped, "clocks_ahead": ahead}
 
     def _link_status(self, link: Link) -> dict[str, Value]:
-        status = {**self._about(link.peer), "cost": link.cost}
+        status = {**self._about(link.peer), "cost": link.cost, "weight": link.metric.weight}
         figures = self._links.figures(link.nonce) if self._links is not None else None
         measured = self._links.measure(link.nonce) if self._links is not None else None
         if measured is not None:

@@ -21,7 +21,8 @@ class AgentSettings:
 
     ``listen`` are ``host:port`` to accept links on (port 0: the system's choice); ``seeds`` are
     addresses to dial whose nodes are not known yet; ``interfaces`` are the local IP addresses for
-    discovery, empty for the system's choice; ``links_max`` is how many links it keeps;
+    discovery, empty for the system's choice; ``links_max`` is how many links it keeps, and
+    ``link_weights`` multiply what those with the nodes of these names or ids cost;
     ``enrol`` is where an issuer enrols boxes by HTTPS, nowhere if empty, and ``public_enrol`` what
     its tokens say where boxes reach it by another address (``host:port``).
     """
@@ -34,5 +35,6 @@ class AgentSettings:
     is_discovering: bool = True
     interfaces: tuple[str, ...] = ()
     links_max: int = LINKS_MAX_DEFAULT
+    link_weights: dict[str, float] = field(default_factory=dict)
     enrol: str = ""
     public_enrol: str = ""

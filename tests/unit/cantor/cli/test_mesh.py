@@ -74,6 +74,13 @@ def test_links_are_listed_with_their_figures_and_dashes_where_nothing_is_known()
     assert lines[4].split()[3:11] == ["0.512", "ms", "0", "%", ">=", "12.5", "MB/s", "tree"]
 
 
+def test_a_weight_that_somebody_gave_stands_beside_the_cost() -> None:
+    link = {"name": "birch", "cost": 8.0, "weight": 4.0, "tree": False}
+    here = {"id": A, "name": "ash", "nodes_online": 2, "nodes_known": 2, "dropped": {}}
+    text = status_text({**here, "tree_neighbours": [], "links": [link]})
+    assert "8 (x4)" in text
+
+
 def test_pings_are_summed_up_and_silence_is_told() -> None:
     assert ping_text("elm", [1.0, 3.0, 2.0], 1) == (
         "elm: 3 of 4 answered, round trip min 1.000, median 2.000, max 3.000 ms"

@@ -27,6 +27,8 @@ from cantor.mesh.events import (
     TimerFired,
     Traffic,
 )
+from cantor.mesh.graph import read_links
+from cantor.mesh.settings import MeshSettings
 from cantor.wire import DataFrame, Kind
 
 A, B, C = NodeId("a" * 32), NodeId("b" * 32), NodeId("c" * 32)
@@ -229,3 +231,27 @@ def test_a_silent_link_gives_way_to_the_one_that_its_peer_dials() -> None:
 
 def dials(effects: list[Effect]) -> list[NodeId]:
     return [effect.node for effect in effects if isinstance(effect, Dial)]
+
+
+def named(node: NodeId, name: str, hlc: int) -> DataFrame:
+    """What a node says of itself."""
+    data = pack_facts([Fact(node, "node", {"name": name}, 1, hlc)])
+    body = (data, hlc.to_bytes(2, "big"), b"")
+    return DataFrame(Kind.FACTS, node, A, headers={"owners": [node]}, body=body)
+
+
+def test_links_weigh_what_their_nodes_are_given_by_id_or_by_a_name_learnt_later() -> None:
+    ledger = Ledger(A, epoch=1, sign=lambda _: b"", certificate=b"", verify=lambda *_: True)
+    settings = MeshSettings(weights={B: 3.0, "gate": 4.0})
+    node = MeshCore(A, "m", ledger, Random(1), settings=settings)  # noqa: S311
+    for peer in (B, C):
+        node.handle(LinkUp(peer, f"to {peer}", dialled=False, cost=2.0), 0.0)
+    assert [link.cost for link in node.links] == [6.0, 2.0]
+
+    node.handle(Received(C, named(C, "gate", 1)), 1.0)
+    assert [link.cost for link in node.links] == [6.0, 8.0]
+    node.handle(TimerFired("tick"), 1.2)
+    assert read_links(node.ledger.get(A, "links")) == {B: 6.0, C: 8.0}
+
+    node.handle(Received(C, named(C, "door", 2)), 2.0)
+    assert [link.cost for link in node.links] == [6.0, 2.0]

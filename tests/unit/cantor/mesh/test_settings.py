@@ -18,5 +18,14 @@ def test_a_mesh_over_one_link_each_is_refused() -> None:
 
 
 def test_a_weight_must_be_positive() -> None:
-    with pytest.raises(ConfigError, match="weight"):
-        MeshSettings(weights={NodeId("a" * 32): 0.0})
+    with pytest.raises(ConfigError, match="the weight 0 of links with gate"):
+        MeshSettings(weights={"gate": 0.0})
+
+
+def test_an_id_counts_more_than_a_name_which_anybody_may_take() -> None:
+    node = NodeId("a" * 32)
+    settings = MeshSettings(weights={node: 2.0, "gate": 3.0})
+    assert settings.weight_of(node, {"name": "gate"}) == 2.0
+    assert settings.weight_of(NodeId("b" * 32), {"name": "gate"}) == 3.0
+    assert settings.weight_of(NodeId("b" * 32), {"name": ["gate"]}) == 1.0
+    assert settings.weight_of(NodeId("b" * 32), None) == 1.0
