@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections import UserDict
+from typing import TYPE_CHECKING
+
+from cantor.base.ids import NodeId
+from cantor.mesh import ways as ways_module
+from cantor.mesh.effects import RoutesChanged
+from cantor.mesh.outlet import Outlet
+from cantor.mesh.ways import Ways
+
+if TYPE_CHECKING:
+    import pytest
+
+A, B, FAR, OTHER = (NodeId(letter * 32) for letter in "abcd")
+OUTLETS = {"to a": Outlet(A, "to a"), "to b": Outlet(B, "to b")}
+
+
+class Counted(UserDict[NodeId, tuple[NodeId, ...]]):
+    """First hops that note for whom they were asked."""
+
+    def __init__(self, hops: dict[NodeId, tuple[NodeId, ...]]) -> None:
+        super().__init__(hops)
+        self.asked: list[NodeId] = []
+
+    def __getitem__(self, node: NodeId) -> tuple[NodeId, ...]:
+        self.asked.append(node)
+        return super().__getitem__(node)
+
+
+def change(ways: Ways, hops: dict[NodeId, tuple[NodeId, ...]]) -> tuple[list[NodeId], Counted]:
+    counted = Counted(hops)
+    routes = RoutesChanged({A: "to a", B: "to b"}, counted, frozenset())
+    return ways.changed(routes, OUTLETS)[0], counted
+
+
+def leads_by(ways: Ways, node: NodeId) -> str:
+    outlet = ways.next_hop(bytes(20) + bytes.fromhex(node), 0, 0.0)
+    return outlet.nonce if outlet is not None else ""
+
+
+def test_a_change_of_routes_costs_what_is_in_use_and_not_what_there_is() -> None:
+    ways = Ways()
+    many = {NodeId(f"{number:032x}"): (A,) for number in range(1000)}
+    moved, counted = change(ways, {**many, FAR: (A, B), OTHER: (B,)})
+    assert (moved, counted.asked) == ([], [])
+    assert leads_by(ways, FAR) == "to a"
+
+    moved, counted = change(ways, {**many, FAR: (B, A), OTHER: (A,)})
+    assert (moved, counted.asked) == ([FAR], [FAR])
+    assert leads_by(ways, FAR) == "to b"
+
+    assert change(ways, {**many, FAR: (B,), OTHER: (A,)})[0] == []
+
+
+def test_a_node_that_somebody_looked_for_in_vain_is_among_those_that_moved() -> None:
+    ways = Ways()
+    change(ways, {})
+    assert leads_by(ways, FAR) == ""
+    assert change(ways, {FAR: (A,)})[0] == [FAR]
+    assert ways.lead_to(bytes.fromhex(FAR))
+
+
+def test_a_lost_link_leads_nowhere_whether_it_was_asked_for_before_or_not() -> None:
+    ways = Ways()
+    change(ways, {FAR: (A, B), OTHER: (A,)})
+    assert leads_by(ways, FAR) == "to a"
+    ways.lost(OUTLETS["to a"])
+    assert leads_by(ways, FAR) == "to b"
+    assert leads_by(ways, OTHER) == ""
+
+
+def test_names_that_are_no_node_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways_module, "DESTINATIONS_MAX", 10)
+    ways = Ways()
+    change(ways, {FAR: (A,)})
+    for number in range(100):
+        assert leads_by(ways, NodeId(f"{number:032x}")) == ""
+    assert len(ways._hops) <= 10
+    assert leads_by(ways, FAR) == "to a"
