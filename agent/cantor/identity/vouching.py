@@ -10,12 +10,28 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cantor.base.errors import IdentityError
-from cantor.identity.certificates import CertificateChain
+from cantor.base.ids import NodeId, node_id_from_public_key
+from cantor.identity.certificates import CertificateChain, parse_certificates, public_key_spki
 from cantor.identity.contexts import PeerIdentity
 
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
 _CHAINS_MAX = 4096
 _CERTIFICATE_BYTES_MAX = 16 * 1024
+
+
+def is_own_word(owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
+    """Whether ``owner`` has signed ``data``, whoever vouches for it: its name is its key's hash."""
+    if len(certificate) > _CERTIFICATE_BYTES_MAX:
+        return False
+    try:
+        leaf = parse_certificates(certificate)[0]
+        key = leaf.public_key()
+        if not isinstance(key, ec.EllipticCurvePublicKey):
+            return False
+        key.verify(signature, data, _ALGORITHM)
+        return node_id_from_public_key(public_key_spki(key)) == owner
+    except (IdentityError, InvalidSignature):
+        return False
 
 
 class Vouched(NamedTuple):
@@ -72,6 +88,14 @@ class Vouching:
             key,
         )
         return vouched
+
+    def vouches(self, certificate: bytes) -> bool:
+        """Whether a root of the mesh still vouches for whom a chain names."""
+        try:
+            self.vouched(certificate)
+        except IdentityError:
+            return False
+        return True
 
     def signer(self, data: bytes, signature: bytes, certificate: bytes) -> PeerIdentity:
         """Who has signed ``data``.

@@ -37,7 +37,10 @@ class Digests:
         """The facts of an owner are no longer those that were hashed."""
         self._owners.pop(owner, None)
         bucket = bucket_of(owner)
-        self._members[bucket][owner] = None
+        if owner in self._shares:
+            self._members[bucket][owner] = None
+        else:
+            self._members[bucket].pop(owner, None)
         self._changed.add(bucket)
         self._root = None
 
@@ -53,7 +56,7 @@ class Digests:
         """The hash of each bucket, empty where it has no owner; to look at only."""
         for index in self._changed:
             hashes = b"".join(self.owner(owner) for owner in self.members(index))
-            self._buckets[index] = _hash(hashes)
+            self._buckets[index] = _hash(hashes) if hashes else b""
         self._changed.clear()
         return self._buckets
 

@@ -16,6 +16,10 @@ NAME_LENGTH_MAX = 128
 BATCH_FACTS_MAX = 256
 
 
+class UnvouchedError(Exception):
+    """Facts that their owner has signed, but no authority that is trusted here vouches for it."""
+
+
 class Fact(NamedTuple):
     """What ``owner`` says under ``name``; the newest (epoch, hlc) holds, ``None`` is withdrawn."""
 

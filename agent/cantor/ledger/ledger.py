@@ -23,7 +23,11 @@ class Verify(Protocol):
     """Does ``signature`` over ``data`` come from ``owner``, whose certificate is given?"""
 
     def __call__(self, owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
-        """True only if the certificate is trusted, names the owner, and the signature holds."""
+        """True only if the certificate is trusted, names the owner, and the signature holds.
+
+        Raises:
+            UnvouchedError: the owner has signed it, but nobody who is trusted vouches for it.
+        """
 
 
 class Ledger:
@@ -104,6 +108,7 @@ class Ledger:
 
         Raises:
             RemoteProtocolError: malformed, forged, or more than the owner's share.
+            UnvouchedError: nobody whom this node trusts vouches for the owner.
         """
         if self._shares.get(batch.owner, _NOTHING).has_batch(batch.signature):
             return [], []  # what is held already need not be read again
@@ -125,6 +130,30 @@ class Ledger:
         own = self._of(self._node)
         gone = [name for name in own if name not in keep and own[name][0].value is not None]
         return self.publish(dict.fromkeys(gone), hlc) if gone else None
+
+    def certificates(self) -> frozenset[bytes]:
+        """Those that prove what is held."""
+        shares = self._shares.values()
+        return frozenset(batch.certificate for share in shares for _, batch in share.facts.values())
+
+    def forget(self, certificates: Collection[bytes]) -> list[Fact]:
+        """Give up what only these certificates prove; what is given up, as withdrawn.
+
+        What this node says itself stays, but for what it has withdrawn: nobody keeps that either.
+        """
+        gone: list[Fact] = []
+        for owner, share in self._shares.items():
+            names = [
+                name
+                for name, (fact, batch) in share.facts.items()
+                if batch.certificate in certificates and (owner != self._node or fact.value is None)
+            ]
+            gone += [share.drop(name)._replace(value=None) for name in sorted(names)]
+        for owner in {fact.owner for fact in gone}:
+            if not self._shares[owner].facts:
+                del self._shares[owner]
+            self.digests.changed(owner)
+        return gone
 
     def facts_of(self, owner: NodeId) -> Iterator[Fact]:
         """Every fact of one owner in the order of their names, the withdrawn as well."""

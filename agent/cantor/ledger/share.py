@@ -14,7 +14,7 @@ BYTES_PER_OWNER_MAX = 1024 * 1024
 
 
 class Share:
-    """``facts`` by name, each with the batch that holds it; to be changed by ``keep`` alone.
+    """``facts`` by name, each with the batch that holds it; changed by ``keep`` and ``drop``.
 
     What they take is counted along, so that a change costs what it changes, however much there is.
     """
@@ -64,6 +64,16 @@ class Share:
             self._said += fact.value is not None
             uses[batch.signature] += 1
             self.facts[fact.name] = (fact, batch)
+
+    def drop(self, name: str) -> Fact:
+        """Hold this fact no longer; the fact."""
+        fact, batch = self.facts.pop(name)
+        self._said -= fact.value is not None
+        self._uses[batch.signature] -= 1
+        if not self._uses[batch.signature]:
+            del self._uses[batch.signature]
+            self._bytes -= len(batch.data)
+        return fact
 
     def _let_go(self, batch: Batch, newest: Batch) -> None:
         self._uses[batch.signature] -= 1

@@ -41,6 +41,7 @@ from cantor.mesh.events import (
     Stopping,
     TimerFired,
     Traffic,
+    TrustLost,
 )
 from cantor.mesh.exchange import Exchange
 from cantor.mesh.links import (
@@ -165,12 +166,14 @@ class MeshCore:
                 self._stop(now)
                 return list(self._out)
             case _:
-                self._handle_peer(event, now)
+                self._handle_rare(event, now)
         self._settle(now)
         return list(self._out)
 
-    def _handle_peer(
-        self, event: LinkUp | LinkDown | LinkMeasured | PeerSeen | DialFailed, now: float
+    def _handle_rare(
+        self,
+        event: LinkUp | LinkDown | LinkMeasured | PeerSeen | DialFailed | TrustLost,
+        now: float,
     ) -> None:
         match event:
             case LinkUp():
@@ -186,6 +189,8 @@ class MeshCore:
                     self._dialling.seen(node, addresses, now, is_near=is_near)
             case DialFailed(node):
                 self._dialling.failed(node, now)
+            case TrustLost(certificates):
+                self._exchange.forget(certificates, now)
 
     def _traffic(self, event: Traffic, now: float) -> None:
         for link in self._links.ordered():

@@ -87,6 +87,13 @@ class LocalFact:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustLost:
+    """What only these certificates prove is to be given up: their root is trusted no longer."""
+
+    certificates: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class RoutesWanted:
     """Somebody sends to a node without a route: news of links must not wait any longer."""
 
@@ -138,6 +145,7 @@ Event: TypeAlias = (
     | PeerSeen
     | DialFailed
     | LocalFact
+    | TrustLost
     | RoutesWanted
     | Traffic
     | LinkMeasured

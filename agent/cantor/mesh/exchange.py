@@ -13,7 +13,7 @@ from cantor.wire.frame import DataFrame, Kind, Value
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Batch, Fact
@@ -48,6 +48,10 @@ class Exchange:
         """Say something about this node."""
         batch, facts = self._ledger.publish({name: value}, self.reader.stamp(now))
         self._spread([batch], facts, now)
+
+    def forget(self, certificates: Collection[bytes], now: float) -> None:
+        """Give up the facts that only these certificates prove."""
+        self._spread([], self._ledger.forget(certificates), now)
 
     def leave(self, links: Iterable[Link], keep: set[str], now: float) -> None:
         """Withdraw the facts of this node but those to keep, and send what still waits."""

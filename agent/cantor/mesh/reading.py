@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cantor.base.clock import HybridClock, seconds_ahead
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
-from cantor.ledger.facts import Batch
+from cantor.ledger.facts import Batch, UnvouchedError
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -52,6 +52,9 @@ class FactReader:
                 )
             except _AheadError:  # the neighbour that passes it on does nothing wrong
                 self._counters["facts_ahead"] += 1
+                continue
+            except UnvouchedError:  # its owner was away while the mesh went over to another root
+                self._counters["facts_unvouched"] += 1
                 continue
             batches += new
             facts += changed

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cantor.base.errors import IdentityError
 from cantor.identity.seal_hellos import Signer
 from cantor.identity.sealing import Seals
-from cantor.identity.vouching import Vouching
+from cantor.identity.vouching import Vouching, is_own_word
+from cantor.ledger.facts import UnvouchedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,9 @@ class FactVerifier:
     def __call__(self, owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
         try:
             return self.vouching.signer(data, signature, certificate).node_id == owner
-        except IdentityError:
+        except IdentityError as error:
+            if is_own_word(owner, data, signature, certificate):
+                raise UnvouchedError from error
             return False
 
 

@@ -47,6 +47,8 @@ _log = logging.getLogger(__name__)
 class Lifecycle:
     """Everything about this node's and others' admission; ``changed`` tells that it has changed.
 
+    ``forget`` is given the certificates that no root vouches for any longer.
+
     Raises:
         ConfigError: what is kept of it is damaged.
         IdentityError: the authority in the node's folder cannot be used.
@@ -62,11 +64,14 @@ class Lifecycle:
         *,
         authority: Authority | None = None,
         changed: Callable[[], None],
+        forget: Callable[[frozenset[bytes]], None],
     ) -> None:
         self._node = node
         self._folder = folder
         self._ledger = ledger
+        self._vouching = verifier.vouching
         self._changed = changed
+        self._forget = forget
         self._links: Links | None = None
         self._deadlines: Deadlines | None = None
         self._task: asyncio.Task[None] | None = None
@@ -267,6 +272,11 @@ class Lifecycle:
             self._links.renew(self.identity)
         if is_new:
             self._renewing.follow()
+            return
+        vouches = self._vouching.vouches
+        lost = frozenset(c for c in self._ledger.certificates() if not vouches(c))
+        if lost:
+            self._forget(lost)
 
     def _denials_changed(self) -> None:
         self._judge()

@@ -119,6 +119,64 @@ async def test_certificates_rotate_under_traffic(mesh: Mesh) -> None:
     await until(late, lambda: len(states(late)) == 5)
 
 
+def follows(agent: Agent, pin: str) -> bool:
+    """Whether an agent has a certificate under the root with this pin."""
+    chain = IdentityFolder(agent.folder).chain
+    newest = parse_certificates(chain.root_pem)[0].subject
+    return chain.root_pins[0] == pin and parse_certificates(chain.pem)[-1].issuer == newest
+
+
+class Later:
+    """A node whose wall clock is ahead."""
+
+    def __init__(self, agent: Agent, ahead: timedelta) -> None:
+        self._agent, self._ahead = agent, ahead
+
+    def wall(self) -> float:
+        return self._agent.wall() + self._ahead.total_seconds()
+
+
+async def polled(holds: Callable[[], bool]) -> None:
+    """Wait for what nobody tells of."""
+    async with asyncio.timeout(20.0):
+        while not holds():  # noqa: ASYNC110 (counters and certificates tell nobody)
+            await asyncio.sleep(0.01)
+
+
+async def test_facts_of_one_who_was_away_while_the_root_changed_are_given_up_and_end_no_link(
+    mesh: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life_plan, "FOLLOW_WITHIN_S", 0.0)
+    mesh.certify("away")
+    issuer, other = agents = await running(mesh, 2)
+    away = await mesh.start("away", seeds=issuer.addresses)
+    for agent in agents:
+        await until(agent, lambda agent=agent: "away" in states(agent))  # type: ignore[misc]
+    away.publish("kept", "by the mesh", lasting=True)
+    for agent in agents:
+        await polled(lambda agent=agent: agent._core.ledger.get(away.node_id, "kept") is not None)  # type: ignore[misc]
+    await mesh.stop("away")
+    issuer.calls()["mesh.rollover"]({})
+    authority = issuer.lifecycle.authority
+    assert authority is not None
+    for agent in agents:
+        await polled(lambda agent=agent: follows(agent, authority.root_pin))  # type: ignore[misc]
+    before = nonces(agents)
+
+    # One gives the former root up before the other does, who offers what it still holds.
+    monkeypatch.setattr(issuer.lifecycle._roots, "_node", Later(issuer, timedelta(days=50)))
+    issuer.lifecycle._roots.look()
+    assert issuer._core.ledger.get(away.node_id, "kept") is None
+    assert states(issuer) == {"n0": "online", "n1": "online"}
+    await polled(lambda: issuer._core.counters["facts_unvouched"] > 0)
+    monkeypatch.setattr(other.lifecycle._roots, "_node", Later(other, timedelta(days=50)))
+    other.lifecycle._roots.look()
+
+    assert nonces(agents) == before
+    assert states(other) == {"n0": "online", "n1": "online"}
+    await polled(lambda: issuer._core.ledger.digests.root() == other._core.ledger.digests.root())
+
+
 async def test_the_mesh_goes_over_to_a_new_root_under_traffic(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,9 +191,7 @@ async def test_the_mesh_goes_over_to_a_new_root_under_traffic(
     pin = authority.root_pin
 
     def has_followed(agent: Agent) -> bool:
-        chain = IdentityFolder(agent.folder).chain
-        newest = parse_certificates(chain.root_pem)[0].subject
-        return chain.root_pins[0] == pin and parse_certificates(chain.pem)[-1].issuer == newest
+        return follows(agent, pin)
 
     async with asyncio.timeout(20.0):
         while not all(map(has_followed, agents)):

@@ -172,3 +172,28 @@ def test_a_full_node_refuses_and_goes_on() -> None:
         full.publish({"one more": 1}, 1000)
     full.publish({"0": "changed"}, 1001)
     assert (full.get(A, "0"), full.get(A, "one more")) == ("changed", None)
+
+
+def test_what_no_trusted_certificate_proves_is_forgotten_as_if_it_had_never_been_said() -> None:
+    ours, theirs, twin = ledger(A), ledger(B), ledger(A)
+    ours.publish({"mine": 1, "gone": 1}, 10)
+    ours.publish({"gone": None}, 11)
+    former, _ = theirs.publish({"x": 1, "y": 2}, 10)
+    theirs.certify(b"new")
+    renewed = theirs.publish({"y": 3}, 11)[0]._replace(certificate=b"c")
+    ours.merge(former, 12)
+    ours.merge(renewed, 12)
+    # The very batch that holds y now is proved by another certificate.
+    ours._shares[B].facts["y"] = ours._shares[B].facts["y"][0], renewed._replace(certificate=b"new")
+
+    gone = ours.forget({b"c"})
+
+    assert [(fact.owner, fact.name, fact.value) for fact in gone] == [
+        (A, "gone", None),
+        (B, "x", None),
+    ]
+    assert (ours.get(A, "mine"), ours.get(B, "y"), ours.get(B, "x")) == (1, 3, None)
+    ours.forget({b"new"})
+    assert ours.certificates() == {b"c"}
+    twin.publish({"mine": 1}, 10)
+    assert ours.digests.root() == twin.digests.root()

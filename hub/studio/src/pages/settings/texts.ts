@@ -56,7 +56,7 @@ const zh: Texts<typeof en> = {
   byLocal: "由 {{name}} 在 Edge Hub 所在机器上创建",
   noLabels: "无",
   replaces: "取代 {{node}}",
-  thefts_one: "被其他密钥出示 1 次",
+  thefts_one: "被其他密钥出示 {{count}} 次",
   thefts_other: "被其他密钥出示 {{count}} 次",
   select: "选择令牌 {{id}}",
   selectAll: "选择所显示的全部可用令牌",
