@@ -73,7 +73,8 @@ class TlsSocket:
         self._rest: memoryview | None = None
         self._waiting: deque[memoryview] = deque()
         self._waiting_bytes = 0
-        self._is_open = self._is_closing = self._has_ended = False
+        self._is_open = self._is_closing = self._is_over = self._has_ended = False
+        self._cause: Exception | None = None
         with contextlib.suppress(OSError):
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._loop.add_reader(connected.fileno(), self._readable)
@@ -140,29 +141,44 @@ class TlsSocket:
                 self._shake()
 
     def _decrypt(self) -> None:
-        user, read, incoming = self._user, self.session.read, self._incoming
+        user = self._user
         try:
             while self.is_usable:
                 room = user.tls_buffer()
-                size = room.nbytes
-                count: int = read(size, room)  # type: ignore[assignment] # it fills the buffer
-                if not count:
-                    self._end(None)
-                    return
-                user.tls_filled(count)
-                if count < size and not incoming.pending:
+                count, is_all = self._fill(room)
+                if count:
+                    user.tls_filled(count)
+                if self._is_over:
+                    self._end(self._cause)
+                if is_all:
                     break
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLZeroReturnError:
-            self._end(None)
-        except ssl.SSLError as error:
-            self._end(error)
         except Exception as error:
             self._end(error)
             raise
         if self._outgoing.pending and self._rest is None and not self._has_ended:
             self._send(self._outgoing.read())  # the answer to a change of keys
+
+    def _fill(self, room: memoryview) -> tuple[int, bool]:
+        """Decrypt what came into ``room``: how many bytes, and whether that was all.
+
+        OpenSSL gives 16 KiB at a time; the user hears of them together.
+        """
+        read, incoming, size, have = self.session.read, self._incoming, room.nbytes, 0
+        try:
+            while have < size:
+                count: int = read(size - have, room[have:])  # type: ignore[assignment]
+                have += count
+                if not count:
+                    self._is_over = True
+                if not count or (have < size and not incoming.pending):
+                    return have, True
+        except ssl.SSLWantReadError:
+            return have, True
+        except ssl.SSLZeroReturnError:
+            self._is_over = True
+        except ssl.SSLError as error:
+            self._is_over, self._cause = True, error
+        return have, False
 
     def _shake(self) -> None:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import os
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 ASK_TIMEOUT_S = 3.0
 END_TIMEOUT_S = 5.0
 PIPE_BYTES = 4 * 1024 * 1024
+QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Libraries that a filter loads shall not start threads that wait by spinning, unless told to."""
 _log = logging.getLogger(__name__)
 
 
@@ -88,6 +91,7 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=inherited,
                 start_new_session=True,
+                env={**QUIET, **os.environ},
             )
         except OSError as error:
             self._closing = True
