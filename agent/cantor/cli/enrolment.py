@@ -39,7 +39,9 @@ def register(verbs: Verbs) -> None:
         "--no-wait", action="store_true", help="end with exit code 77 where a person must approve"
     )
     enroll.add_argument(
-        "--again", action="store_true", help="get a new certificate for a node that was denied"
+        "--again",
+        action="store_true",
+        help="get a new certificate for a node that was denied, or whose files are damaged",
     )
     enroll.add_argument("--json", action="store_true", help="print the result as JSON")
     add_folder_option(enroll)

@@ -68,7 +68,7 @@ async def enrol(
         post: sends JSON to a URL whose server proves the pinned root.
         facts: ``hostname``, ``platform`` and ``version``, shown to whoever approves.
         entropy: makes random bytes.
-        is_again: ask also where a certificate is here, because it was denied.
+        is_again: ask also where a certificate is here, because it was denied or is damaged.
         on_reply: is told the checked answer (name, seeds) before the identity is installed.
 
     Raises:
@@ -76,7 +76,7 @@ async def enrol(
         EnrolmentError: the hub refuses, is not the token's hub, or its answer does not hold.
         UnavailableError: the hub cannot be reached; nothing is lost by asking again.
     """
-    if folder.enrolled:
+    if folder.enrolled and not (is_again and folder.is_damaged):
         identity = _already(token, folder)
         if not is_again:
             return identity
@@ -110,13 +110,14 @@ async def enrol(
 
 
 def _already(token: EnrolmentToken, folder: IdentityFolder) -> Identity:
+    identity = folder.identity
     if token.root_pin not in folder.chain.root_pins:
         raise EnrolmentError(
-            f"this box already belongs to mesh {folder.identity.mesh}",
+            f"this box already belongs to mesh {identity.mesh}",
             where=str(folder.path),
             remedy="use another folder for another mesh",
         )
-    return folder.identity
+    return identity
 
 
 def _refusal(token: EnrolmentToken, status: int, body: Mapping[str, object]) -> IdentityError:

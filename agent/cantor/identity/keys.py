@@ -57,7 +57,8 @@ def parse_private_key(pem: bytes, where: str) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_pem_private_key(pem, None)
     except (ValueError, TypeError) as error:
-        raise IdentityError("the private key is damaged", where=where) from error
+        remedy = "restore it from a backup, or move the folder away and enrol the box as a new node"
+        raise IdentityError("the private key is damaged", where=where, remedy=remedy) from error
     return checked_key(key, where)
 
 

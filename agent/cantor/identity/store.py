@@ -27,7 +27,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cantor.base.errors import EnrolmentError, IdentityError
 from cantor.base.ids import NodeId, node_id_from_public_key
-from cantor.identity.certificates import CertificateChain, public_key_spki
+from cantor.identity.certificates import (
+    CertificateChain,
+    parse_certificates,
+    public_key_spki,
+)
 from cantor.identity.files import (
     PUBLIC_MODE,
     make_private_folder,
@@ -46,6 +50,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cantor.base.clock import Clock
+
+RENEW = "restore the folder from a backup, or get a new certificate: cantor enroll TOKEN --again"
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,12 @@ class IdentityFolder:
 
     @property
     def certificate(self) -> x509.Certificate:
-        """This node's own certificate."""
-        return self.chain.leaf
+        """This node's own certificate.
+
+        Raises:
+            IdentityError: it is not enrolled, or a file is damaged.
+        """
+        return self._readable_chain().leaf
 
     @property
     def root_pem(self) -> bytes:
@@ -143,8 +153,13 @@ class IdentityFolder:
         Raises:
             IdentityError: it is not enrolled, or its files do not belong together.
         """
-        chain = self.chain
-        name = chain.check()
+        chain = self._readable_chain()
+        try:
+            name = chain.check()
+        except IdentityError as error:
+            what = f"does not hold with root.pem beside it: {error.what}"
+            where = str(self.path / "identity.pem")
+            raise IdentityError(what, where=where, remedy=RENEW) from error
         if name.node_id != self.node_id:
             raise IdentityError(
                 "the certificate here is for another key",
@@ -159,6 +174,26 @@ class IdentityFolder:
             pem_path=self.path / "identity.pem",
             root_pem=chain.root_pem,
         )
+
+    def _readable_chain(self) -> CertificateChain:
+        """The certificates here, after a look at whether both files can be read."""
+        chain = self.chain
+        for name, pem in (("identity.pem", chain.pem), ("root.pem", chain.root_pem)):
+            try:
+                parse_certificates(pem)
+            except IdentityError as error:
+                where = str(self.path / name)
+                raise IdentityError("is damaged", where=where, remedy=RENEW) from error
+        return chain
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether there are certificates here that cannot be used."""
+        try:
+            _ = self.identity if self.enrolled else None
+        except IdentityError:
+            return True
+        return False
 
     def keep_token(self, token: EnrolmentToken) -> None:
         """Write key and token durably: to be done before the first request."""
@@ -188,9 +223,9 @@ class IdentityFolder:
                 where=f"node {self.node_id}",
                 remedy="ask again with this node's own request",
             )
-        if self.enrolled and self.chain.check().mesh != name.mesh:
+        if self.enrolled and not self.is_damaged and self.identity.mesh != name.mesh:
             raise EnrolmentError(
-                f"this node already belongs to mesh {self.chain.check().mesh}",
+                f"this node already belongs to mesh {self.identity.mesh}",
                 where=str(self.path),
                 remedy="use another folder for another mesh",
             )
@@ -221,7 +256,13 @@ class IdentityFolder:
             IdentityError: the file is damaged.
         """
         path = self.path / "succession"
-        return read_succession(path.read_bytes(), self.root_pem) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return read_succession(path.read_bytes(), self.root_pem)
+        except IdentityError as error:
+            remedy = "restore it from a backup, or remove it: issuers tell it again"
+            raise IdentityError("is damaged", where=str(path), remedy=remedy) from error
 
     def follow(self, packed: bytes, now_s: float) -> bool:
         """Trust what a succession says, durably; whether it was news.

@@ -65,7 +65,8 @@ class NodeMemory:
             raise ConfigError(
                 "the node's epoch is damaged",
                 where=str(path),
-                remedy="enrol this box again with a new token",
+                remedy="restore it from a backup, or move the folder away and enrol the box as a"
+                " new node",
             ) from error
         self._write_epoch(epoch)
         return epoch

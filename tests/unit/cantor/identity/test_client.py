@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cantor.base.errors import EnrolmentError, UnavailableError
+from cantor.base.errors import EnrolmentError, IdentityError, UnavailableError
 from cantor.identity.authority import Authority
 from cantor.identity.certificates import public_key_spki
 from cantor.identity.client import EnrolmentPendingError, enrol
@@ -194,3 +194,17 @@ async def test_a_node_that_was_denied_asks_again_with_the_key_that_it_has(
     again = await enrol(hub.token, folder, clock=FixedClock(), post=hub.post, is_again=True)
     assert len(hub.requests) == 2
     assert again.node_id == first.node_id
+
+
+async def test_a_node_whose_certificate_is_damaged_gets_another_for_its_key(
+    hub: Hub, tmp_path: Path
+) -> None:
+    folder = IdentityFolder(tmp_path)
+    first = await enrol(hub.token, folder, clock=FixedClock(), post=hub.post)
+    (tmp_path / "identity.pem").write_bytes(b"")
+
+    with pytest.raises(IdentityError, match=r"identity\.pem: is damaged"):
+        await enrol(hub.token, folder, clock=FixedClock(), post=hub.post)
+    again = await enrol(hub.token, folder, clock=FixedClock(), post=hub.post, is_again=True)
+
+    assert again == first

@@ -112,11 +112,47 @@ def test_damaged_files_give_errors_that_name_them(
     for name in ("root.pem", "identity.pem", "key.pem"):
         path = tmp_path / "node" / name
         good = path.read_bytes()
-        path.write_bytes(good[: len(good) // 2])
-        with pytest.raises(IdentityError):
-            _ = folder.identity
+        for damaged in (b"", b"\xff\x00" * 40, good[: len(good) // 2]):
+            path.write_bytes(damaged)
+            with pytest.raises(IdentityError, match="damaged") as refused:
+                _ = folder.identity
+            assert refused.value.where == str(path)
+            assert "enrol" in refused.value.remedy
         path.write_bytes(good)
     _ = folder.identity
+
+
+def test_a_root_of_another_mesh_is_named_with_the_certificate_that_it_does_not_hold_with(
+    make_node: Callable[..., Identity], tmp_path: Path, now: dt.datetime
+) -> None:
+    make_node("node")
+    (tmp_path / "node" / "root.pem").write_bytes(Authority.create("plant", now=now).root_pem)
+
+    with pytest.raises(IdentityError, match=r"identity\.pem: does not hold with root\.pem"):
+        _ = IdentityFolder(tmp_path / "node").identity
+
+
+def test_a_new_certificate_takes_the_place_of_a_damaged_one(
+    make_node: Callable[..., Identity], tmp_path: Path, authority: Authority, now: dt.datetime
+) -> None:
+    before = make_node("node")
+    folder = IdentityFolder(tmp_path / "node")
+    for name in ("identity.pem", "root.pem"):
+        (tmp_path / "node" / name).write_bytes(b"?")
+
+    after = folder.install(authority.issue(folder.csr_pem(), now=now))
+
+    assert (after.node_id, after.mesh) == (before.node_id, before.mesh)
+
+
+def test_a_damaged_succession_is_named(make_node: Callable[..., Identity], tmp_path: Path) -> None:
+    make_node("node")
+    path = tmp_path / "node" / "succession"
+    path.write_bytes(b"?")
+
+    with pytest.raises(IdentityError, match="is damaged") as refused:
+        _ = IdentityFolder(tmp_path / "node").succession
+    assert refused.value.where == str(path)
 
 
 def test_time_learnt_survives_and_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
