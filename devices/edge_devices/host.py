@@ -42,7 +42,8 @@ class HostProvider:
     """Gives ``CPU`` (cores), ``Memory`` and ``Disk`` (bytes), and what the box is called.
 
     Limits of the container (cgroup version 2) count. ``Disk`` is the free space of the file system
-    of ``data_folder`` in steps of 64 MiB, so that the ledger does not change with every byte.
+    of ``data_folder`` in steps of 64 MiB, or of a sixty-fourth to a thirty-second of it if that is
+    more, and changes only by a whole step: every change is told to the whole mesh.
     """
 
     name = "host"
@@ -59,6 +60,7 @@ class HostProvider:
         self._proc_root = proc_root
         self._data_folder = data_folder
         self._system = system
+        self._free_told = 0
 
     def scan(self) -> list[Device]:
         """The processor, the memory and the disk, each if its size can be told."""
@@ -99,8 +101,11 @@ class HostProvider:
             space = os.statvfs(self._data_folder)
         except OSError:
             return []
-        free_bytes = space.f_bavail * space.f_frsize // DISK_STEP_BYTES * DISK_STEP_BYTES
-        provides = (Resource("Disk", "quantity", free_bytes, "B"),)
+        free_bytes = space.f_bavail * space.f_frsize
+        step_bytes = max(DISK_STEP_BYTES, 1 << max(0, free_bytes.bit_length() - 6))
+        if abs(self._free_told - free_bytes) >= step_bytes:
+            self._free_told = free_bytes // step_bytes * step_bytes
+        provides = (Resource("Disk", "quantity", self._free_told, "B"),)
         return [Device("disk", "disk", "disk", str(self._data_folder), provides)]
 
 

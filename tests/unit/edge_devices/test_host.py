@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +29,26 @@ def test_a_box_says_what_it_has_and_what_it_is(machine: FakeMachine) -> None:
     assert disk % 2**26 == 0
     about = {"os": "linux", "arch": "aarch64", "hostname": "box-7"}
     assert found == {"CPU": 4, "Memory": 8 * 2**30, **about}
+
+
+def test_free_space_that_goes_up_and_down_a_little_changes_nothing(
+    machine: FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.host()
+    provider = HostProvider(machine.sys, machine.proc, machine.dev)
+
+    def told(free_bytes: float) -> ResourceValue:
+        space = SimpleNamespace(f_bavail=int(free_bytes), f_frsize=1)
+        monkeypatch.setattr(os, "statvfs", lambda _: space)
+        found = {r.name: r.value for device in provider.scan() for r in device.provides}
+        return found["Disk"]
+
+    first = told(68.01e9)
+    assert isinstance(first, int)
+    assert 66e9 < first <= 68.01e9
+    assert [told(free) for free in (67.9e9, 68.3e9, 67.5e9, 68.0e9)] == [first] * 4
+    assert told(60e9) != first
+    assert told(1e6) == 0
 
 
 def test_the_limits_of_a_container_count(machine: FakeMachine) -> None:
