@@ -20,6 +20,8 @@ FAILED_ONCE = {
     (8, 95): "a sum of costs in another order made two neighbours the way for each other",
     (8, 141): "a node that had stood still gave all links more time than it had lost",
     (6, 170): "a dial that failed made a node dial the peer that had linked with it meanwhile",
+    (6, 191): "the liar's lie had the very stamp of its own last word, so that either was kept",
+    (6, 378): "a copy that waited for 4 s reached a node that had been started anew meanwhile",
 }
 pytestmark = pytest.mark.simulation
 

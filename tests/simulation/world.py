@@ -112,6 +112,8 @@ class World:
     def start(self, node: NodeId, *, remembers: bool = True) -> None:
         """Start a node, or start it again with or without its epoch."""
         self.lives[node] += 1
+        for entry in [entry for entry in self.delivered if entry[0] == node]:
+            del self.delivered[entry]  # it has forgotten too; a copy may have waited on its way
         self.epochs[node] = self.epochs[node] + 1 if remembers else 1
         random = Random(f"{node} {self.lives[node]}")
         box = Box(node, self.epochs[node], random, node_sign(node), self.settings)
