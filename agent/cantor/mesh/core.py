@@ -46,6 +46,7 @@ from cantor.mesh.events import (
 from cantor.mesh.exchange import Exchange
 from cantor.mesh.links import (
     BEAT_IDLE_S,
+    BEAT_SLACK_S,
     BEAT_TOGETHER_S,
     BEATS_MISSED_MAX,
     STALL_S,
@@ -271,10 +272,14 @@ class MeshCore:
             if now >= link.silent_at:
                 self._silent(link, now)
             elif now >= link.beat_at - BEAT_TOGETHER_S:
-                link.beat_at = now + link.beat_s(now)
-                beat_ms = int(1000 * link.beat_s(now))
-                self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
+                self._beat(link, now)
         self._links.renew_due()
+
+    def _beat(self, link: Link, now: float, *, after_s: float = 0.0) -> None:
+        """Send a heartbeat; the next one is due a beat later and ``after_s``."""
+        beat_s = link.beat_s(now)
+        link.beat_at = now + beat_s + after_s
+        self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": int(1000 * beat_s)})
 
     def _silent(self, link: Link, now: float) -> None:
         is_news = not link.is_stalled
@@ -366,6 +371,18 @@ class MeshCore:
             link.is_parting = True
             self._out.append(CloseLink(link.peer, link.nonce, "both ends have enough links"))
             self._link_down(link.peer, link.nonce, now)
+        elif link.peer < self.node:
+            self._follow(link, now)
+
+    def _follow(self, link: Link, now: float) -> None:
+        """Let heartbeats be answers to those of the lower node.
+
+        So an acknowledgement rides on each answer, and one packet in four is saved.
+        """
+        if link.beat_at - now < link.beat_s(now) / 2:
+            self._beat(link, now, after_s=BEAT_SLACK_S)
+        else:
+            link.beat_at = now + link.beat_s(now) + BEAT_SLACK_S
 
     def _stop(self, now: float) -> None:
         links = self._links.ordered()

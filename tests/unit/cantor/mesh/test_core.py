@@ -117,8 +117,13 @@ def beats(node: MeshCore, start: float, seconds: float) -> int:
         now = start + step / 10
         node.handle(Received(B, DataFrame(Kind.HEARTBEAT, B, A)), now)
         effects = node.handle(TimerFired("tick"), now)
-        count += sum(isinstance(e, Transmit) and e.frame.kind == Kind.HEARTBEAT for e in effects)
+        count += heartbeats(effects)
     return count
+
+
+def heartbeats(effects: list[Effect]) -> int:
+    """How many heartbeats are sent."""
+    return sum(isinstance(e, Transmit) and e.frame.kind == Kind.HEARTBEAT for e in effects)
 
 
 def test_an_idle_link_beats_every_500_ms_and_one_with_data_every_200_ms() -> None:
@@ -127,6 +132,21 @@ def test_an_idle_link_beats_every_500_ms_and_one_with_data_every_200_ms() -> Non
     assert 9 <= beats(node, 0.0, 5.0) <= 11
     node.handle(Traffic(frozenset(), frozenset({B})), 5.0)
     assert 23 <= beats(node, 5.0, 5.0) <= 26
+
+
+def test_the_higher_node_answers_heartbeats_instead_of_sending_its_own() -> None:
+    node, leader = core(), NodeId("0" * 32)
+    node.handle(LinkUp(leader, "n", dialled=True), 0.0)
+    sent = {"answers": 0, "others": 0}
+    for step in range(1, 1000):
+        now = step / 100
+        effects = node.handle(TimerFired("tick"), now)
+        sent["others"] += heartbeats(effects)
+        if step % 50 == 25:
+            beat = DataFrame(Kind.HEARTBEAT, leader, A, headers={"beat_ms": 500})
+            sent["answers"] += heartbeats(node.handle(Received(leader, beat), now))
+    assert sent["answers"] >= 18
+    assert sent["others"] <= 2
 
 
 def test_a_node_that_stood_still_for_2_s_declares_nobody_dead() -> None:
