@@ -100,13 +100,14 @@ def _grow(nodes: int, seed: int) -> Growth:
     cold_s, sent, by_node = world.now, Counter(world.sent), Counter(world.sent_by)
     world.run(world.now + 1.0)
     has_one_tree(list(world.boxes.values())[:20])
-    change_s, change_messages = _change(world)
     edges = world.boxes[world.ids[0]].core.graph.edges
+    links = sum(len(row) for row in edges.values()) // 2
+    change_s, change_messages = _change(world)
     tree = world.boxes[world.ids[0]].core.graph.tree
     place = world.place
     return Growth(
         nodes,
-        sum(len(row) for row in edges.values()) // 2,
+        links,
         round(cold_s, 2),
         sent["batches"],
         sent["FACTS"],

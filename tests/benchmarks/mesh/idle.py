@@ -18,6 +18,8 @@ from tests.benchmarks.mesh import stage, twelve
 from tests.benchmarks.mesh.table import Row, run
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from tests.bed.fleet import Box, Fleet
 
 MEASURED_S = 60.0
@@ -28,13 +30,23 @@ async def cantor() -> tuple[list[float], list[int]]:
     with stage.fleet() as fleet:
         boxes = await twelve.gathered(fleet)
         links = await twelve.degrees(boxes)
+        facts = await _facts(boxes)
         begun_s = time.monotonic()
         before = [_sent(fleet, box) for box in boxes]
         await asyncio.sleep(MEASURED_S)
         after = [_sent(fleet, box) for box in boxes]
         seconds = time.monotonic() - begun_s
+        changed = [fact for fact, said in (await _facts(boxes)).items() if facts.get(fact) != said]
+        print("facts that changed meanwhile:", ", ".join(sorted(changed)) or "none")
         rows = zip(before, after, links, strict=True)
         return [(end - begin) / seconds / count for begin, end, count in rows], links
+
+
+async def _facts(boxes: list[Box]) -> dict[str, object]:
+    """What each node says, by node and name."""
+    told: list[Any] = await asyncio.gather(*(box.ask("facts") for box in boxes))
+    owned = zip(boxes, told, strict=True)
+    return {f"{box.name} {name}": said[name] for box, said in owned for name in said}
 
 
 def _sent(fleet: Fleet, box: Box) -> int:

@@ -3,10 +3,10 @@
 Parts: ``loopback`` (round trips, messages per second, bytes per second; beside zenoh and NATS),
 ``slow_line`` (urgent requests beside bulk), ``cut`` (a line that goes silent), ``death`` (of one
 of 12 nodes), ``idle`` (what 12 nodes say when nobody asks), ``two_paths`` (bulk over both, for
-``MINUTES=10`` if asked) and ``blocked_port``. Each runs alone as well, for example
-``python -m tests.benchmarks.mesh.cut``.
+``MINUTES=10`` if asked), ``blocked_port`` and ``growth`` (up to 1000 simulated nodes). Each runs
+alone as well, for example ``python -m tests.benchmarks.mesh.cut``.
 
-All but the first run real agents in network namespaces, without root. What the machine
+All but the first and the last run real agents in network namespaces, without root. What the machine
 lacks is said, and the part left out. The table is printed and kept in ``build/bench/mesh.json``;
 with ``ONLY`` the rows of other parts stay as they were.
 """
@@ -20,6 +20,7 @@ from tests.benchmarks.mesh import (
     blocked_port,
     cut,
     death,
+    growth,
     idle,
     loopback,
     slow_line,
@@ -35,6 +36,7 @@ PARTS = {
     "idle": idle.measure,
     "two_paths": two_paths.measure,
     "blocked_port": blocked_port.measure,
+    "growth": growth.measure,
 }
 
 

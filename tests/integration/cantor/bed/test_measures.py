@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from tests.benchmarks.mesh import flow, table
+from tests.benchmarks.mesh.growth import flooded, size_of
+from tests.benchmarks.mesh.growth_plot import drawing
 from tests.benchmarks.mesh.two_paths import most_in_a_minute
+from tests.simulation.scale import flood, grow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +31,17 @@ def test_changes_are_counted_by_the_minute() -> None:
     assert most_in_a_minute([]) == 0
     assert most_in_a_minute([0.0, 61.0, 122.0]) == 1
     assert most_in_a_minute([0.0, 50.0, 70.0, 100.0]) == 3
+
+
+def test_flooding_needs_as_many_messages_as_its_own_run() -> None:
+    ran = flood(20)
+    assert ran.messages == flooded(ran.nodes, ran.links)
+
+
+def test_the_drawing_of_growth_is_sound_xml_with_a_line_for_each_figure() -> None:
+    sizes = [size_of(grow(nodes), 1.0) for nodes in (10, 20)]
+    page = ElementTree.fromstring(drawing(sizes))  # noqa: S314 -- made here
+    assert len(page.findall("{http://www.w3.org/2000/svg}polyline")) == 4
 
 
 def test_rows_of_other_parts_stay_and_what_is_lacking_is_said(
