@@ -38,6 +38,7 @@ _STATUS_NAMES = (
     "links",
     "dropped",
     "clocks_ahead",
+    "ways_moved",
 )
 _NODE_NAMES = ("id", "name", "state", "version", "addresses")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -37,12 +37,14 @@ class RoutesChanged:
     ``links`` are the nonces of the links in use by neighbour. ``first_hops`` are the neighbours
     through which each node is reached: the shortest way first, then loop-free ways that are
     nearly as short, over which bulk may be spread. ``tree`` are the neighbours that get what is
-    meant for all.
+    meant for all. ``enough`` are further loop-free ways, too dear to be chosen anew, on which a
+    flow that takes one had better stay.
     """
 
     links: Mapping[NodeId, str]
     first_hops: Mapping[NodeId, tuple[NodeId, ...]]
     tree: frozenset[NodeId]
+    enough: Mapping[NodeId, tuple[NodeId, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

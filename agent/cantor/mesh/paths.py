@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 WAYS_MAX = 3
 NEAR_EQUAL = 1.25
+ENOUGH = 2.0
+"""A flow leaves its way when that costs more than so many times the shortest."""
 CLEARLY_NEARER = 1 - 1e-6
 """Sums of the same costs in another order differ in their last digits."""
 _NONE: Mapping[NodeId, float] = {}
@@ -34,6 +36,7 @@ class FirstHops(Mapping["NodeId", tuple["NodeId", ...]]):
         self._own = own
         self._edges = edges
         self._hops: dict[NodeId, tuple[NodeId, ...]] | None = None
+        self._dearer: dict[NodeId, tuple[NodeId, ...]] = {}
 
     def __getitem__(self, node: NodeId) -> tuple[NodeId, ...]:
         return self._computed()[node]
@@ -44,16 +47,47 @@ class FirstHops(Mapping["NodeId", tuple["NodeId", ...]]):
     def __len__(self) -> int:
         return len(self._computed())
 
+    @property
+    def enough(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
+        """The loop-free ways beside those, which cost up to twice as much as the shortest."""
+        return _Dearer(self)
+
+    def dearer(self) -> dict[NodeId, tuple[NodeId, ...]]:
+        """The same, computed."""
+        self._computed()
+        return self._dearer
+
     def _computed(self) -> dict[NodeId, tuple[NodeId, ...]]:
         if self._hops is None:
-            ways = _ways(self._start, self._own, self._edges)
-            self._hops = {node: self._chosen(found) for node, found in ways.items()}
+            self._hops = {}
+            for node, found in _ways(self._start, self._own, self._edges).items():
+                least, first = found[0]
+                others = [
+                    (cost, hop)
+                    for cost, hop in found[1:]
+                    if cost - self._own[hop] < CLEARLY_NEARER * least
+                ]
+                near = [hop for cost, hop in others if cost <= NEAR_EQUAL * least]
+                self._hops[node] = (first, *near)
+                if len(near) < len(others):
+                    self._dearer[node] = tuple(hop for _, hop in others[len(near) :])
         return self._hops
 
-    def _chosen(self, found: list[tuple[float, NodeId]]) -> tuple[NodeId, ...]:
-        nearer = CLEARLY_NEARER * found[0][0]
-        others = [hop for cost, hop in found[1:] if cost - self._own[hop] < nearer]
-        return (found[0][1], *others)
+
+class _Dearer(Mapping["NodeId", tuple["NodeId", ...]]):
+    """The further ways of first hops, computed with them."""
+
+    def __init__(self, hops: FirstHops) -> None:
+        self._of = hops
+
+    def __getitem__(self, node: NodeId) -> tuple[NodeId, ...]:
+        return self._of.dearer()[node]
+
+    def __iter__(self) -> Iterator[NodeId]:
+        return iter(self._of.dearer())
+
+    def __len__(self) -> int:
+        return len(self._of.dearer())
 
 
 def _ways(
@@ -82,6 +116,6 @@ def _ways(
 def _is_wanted(found: list[tuple[float, NodeId]], cost: float, hop: NodeId) -> bool:
     return (
         len(found) < WAYS_MAX
-        and cost <= NEAR_EQUAL * found[0][0]
+        and cost <= ENOUGH * found[0][0]
         and all(hop != other for _, other in found)
     )

@@ -140,6 +140,11 @@ class DataPlane:
             return 0
         return ROOM_BYTES - outlet.flow(priority, key).waiting_bytes
 
+    @property
+    def ways_moved(self) -> int:
+        """How often a destination, or a flow of bulk, went over to another way."""
+        return self._ways.moves
+
     def has_route(self, destination: NodeId) -> bool:
         """Whether frames for this node would go anywhere."""
         name = bytes.fromhex(destination)

@@ -52,7 +52,7 @@ class Routes:
         if told != self._told:
             self._told = told
             hops = FirstHops(self._node, own, self.graph.edges)
-            effects.append(RoutesChanged(nonces, hops, tree | self._unconfirmed(own)))
+            effects.append(RoutesChanged(nonces, hops, tree | self._unconfirmed(own), hops.enough))
         connected = (self.graph.tree.joints, *own)
         if connected != self._connected:
             self._connected = connected

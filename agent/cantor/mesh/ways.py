@@ -31,28 +31,34 @@ class Ways:
         self._hops: dict[bytes, list[Outlet]] = {}  # of the destinations in use
         self._by_peer: dict[NodeId, Outlet] = {}
         self._first_hops: Mapping[NodeId, tuple[NodeId, ...]] = {}
+        self._dearer: Mapping[NodeId, tuple[NodeId, ...]] = {}
         self._chosen: dict[bytes, tuple[Outlet, float]] = {}
+        self._bereft: set[bytes] = set()
+        self.moves = 0
+        """How often a destination or a flow of bulk went over to another way."""
 
     def changed(
         self, routes: RoutesChanged, outlets: Mapping[str, Outlet]
     ) -> tuple[list[NodeId], list[Outlet]]:
-        """Take new routes.
+        """Take new routes. A way that led to a node does so while it is nearly the shortest.
 
         Returns the nodes in use that are reached another way than before, and the new links of the
         tree.
         """
         by_peer = {peer: outlets[nonce] for peer, nonce in routes.links.items() if nonce in outlets}
         before, self._hops = self._hops, {}
-        self._by_peer, self._first_hops = by_peer, routes.first_hops
-        moved = [
-            NodeId(name.hex()) for name, hops in before.items() if self._to(name)[:1] != hops[:1]
-        ]
+        self._by_peer, self._first_hops, self._dearer = by_peer, routes.first_hops, routes.enough
+        moved = [NodeId(name.hex()) for name, led in before.items() if self._is_moved(name, led)]
+        self._bereft.clear()
+        self._share(before)
         tree_before, self.tree = self.tree, []
         self.tree = [by_peer[peer] for peer in sorted(routes.tree) if peer in by_peer]
         return moved, [outlet for outlet in self.tree if outlet not in tree_before]
 
     def lost(self, outlet: Outlet) -> None:
-        """A link has ended."""
+        """A link has ended: what had left by it may be lost."""
+        self._bereft |= {name for name, hops in self._hops.items() if hops[:1] == [outlet]}
+        self._bereft |= {key[-16:] for key, (by, _) in self._chosen.items() if by is outlet}
         if self._by_peer.get(outlet.peer) is outlet:
             del self._by_peer[outlet.peer]
         for hops in self._hops.values():
@@ -77,14 +83,17 @@ class Ways:
             hops = self._to(key[-16:])
         if not hops:
             return None
-        if channel < BULK or len(hops) == 1:
+        if channel < BULK:
             return hops[0]
         before = self._chosen.get(key)
-        if before is not None and before[0] in hops:
+        if before is not None and (
+            before[0] in hops or before[0] in self._outlets(self._dearer, key[-16:])
+        ):
             chosen = before[0]
         else:
             loads = Counter(outlet.nonce for outlet, _ in self._chosen.values())
             chosen = min(hops, key=lambda outlet: loads[outlet.nonce])
+            self.moves += before is not None
         self._chosen[key] = chosen, now
         return chosen
 
@@ -93,10 +102,41 @@ class Ways:
         if hops is None:
             if len(self._hops) >= DESTINATIONS_MAX:
                 self._hops.clear()
-            first = self._first_hops.get(NodeId(destination.hex()), ())
-            hops = [self._by_peer[hop] for hop in first if hop in self._by_peer]
-            self._hops[destination] = hops
+            hops = self._hops[destination] = self._outlets(self._first_hops, destination)
         return hops
+
+    def _outlets(
+        self, ways: Mapping[NodeId, tuple[NodeId, ...]], destination: bytes
+    ) -> list[Outlet]:
+        hops = ways.get(NodeId(destination.hex()), ())
+        return [self._by_peer[hop] for hop in hops if hop in self._by_peer]
+
+    def _is_moved(self, name: bytes, led: list[Outlet]) -> bool:
+        """Whether a node is reached another way than before, when these led there."""
+        hops = self._to(name)
+        if led and led[0] in hops:
+            hops.remove(led[0])
+            hops.insert(0, led[0])
+            return name in self._bereft
+        is_moved = hops[:1] != led[:1]
+        self.moves += is_moved and bool(led)
+        return is_moved
+
+    def _share(self, before: Mapping[bytes, list[Outlet]]) -> None:
+        """Where a way has come, let as many flows choose again as would go over to it."""
+        for name in {key[-16:] for key in self._chosen}:
+            hops = self._to(name)
+            if not set(hops) - set(before.get(name, ())):
+                continue
+            flows = [key for key in self._chosen if key[-16:] == name]
+            most = -(-len(flows) // len(hops))
+            taken: Counter[str] = Counter()
+            for key in flows:
+                outlet, _ = self._chosen[key]
+                taken[outlet.nonce] += 1
+                if taken[outlet.nonce] > most:
+                    del self._chosen[key]
+                    self.moves += 1
 
     def forget_quiet(self, now: float) -> None:
         """Flows that were quiet for a while may take another way when they come again."""

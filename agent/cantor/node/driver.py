@@ -149,14 +149,22 @@ class MeshDriver:
         self._flush()
 
     def status(self) -> dict[str, Value]:
-        """The links, what was dropped by reason, and whose clocks are ahead, as msgpack types."""
+        """The links, what was dropped by reason, whose clocks are ahead, as msgpack types.
+
+        ``ways_moved`` counts how often a node, or bulk to it, came to be reached another way.
+        """
         dropped: dict[str, Value] = {r: n for r, n in sorted(self._core.counters.items()) if n}
         ahead: list[Value] = [
             {**self._about(node), "ahead_s": round(ahead_s, 1)}
             for node, ahead_s in sorted(self._core.clocks_ahead.items())
         ]
         links: list[Value] = [self._link_status(link) for link in self._core.links]
-        return {"links": links, "dropped": dropped, "clocks_ahead": ahead}
+        return {
+            "links": links,
+            "dropped": dropped,
+            "clocks_ahead": ahead,
+            "ways_moved": self._plane.ways_moved,
+        }
 
     def _link_status(self, link: Link) -> dict[str, Value]:
         status = {**self._about(link.peer), "cost": link.cost, "weight": link.metric.weight}

@@ -10,6 +10,7 @@ from cantor.base.address import Address
 from cantor.base.errors import RemoteProtocolError
 from cantor.mesh.links import STANDSTILL_MAX_S
 from cantor.transport.tcp import (
+    LineSpeed,
     acknowledged_ago_s,
     chunk_for,
     give_up_after,
@@ -67,8 +68,9 @@ class Connection:
         self.remote_address = ""
         """``host:port`` of the other side."""
         self.chunk = _FIRST_CHUNK
+        self.line = LineSpeed()
         self.bytes_per_s = 0
-        """The speed of the line; 0 while too little was sent to know it."""
+        """The speed of a moment; 0 while too little was sent to know it."""
 
     def begin(
         self,
@@ -182,6 +184,8 @@ class Connection:
         if self._tls is None:
             return None
         figures = tcp_figures(self._tls.tcp)
+        if figures is not None:
+            self.line.note(figures)
         if figures is not None and (
             not figures.is_idle or (0 < self.bytes_per_s < figures.bytes_per_s)
         ):

@@ -103,7 +103,7 @@ class Link:
             control.rtt_s,
             control.rtt_min_s,
             again / sent if sent else 0.0,
-            max(c.bytes_per_s for c in (self.control, self.bulk) if c is not None),
+            max(c.line.bytes_per_s for c in (self.control, self.bulk) if c is not None),
             sum(figures.bytes_carried for figures in both),
         )
 

@@ -14,7 +14,9 @@ CHUNK_BYTES_MAX = 1024 * 1024
 CHUNK_S = 0.005
 _INFO_SIZE = 192
 _RTT, _MIN_RTT, _RETRANSMITTED, _SENT = 68, 148, 100, 156
-_BYTES_ACKED, _BYTES_RECEIVED, _DELIVERY_RATE = 120, 128, 160
+_BYTES_ACKED, _BYTES_RECEIVED, _DELIVERY_RATE, _BUSY = 120, 128, 160, 168
+LINE_SEEN_S = 0.5
+"""So long must a connection fill its line for the line's speed to be known."""
 _LIMITED = 7
 _LAST_ACK = 56
 _NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
@@ -26,7 +28,9 @@ _TCP_INFO = getattr(socket, "TCP_INFO", 11)
 class TcpFigures:
     """One connection: seconds, segments, bytes both ways, and the speed of the line.
 
-    ``is_idle`` says that the speed was seen while too little was sent to know the line's.
+    ``bytes_per_s`` is the speed of a moment, which a burst may make many times the line's;
+    ``is_idle`` says that it was seen while too little was sent to know the line's. ``busy_s`` is
+    for how long something was under way.
     """
 
     rtt_s: float
@@ -36,6 +40,30 @@ class TcpFigures:
     bytes_carried: int
     bytes_per_s: int
     is_idle: bool
+    bytes_acknowledged: int = 0
+    busy_s: float = 0.0
+
+
+class LineSpeed:
+    """The speed of a line as bytes per second over the times in which a connection filled it.
+
+    ``bytes_per_s`` is 0 while too little was sent to know it.
+    """
+
+    def __init__(self) -> None:
+        self.bytes_per_s = 0
+        self._since: tuple[int, float] | None = None
+
+    def note(self, figures: TcpFigures) -> None:
+        """Take what the kernel says now."""
+        seen = figures.bytes_acknowledged, figures.busy_s
+        if figures.is_idle:
+            self._since = None
+        elif self._since is None:
+            self._since = seen
+        elif seen[1] - self._since[1] >= LINE_SEEN_S:
+            self.bytes_per_s = round((seen[0] - self._since[0]) / (seen[1] - self._since[1]))
+            self._since = seen
 
 
 def tcp_figures(connection: socket.socket) -> TcpFigures | None:
@@ -44,7 +72,7 @@ def tcp_figures(connection: socket.socket) -> TcpFigures | None:
         info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _INFO_SIZE)
     except OSError:
         return None
-    if len(info) < _DELIVERY_RATE + 8:
+    if len(info) < _BUSY + 8:
         return None
     (rtt_us,) = struct.unpack_from("=I", info, _RTT)
     (rtt_min_us,) = struct.unpack_from("=I", info, _MIN_RTT)
@@ -53,9 +81,18 @@ def tcp_figures(connection: socket.socket) -> TcpFigures | None:
     (acknowledged,) = struct.unpack_from("=Q", info, _BYTES_ACKED)
     (received,) = struct.unpack_from("=Q", info, _BYTES_RECEIVED)
     (rate,) = struct.unpack_from("=Q", info, _DELIVERY_RATE)
-    is_idle = bool(info[_LIMITED] & 1)
-    carried = acknowledged + received
-    return TcpFigures(rtt_us / 1e6, rtt_min_us / 1e6, sent, again, carried, rate, is_idle)
+    (busy_us,) = struct.unpack_from("=Q", info, _BUSY)
+    return TcpFigures(
+        rtt_s=rtt_us / 1e6,
+        rtt_min_s=rtt_min_us / 1e6,
+        segments_sent=sent,
+        segments_again=again,
+        bytes_carried=acknowledged + received,
+        bytes_per_s=rate,
+        is_idle=bool(info[_LIMITED] & 1),
+        bytes_acknowledged=acknowledged,
+        busy_s=busy_us / 1e6,
+    )
 
 
 def acknowledged_ago_s(connection: socket.socket) -> float | None:

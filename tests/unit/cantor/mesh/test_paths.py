@@ -22,6 +22,24 @@ def edges(*rows: tuple[str, str, float]) -> Edges:
     return made
 
 
+def test_dearer_ways_are_enough_to_stay_on_as_long_as_they_lead_nearer() -> None:
+    a, b, c, d = (NodeId(letter * 32) for letter in "abcd")
+
+    def enough(by_c: float) -> dict[NodeId, tuple[NodeId, ...]]:
+        graph: Edges = {
+            a: {b: 1.0, c: by_c},
+            b: {a: 1.0, d: 1.0},
+            c: {a: by_c, d: 1.0},
+            d: {b: 1.0, c: 1.0},
+        }
+        found = hops(graph, a)
+        assert found[d] == (b,)
+        return dict(found.enough)
+
+    assert enough(2.5)[d] == (c,)
+    assert d not in enough(3.5)
+
+
 def hops(graph: Edges, start: NodeId) -> FirstHops:
     return FirstHops(start, graph[start], graph)
 

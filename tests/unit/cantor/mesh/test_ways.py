@@ -7,7 +7,7 @@ from cantor.base.ids import NodeId
 from cantor.mesh import ways as ways_module
 from cantor.mesh.effects import RoutesChanged
 from cantor.mesh.outlet import Outlet
-from cantor.mesh.ways import Ways
+from cantor.mesh.ways import BULK, Ways
 
 if TYPE_CHECKING:
     import pytest
@@ -46,11 +46,11 @@ def test_a_change_of_routes_costs_what_is_in_use_and_not_what_there_is() -> None
     assert (moved, counted.asked) == ([], [])
     assert leads_by(ways, FAR) == "to a"
 
-    moved, counted = change(ways, {**many, FAR: (B, A), OTHER: (A,)})
+    moved, counted = change(ways, {**many, FAR: (B,), OTHER: (A,)})
     assert (moved, counted.asked) == ([FAR], [FAR])
     assert leads_by(ways, FAR) == "to b"
 
-    assert change(ways, {**many, FAR: (B,), OTHER: (A,)})[0] == []
+    assert change(ways, {**many, FAR: (B, A), OTHER: (A,)})[0] == []
 
 
 def test_a_node_that_somebody_looked_for_in_vain_is_among_those_that_moved() -> None:
@@ -78,3 +78,59 @@ def test_names_that_are_no_node_do_not_fill_the_memory(monkeypatch: pytest.Monke
         assert leads_by(ways, NodeId(f"{number:032x}")) == ""
     assert len(ways._hops) <= 10
     assert leads_by(ways, FAR) == "to a"
+
+
+def tell(ways: Ways, *hops: NodeId, enough: tuple[NodeId, ...] = ()) -> list[NodeId]:
+    """Let FAR be reached through these; the nodes that are reached another way now."""
+    dearer = {FAR: enough} if enough else {}
+    links = {A: "to a", B: "to b"}
+    return ways.changed(RoutesChanged(links, {FAR: hops}, frozenset(), dearer), OUTLETS)[0]
+
+
+def hop(ways: Ways, flow: int, channel: int = BULK) -> str:
+    outlet = ways.next_hop(bytes(19) + bytes([flow]) + bytes.fromhex(FAR), channel, 0.0)
+    assert outlet is not None
+    return outlet.nonce
+
+
+def test_the_way_that_led_to_a_node_leads_there_while_it_is_nearly_the_shortest() -> None:
+    ways = Ways()
+    tell(ways, A, B)
+    assert hop(ways, 0, channel=0) == "to a"
+    assert tell(ways, B, A) == []
+    assert hop(ways, 0, channel=0) == "to a"
+    assert ways.moves == 0
+
+    assert tell(ways, B) == [FAR]
+    assert hop(ways, 0, channel=0) == "to b"
+    assert ways.moves == 1
+
+
+def test_a_flow_stays_on_a_way_that_others_would_not_choose() -> None:
+    ways = Ways()
+    tell(ways, A, B)
+    before = [hop(ways, flow) for flow in range(4)]
+    tell(ways, B, enough=(A,))
+    assert [hop(ways, flow) for flow in range(4)] == before
+    assert hop(ways, 9) == "to b"
+    moves = ways.moves
+    tell(ways, B)
+    assert [hop(ways, flow) for flow in range(4)] == ["to b"] * 4
+    assert ways.moves - moves == before.count("to a")
+
+
+def test_flows_are_shared_anew_with_a_way_that_comes() -> None:
+    ways = Ways()
+    tell(ways, A)
+    assert [hop(ways, flow) for flow in range(4)] == ["to a"] * 4
+    tell(ways, A, B)
+    assert sorted(hop(ways, flow) for flow in range(4)) == ["to a", "to a", "to b", "to b"]
+
+
+def test_a_node_is_reached_another_way_when_the_link_that_led_there_ends() -> None:
+    ways = Ways()
+    tell(ways, A, B)
+    assert hop(ways, 0, channel=0) == "to a"
+    ways.lost(OUTLETS["to a"])
+    told = ways.changed(RoutesChanged({B: "to b"}, {FAR: (B,)}, frozenset()), OUTLETS)
+    assert told[0] == [FAR]
