@@ -1,7 +1,8 @@
 """Give the Chinese pages what mkdocs gives only to a site in one language.
 
 Their language is told to browsers and screen readers, the words of the theme on them are Chinese,
-and a line that ends within a sentence leaves no gap, since Chinese puts no space between words.
+their side navigation leads to Chinese pages (the language switch to the others), and a line that
+ends within a sentence leaves no gap, since Chinese puts no space between words.
 Loaded by mkdocs as a hook.
 """
 
@@ -11,6 +12,7 @@ import re
 from typing import Any
 
 FOLDER = "zh/"
+SECTION = "中文"
 THEME_WORDS = {
     "Table of contents": "目录",
     "Skip to content": "跳到正文",
@@ -36,6 +38,20 @@ def joined(markdown: str) -> str:
 def on_page_markdown(markdown: str, *, page: Any, **_others: object) -> str:  # noqa: ANN401 (mkdocs's)
     """Join the lines of a Chinese page."""
     return joined(markdown) if page.file.src_uri.startswith(FOLDER) else markdown
+
+
+def on_page_context(
+    context: dict[str, Any],
+    *,
+    page: Any,  # noqa: ANN401 (mkdocs's)
+    nav: Any,  # noqa: ANN401 (mkdocs's)
+    **_others: object,
+) -> dict[str, Any]:
+    """Beside a Chinese page, let the navigation show the Chinese section alone."""
+    if page.file.src_uri.startswith(FOLDER):
+        (section,) = (item for item in nav.items if item.title == SECTION)
+        context["nav"] = type(nav)(section.children, section.children)
+    return context
 
 
 def on_post_page(output: str, *, page: Any, **_others: object) -> str:  # noqa: ANN401 (mkdocs's)

@@ -86,6 +86,16 @@ def test_chinese_pages_say_so_and_have_no_gaps_within_sentences(site: Path) -> N
     assert '<html lang="en"' in (site / "index.html").read_text(encoding="utf-8")
 
 
+def test_the_navigation_of_a_chinese_page_is_chinese(site: Path) -> None:
+    for path in (site / "zh").rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        titles = re.findall(r'<span class="?md-ellipsis"?>\s*([^<]+?)\s*<', text)
+        assert len(titles) >= 3, path
+        foreign = {title for title in titles if not re.search(r"[\u4e00-\u9fff]", title)}
+        assert foreign <= {"Cantor Edge"}, path
+    assert "How to" in (site / "index.html").read_text(encoding="utf-8")
+
+
 def test_english_and_chinese_words_can_be_found(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text(encoding="utf-8"))
 
