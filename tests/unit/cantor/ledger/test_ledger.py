@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from random import Random
+from typing import TYPE_CHECKING
+
 import msgpack
 import pytest
 
@@ -9,6 +12,9 @@ from cantor.ledger import sync
 from cantor.ledger.facts import Batch
 from cantor.ledger.ledger import Ledger
 from cantor.ledger.share import BYTES_PER_OWNER_MAX, FACTS_PER_OWNER_MAX
+
+if TYPE_CHECKING:
+    from cantor.wire.frame import Value
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
 
@@ -65,25 +71,73 @@ def test_a_node_keeps_to_its_share() -> None:
         ledger(A).publish({str(n): n for n in range(FACTS_PER_OWNER_MAX + 1)}, 1)
 
 
-def test_two_ledgers_become_equal_by_comparing_digests() -> None:
-    left, right = ledger(A), ledger(B)
-    left.publish({"x": 1, "y": [1]}, 1)
-    right.publish({"z": {"k": b""}}, 1)
-    exchange: list[tuple[Ledger, Ledger, dict[str, object] | Batch]] = [
-        (left, right, sync.root(left))  # type: ignore[list-item]
+def compare(left: Ledger, right: Ledger) -> tuple[int, int]:
+    """Let the left one begin a comparison; the bytes of its messages, and the batches sent."""
+    said = sent = 0
+    exchange: list[tuple[Ledger, Ledger, dict[str, Value] | Batch]] = [
+        (left, right, sync.root(left))
     ]
     while exchange:
         sender, receiver, message = exchange.pop()
         if isinstance(message, Batch):
             receiver.merge(message, 9)
+            sent += 1
             continue
-        messages, batches = sync.answer(receiver, message)  # type: ignore[arg-type]
-        exchange += [(receiver, sender, back) for back in (*messages, *batches)]  # type: ignore[misc]
+        said += len(msgpack.packb(message))
+        messages, batches = sync.answer(receiver, message)
+        exchange += [(receiver, sender, back) for back in (*messages, *batches)]
+    return said, sent
+
+
+def test_two_ledgers_become_equal_by_comparing_digests() -> None:
+    left, right = ledger(A), ledger(B)
+    left.publish({"x": 1, "y": [1]}, 1)
+    right.publish({"z": {"k": b""}}, 1)
+    compare(left, right)
     assert list(left.all_facts()) == list(right.all_facts())
 
 
+def test_one_fact_among_those_of_a_thousand_owners_costs_little_to_find() -> None:
+    left, right = ledger(A), ledger(B)
+    owners = [ledger(NodeId(f"{n % 256:02x}{n:030x}")) for n in range(1000)]
+    for owner in owners:
+        batch, _ = owner.publish(dict.fromkeys(("links", "node", "hardware"), 1), 1)
+        left.merge(batch, 9)
+        right.merge(batch, 9)
+    assert compare(left, right) == (len(msgpack.packb(sync.root(left))), 0)
+
+    right.merge(owners[500].publish({"links": 2}, 2)[0], 9)
+    said, sent = compare(left, right)
+    assert sent == 1
+    assert said < 2500
+    assert list(left.all_facts()) == list(right.all_facts())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_two_ledgers_hold_one_comparison_makes_them_equal(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 -- a seed must repeat its run
+    left, right = ledger(A), ledger(B)
+    for number in range(30):
+        owner = ledger(NodeId(f"{number % 5:02x}{number:030x}"))
+        for hlc in range(1, random.randint(2, 5)):
+            batch, _ = owner.publish({random.choice("xyz"): hlc}, hlc)
+            for here in random.choice([(left,), (right,), (left, right), ()]):
+                here.merge(batch, 9)
+    compare(left, right)
+    assert list(left.all_facts()) == list(right.all_facts())
+    assert compare(left, right)[1] == 0
+
+
 @pytest.mark.parametrize(
-    "message", [{"step": "root"}, {"step": "buckets", "hashes": 1}, {"step": "want", "keys": [[]]}]
+    "message",
+    [
+        {"step": "root"},
+        {"step": "buckets", "hashes": 1},
+        {"step": "owners", "buckets": 1, "owners": []},
+        {"step": "owners", "buckets": [1], "owners": [["a"]]},
+        {"step": "keys", "owners": 1, "keys": []},
+        {"step": "want", "keys": [[]]},
+    ],
 )
 def test_a_digest_of_the_wrong_shape_is_refused(message: dict[str, object]) -> None:
     with pytest.raises(RemoteProtocolError, match="digest"):
