@@ -166,8 +166,9 @@ class Node(Protocol):
         """Send a message and wait until the node has taken it.
 
         It is sent again over whatever way exists until then; the messages of one topic arrive in
-        order and once. A node that was started anew meanwhile may take a message that it took just
-        before it ended.
+        order and once. A body of up to 4 GiB leaves in pieces, is held once at each end, and must
+        not change until it is taken. A node that was started anew meanwhile may take a message
+        that it took just before it ended.
 
         Raises:
             UnavailableError: not taken in ``timeout_s``; it may still be later.

@@ -6,17 +6,19 @@ import asyncio
 import itertools
 import logging
 from collections import deque
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.base.ids import short_name
 from cantor.mesh.stream_receiver import StreamReceiver
 from cantor.mesh.stream_sender import LABEL_MASK, StreamSender
+from cantor.node.large import PIECE, Assembler, is_large, pieces
 from cantor.node.services import Message
 from cantor.wire.frame import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from cantor.base.clock import Clock
     from cantor.base.ids import NodeId
@@ -40,6 +42,8 @@ class Stream:
         self.has_room = asyncio.Event()
         self.has_room.set()
         self.quiet_since = 0.0
+        self.turn = asyncio.Lock()
+        """Held by who posts one message, so that the pieces of a large one stay together."""
 
     def write(self, message: Buffer) -> None:
         """Send a message; keep to ``drain`` when many follow each other."""
@@ -81,6 +85,8 @@ class Streams:
         self._shared: dict[tuple[NodeId, str, int], Stream] = {}
         self._active: dict[int, Stream] = {}
         self._receiver = StreamReceiver(plane.node)
+        self._transfers = itertools.count(1)
+        self._assembler = Assembler()
         self._handlers: dict[str, Handler] = {}
         self._stream_handlers: dict[str, StreamHandler] = {}
 
@@ -124,10 +130,29 @@ class Streams:
         stream = self._shared.get(key)
         if stream is None:
             stream = self._shared[key] = self.open(destination, topic, priority)
-        await stream.drain()
-        place = stream.sender.post(headers, body)
+        if is_large(headers, body):
+            async with limit(f"{topic} on node {short_name(destination)}", timeout_s):
+                await self._send_pieces(stream, headers, body)
+            return
+        async with stream.turn:
+            await stream.drain()
+            place = stream.sender.post(headers, body)
         self.has_work(stream)
         await self.taken(stream, place, timeout_s)
+
+    async def _send_pieces(
+        self, stream: Stream, headers: dict[str, Value], body: tuple[Buffer, ...]
+    ) -> None:
+        """Send a message in pieces; again from the first if the other end was started anew."""
+        async with stream.turn:
+            number, place = None, 0
+            while number != stream.sender.number:
+                number = stream.sender.number
+                for told, piece in pieces(headers, body, next(self._transfers)):
+                    await stream.drain()
+                    place = stream.sender.post(told, (piece,))
+                    self.has_work(stream)
+                await self.taken(stream, place, None)
 
     def has_work(self, stream: Stream) -> None:
         """A stream has something to send."""
@@ -209,6 +234,7 @@ class Streams:
     def tick(self, now: float) -> None:
         """Let time pass: send again, and let go of streams that are over."""
         self._receiver.tick(now)
+        self._assembler.tick(now)
         for number, stream in list(self._streams.items()):
             sender = stream.sender
             if not sender.is_done:
@@ -256,12 +282,31 @@ class Streams:
     def _hand_over(self, taken: Taken) -> None:
         if taken.headers is not None:
             handler = self._handlers.get(taken.topic)
-            if handler is not None:
-                handler(Message(taken.source, taken.headers, taken.body))
+            if handler is None:
+                return
+            message: Message | None = Message(taken.source, taken.headers, taken.body)
+            if PIECE in taken.headers:
+                message = self._assembler.take(taken)
+            if message is not None:
+                handler(message)
             return
         stream_handler = self._stream_handlers.get(taken.topic)
         if stream_handler is not None:
             stream_handler(taken.source, taken.body)
+
+
+@asynccontextmanager
+async def limit(where: str, timeout_s: float | None) -> AsyncIterator[None]:
+    """Let what is inside take so long at most.
+
+    Raises:
+        UnavailableError: it took longer.
+    """
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except TimeoutError as error:
+        raise UnavailableError(f"not taken in {timeout_s:g} s", where=where) from error
 
 
 def _expire(future: asyncio.Future[None]) -> None:

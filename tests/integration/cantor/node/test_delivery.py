@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
+import random
+import tracemalloc
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,15 +16,19 @@ from cantor.base.errors import UnavailableError
 from cantor.base.ids import NodeId
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
+from cantor.mesh.stream_receiver import StreamReceiver
 from cantor.node.agent import Agent
+from cantor.node.large import Assembler
 from cantor.node.services import Message, Reply
 from cantor.node.settings import AgentSettings
+from cantor.node.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from cantor.base.resources import Device, Resource
+    from cantor.mesh.stream_receiver import Taken
     from cantor.wire.frame import Buffer
 
 pytestmark = pytest.mark.integration
@@ -127,6 +135,67 @@ async def test_reliable_messages_arrive_in_order_and_whoever_sends_knows(
         await asyncio.gather(*sending)
 
     assert taken == [(n, b"x" * n + b"y") for n in range(50)]
+
+
+async def test_a_body_larger_than_any_frame_arrives_whole_and_is_held_once_at_each_end(
+    three: list[Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right, _ = three
+    size = 96 * 1024 * 1024
+    arrived: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+    right.on_message("film", arrived.set_result)
+    a_quarter, pieces, take = asyncio.Event(), itertools.count(1), Assembler.take
+
+    def count(whole: Assembler, piece: Taken) -> Message | None:
+        if next(pieces) == 24:
+            a_quarter.set()
+        return take(whole, piece)
+
+    monkeypatch.setattr(Assembler, "take", count)
+    body = random.Random(1).randbytes(1024) * (size // 1024)  # noqa: S311
+    digest = hashlib.sha256(body).digest()
+    tracemalloc.start()
+    try:
+        sending = asyncio.ensure_future(
+            left.send_reliable(right.node_id, "film", {"n": 1}, (b"head", body), priority=2)
+        )
+        async with asyncio.timeout(3 * WAIT_S):
+            await a_quarter.wait()
+            end_link(left, right.node_id)  # the rest goes another way
+            await sending
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    message = await arrived
+    assert message.headers == {"n": 1}
+    assert bytes(message.body[0]) == b"head"
+    assert hashlib.sha256(message.body[1]).digest() == digest
+    assert peak < size + 32 * 1024 * 1024, f"{peak / 2**20:.0f} MiB"  # the other end's, and little
+
+
+async def test_a_large_message_begins_anew_at_a_node_that_forgot_its_beginning(
+    three: list[Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, right, _ = three
+    streams = right._streams
+    assert isinstance(streams, Streams)
+    messages: list[Message] = []
+    right.on_message("film", messages.append)
+    pieces, take = itertools.count(1), Assembler.take
+
+    def forget(whole: Assembler, piece: Taken) -> Message | None:
+        if next(pieces) == 8:  # as if it had been started anew
+            streams._receiver = StreamReceiver(right.node_id)
+            streams._assembler = Assembler()
+        return take(whole, piece)
+
+    monkeypatch.setattr(Assembler, "take", forget)
+    body = bytes(range(256)) * 80_000
+    async with asyncio.timeout(WAIT_S):
+        await left.send_reliable(right.node_id, "film", {}, (body,))
+        await left.send_reliable(right.node_id, "film", {"n": 2})
+    assert [bytes(b"".join(message.body)) for message in messages] == [body, b""]
+    assert next(pieces) > 28  # it came nearly twice
 
 
 async def test_a_message_to_a_node_that_is_away_is_not_taken_in_time(three: list[Agent]) -> None:

@@ -1,0 +1,157 @@
+"""Reliable messages too large for one frame: sent in pieces, and put together where they end.
+
+Nothing is held twice: pieces are views into the body of who sends, of which a few leave at a time,
+and the other end writes them straight into the body that it hands over. Each piece is a message of
+the stream, whose header ``""`` says ``[transfer, offset, sizes of the buffers]``; the first brings
+the headers of the message as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
+from cantor.node.services import Message
+from cantor.wire.frame import BUFFERS_MAX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cantor.base.ids import NodeId
+    from cantor.mesh.stream_receiver import Taken
+    from cantor.wire.frame import Buffer, Value
+
+PIECE = ""
+PIECE_BYTES = 1024 * 1024
+WHOLE_BYTES_MAX = 8 * 1024 * 1024
+"""A message up to this size is one frame."""
+BODY_BYTES_MAX = 4 * 1024**3
+UNDER_WAY_MAX = 8
+"""From one node; the oldest makes room."""
+FORGET_S = 600.0
+
+
+def is_large(headers: dict[str, Value], body: tuple[Buffer, ...]) -> bool:
+    """Whether a message is to be sent in pieces.
+
+    Raises:
+        LocalProtocolError: it is larger than any may be, or uses the header of pieces.
+    """
+    size = sum(memoryview(buffer).nbytes for buffer in body)
+    if PIECE in headers:
+        raise LocalProtocolError("a header without a name", remedy="give it one")
+    if size > BODY_BYTES_MAX or len(body) > BUFFERS_MAX:
+        raise LocalProtocolError(
+            f"a message of {size} bytes in {len(body)} buffers",
+            remedy=f"send at most {BODY_BYTES_MAX} bytes in {BUFFERS_MAX} buffers at once",
+        )
+    return size > WHOLE_BYTES_MAX
+
+
+def pieces(
+    headers: dict[str, Value], body: tuple[Buffer, ...], transfer: int
+) -> Iterator[tuple[dict[str, Value], Buffer]]:
+    """The messages, as headers and one buffer each, that bring a large one."""
+    views = [memoryview(buffer).cast("B") for buffer in body]
+    sizes: list[Value] = [view.nbytes for view in views]
+    offset = 0
+    for view in views:
+        for start in range(0, view.nbytes, PIECE_BYTES):
+            piece = view[start : start + PIECE_BYTES]
+            about: list[Value] = [transfer, offset, sizes if not offset else []]
+            yield ({**headers, PIECE: about} if not offset else {PIECE: about}), piece
+            offset += piece.nbytes
+
+
+@dataclass(slots=True)
+class _Transfer:
+    headers: dict[str, Value]
+    buffers: tuple[bytearray, ...]
+    heard_at: float
+    taken: int = 0
+    buffer: int = 0
+    filled: int = 0
+
+    def take(self, piece: memoryview) -> bool:
+        """Write a piece where it belongs; False if it does not fit there."""
+        self._skip_full()
+        if self.buffer == len(self.buffers):
+            return False
+        target = self.buffers[self.buffer]
+        if self.filled + piece.nbytes > len(target):
+            return False
+        target[self.filled : self.filled + piece.nbytes] = piece
+        self.filled += piece.nbytes
+        self.taken += piece.nbytes
+        self._skip_full()
+        return True
+
+    @property
+    def is_whole(self) -> bool:
+        return self.buffer == len(self.buffers)
+
+    def _skip_full(self) -> None:
+        while self.buffer < len(self.buffers) and self.filled == len(self.buffers[self.buffer]):
+            self.buffer, self.filled = self.buffer + 1, 0
+
+
+class Assembler:
+    """The large messages on their way to this node, by source and topic."""
+
+    def __init__(self) -> None:
+        self._transfers: dict[NodeId, dict[tuple[str, int], _Transfer]] = {}
+        self._now = 0.0
+
+    def take(self, taken: Taken) -> Message | None:
+        """Take one piece; the message, once it is whole.
+
+        A piece without those before it belongs to a message that begins anew, and is dropped.
+
+        Raises:
+            RemoteProtocolError: it is no piece of a message.
+        """
+        transfer, offset, sizes = _read(taken)
+        under_way = self._transfers.setdefault(taken.source, {})
+        key = (taken.topic, transfer)
+        if not offset:
+            for other in [known for known in under_way if known[0] == taken.topic]:
+                del under_way[other]  # it was given up: a topic brings one after the other
+            while len(under_way) >= UNDER_WAY_MAX:
+                del under_way[next(iter(under_way))]
+            headers = {name: value for name, value in (taken.headers or {}).items() if name}
+            under_way[key] = _Transfer(headers, tuple(map(bytearray, sizes)), self._now)
+        known = under_way.get(key)
+        if known is None or known.taken != offset:
+            return None
+        known.heard_at = self._now
+        if not known.take(memoryview(taken.body[0]).cast("B")):
+            del under_way[key]
+            raise RemoteProtocolError("a piece of a message that does not fit into it")
+        if not known.is_whole:
+            return None
+        del under_way[key]
+        return Message(taken.source, known.headers, known.buffers)
+
+    def tick(self, now: float) -> None:
+        """Let time pass: what nobody went on with is dropped."""
+        self._now = now
+        for source, under_way in list(self._transfers.items()):
+            for key, known in list(under_way.items()):
+                if known.heard_at < now - FORGET_S:
+                    del under_way[key]
+            if not under_way:
+                del self._transfers[source]
+
+
+def _read(taken: Taken) -> tuple[int, int, list[int]]:
+    about = (taken.headers or {}).get(PIECE)
+    if not isinstance(about, list) or len(about) != 3 or len(taken.body) != 1:
+        raise RemoteProtocolError("a piece of a message of the wrong shape")
+    transfer, offset, told = about
+    if type(transfer) is not int or type(offset) is not int or not isinstance(told, list):
+        raise RemoteProtocolError("a piece of a message without numbers")
+    sizes = [size for size in told if type(size) is int and size >= 0]
+    if len(sizes) != len(told) or len(sizes) > BUFFERS_MAX or sum(sizes) > BODY_BYTES_MAX:
+        raise RemoteProtocolError("a message larger than any may be")
+    return transfer, offset, sizes
