@@ -69,6 +69,7 @@ class Deployments:
         self._rates: dict[str, Rates] = {}
         self._memory = keeper.Memory()
         self._told_able: Value = None
+        self._load = 0.0
         self._told_runs: dict[str, Value] = {}
         self._unsaid: set[str] = set()
         self._started_s = 0.0
@@ -224,7 +225,8 @@ class Deployments:
 
     async def _reconcile(self) -> None:
         if self._able:
-            able = Able(self._able, _load(), self._registry.work(self._able)).as_value()
+            self._load = coarse_load(self._load)
+            able = Able(self._able, self._load, self._registry.work(self._able)).as_value()
             if able != self._told_able:
                 self._told_able = able
                 self._node.publish(ABLE, able)
@@ -364,10 +366,15 @@ def _nodes(view: DeploymentView) -> list[NodeId]:
     return sorted(set(view.nodes.values()))
 
 
-def _load() -> float:
-    """The load of this machine per core over the last minute, in coarse steps: it is a fact."""
+def coarse_load(told: float) -> float:
+    """The load of this machine per core over the last minute, in coarse steps: it is a fact.
+
+    It stays ``told`` while it is within a step of that.
+    """
     try:
         per_core = os.getloadavg()[0] / (os.cpu_count() or 1)
     except OSError:
         return 0.0
+    if abs(per_core - told) < LOAD_STEP:
+        return told
     return round(per_core / LOAD_STEP) * LOAD_STEP
