@@ -39,6 +39,7 @@ _STATUS_NAMES = (
     "dropped",
     "clocks_ahead",
     "ways_moved",
+    "ways_swung",
 )
 _NODE_NAMES = ("id", "name", "state", "version", "addresses")
 

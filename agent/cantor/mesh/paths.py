@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 WAYS_MAX = 3
 NEAR_EQUAL = 1.25
-ENOUGH = 2.0
-"""A flow leaves its way when that costs more than so many times the shortest."""
+ENOUGH = 4.0
+"""A flow leaves its way at once when that costs more than so many times the shortest."""
 CLEARLY_NEARER = 1 - 1e-6
 """Sums of the same costs in another order differ in their last digits."""
 _NONE: Mapping[NodeId, float] = {}
@@ -49,7 +49,7 @@ class FirstHops(Mapping["NodeId", tuple["NodeId", ...]]):
 
     @property
     def enough(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """The loop-free ways beside those, which cost up to twice as much as the shortest."""
+        """The loop-free ways beside those, which cost up to four times the shortest."""
         return _Dearer(self)
 
     def dearer(self) -> dict[NodeId, tuple[NodeId, ...]]:

@@ -122,7 +122,7 @@ class DataPlane:
         What waited for a way is tried again, and new neighbours on the tree get what was sent to
         all a moment ago, because it may have missed them.
         """
-        moved, new_on_tree = self._ways.changed(routes, self._outlets)
+        moved, new_on_tree = self._ways.changed(routes, self._outlets, self._now)
         for outlet in new_on_tree:
             for held in self._recent:
                 self._push(outlet, outlet.flow(held.channel, held.key), held.item)
@@ -141,9 +141,9 @@ class DataPlane:
         return ROOM_BYTES - outlet.flow(priority, key).waiting_bytes
 
     @property
-    def ways_moved(self) -> int:
-        """How often a destination, or a flow of bulk, went over to another way."""
-        return self._ways.moves
+    def ways_moved(self) -> tuple[int, int]:
+        """How often a node, or bulk to it, came to be reached another way; twice in a minute."""
+        return self._ways.moves, self._ways.swings
 
     def has_route(self, destination: NodeId) -> bool:
         """Whether frames for this node would go anywhere."""

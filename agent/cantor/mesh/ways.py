@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BULK = 2
 FLOW_QUIET_S = 10.0
+SWING_S = 60.0
+"""A flow stays for so long on a way that has become dear; what moves sooner again has swung."""
 DESTINATIONS_MAX = 8192
 """Anybody may send to names that are no node: not all that were looked up are kept."""
 
@@ -36,9 +38,13 @@ class Ways:
         self._bereft: set[bytes] = set()
         self.moves = 0
         """How often a destination or a flow of bulk went over to another way."""
+        self.swings = 0
+        """How often one did so that had done it within the last minute."""
+        self._moved_at: dict[bytes, float] = {}
+        self._stays_until: dict[bytes, float] = {}
 
     def changed(
-        self, routes: RoutesChanged, outlets: Mapping[str, Outlet]
+        self, routes: RoutesChanged, outlets: Mapping[str, Outlet], now: float
     ) -> tuple[list[NodeId], list[Outlet]]:
         """Take new routes. A way that led to a node does so while it is nearly the shortest.
 
@@ -48,9 +54,12 @@ class Ways:
         by_peer = {peer: outlets[nonce] for peer, nonce in routes.links.items() if nonce in outlets}
         before, self._hops = self._hops, {}
         self._by_peer, self._first_hops, self._dearer = by_peer, routes.first_hops, routes.enough
-        moved = [NodeId(name.hex()) for name, led in before.items() if self._is_moved(name, led)]
+        moved = [
+            NodeId(name.hex()) for name, led in before.items() if self._is_moved(name, led, now)
+        ]
         self._bereft.clear()
-        self._share(before)
+        self._share(before, now)
+        self._hold(now)
         tree_before, self.tree = self.tree, []
         self.tree = [by_peer[peer] for peer in sorted(routes.tree) if peer in by_peer]
         return moved, [outlet for outlet in self.tree if outlet not in tree_before]
@@ -86,14 +95,13 @@ class Ways:
         if channel < BULK:
             return hops[0]
         before = self._chosen.get(key)
-        if before is not None and (
-            before[0] in hops or before[0] in self._outlets(self._dearer, key[-16:])
-        ):
+        if before is not None and (before[0] in hops or self._stays(key, before[0], now)):
             chosen = before[0]
         else:
             loads = Counter(outlet.nonce for outlet, _ in self._chosen.values())
             chosen = min(hops, key=lambda outlet: loads[outlet.nonce])
-            self.moves += before is not None
+            if before is not None:
+                self._note_move(key, now)
         self._chosen[key] = chosen, now
         return chosen
 
@@ -111,7 +119,7 @@ class Ways:
         hops = ways.get(NodeId(destination.hex()), ())
         return [self._by_peer[hop] for hop in hops if hop in self._by_peer]
 
-    def _is_moved(self, name: bytes, led: list[Outlet]) -> bool:
+    def _is_moved(self, name: bytes, led: list[Outlet], now: float) -> bool:
         """Whether a node is reached another way than before, when these led there."""
         hops = self._to(name)
         if led and led[0] in hops:
@@ -119,25 +127,49 @@ class Ways:
             hops.insert(0, led[0])
             return name in self._bereft
         is_moved = hops[:1] != led[:1]
-        self.moves += is_moved and bool(led)
+        if is_moved and led:
+            self._note_move(name, now)
         return is_moved
 
-    def _share(self, before: Mapping[bytes, list[Outlet]]) -> None:
-        """Where a way has come, let as many flows choose again as would go over to it."""
+    def _note_move(self, what: bytes, now: float) -> None:
+        self.moves += 1
+        self.swings += now - self._moved_at.get(what, -SWING_S) < SWING_S
+        self._moved_at[what] = now
+
+    def _stays(self, key: bytes, outlet: Outlet, now: float) -> bool:
+        """Whether a flow keeps a way that has become dear."""
+        is_held = now < self._stays_until.get(key, now)
+        return is_held and outlet in self._outlets(self._dearer, key[-16:])
+
+    def _hold(self, now: float) -> None:
+        """Let flows whose ways have become dear stay for a while: costs may follow soon."""
+        for key, (outlet, _) in self._chosen.items():
+            if outlet in self._to(key[-16:]):
+                self._stays_until.pop(key, None)
+            else:
+                self._stays_until.setdefault(key, now + SWING_S)
+
+    def _share(self, before: Mapping[bytes, list[Outlet]], now: float) -> None:
+        """Where a way has come, let its share of the flows go over to it."""
         for name in {key[-16:] for key in self._chosen}:
             hops = self._to(name)
-            if not set(hops) - set(before.get(name, ())):
+            come = [outlet for outlet in hops if outlet not in before.get(name, ())]
+            if not come:
                 continue
             flows = [key for key in self._chosen if key[-16:] == name]
-            most = -(-len(flows) // len(hops))
-            taken: Counter[str] = Counter()
+            taken = Counter(self._chosen[key][0].nonce for key in flows)
+            most = -(-len(flows) // len({*taken, *(outlet.nonce for outlet in hops)}))
             for key in flows:
-                outlet, _ = self._chosen[key]
-                taken[outlet.nonce] += 1
-                if taken[outlet.nonce] > most:
-                    del self._chosen[key]
-                    self.moves += 1
+                outlet, used_at = self._chosen[key]
+                target = min(come, key=lambda way: taken[way.nonce])
+                if taken[outlet.nonce] > most and taken[target.nonce] < most:
+                    taken[outlet.nonce] -= 1
+                    taken[target.nonce] += 1
+                    self._chosen[key] = target, used_at
+                    self._note_move(key, now)
 
     def forget_quiet(self, now: float) -> None:
         """Flows that were quiet for a while may take another way when they come again."""
         self._chosen = {k: v for k, v in self._chosen.items() if v[1] > now - FLOW_QUIET_S}
+        self._stays_until = {k: v for k, v in self._stays_until.items() if k in self._chosen}
+        self._moved_at = {k: v for k, v in self._moved_at.items() if v > now - SWING_S}

@@ -151,7 +151,8 @@ class MeshDriver:
     def status(self) -> dict[str, Value]:
         """The links, what was dropped by reason, whose clocks are ahead, as msgpack types.
 
-        ``ways_moved`` counts how often a node, or bulk to it, came to be reached another way.
+        ``ways_moved`` counts how often a node, or bulk to it, came to be reached another way, and
+        ``ways_swung`` how often that was the second time in a minute.
         """
         dropped: dict[str, Value] = {r: n for r, n in sorted(self._core.counters.items()) if n}
         ahead: list[Value] = [
@@ -159,11 +160,13 @@ class MeshDriver:
             for node, ahead_s in sorted(self._core.clocks_ahead.items())
         ]
         links: list[Value] = [self._link_status(link) for link in self._core.links]
+        moved, swung = self._plane.ways_moved
         return {
             "links": links,
             "dropped": dropped,
             "clocks_ahead": ahead,
-            "ways_moved": self._plane.ways_moved,
+            "ways_moved": moved,
+            "ways_swung": swung,
         }
 
     def _link_status(self, link: Link) -> dict[str, Value]:

@@ -9,7 +9,6 @@ from xml.etree import ElementTree
 from tests.benchmarks.mesh import flow, table
 from tests.benchmarks.mesh.growth import flooded, size_of
 from tests.benchmarks.mesh.growth_plot import drawing
-from tests.benchmarks.mesh.two_paths import most_in_a_minute
 from tests.simulation.scale import flood, grow
 
 if TYPE_CHECKING:
@@ -25,12 +24,6 @@ def test_a_flow_tells_its_longest_gap_and_what_was_lost_or_came_twice() -> None:
 
     assert (round(found.gap_s, 3), found.lost, found.duplicated) == (0.7, 2, 1)
     assert flow.worst([found, flow.Outage(0.9, 1, 0)]) == flow.Outage(0.9, 3, 1)
-
-
-def test_changes_are_counted_by_the_minute() -> None:
-    assert most_in_a_minute([]) == 0
-    assert most_in_a_minute([0.0, 61.0, 122.0]) == 1
-    assert most_in_a_minute([0.0, 50.0, 70.0, 100.0]) == 3
 
 
 def test_flooding_needs_as_many_messages_as_its_own_run() -> None:

@@ -37,7 +37,7 @@ def test_dearer_ways_are_enough_to_stay_on_as_long_as_they_lead_nearer() -> None
         return dict(found.enough)
 
     assert enough(2.5)[d] == (c,)
-    assert d not in enough(3.5)
+    assert d not in enough(7.5)
 
 
 def hops(graph: Edges, start: NodeId) -> FirstHops:

@@ -31,7 +31,7 @@ class Counted(UserDict[NodeId, tuple[NodeId, ...]]):
 def change(ways: Ways, hops: dict[NodeId, tuple[NodeId, ...]]) -> tuple[list[NodeId], Counted]:
     counted = Counted(hops)
     routes = RoutesChanged({A: "to a", B: "to b"}, counted, frozenset())
-    return ways.changed(routes, OUTLETS)[0], counted
+    return ways.changed(routes, OUTLETS, 0.0)[0], counted
 
 
 def leads_by(ways: Ways, node: NodeId) -> str:
@@ -80,15 +80,17 @@ def test_names_that_are_no_node_do_not_fill_the_memory(monkeypatch: pytest.Monke
     assert leads_by(ways, FAR) == "to a"
 
 
-def tell(ways: Ways, *hops: NodeId, enough: tuple[NodeId, ...] = ()) -> list[NodeId]:
+def tell(
+    ways: Ways, *hops: NodeId, enough: tuple[NodeId, ...] = (), now: float = 0.0
+) -> list[NodeId]:
     """Let FAR be reached through these; the nodes that are reached another way now."""
     dearer = {FAR: enough} if enough else {}
     links = {A: "to a", B: "to b"}
-    return ways.changed(RoutesChanged(links, {FAR: hops}, frozenset(), dearer), OUTLETS)[0]
+    return ways.changed(RoutesChanged(links, {FAR: hops}, frozenset(), dearer), OUTLETS, now)[0]
 
 
-def hop(ways: Ways, flow: int, channel: int = BULK) -> str:
-    outlet = ways.next_hop(bytes(19) + bytes([flow]) + bytes.fromhex(FAR), channel, 0.0)
+def hop(ways: Ways, flow: int, channel: int = BULK, now: float = 0.0) -> str:
+    outlet = ways.next_hop(bytes(19) + bytes([flow]) + bytes.fromhex(FAR), channel, now)
     assert outlet is not None
     return outlet.nonce
 
@@ -106,17 +108,36 @@ def test_the_way_that_led_to_a_node_leads_there_while_it_is_nearly_the_shortest(
     assert ways.moves == 1
 
 
-def test_a_flow_stays_on_a_way_that_others_would_not_choose() -> None:
+def test_a_flow_stays_for_a_minute_on_a_way_that_others_would_not_choose() -> None:
     ways = Ways()
     tell(ways, A, B)
     before = [hop(ways, flow) for flow in range(4)]
-    tell(ways, B, enough=(A,))
-    assert [hop(ways, flow) for flow in range(4)] == before
-    assert hop(ways, 9) == "to b"
+    tell(ways, B, enough=(A,), now=5.0)
+    assert [hop(ways, flow, now=64.0) for flow in range(4)] == before
+    assert hop(ways, 9, now=64.0) == "to b"
     moves = ways.moves
-    tell(ways, B)
-    assert [hop(ways, flow) for flow in range(4)] == ["to b"] * 4
+    assert [hop(ways, flow, now=66.0) for flow in range(4)] == ["to b"] * 4
     assert ways.moves - moves == before.count("to a")
+
+
+def test_a_flow_leaves_a_way_at_once_that_is_far_too_dear() -> None:
+    ways = Ways()
+    tell(ways, A, B)
+    assert {hop(ways, flow) for flow in range(4)} == {"to a", "to b"}
+    tell(ways, B)
+    assert {hop(ways, flow) for flow in range(4)} == {"to b"}
+
+
+def test_flows_that_a_cheaper_way_draws_go_over_by_halves_and_do_not_swing() -> None:
+    ways = Ways()
+    tell(ways, A)
+    assert [hop(ways, flow) for flow in range(4)] == ["to a"] * 4
+    for second, hops, dearer in ((5, (B,), (A,)), (6, (A,), (B,)), (7, (A, B), ())):
+        tell(ways, *hops, enough=dearer, now=float(second))
+        found = [hop(ways, flow, now=float(second)) for flow in range(4)]
+        assert sorted(found) == ["to a", "to a", "to b", "to b"]
+    assert ways.swings == 1  # of what is not bulk
+    assert ways.moves == 2 + 2
 
 
 def test_flows_are_shared_anew_with_a_way_that_comes() -> None:
@@ -132,5 +153,5 @@ def test_a_node_is_reached_another_way_when_the_link_that_led_there_ends() -> No
     tell(ways, A, B)
     assert hop(ways, 0, channel=0) == "to a"
     ways.lost(OUTLETS["to a"])
-    told = ways.changed(RoutesChanged({B: "to b"}, {FAR: (B,)}, frozenset()), OUTLETS)
+    told = ways.changed(RoutesChanged({B: "to b"}, {FAR: (B,)}, frozenset()), OUTLETS, 0.0)
     assert told[0] == [FAR]
