@@ -126,6 +126,13 @@ def follows(agent: Agent, pin: str) -> bool:
     return chain.root_pins[0] == pin and parse_certificates(chain.pem)[-1].issuer == newest
 
 
+def says_under_its_newest(owner: Agent, other: Agent) -> bool:
+    """Whether all that another holds of an agent's facts is signed under its newest certificate."""
+    newest = IdentityFolder(owner.folder).chain.pem
+    facts = other._core.ledger._shares[owner.node_id].facts
+    return all(batch.certificate == newest for _, batch in facts.values())
+
+
 class Later:
     """A node whose wall clock is ahead."""
 
@@ -161,6 +168,9 @@ async def test_facts_of_one_who_was_away_while_the_root_changed_are_given_up_and
     assert authority is not None
     for agent in agents:
         await polled(lambda agent=agent: follows(agent, authority.root_pin))  # type: ignore[misc]
+    await polled(
+        lambda: says_under_its_newest(other, issuer) and says_under_its_newest(issuer, other)
+    )
     before = nonces(agents)
 
     # One gives the former root up before the other does, who offers what it still holds.
