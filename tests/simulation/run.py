@@ -19,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation import grants
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -119,6 +120,24 @@ def run_sites(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     return {"nodes": options.nodes, "sites": sites, "faults": {}, "failures": failures}, failures
 
 
+def run_grants(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
+    """Grants by seed; the figures, and what failed."""
+    fired: Counter[str] = Counter()
+    held = 0
+    failures: list[str] = []
+    for seed in seeds:
+        try:
+            outcome = grants.simulate(seed)
+        except CantorError as error:
+            failures.append(f"grants, seed {seed}: {error}")
+            print(failures[-1], flush=True)
+            continue
+        fired += outcome.fired
+        held += outcome.held
+    print(f"{held} grants held, none twice" if not failures else "grants failed", flush=True)
+    return {"held": held, "faults": dict(sorted(fired.items())), "failures": failures}, failures
+
+
 def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
     """A mesh of each size, or of the one asked for, formed and changed."""
     grown = []
@@ -140,6 +159,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--grants", type=int, default=0, metavar="SEEDS", help="of grants as well")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
@@ -160,8 +180,8 @@ def main() -> int:
         grown = run_sizes(options.nodes, is_all=options.report is not None)
         figures["growth"] = [growth.as_dict() for growth in grown]
         if options.report is not None:
-            seeds = len(figures.get("digests", ()))
-            summary = f"{seeds} seeds with faults held, {len(failures)} did not."
+            count = len(figures.get("digests", ()))
+            summary = f"{count} seeds with faults held, {len(failures)} did not."
             write_report(options.report, grown, figures["faults"], summary)
     figures["seconds"] = round(time.monotonic() - began, 3)
     if options.json is not None:

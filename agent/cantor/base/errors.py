@@ -2,12 +2,14 @@
 
     CantorError
     ├── ConfigError           a file or option that a person wrote is wrong        exit 2
+    │   └── NeedsError        needs that no node can ever meet                     exit 2
     ├── LocalProtocolError    our own code broke the protocol's rules              exit 70
     ├── RemoteProtocolError   bytes from another party broke them                  exit 76
     ├── IdentityError         a key, certificate or token does not hold            exit 77
     │   └── EnrolmentError    a hub refused to make this box a node                exit 77
     ├── DeviceError           hardware is missing or does not answer               exit 74
     ├── UnavailableError      a party that must answer cannot be reached           exit 69
+    │   └── GrantError        units of a resource are not granted, or were lost    exit 69
     └── ModelError            a model file cannot be used                          exit 65
 
 Exit codes follow BSD ``sysexits.h`` where it has a fitting one.
@@ -84,6 +86,14 @@ class UnavailableError(CantorError):
     """A party that must answer cannot be reached."""
 
     exit_code = 69
+
+
+class NeedsError(ConfigError):
+    """Needs that no node can ever meet: waiting is no use."""
+
+
+class GrantError(UnavailableError):
+    """Units of a resource are not granted, or what was granted is held no more."""
 
 
 class ModelError(CantorError):

@@ -45,6 +45,13 @@ def register(verbs: Verbs) -> None:
     )
     agent.add_argument("--seed", action="append", default=[], metavar="HOST:PORT", help="dial it")
     agent.add_argument("--label", action="append", default=[], metavar="NAME=VALUE")
+    agent.add_argument(
+        "--resource",
+        action="append",
+        default=[],
+        metavar="NAME=UNITS",
+        help="this box has it: Licence=4 to take, Detectron2==1 to test",
+    )
     agent.add_argument("--no-mdns", action="store_true", help="do not look for peers by multicast")
     agent.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
@@ -81,6 +88,7 @@ def register(verbs: Verbs) -> None:
 
 async def _run_agent(options: argparse.Namespace) -> int:
     from cantor.node.agent import Agent
+    from cantor.node.grants.calls import resource_from_text
     from cantor.node.settings import LISTEN_DEFAULT, LISTEN_DEFAULT_6, AgentSettings
     from cantor.transport.addresses import has_ipv6
 
@@ -98,6 +106,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         public_enrol=options.public_enrol,
         links_max=options.links_max,
         link_weights=parse_weights(options.link_weight),
+        resources=tuple(resource_from_text(text) for text in options.resource),
     )
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())

@@ -27,6 +27,7 @@ OWN_VERBS = {
     "agent": "cantor.cli.agent",
     "nodes": "cantor.cli.agent",
     "status": "cantor.cli.agent",
+    "resources": "cantor.cli.resources",
     "mesh": "cantor.cli.mesh",
     "node": "cantor.cli.node",
     "token": "cantor.cli.tokens",

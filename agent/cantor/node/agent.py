@@ -21,6 +21,8 @@ from cantor.mesh.events import LocalFact, PeerSeen, TrustLost
 from cantor.mesh.settings import MeshSettings
 from cantor.node.changes import Changes
 from cantor.node.driver import MeshDriver
+from cantor.node.grants.calls import ResourceCalls
+from cantor.node.grants.grants import Grants
 from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.lasting import LastingFacts
 from cantor.node.lifecycle.life import Lifecycle
@@ -110,7 +112,10 @@ class Agent(Talk):
             is_denied=self.lifecycle.denials.is_denied,
         )
         self._discovery: Discovery | None = None
-        self._hardware = Hardware(inventory or load_inventory(), self.publish)
+        self.grants = Grants(self, epoch=self._core.ledger.epoch)
+        found = inventory or load_inventory()
+        self._hardware = Hardware(found, self.publish, self.grants.offer)
+        self._hardware.offer("configuration", (), settings.resources)
         self._lasting = LastingFacts(self._memory, self._driver.post)
         self._messages = Messages(self.node_id, self._core.ledger.epoch, self._driver.send)
         made = registered_services() if services is None else services
@@ -135,6 +140,7 @@ class Agent(Talk):
         self._driver.start(self._links)
         self._publish_node()
         self._lasting.say_all()
+        self.grants.start()
         await self.lifecycle.start(self._links)
         if self.settings.enrol:
             await self.lifecycle.enrol_at(self.settings.enrol, self.settings.public_enrol)
@@ -155,6 +161,7 @@ class Agent(Talk):
         """Leave the mesh: stop services, withdraw this node's facts, close its links."""
         while self._started:
             await self._started.pop().close()
+        await self.grants.close()
         await self.lifecycle.close()
         await self._messages.close()
         for task in self._tasks:
@@ -211,6 +218,7 @@ class Agent(Talk):
             "facts": lambda _: self._core.ledger.own(),
             "changes": self._changes,
             **self.mesh.calls(),
+            **ResourceCalls(self, self.grants).calls(),
         }
         calls.update(self.lifecycle.calls())
         for service in self._services.values():

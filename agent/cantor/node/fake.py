@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import UnavailableError
+from cantor.base.resources import merge_resources
 from cantor.ledger.facts import Fact
+from cantor.node.grants.grants import Grants
 from cantor.node.messages import Messages
 from cantor.node.talk import Talk
 from cantor.node.view import pack_devices, pack_resources, view_nodes
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
+    from cantor.node.grants.reservation import Reservation
     from cantor.node.services import Handler, StreamHandler
     from cantor.node.view import NodeView
+    from cantor.scheduling.needs import Needs
     from cantor.wire import DataFrame
     from cantor.wire.frame import Buffer, Value
 
@@ -64,6 +68,19 @@ class FakeStreams:
     def open(self, destination: NodeId, topic: str, priority: int) -> FakeStream:
         """A stream to a node."""
         return FakeStream(self._messages, destination, topic, priority)
+
+
+class FakeDisk:
+    """Takes every journal at once."""
+
+    def append(self, data: bytes) -> None:
+        """It is kept nowhere."""
+
+    def replace(self, data: bytes) -> None:
+        """It is kept nowhere."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +191,27 @@ class FakeNode(Talk):
         self.messages = self._messages = Messages(node_id, 1, mesh.carry)
         self._streams = FakeStreams(self.messages)
         self._offers: dict[str, tuple[Sequence[Device], Sequence[Resource]]] = {}
+        self.grants = Grants(self, epoch=1, disk=FakeDisk())
 
     async def kept(self) -> None:
         """Nothing is written here."""
+
+    def reserve(
+        self,
+        task: str,
+        attempt: int,
+        wants: Mapping[NodeId, Needs],
+        *,
+        priority: int = 0,
+        project: str = "default",
+        may_wait: bool = True,
+    ) -> Reservation:
+        """Like any node; here the grants of all nodes begin when they are first used."""
+        for node in self._mesh.nodes.values():
+            node.grants.start()
+        return super().reserve(
+            task, attempt, wants, priority=priority, project=project, may_wait=may_wait
+        )
 
     def wall(self) -> float:
         return self.clock.wall()
@@ -204,5 +239,8 @@ class FakeNode(Talk):
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         self._offers[source] = (devices, resources)
         given = [self._offers[name] for name in sorted(self._offers)]
-        self.publish("devices", pack_devices([one for found, _ in given for one in found]))
-        self.publish("resources", pack_resources([one for _, found in given for one in found]))
+        devices = [one for found, _ in given for one in found]
+        resources = [one for _, found in given for one in found]
+        self.publish("devices", pack_devices(devices))
+        self.publish("resources", pack_resources(resources))
+        self.grants.offer(devices, merge_resources(resources))

@@ -29,9 +29,17 @@ class Inventory(Protocol):
 class Hardware:
     """Publishes the facts ``devices`` and ``resources`` when what they hold has changed."""
 
-    def __init__(self, inventory: Inventory, publish: Callable[[str, Value], None]) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        publish: Callable[[str, Value], None],
+        stock: Callable[[list[Device], list[Resource]], None] = lambda *_: None,
+    ) -> None:
+        """``stock`` is told what there is after each change."""
         self._inventory = inventory
         self._publish = publish
+        self._stock = stock
+        self._stocked: tuple[list[Device], list[Resource]] | None = None
         self._found: tuple[list[Device], list[Resource]] | None = None
         self._offers: dict[str, tuple[tuple[Device, ...], tuple[Resource, ...]]] = {}
         self._published: dict[str, Value] = {}
@@ -56,11 +64,12 @@ class Hardware:
         devices, resources = self._found or ([], [])
         offers = [self._offers[source] for source in sorted(self._offers)]
         everything = [*resources, *(resource for _, given in offers for resource in given)]
-        behind = (device for given, _ in offers for device in given)
-        facts = {
-            "devices": pack_devices([*devices, *behind]),
-            "resources": pack_resources(merge_resources(everything)),
-        }
+        there = [*devices, *(device for given, _ in offers for device in given)]
+        merged = merge_resources(everything)
+        if self._stocked != (there, merged):
+            self._stocked = there, merged
+            self._stock(there, merged)
+        facts = {"devices": pack_devices(there), "resources": pack_resources(merged)}
         for name, value in facts.items():
             if self._published.get(name) != value:
                 self._published[name] = value

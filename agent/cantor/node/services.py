@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
     from cantor.ledger.facts import Fact
+    from cantor.node.grants.reservation import Reservation
     from cantor.node.view import NodeView
+    from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
 
 SERVICE_GROUP = "cantor.services"
@@ -205,6 +207,31 @@ class Node(Protocol):
 
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         """Add hardware found behind this node; replaces what ``source`` offered before."""
+
+    def reserve(
+        self,
+        task: str,
+        attempt: int,
+        wants: Mapping[NodeId, Needs],
+        *,
+        priority: int = 0,
+        project: str = "default",
+        may_wait: bool = True,
+    ) -> Reservation:
+        """Take what ``needs`` takes of one node or of several, all or none, while the work runs.
+
+        Every unit is granted by the node that owns it. Await ``held()`` of the result, look at
+        ``is_held`` before what must not happen twice, ``drop`` or ``release`` it at the end. What
+        is given back is never granted again to the same attempt. ``Memory`` that is taken is in
+        ``leases``, for the worker's limit; the token of a lease goes to whoever opens the device
+        (``cantor.scheduling.grants.fence``).
+
+        Raises:
+            ConfigError: this attempt reserves already, or has no usable name.
+        """
+
+    def end_former(self, prefix: str) -> None:
+        """Give back what this node held before its restart under names that begin so."""
 
 
 class Service(Protocol):

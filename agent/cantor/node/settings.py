@@ -10,6 +10,8 @@ from cantor.mesh.settings import LINKS_MAX_DEFAULT
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cantor.base.resources import Resource
+
 LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
 LISTEN_DEFAULT_6 = "[::]:7433"
 """As well where the system has IPv6."""
@@ -24,7 +26,8 @@ class AgentSettings:
     discovery, empty for the system's choice; ``links_max`` is how many links it keeps, and
     ``link_weights`` multiply what those with the nodes of these names or ids cost;
     ``enrol`` is where an issuer enrols boxes by HTTPS, nowhere if empty, and ``public_enrol`` what
-    its tokens say where boxes reach it by another address (``host:port``).
+    its tokens say where boxes reach it by another address (``host:port``); ``resources`` are what
+    the box has beside what is found.
     """
 
     folder: Path
@@ -38,3 +41,4 @@ class AgentSettings:
     link_weights: dict[str, float] = field(default_factory=dict)
     enrol: str = ""
     public_enrol: str = ""
+    resources: tuple[Resource, ...] = ()

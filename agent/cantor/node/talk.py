@@ -1,4 +1,4 @@
-"""What a node says to others: messages, requests and streams."""
+"""What a node says to others: messages, requests and streams; and what it takes of them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from typing import TYPE_CHECKING
 from cantor.base.ids import BROADCAST
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.node.fake import FakeStreams
+    from cantor.node.grants.grants import Grants
+    from cantor.node.grants.reservation import Reservation
     from cantor.node.messages import Messages
     from cantor.node.services import Answer, Handler, Message, Stream, StreamHandler
     from cantor.node.streams import Streams
+    from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
 
 
 class Talk:
-    """The part of :class:`cantor.node.services.Node` that is about what travels."""
+    """The part of :class:`cantor.node.services.Node` that is about what travels, and grants."""
 
     _messages: Messages
     _streams: Streams | FakeStreams
+    grants: Grants
 
     def send(
         self,
@@ -92,3 +96,22 @@ class Talk:
         return self._messages.request(
             destination, topic, headers, body, timeout_s=timeout_s, priority=priority
         )
+
+    def reserve(
+        self,
+        task: str,
+        attempt: int,
+        wants: Mapping[NodeId, Needs],
+        *,
+        priority: int = 0,
+        project: str = "default",
+        may_wait: bool = True,
+    ) -> Reservation:
+        """Take units while some work runs. As ``Node.reserve`` says."""
+        return self.grants.reserve(
+            task, attempt, wants, priority=priority, project=project, may_wait=may_wait
+        )
+
+    def end_former(self, prefix: str) -> None:
+        """Give back what this node held before its restart under names that begin so."""
+        self.grants.end_former(prefix)

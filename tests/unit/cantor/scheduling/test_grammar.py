@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from cantor.base.errors import ConfigError
@@ -105,13 +105,19 @@ class Writer:
         self.depth -= 1
         if name in LEXICAL:
             found = ["".join(found)]
-            assume(name != "resource" or (found[0] not in KEYWORDS and found[0][-1] not in "-."))
-        if name == "condition":
-            ordered = set(found) & {"<", "<=", ">", ">="}
-            assume(not ordered or not ({found[-1]} & {"true", "false"} or found[-1][0] in "\"'"))
-            assume(not self.negations or "=" not in found)
-            assume("=" not in found or "-" not in found[found.index("=") :])
-        return found
+        if name == "resource" and (found[0] in KEYWORDS or found[0][-1] in "-."):
+            found[0] += "z"
+        return self.as_said(found) if name == "condition" else found
+
+    def as_said(self, found: list[str]) -> list[str]:
+        """A condition as the comments of the grammar want it."""
+        at = next((at for at, one in enumerate(found) if one in ("=", "<", "<=", ">", ">=")), None)
+        if at is None:
+            return found
+        is_text = found[-1] in ("true", "false") or found[-1][0] in "\"'"
+        if (found[at] == "=" and self.negations) or (found[at] != "=" and is_text):
+            return [*found[:at], "==", *found[at + 1 :]]
+        return [one for one in found if one != "-"] if found[at] == "=" else found
 
     def part(self, part: Part) -> list[str]:
         """The tokens of a part."""
@@ -140,9 +146,9 @@ def texts(draw: st.DrawFn) -> list[str]:
     tokens = Writer(draw).rule("needs")
     joined: list[str] = []
     for token in tokens:  # a number's sign and fraction are one token
-        glue = bool(joined) and (joined[-1] == "-" or token == "." or joined[-1][-1:] == ".")
-        numeric = bool(joined) and re.fullmatch(r"-?\d*\.?", joined[-1]) and token[:1] in "0179.-"
-        if glue or (numeric and token != "-"):
+        before = joined[-1] if joined else ""
+        is_sign = before == "-" or re.fullmatch(r"-?\d+\.", before)
+        if is_sign or (token == "." and re.fullmatch(r"-?\d+", before)):
             joined[-1] += token
         else:
             joined.append(token)

@@ -1,0 +1,116 @@
+"""What processes here ask about resources: who has what, who holds it; and what they add.
+
+What is advertised stays until it is withdrawn or the agent ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import CantorError, ConfigError
+from cantor.base.resources import Resource, ResourceValue
+from cantor.node.grants.grants import SHOW_TOPIC
+from cantor.scheduling.expression import KEYWORDS, NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cantor.node.grants.grants import Grants
+    from cantor.node.services import Call, Node
+    from cantor.node.view import NodeView
+    from cantor.wire.frame import Value
+
+SHOW_TIMEOUT_S = 2.0
+VALUE_CHARACTERS_MAX = 256
+ADVERTISED_MAX = 256
+_RESOURCE = re.compile(rf"({NAME.pattern})\s*(==?)\s*(.*)", re.DOTALL)
+
+
+def resource_from_text(text: str) -> Resource:
+    """A resource as people give it: ``Licence=4`` is a quantity, ``Detectron2==1`` a condition.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    match = _RESOURCE.fullmatch(text.strip())
+    if match is None:
+        raise ConfigError(
+            f"not a resource: {text[:80]!r}",
+            where="--resource",
+            remedy="write Licence=4 for units that are taken, Detectron2==1 for what holds",
+        )
+    name, sign, written = match.groups()
+    value: ResourceValue = written.strip("\"'")
+    for read in (int, float):
+        try:
+            value = read(written)
+            break
+        except ValueError:
+            continue
+    return checked(Resource(name, "quantity" if sign == "=" else "condition", value))
+
+
+def checked(resource: Resource) -> Resource:
+    """The resource, if a node may say so.
+
+    Raises:
+        ConfigError: its name or its value is of no use.
+    """
+    name, value = resource.name, resource.value
+    if not NAME.fullmatch(name) or name in KEYWORDS:
+        raise ConfigError(f"no name of a resource: {name[:80]!r}", remedy="write a word: Licence")
+    is_number = not isinstance(value, bool | str)
+    if resource.kind == "quantity" and not (is_number and 0 < float(value) < math.inf):
+        raise ConfigError(f"{value!r:.40} is no number of units", where=name, remedy="write 4")
+    if isinstance(value, str) and (len(value) > VALUE_CHARACTERS_MAX or not value.isprintable()):
+        raise ConfigError(f"{value!r:.40} is no short text", where=name, remedy="shorten it")
+    return resource
+
+
+class ResourceCalls:
+    """The calls of one node."""
+
+    def __init__(self, node: Node, grants: Grants) -> None:
+        self._node = node
+        self._grants = grants
+        self._advertised: dict[str, Resource] = {}
+
+    def calls(self) -> Mapping[str, Call]:
+        """By name."""
+        return {"resources": self._resources, "resources.advertise": self._advertise}
+
+    async def _resources(self, _args: dict[str, Value]) -> Value:
+        views = self._node.nodes()
+        told = await asyncio.gather(*(self._held_on(view) for view in views))
+        return [
+            {**view.as_value(), **held} for view, held in zip(views, told, strict=True)
+        ]  # fmt: skip
+
+    async def _held_on(self, view: NodeView) -> dict[str, Value]:
+        """What a node says of its grants; ``held`` is None where it cannot be asked."""
+        if view.id == self._node.node_id:
+            return self._grants.shown()
+        if view.is_alive:
+            try:
+                answer = await self._node.request(view.id, SHOW_TOPIC, timeout_s=SHOW_TIMEOUT_S)
+            except CantorError:
+                return {"held": None, "waiting": None}
+            return {name: answer.headers.get(name) for name in ("held", "waiting")}
+        return {"held": None, "waiting": None}
+
+    def _advertise(self, args: dict[str, Value]) -> Value:
+        name, kind, value = str(args.get("name", "")), args.get("kind"), args.get("value")
+        if value is None:
+            self._advertised.pop(name, None)
+        elif kind not in ("condition", "quantity") or not isinstance(value, ResourceValue):
+            raise ConfigError("give a condition or a quantity", where=name)
+        elif len(self._advertised) >= ADVERTISED_MAX and name not in self._advertised:
+            raise ConfigError(f"{ADVERTISED_MAX} resources are advertised already", where=name)
+        else:
+            made = Resource(name, "quantity" if kind == "quantity" else "condition", value)
+            self._advertised[name] = checked(made)
+        self._node.offer("advertised", (), tuple(self._advertised.values()))
+        return cast("Value", sorted(self._advertised))

@@ -1,0 +1,267 @@
+"""What a node grants of its own quantities, and what it holds of its own and of others'.
+
+Questions and answers are messages that may be lost: claims ask again until they know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError, RemoteProtocolError
+from cantor.node.grants.journal_file import JournalFile
+from cantor.node.grants.offers import stock_of
+from cantor.node.grants.reservation import Reservation
+from cantor.node.services import Reply
+from cantor.scheduling.grants import claim as claims
+from cantor.scheduling.grants.claim import Claim
+from cantor.scheduling.grants.events import Changed, Tell, Tick, Write
+from cantor.scheduling.grants.grantor import Grantor
+from cantor.scheduling.grants.reading import answer_from_value, asked_from_value
+from cantor.scheduling.grants.records import TASK_CHARACTERS_MAX, TTL_DEFAULT_S, Granted, Release
+from cantor.scheduling.grants.records import answer_value as packed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from cantor.base.ids import NodeId
+    from cantor.base.resources import Device, Resource
+    from cantor.node.grants.journal_file import Disk
+    from cantor.node.services import Message, Node
+    from cantor.scheduling.grants.events import Event, WriteFailed, Written
+    from cantor.scheduling.grants.records import Answer, Asked
+    from cantor.scheduling.needs import Needs
+    from cantor.wire.frame import Value
+
+JOURNAL_NAME = "grants.journal"
+TAKEN_FACT = "taken"
+ASK_TOPIC, ANSWER_TOPIC, SHOW_TOPIC = "grants.ask", "grants.answer", "grants.show"
+OWN_TTL_S = 3.0
+"""How long the processes of an agent that was killed may need to end: then their units are free."""
+HINT_S = 0.25
+ALARM_MIN_S = 0.001
+SHOWN_MAX = 1000
+_log = logging.getLogger(__name__)
+
+
+class Grants:
+    """The grants of one node. Everything but the journal's thread is on the event loop."""
+
+    def __init__(self, node: Node, *, epoch: int, disk: Disk | None = None) -> None:
+        """``epoch`` counts the starts of the node; it is on the disk already."""
+        self._node = node
+        self._epoch = epoch
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._file = JournalFile(node.folder / JOURNAL_NAME, self._from_disk, disk=disk)
+        self._grantor: Grantor | None = None
+        self._claims: dict[tuple[str, int], tuple[Claim, Reservation]] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._hint: asyncio.TimerHandle | None = None
+        self._said: Value = None
+        self._have: Event | None = None
+
+    def start(self) -> None:
+        """Read the journal, begin a life, and answer; nothing if it has begun.
+
+        Raises:
+            UnavailableError: the journal cannot be read.
+        """
+        if self._grantor is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        kept, is_there = self._file.read()
+        is_lost = not kept.is_whole or (not is_there and self._epoch > 1)
+        if is_lost:
+            _log.warning("what this node had granted is not known", extra={"epoch": self._epoch})
+        epoch = max(self._epoch, kept.epoch + 1)
+        self._grantor = Grantor(self._node.node_id, epoch, self._now(), kept, is_lost)
+        self._node.on_message(ASK_TOPIC, self._asked)
+        self._node.on_message(ANSWER_TOPIC, self._answered)
+        self._node.answer(SHOW_TOPIC, lambda _: Reply(self.shown()))
+        self._tell(Tick())
+        if self._have is not None:
+            self._tell(self._have)
+
+    async def close(self) -> None:
+        """Give back what is held, and write that down."""
+        for _, reservation in list(self._claims.values()):
+            reservation.drop()
+        for timer in (self._alarm, self._hint):
+            if timer is not None:
+                timer.cancel()
+        await asyncio.to_thread(self._file.close)
+        self._grantor = None
+
+    def offer(self, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
+        """What the node has now."""
+        self._have = stock_of(devices, resources, self._node.labels)
+        if self._grantor is not None:
+            self._tell(self._have)
+
+    def reserve(
+        self,
+        task: str,
+        attempt: int,
+        wants: Mapping[NodeId, Needs],
+        *,
+        priority: int = 0,
+        project: str = "default",
+        may_wait: bool = True,
+    ) -> Reservation:
+        """Begin to reserve; the reservation tells how it goes on.
+
+        Raises:
+            ConfigError: this attempt reserves already, or has no usable name.
+        """
+        if not 0 < len(task) <= TASK_CHARACTERS_MAX or (task, attempt) in self._claims:
+            raise ConfigError("this attempt reserves already, or its name is too long", where=task)
+        own = set(wants) == {self._node.node_id}
+        claim = Claim(
+            self._node.node_id,
+            task,
+            attempt,
+            dict(wants),
+            OWN_TTL_S if own else TTL_DEFAULT_S,
+            priority,
+            project,
+            may_wait,
+            self._node.wall(),
+        )
+        reservation = Reservation(claim, self._now, lambda: self._drop(claim))
+        self._claims[(task, attempt)] = claim, reservation
+        self._follow(claim, reservation, claim.tick(self._now()))
+        self._set_alarm()
+        return reservation
+
+    def shown(self) -> dict[str, Value]:
+        """What is granted and who waits, for people."""
+        if self._grantor is None:
+            return {"held": [], "waiting": []}
+        rows: list[Value] = [dict(one.as_value()) for one in self._grantor.leases[:SHOWN_MAX]]
+        waiting: list[Value] = [
+            {"task": one.key.task, "needs": str(one.needs), "since": one.now}
+            for one in self._grantor.waiting[:SHOWN_MAX]
+        ]
+        return {"held": rows, "waiting": waiting}
+
+    def end_former(self, prefix: str) -> None:
+        """Give back what this node held in a former life under names that begin so."""
+        leases = self._grantor.leases if self._grantor else []
+        for lease in leases:
+            is_former = lease.holder == self._node.node_id and lease.epoch < self._epoch
+            if is_former and lease.key.task.startswith(prefix):
+                self._tell(Release(lease.key, lease.holder))
+
+    def _now(self) -> float:
+        return self._node.clock.monotonic()
+
+    def _drop(self, claim: Claim) -> None:
+        found = self._claims.get((claim.task, claim.attempt))
+        if found is not None:
+            self._follow(*found, claim.drop(self._now()))
+            self._set_alarm()
+
+    def _from_disk(self, event: Written | WriteFailed) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended before the disk
+                self._loop.call_soon_threadsafe(self._tell, event)
+
+    def _tell(self, event: Event) -> None:
+        if self._grantor is None:
+            return
+        for effect in self._grantor.handle(event, self._now()):
+            match effect:
+                case Write(number, record):
+                    self._file.append(number, record)
+                case Tell(holder, answer):
+                    self._answer(holder, answer)
+                case Changed():
+                    self._hint_soon()
+        self._set_alarm()
+
+    def _answer(self, holder: NodeId, answer: Answer) -> None:
+        if holder == self._node.node_id:
+            asyncio.get_running_loop().call_soon(self._heard, holder, answer)
+        else:
+            self._node.send(holder, ANSWER_TOPIC, packed(answer), priority=0)
+
+    def _heard(self, node: NodeId, answer: Answer) -> None:
+        found = self._claims.get((answer.key.task, answer.key.attempt))
+        if found is not None:
+            self._follow(*found, found[0].answered(node, answer, self._now()))
+            self._set_alarm()
+        elif isinstance(answer, Granted):  # to a claim that is over
+            self._ask(node, Release(answer.key, self._node.node_id))
+
+    def _follow(
+        self, claim: Claim, reservation: Reservation, effects: Sequence[claims.Effect]
+    ) -> None:
+        for effect in effects:
+            if isinstance(effect, claims.Ask):
+                self._ask(effect.node, effect.asked)
+            else:
+                reservation.heard(effect)
+        if claim.state == "over":
+            self._claims.pop((claim.task, claim.attempt), None)
+
+    def _ask(self, node: NodeId, asked: Asked) -> None:
+        if node == self._node.node_id:
+            self._tell(asked)
+        else:
+            self._node.send(node, ASK_TOPIC, asked.as_value(), priority=0)
+
+    def _asked(self, message: Message) -> None:
+        try:
+            asked = asked_from_value(message.headers, message.source, self._node.wall())
+        except RemoteProtocolError as error:
+            _log.warning("an odd question", extra={"peer": message.source, "reason": str(error)})
+            return
+        self._tell(asked)
+
+    def _answered(self, message: Message) -> None:
+        try:
+            answer = answer_from_value(message.headers)
+        except RemoteProtocolError as error:
+            _log.warning("an odd answer", extra={"peer": message.source, "reason": str(error)})
+            return
+        self._heard(message.source, answer)
+
+    def _set_alarm(self) -> None:
+        """Wake when something is due."""
+        times = [claim.wake_s for claim, _ in self._claims.values()]
+        if self._grantor is not None:
+            times.append(self._grantor.wake_s)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due_s = min(times, default=math.inf)
+        if math.isfinite(due_s):
+            pause_s = max(ALARM_MIN_S, due_s - self._now())
+            self._alarm = asyncio.get_running_loop().call_later(pause_s, self._wake)
+
+    def _wake(self) -> None:
+        self._alarm = None
+        for claim, reservation in list(self._claims.values()):
+            if claim.wake_s <= self._now():
+                self._follow(claim, reservation, claim.tick(self._now()))
+        self._tell(Tick())
+
+    def _hint_soon(self) -> None:
+        """Say what is taken, but a few times a second at most."""
+        if self._hint is None:
+            self._hint = asyncio.get_running_loop().call_later(HINT_S, self._say)
+
+    def _say(self) -> None:
+        self._hint = None
+        taken: dict[str, dict[str, int | float]] = {}
+        for lease in self._grantor.leases if self._grantor else ():
+            kind = taken.setdefault(lease.key.task.partition("/")[0][:64], {})
+            for name, amount in lease.taken.items():
+                kind[name] = kind.get(name, 0) + amount
+        value: Value = {kind: dict(amounts) for kind, amounts in taken.items()}
+        if value != self._said:
+            self._said = value
+            self._node.publish(TAKEN_FACT, value)

@@ -1,0 +1,384 @@
+"""The owner of quantities: the only one who grants them, and nothing before it is on the disk.
+
+``handle(event, now)`` returns what is to be done; ``now`` is the owner's steady clock. A unit is
+free again only when the end of its lease is on the disk too. A lease that the owner itself holds
+does not run out while the owner lives; after a restart it has its ttl to be claimed again.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from cantor.scheduling.expression import Take, conditions
+from cantor.scheduling.grants.events import (
+    Changed,
+    Effect,
+    Event,
+    Tell,
+    Tick,
+    Write,
+    WriteFailed,
+    Written,
+)
+from cantor.scheduling.grants.journal import Began, Kept, Over, Record
+from cantor.scheduling.grants.records import (
+    TOKEN_BITS,
+    TTL_MAX_S,
+    Ended,
+    Granted,
+    Key,
+    Lease,
+    Refused,
+    Release,
+    Renew,
+    Reserve,
+    Waiting,
+    Why,
+)
+from cantor.scheduling.grants.stock import Have, Stock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cantor.base.ids import NodeId
+
+WAIT_KEEP_S = 5.0
+RETRY_S = 1.0
+WAITING_MAX = 10_000
+ENDED_MAX = 50_000
+HOLDERS_NAMED_MAX = 3
+
+
+@dataclass(slots=True)
+class _Held:
+    """A lease and where it stands: being written, held, or its end being written."""
+
+    lease: Lease
+    state: Literal["writing", "held", "ending"]
+    asked_s: float
+    ends_s: float = math.inf
+    is_unwanted: bool = False
+    retry_s: float = math.inf
+
+
+@dataclass(slots=True)
+class _Waits:
+    reserve: Reserve
+    order: int
+    heard_s: float
+
+
+@dataclass(slots=True)
+class Grantor:
+    """Grants the quantities of node ``me`` in a life with this ``epoch``, which only ever grows.
+
+    ``kept`` is what its journal said; ``is_lost`` if that said less than it should. ``share`` tells
+    how much of its share a project has used: of equal priority the lowest comes first.
+    """
+
+    me: NodeId
+    epoch: int
+    now: float
+    kept: Kept = field(default_factory=Kept)
+    is_lost: bool = False
+    share: Callable[[str], float] = lambda _: 0.0
+    ttl_max_s: float = TTL_MAX_S
+    _stock: Stock = field(default_factory=Stock)
+    _held: dict[Key, _Held] = field(default_factory=dict)
+    _waiting: dict[Key, _Waits] = field(default_factory=dict)
+    _ended: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
+    _writes: dict[int, Began | _Held] = field(default_factory=dict)
+    _effects: list[Effect] = field(default_factory=list)
+    _number: int = 0
+    _order: int = 0
+    _count: int = 0
+    _is_serving: bool = False
+    _begin_s: float = 0.0
+    _serves_from_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.is_lost:
+            self._serves_from_s = self.now + self.ttl_max_s
+        for lease in self.kept.leases.values():
+            held = _Held(lease, "held", 0.0, self.now + lease.ttl_s)
+            self._held[lease.key] = held
+            self._stock.add(lease)
+        for key in self.kept.over:
+            self._remember_end(key)
+
+    @property
+    def leases(self) -> list[Lease]:
+        """What is held, by key; what is not yet on the disk is left out."""
+        return [h.lease for key, h in sorted(self._held.items()) if h.state != "writing"]
+
+    @property
+    def waiting(self) -> list[Reserve]:
+        """Who waits, in the order in which they are looked at."""
+        return [one.reserve for one in self._in_order()]
+
+    @property
+    def wake_s(self) -> float:
+        """When the next :class:`Tick` is due."""
+        held = [one for one in self._held.values() if one.state == "held"]
+        times = [one.retry_s if one.is_unwanted else one.ends_s for one in held]
+        if not self._is_serving:
+            times.append(self._begin_s)
+        if self._waiting:
+            times.append(max(self.now, self._serves_from_s) + RETRY_S)
+        return min(times, default=math.inf)
+
+    def stock(self) -> Stock:
+        """What there is and what is free."""
+        return self._stock
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """What is to be done about an event."""
+        self.now = now
+        self._effects = []
+        self._run_out()
+        match event:
+            case Have():
+                self._stock.have = event
+                self._refuse_for_ever()
+                self._serve()
+            case Reserve():
+                self._reserve(event)
+            case Renew():
+                self._renew(event)
+            case Release():
+                self._release(event)
+            case Written(number):
+                self._written(number)
+            case WriteFailed(number, reason):
+                self._failed(number, reason)
+            case Tick():
+                self._serve()
+        return self._effects
+
+    def _reserve(self, asked: Reserve) -> None:
+        held = self._held.get(asked.key)
+        if held is not None:
+            self._again(held, asked)
+        elif self._is_over(asked.key):
+            self._refuse(asked, "ended", "this try is over; try again with a higher attempt")
+        elif why := self._stock.never(asked.needs):
+            self._waiting.pop(asked.key, None)
+            self._refuse(asked, "never", why)
+        elif asked.key not in self._waiting and len(self._waiting) >= WAITING_MAX:
+            self._refuse(asked, "busy", f"{WAITING_MAX} others wait")
+        else:
+            self._queue(asked)
+
+    def _again(self, held: _Held, asked: Reserve) -> None:
+        if asked.holder != held.lease.holder:
+            self._refuse(asked, "wrong", "another node holds it under this name")
+        elif held.state == "held" and not held.is_unwanted:
+            self._extend(held, asked.asked_s)
+        elif held.state == "writing":
+            held.asked_s = max(held.asked_s, asked.asked_s)
+        else:
+            self._refuse(asked, "ended", "this try is over; try again with a higher attempt")
+
+    def _queue(self, asked: Reserve) -> None:
+        before = self._waiting.get(asked.key)
+        if before is None:
+            self._order += 1
+        order = before.order if before else self._order
+        self._waiting[asked.key] = _Waits(asked, order, self.now)
+        self._serve()
+        if asked.key not in self._waiting:
+            return
+        why = self._why_not(asked)
+        if asked.may_wait:
+            self._effects.append(Tell(asked.holder, Waiting(asked.key, why)))
+        else:
+            del self._waiting[asked.key]
+            self._refuse(asked, "busy", why)
+
+    def _renew(self, asked: Renew) -> None:
+        held = self._held.get(asked.key)
+        if held is None or held.lease.token != asked.token or held.lease.holder != asked.holder:
+            text = "the owner knows of no such lease"
+            self._effects.append(Tell(asked.holder, Refused(asked.key, "lost", text)))
+        elif held.state == "held" and not held.is_unwanted:
+            self._extend(held, asked.asked_s)
+        elif held.state == "ending" or held.is_unwanted:
+            text = "it has run out or was given back"
+            self._effects.append(Tell(asked.holder, Refused(asked.key, "lost", text)))
+
+    def _extend(self, held: _Held, asked_s: float) -> None:
+        is_own = held.lease.holder == self.me
+        held.ends_s = math.inf if is_own else self.now + held.lease.ttl_s
+        self._effects.append(Tell(held.lease.holder, Granted(held.lease, asked_s)))
+
+    def _release(self, asked: Release) -> None:
+        held = self._held.get(asked.key)
+        waits = self._waiting.get(asked.key)
+        if (held and held.lease.holder != asked.holder) or (
+            waits and waits.reserve.holder != asked.holder
+        ):
+            text = "another node holds it under this name"
+            self._effects.append(Tell(asked.holder, Refused(asked.key, "wrong", text)))
+            return
+        self._waiting.pop(asked.key, None)
+        if held is None:
+            self._remember_end(asked.key)
+            self._effects.append(Tell(asked.holder, Ended(asked.key)))
+            self._serve()
+        elif held.state == "held":
+            self._end(held)
+        else:
+            held.is_unwanted = True
+
+    def _run_out(self) -> None:
+        for held in list(self._held.values()):
+            if held.state != "held":
+                continue
+            if held.ends_s <= self.now and not held.is_unwanted:
+                text = "it was not renewed in time"
+                self._effects.append(
+                    Tell(held.lease.holder, Refused(held.lease.key, "lost", text))
+                )  # fmt: skip
+                self._end(held)
+            elif held.retry_s <= self.now:
+                self._end(held)
+        for key, waits in list(self._waiting.items()):
+            if waits.reserve.holder != self.me and waits.heard_s + WAIT_KEEP_S < self.now:
+                del self._waiting[key]
+        if not self._is_serving and self._begin_s <= self.now:
+            self._begin_s = math.inf
+            self._write(Began(self.epoch), Began(self.epoch))
+
+    def _end(self, held: _Held) -> None:
+        held.state, held.retry_s, held.is_unwanted = "ending", math.inf, True
+        self._write(Over(held.lease.key), held)
+
+    def _write(self, record: Record, what: Began | _Held) -> None:
+        self._number += 1
+        self._writes[self._number] = what
+        self._effects.append(Write(self._number, record))
+
+    def _written(self, number: int) -> None:
+        for what in self._taken_writes(number):
+            if isinstance(what, Began):
+                self._is_serving = True
+            elif what.state == "writing":
+                what.state = "held"
+                self._effects.append(Changed())
+                if what.is_unwanted:
+                    self._end(what)
+                else:
+                    self._extend(what, what.asked_s)
+            else:
+                lease = what.lease
+                del self._held[lease.key]
+                self._stock.remove(lease)
+                self._remember_end(lease.key)
+                self._effects += [Tell(lease.holder, Ended(lease.key)), Changed()]
+        self._serve()
+
+    def _failed(self, number: int, reason: str) -> None:
+        for what in self._taken_writes(number):
+            if isinstance(what, Began):
+                self._begin_s = self.now + RETRY_S
+            elif what.state == "writing":
+                key, holder = what.lease.key, what.lease.holder
+                del self._held[key]
+                self._stock.remove(what.lease)
+                self._effects.append(Tell(holder, Refused(key, "disk", reason)))
+            else:
+                what.state, what.retry_s = "held", self.now + RETRY_S
+
+    def _taken_writes(self, number: int) -> Iterable[Began | _Held]:
+        done = [one for one in self._writes if one <= number]
+        return [self._writes.pop(one) for one in done]
+
+    def _refuse_for_ever(self) -> None:
+        """Hardware has come or gone: nobody waits for what cannot be met any more."""
+        for key, waits in list(self._waiting.items()):
+            if why := self._stock.never(waits.reserve.needs):
+                del self._waiting[key]
+                self._refuse(waits.reserve, "never", why)
+
+    def _serve(self) -> None:
+        """Grant what can be granted: nobody overtakes who waits for the same quantity."""
+        if not self._is_serving or self.now < self._serves_from_s or self._stock.have is None:
+            return
+        blocked: set[str] = set()
+        for waits in self._in_order():
+            asked = waits.reserve
+            wanted = _names(asked)
+            fit = None if wanted & blocked else self._stock.fit(asked.needs)
+            if fit is None:
+                blocked |= wanted
+                continue
+            del self._waiting[asked.key]
+            self._grant(asked, *fit)
+
+    def _grant(
+        self, asked: Reserve, taken: dict[str, int | float], units: dict[str, tuple[str, ...]]
+    ) -> None:
+        self._count += 1
+        lease = Lease(
+            asked.key,
+            asked.holder,
+            self.epoch << TOKEN_BITS | self._count,
+            taken,
+            units,
+            min(asked.ttl_s, self.ttl_max_s),
+            asked.now,
+            asked.project,
+            asked.priority,
+        )
+        held = _Held(lease, "writing", asked.asked_s)
+        self._held[asked.key] = held
+        self._stock.add(lease)
+        self._write(lease, held)
+
+    def _in_order(self) -> list[_Waits]:
+        return sorted(
+            self._waiting.values(),
+            key=lambda one: (-one.reserve.priority, self.share(one.reserve.project), one.order),
+        )
+
+    def _why_not(self, asked: Reserve) -> str:
+        if self.now < self._serves_from_s:
+            left_s = math.ceil(self._serves_from_s - self.now)
+            return f"what it had granted is not known any more: it grants nothing for {left_s} s"
+        if not self._is_serving:
+            return "it has just started"
+        names = _names(asked)
+        holders = [one.key.task for one in self.leases if names & one.taken.keys()]
+        if self._stock.fit(asked.needs) is not None:
+            return "others wait for the same before it"
+        more = (
+            f" and {len(holders) - HOLDERS_NAMED_MAX} more" if holders[HOLDERS_NAMED_MAX:] else ""
+        )
+        held = f"; held by {', '.join(holders[:HOLDERS_NAMED_MAX])}{more}" if holders else ""
+        return self._stock.lack(asked.needs) + held
+
+    def _refuse(self, asked: Reserve, why: Why, text: str) -> None:
+        self._effects.append(Tell(asked.holder, Refused(asked.key, why, text)))
+
+    def _is_over(self, key: Key) -> bool:
+        ended = self._ended.get(key.task)
+        return ended is not None and (key.attempt, key.round) <= ended[0]
+
+    def _remember_end(self, key: Key) -> None:
+        """Late copies of its questions must not be granted; it is forgotten when none can come."""
+        before = self._ended.pop(key.task, ((-1, 0), 0.0))[0]
+        self._ended[key.task] = max(before, (key.attempt, key.round)), self.now
+        while self._ended:
+            oldest = next(iter(self._ended))
+            is_old = self._ended[oldest][1] + self.ttl_max_s < self.now
+            if not is_old and len(self._ended) <= ENDED_MAX:
+                break
+            del self._ended[oldest]
+
+
+def _names(asked: Reserve) -> set[str]:
+    """The quantities that it may take."""
+    leaves = conditions(asked.needs.expression) if asked.needs.expression is not None else []
+    return {leaf.name.text for leaf in leaves if isinstance(leaf, Take)}

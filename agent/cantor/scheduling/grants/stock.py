@@ -1,0 +1,133 @@
+"""What an owner has, what of it is taken, and which named units are free."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cantor.scheduling.expression import Take, conditions
+from cantor.scheduling.reach import Place, can_ever, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from cantor.base.resources import Resource
+    from cantor.scheduling.grants.records import Key, Lease
+    from cantor.scheduling.needs import Needs
+
+Units = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Have:
+    """What the node has now: resources with all their units, labels, and named units by quantity.
+
+    ``ceilings`` are the totals of quantities that nodes share: more may come here than there is.
+    """
+
+    resources: tuple[Resource, ...]
+    labels: Mapping[str, str]
+    units: Mapping[str, tuple[str, ...]]
+    ceilings: Mapping[str, int | float]
+
+
+class Stock:
+    """Counts by leases: nothing is free while a lease that takes it is here."""
+
+    def __init__(self) -> None:
+        self.have: Have | None = None
+        self._taken: dict[str, dict[Key, int | float]] = {}
+        self._used: dict[str, dict[str, Key]] = {}
+
+    def add(self, lease: Lease) -> None:
+        """Its units are taken."""
+        for name, amount in lease.taken.items():
+            self._taken.setdefault(name, {})[lease.key] = amount
+        for name, units in lease.units.items():
+            self._used.setdefault(name, {}).update(dict.fromkeys(units, lease.key))
+
+    def remove(self, lease: Lease) -> None:
+        """Its units are free."""
+        for name in lease.taken:
+            self._taken.get(name, {}).pop(lease.key, None)
+        for name, units in lease.units.items():
+            for unit in units:
+                if self._used[name].get(unit) == lease.key:
+                    del self._used[name][unit]
+
+    def taken(self, name: str) -> int | float:
+        """How much of a quantity is taken."""
+        amounts = self._taken.get(name, {}).values()
+        if all(type(amount) is int for amount in amounts):
+            return sum(amounts)
+        return math.fsum(amounts)
+
+    def free(self) -> tuple[Resource, ...]:
+        """The resources with their free units; none are free of what was taken away meanwhile."""
+        taken = {name: self.taken(name) for name in self._taken}
+        return without(self.have.resources if self.have else (), taken)
+
+    def never(self, needs: Needs) -> str:
+        """Why ``needs`` can never be met here; empty if it may be one day."""
+        if self.have is None:
+            return ""
+        leaves = conditions(needs.expression) if needs.expression is not None else []
+        for leaf in leaves:
+            is_part = isinstance(leaf, Take) and leaf.amount.value != int(leaf.amount.value)
+            if is_part and leaf.name.text in self.have.units:
+                return f"{leaf} takes a part, but {leaf.name} is given in whole units only"
+        whole, labels = self._whole(), self.have.labels
+        if can_ever(needs, whole, labels):
+            return ""
+        return needs.explain(whole, labels) or missing(needs, [Place("this node", whole, labels)])
+
+    def fit(self, needs: Needs) -> tuple[dict[str, int | float], Units] | None:
+        """What would be taken now, with named units chosen; None if it cannot be met now."""
+        if self.have is None:
+            return None
+        taken = needs.takes(self.free(), self.have.labels)
+        if taken is None:
+            return None
+        units: Units = {}
+        for name, amount in taken.items():
+            if name not in self.have.units:
+                continue
+            used = self._used.get(name, {})
+            spare = [unit for unit in self.have.units[name] if unit not in used]
+            if len(spare) < amount:
+                return None
+            units[name] = tuple(spare[: int(amount)])
+        return taken, units
+
+    def lack(self, needs: Needs) -> str:
+        """Why ``needs`` is not met now."""
+        if self.have is None:
+            return "the node still looks at its hardware"
+        return needs.explain(self.free(), self.have.labels) or "its units are not back yet"
+
+    def _whole(self) -> tuple[Resource, ...]:
+        have = self.have
+        return tuple(
+            replace(one, value=max(one.value, have.ceilings[one.name]))
+            if have and one.name in have.ceilings and isinstance(one.value, int | float)
+            else one
+            for one in (have.resources if have else ())
+        )
+
+
+def without(
+    resources: Iterable[Resource], taken: Mapping[str, int | float]
+) -> tuple[Resource, ...]:
+    """The resources less what is taken of them; never less than none."""
+    left = dict(taken)
+    found: list[Resource] = []
+    for resource in resources:
+        value, gone = resource.value, left.get(resource.name, 0)
+        if resource.kind == "quantity" and gone and isinstance(value, int | float):
+            part = min(value, gone)
+            left[resource.name] = gone - part
+            found.append(replace(resource, value=value - part))
+        else:
+            found.append(resource)
+    return tuple(found)

@@ -1,0 +1,119 @@
+"""``cantor resources`` and what programs advertise, against a node in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor import resources
+from cantor.base.errors import ConfigError
+from cantor.base.ids import NodeId
+from cantor.base.resources import Resource
+from cantor.cli.main import main
+from cantor.node.control import ControlServer
+from cantor.node.fake import FakeMesh
+from cantor.node.grants.calls import ResourceCalls, resource_from_text
+from cantor.scheduling.needs import parse
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from cantor.node.fake import FakeNode
+
+WALL, ROOF = NodeId("a" * 64), NodeId("b" * 64)
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[FakeNode]:
+    mesh = FakeMesh()
+    memory = Resource("Memory", "quantity", 2**31, "B")
+    node = mesh.add(WALL, folder, name="wall", resources=[Resource("GPU", "quantity", 2), memory])
+    camera = Resource("USBCamera", "condition", value=True)
+    mesh.add(ROOF, folder, name="roof", resources=[camera])
+    await node.reserve("run/belt", 1, {WALL: parse("GPU = 1 and Memory = 1GiB")}).held(5)
+    server = ControlServer(folder, ResourceCalls(node, node.grants).calls())
+    await server.start()
+    try:
+        yield node
+    finally:
+        await server.close()
+
+
+async def cantor(*words: str) -> int:
+    return await asyncio.to_thread(main, list(words))
+
+
+async def test_the_table_says_what_is_free_and_who_holds_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path) as node:
+        node.reserve("run/next", 1, {WALL: parse("GPU = 2")})
+        assert await cantor("resources", "--data", str(tmp_path)) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1] == ["roof", "USBCamera", "==", "1"]
+    assert lines[2][:6] == ["wall", "GPU", "1", "2", "run/belt", "1"]
+    assert lines[3][:5] == ["Memory", "1.0", "GiB", "2.0", "GiB"]
+    assert lines[4] == ["GPU", "=", "2", "run/next", "waits"]
+
+
+async def test_json_names_every_holder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with served(tmp_path):
+        assert await cantor("resources", "--json", "--data", str(tmp_path)) == 0
+    wall = json.loads(capsys.readouterr().out)[1]
+    gpu = wall["quantities"][0]
+    assert (gpu["name"], gpu["total"], gpu["free"]) == ("GPU", 2, 1)
+    assert [(one["task"], one["node"], one["amount"]) for one in gpu["holders"]] == [
+        ("run/belt", WALL, 1)
+    ]
+
+
+async def test_needs_that_nobody_meets_now_or_ever_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path):
+        asked = ("resources", "--data", str(tmp_path), "--needs")
+        assert await cantor(*asked, "GPU = 1") == 0
+        assert "wall" in capsys.readouterr().out
+        assert await cantor(*asked, "GPU = 2") == 1
+        assert "wall" not in capsys.readouterr().out
+        assert await cantor(*asked, "GPU = 3") == 2
+    assert "no node has GPU = 3 (the most is 2 on wall)" in capsys.readouterr().err
+
+
+async def test_a_program_advertises_and_withdraws(tmp_path: Path) -> None:
+    async with served(tmp_path) as node:
+        await asyncio.to_thread(resources.advertise, "Licence", units=4, folder=tmp_path)
+        await asyncio.to_thread(resources.advertise, "Detectron2", folder=tmp_path)
+        there = next(view.resources for view in node.nodes() if view.id == WALL)
+        assert Resource("Licence", "quantity", 4) in there
+        assert Resource("Detectron2", "condition", value=True) in there
+        await node.reserve("run/2", 1, {WALL: parse("Licence = 4 and Detectron2 == 1")}).held(5)
+        await asyncio.to_thread(resources.withdraw, "Licence", folder=tmp_path)
+        there = next(view.resources for view in node.nodes() if view.id == WALL)
+        assert "Licence" not in {resource.name for resource in there}
+        with pytest.raises(ConfigError, match="no name of a resource"):
+            await asyncio.to_thread(resources.advertise, "not", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "resource"),
+    [
+        ("Licence=4", Resource("Licence", "quantity", 4)),
+        ("Load = 0.5", Resource("Load", "quantity", 0.5)),
+        ("Detectron2==1", Resource("Detectron2", "condition", 1)),
+        ('colour == "red"', Resource("colour", "condition", "red")),
+    ],
+)
+def test_resources_are_given_as_needs_ask_for_them(text: str, resource: Resource) -> None:
+    assert resource_from_text(text) == resource
+
+
+@pytest.mark.parametrize("text", ["Licence", "=4", "Licence=many", "Licence=0", "not=1", "a=inf"])
+def test_what_is_no_resource_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        resource_from_text(text)
