@@ -117,7 +117,7 @@ class World:
         """What a box has now."""
         quantities = [Resource(name, "quantity", len(units)) for name, units in box.units.items()]
         memory = Resource("Memory", "quantity", MEMORY, "B")
-        return Have((*quantities, memory), {}, box.units, {})
+        return Have((*quantities, memory), {}, box.units)
 
     def wake(self, box: Box, life: int) -> None:
         """Time passes on a box: a few times a second, as in its driver."""

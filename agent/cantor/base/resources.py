@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 ResourceValue = bool | int | float | str
 
@@ -63,6 +63,23 @@ def merge_resources(resources: Iterable[Resource]) -> list[Resource]:
         before = merged.get(key)
         merged[key] = resource if before is None else _both(before, resource)
     return list(merged.values())
+
+
+def without(
+    resources: Iterable[Resource], taken: Mapping[str, int | float]
+) -> tuple[Resource, ...]:
+    """The resources less what is taken of them; never less than none."""
+    left = dict(taken)
+    found: list[Resource] = []
+    for resource in resources:
+        value, gone = resource.value, left.get(resource.name, 0)
+        if resource.kind == "quantity" and gone and isinstance(value, int | float):
+            part = min(value, gone)
+            left[resource.name] = gone - part
+            found.append(replace(resource, value=value - part))
+        else:
+            found.append(resource)
+    return tuple(found)
 
 
 def _both(one: Resource, other: Resource) -> Resource:

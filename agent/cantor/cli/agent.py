@@ -140,7 +140,7 @@ def _nodes(options: argparse.Namespace) -> int:
     fitting = [
         (raw, view)
         for raw, view in ((raw, view_from_value(raw)) for raw in answer)
-        if not options.needs or needs.satisfied_by(view.resources, view.labels)
+        if not options.needs or needs.satisfied_by(view.free(), view.labels)
     ]
     if options.json:
         print(json.dumps([raw for raw, _ in fitting], indent=1, ensure_ascii=False))

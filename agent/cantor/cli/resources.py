@@ -12,13 +12,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import NeedsError
+from cantor.base.resources import without
 from cantor.base.units import format_size
 from cantor.cli.agent import resource_text
 from cantor.cli.folders import add_folder_option
 from cantor.cli.table import format_table
 from cantor.node.control import ask
 from cantor.node.view import view_from_value
-from cantor.scheduling.grants.stock import without
 from cantor.scheduling.needs import parse
 from cantor.scheduling.reach import Place, missing
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
-from cantor.base.resources import Device, Resource, ResourceValue
+from cantor.base.resources import Device, Resource, ResourceValue, without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +38,16 @@ class NodeView:
     resources: tuple[Resource, ...]
     devices: tuple[Device, ...]
     standing: str = ""
+    taken: Mapping[str, Mapping[str, int | float]] = field(default_factory=dict)
+    """What is granted of its quantities, by kind of work; a hint, some tenths of a second old."""
+
+    def free(self, *, but: str = "") -> tuple[Resource, ...]:
+        """Its resources less what is granted, but not to the kind of work ``but``: as is known."""
+        left: dict[str, int | float] = {}
+        for kind, amounts in self.taken.items():
+            for name, amount in amounts.items() if kind != but else ():
+                left[name] = left.get(name, 0) + amount
+        return without(self.resources, left)
 
     @property
     def state(self) -> NodeState:
@@ -58,6 +69,7 @@ class NodeView:
             "addresses": list(self.addresses),
             "resources": pack_resources(self.resources),
             "devices": pack_devices(self.devices),
+            "taken": {kind: dict(amounts) for kind, amounts in self.taken.items()},
         }
 
 
@@ -69,7 +81,8 @@ def view_from_value(value: Value) -> NodeView:
     """
     if not isinstance(value, dict) or not isinstance(value.get("id"), str):
         raise RemoteProtocolError("the agent's answer holds no nodes")
-    facts = {"node": value, "resources": value.get("resources"), "devices": value.get("devices")}
+    facts = {name: value.get(name) for name in ("resources", "devices", "taken")}
+    facts["node"] = value
     owner = NodeId(_text(value["id"]))
     state = value.get("state")
     standing = str(state) if state in ("stale", "denied") else ""
@@ -146,7 +159,21 @@ def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool, standing: 
         resources=tuple(_resources(values.get("resources"))),
         devices=tuple(_devices(values.get("devices"))),
         standing=standing,
+        taken=_taken(values.get("taken")),
     )
+
+
+def _taken(value: Value) -> dict[str, dict[str, int | float]]:
+    rows = value if isinstance(value, dict) else {}
+    return {
+        kind: {
+            name: amount
+            for name, amount in amounts.items()
+            if isinstance(amount, int | float) and math.isfinite(amount) and amount > 0
+        }
+        for kind, amounts in rows.items()
+        if isinstance(amounts, dict)
+    }
 
 
 def _resources(value: Value) -> Iterable[Resource]:

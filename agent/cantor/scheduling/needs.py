@@ -38,7 +38,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.scheduling.evaluation import Situation, Taken, ways, why_not
-from cantor.scheduling.expression import Compare, Expression, Name, Number, Take, conditions
+from cantor.scheduling.expression import (
+    And,
+    Compare,
+    Expression,
+    Name,
+    Number,
+    Take,
+    conditions,
+    takes_units,
+)
 from cantor.scheduling.parser import parse_expression
 
 if TYPE_CHECKING:
@@ -70,6 +79,11 @@ class Needs:
 
     def __str__(self) -> str:
         return "" if self.expression is None else str(self.expression)
+
+    @property
+    def takes_units(self) -> bool:
+        """Whether it takes anything while the work runs."""
+        return self.expression is not None and takes_units(self.expression)
 
     @property
     def warnings(self) -> tuple[NeedsWarning, ...]:
@@ -111,6 +125,17 @@ class Needs:
         if self.expression is None or next(ways(self.expression, here, {}), None) is not None:
             return ""
         return why_not(self.expression, here) or _together(self.expression, here)
+
+
+def together(several: Iterable[Needs]) -> Needs:
+    """What all of them need at once: what each takes adds up."""
+    parts: list[Expression] = []
+    for needs in several:
+        if isinstance(needs.expression, And):
+            parts.extend(needs.expression.parts)
+        elif needs.expression is not None:
+            parts.append(needs.expression)
+    return Needs(parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else None)
 
 
 def parse(text: str) -> Needs:

@@ -24,6 +24,7 @@ from galaxy.deployments.records import (
     placed_from_value,
     run_from_value,
 )
+from galaxy.deployments.units import TASKS
 from galaxy.placement import NO_LINK_MS, NodeFacts
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from galaxy.pipeline import Pipeline
 
 LINKS = "links"
+DEPLOYMENTS = TASKS.rstrip("/")
 MS_PER_COST = 5.0
 
 
@@ -291,7 +293,7 @@ def _copy(copy: Copy) -> _CopyRead:
 def _node_facts(view: NodeView, able: Able | None) -> NodeFacts:
     return NodeFacts(
         id=view.id,
-        resources=view.resources,
+        resources=view.free(but=DEPLOYMENTS),  # placement counts what deployments take
         load=able.load if able else 0.0,
         name=view.name,
         labels=view.labels,

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import CantorError, UnavailableError
 from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
+from galaxy.deployments.units import Units
 from galaxy.deployments.workers import WorkerListener, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cantor.base.ids import NodeId
+    from cantor.node.services import Node
+    from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.keeper import LocalRun
     from galaxy.deployments.records import RunState
@@ -44,7 +47,14 @@ class LocalDeployment:
         changed: Callable[[], None],
         post: Callable[[NodeId, Headers, tuple[Buffer, ...]], None],
         is_live: Callable[[Pipeline], bool],
+        needs_of: Callable[[Pipeline, tuple[str, ...]], Needs],
+        node: Node,
     ) -> None:
+        self._needs_of = needs_of
+        self._units = Units(
+            node, deployment, begin=self._begin, wait=self._waits, give_up=self._gives_up
+        )
+        self._last: LocalRun | None = None
         self.deployment = deployment
         self._node_id = node_id
         self._node_name = node_name
@@ -74,7 +84,8 @@ class LocalDeployment:
         return self._worker.pid if self._worker else None
 
     async def apply(self, run: LocalRun) -> None:
-        """Run these groups, with these routes, and no others."""
+        """Run these groups, with these routes, and no others; each when its units are held."""
+        self._last = run
         if run.deployment.revision != self._revision:
             await self._begin_revision(run)
         for leader, epoch in run.groups.items():
@@ -82,10 +93,7 @@ class LocalDeployment:
             if leader not in self._told and past is not None and past.epoch == epoch:
                 self._told[leader] = epoch  # of a former life of this agent
                 self._states[leader] = past if past.state in ENDED else past.ended()
-        for leader in [leader for leader in self._told if leader not in run.groups]:
-            if self._tell("stop", {"leader": leader}):
-                del self._told[leader]
-                self._states[leader] = self._states[leader].ended()
+        self._end_others(run)
         fresh = {name: run.groups[name] for name in run.groups if self._is_new(name, run)}
         if fresh and self._worker is None:
             await self._start_worker(fresh)
@@ -93,8 +101,8 @@ class LocalDeployment:
         said: Headers = {"routes": routes, "node_id": self._node_id}
         if routes != self._routes and self._worker is not None and self._tell("routes", said):
             self._routes = dict(routes)
-        for leader in fresh:
-            self._run(leader, run)
+        for leader in fresh if self._worker is not None else ():
+            self._prepare(leader, run)
         if self._worker is not None and not run.groups:
             await self.close()
 
@@ -141,6 +149,7 @@ class LocalDeployment:
         self._routes.clear()
         if worker is not None:
             await worker.close()
+        self._units.give_back_all()
 
     async def _begin_revision(self, run: LocalRun) -> None:
         await self.close()
@@ -148,6 +157,15 @@ class LocalDeployment:
         self._begins_anew = self._is_live(run.pipeline)
         self._states = dict(run.past)
         self._failures.clear()
+
+    def _end_others(self, run: LocalRun) -> None:
+        for leader in [leader for leader in self._told if leader not in run.groups]:
+            if self._units.is_waiting(leader, self._told[leader]):
+                self._units.give_back(leader, self._told.pop(leader))
+                self._states[leader] = self._states[leader].ended()
+            elif self._tell("stop", {"leader": leader}):
+                del self._told[leader]
+                self._states[leader] = self._states[leader].ended()
 
     def _is_new(self, leader: str, run: LocalRun) -> bool:
         return self._told.get(leader) != run.groups[leader]
@@ -163,11 +181,22 @@ class LocalDeployment:
                 self._told[leader] = epoch
                 self._heard_state(leader, epoch, "failed", str(error))
 
-    def _run(self, leader: str, run: LocalRun) -> None:
-        if self._worker is None:
-            return
+    def _prepare(self, leader: str, run: LocalRun) -> None:
+        """Reserve what a run takes; it begins when that is held."""
         epoch = run.groups[leader]
-        is_told = self._tell(
+        former = self._told.get(leader)
+        if former is not None and self._units.is_waiting(leader, former):
+            self._units.give_back(leader, former)
+        self._told[leader] = epoch
+        self._states[leader] = GroupRun(leader, epoch, "starting", "")
+        self._units.take(leader, epoch, self._needs_of(run.pipeline, run.filters[leader]))
+
+    def _begin(self, leader: str, epoch: int) -> None:
+        run = self._last
+        if run is None or self._told.get(leader) != epoch or run.groups.get(leader) != epoch:
+            self._units.give_back(leader, epoch)
+            return
+        is_told = self._worker is not None and self._tell(
             "run",
             {
                 "leader": leader,
@@ -180,14 +209,32 @@ class LocalDeployment:
             },
         )
         if is_told:
-            self._told[leader] = epoch
             self._states[leader] = GroupRun(leader, epoch, "starting", "")
+        else:
+            del self._told[leader]  # it is fresh again at the next look
+            self._units.give_back(leader, epoch)
+        self._changed()
+
+    def _waits(self, leader: str, epoch: int, why: str) -> None:
+        if self._told.get(leader) == epoch:
+            text = f"waits for its units: {why}"[:ERROR_LENGTH_MAX]
+            self._states[leader] = GroupRun(leader, epoch, "starting", text)
+            self._changed()
+
+    def _gives_up(self, leader: str, epoch: int, why: str) -> None:
+        """The keeper places it anew: the units that it counted on are not here."""
+        if self._told.get(leader) == epoch:
+            _log.info("units not granted", extra={"leader": leader, "reason": why})
+            self._states[leader] = GroupRun(leader, epoch, "stopped", why[:ERROR_LENGTH_MAX])
+            self._changed()
 
     def _tell(self, op: str, headers: Headers) -> bool:
         """False if the worker's queue is full: then it is told at the next look."""
         return self._worker is None or self._worker.tell(op, headers)
 
     def _heard_state(self, leader: str, epoch: int, state: str, error: str) -> None:
+        if state in ENDED:
+            self._units.give_back(leader, epoch)
         if self._told.get(leader) != epoch:
             return
         before = self._states[leader].state
@@ -228,6 +275,7 @@ class LocalDeployment:
     def _heard_end(self, how: str) -> None:
         self._worker = None
         self._routes.clear()
+        self._units.give_back_all()
         for leader, epoch in self._told.items():
             if self._states[leader].state not in ENDED:
                 self._states[leader] = GroupRun(leader, epoch, "failed", how)

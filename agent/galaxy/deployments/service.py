@@ -20,12 +20,14 @@ from cantor.base.errors import (
     UnavailableError,
 )
 from cantor.node.services import Reply
+from cantor.scheduling.needs import parse, together
 from galaxy.deployments import keeper
 from galaxy.deployments.calls import Calls, text_of
 from galaxy.deployments.figures import Preview, Rates, merge_figures
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
 from galaxy.deployments.tenants import HUB_ROLE, check_tenant
+from galaxy.deployments.units import TASKS
 from galaxy.filter import BaseSource
 from galaxy.registry import Registry
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Call, Message, Node
+    from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.views import DeploymentView
     from galaxy.filter import BaseFilter
@@ -82,6 +85,7 @@ class Deployments:
     async def start(self) -> None:
         """Take part."""
         self._started_s = self._node.clock.monotonic()
+        self._node.end_former(TASKS)  # its workers have ended with the agent that ran them
         self._node.on_message(_EDGE, self._edge_arrived)
         self._node.answer(_FIGURES, self._answer_figures)
         self._node.answer(_PREVIEW, self._answer_preview)
@@ -257,6 +261,8 @@ class Deployments:
                 self._wake.set,
                 self._carry,
                 self._is_live,
+                self._needs_of,
+                self._node,
             )
         await local.apply(run)
         said = keeper.pack_runs(run.deployment, local.groups)
@@ -280,6 +286,15 @@ class Deployments:
         """Whether every source is live: then nothing is read twice when a run begins anew."""
         known = (self._type(spec.type) for spec in pipeline.filters.values())
         return all(one.live for one in known if one and issubclass(one, BaseSource))
+
+    def _needs_of(self, pipeline: Pipeline, group: tuple[str, ...]) -> Needs:
+        """What a group takes here: its filters' needs, and those of their types."""
+        texts = [
+            text
+            for name in group
+            for text in (pipeline.filters[name].needs, self._able.get(pipeline.filters[name].type))
+        ]
+        return together(parse(text) for text in texts if text)
 
     def _type(self, name: str) -> type[BaseFilter] | None:
         """A filter type; None if only other nodes have it."""

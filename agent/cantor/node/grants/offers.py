@@ -32,4 +32,4 @@ def stock_of(
         if found and resource.kind == "quantity" and isinstance(resource.value, int | float):
             more = range(1, int(resource.value) - len(found) + 1)
             units[resource.name] = (*found, *(f"{resource.name} {n}" for n in more))
-    return Have(tuple(resources), dict(labels), units, {})
+    return Have(tuple(resources), dict(labels), units)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cantor.base.resources import without
 from cantor.scheduling.expression import Take, conditions
 from cantor.scheduling.reach import Place, can_ever, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from cantor.base.resources import Resource
     from cantor.scheduling.grants.records import Key, Lease
@@ -21,15 +22,11 @@ Units = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """What the node has now: resources with all their units, labels, and named units by quantity.
-
-    ``ceilings`` are the totals of quantities that nodes share: more may come here than there is.
-    """
+    """What the node has now: resources with all their units, labels, named units by quantity."""
 
     resources: tuple[Resource, ...]
     labels: Mapping[str, str]
     units: Mapping[str, tuple[str, ...]]
-    ceilings: Mapping[str, int | float]
 
 
 class Stock:
@@ -77,7 +74,7 @@ class Stock:
             is_part = isinstance(leaf, Take) and leaf.amount.value != int(leaf.amount.value)
             if is_part and leaf.name.text in self.have.units:
                 return f"{leaf} takes a part, but {leaf.name} is given in whole units only"
-        whole, labels = self._whole(), self.have.labels
+        whole, labels = self.have.resources, self.have.labels
         if can_ever(needs, whole, labels):
             return ""
         return needs.explain(whole, labels) or missing(needs, [Place("this node", whole, labels)])
@@ -105,29 +102,3 @@ class Stock:
         if self.have is None:
             return "the node still looks at its hardware"
         return needs.explain(self.free(), self.have.labels) or "its units are not back yet"
-
-    def _whole(self) -> tuple[Resource, ...]:
-        have = self.have
-        return tuple(
-            replace(one, value=max(one.value, have.ceilings[one.name]))
-            if have and one.name in have.ceilings and isinstance(one.value, int | float)
-            else one
-            for one in (have.resources if have else ())
-        )
-
-
-def without(
-    resources: Iterable[Resource], taken: Mapping[str, int | float]
-) -> tuple[Resource, ...]:
-    """The resources less what is taken of them; never less than none."""
-    left = dict(taken)
-    found: list[Resource] = []
-    for resource in resources:
-        value, gone = resource.value, left.get(resource.name, 0)
-        if resource.kind == "quantity" and gone and isinstance(value, int | float):
-            part = min(value, gone)
-            left[resource.name] = gone - part
-            found.append(replace(resource, value=value - part))
-        else:
-            found.append(resource)
-    return tuple(found)

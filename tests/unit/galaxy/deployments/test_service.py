@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cantor.base.errors import RemoteProtocolError, UnavailableError
+from cantor.base.errors import GrantError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import NodeId
+from cantor.base.resources import Resource
 from cantor.node.fake import FakeMesh
+from cantor.scheduling.needs import parse
 from galaxy.deployments.service import Deployments
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
@@ -151,3 +153,21 @@ async def test_nothing_is_previewed_that_nobody_runs(bench: Bench) -> None:
 
     with pytest.raises(UnavailableError, match="no node runs it"):
         await bench.service.preview(view.id, "source", 0)
+
+
+async def test_a_unit_is_never_given_to_a_deployment_and_a_task(
+    bench: Bench,
+) -> None:
+    bench.node.offer("test", (), [Resource("Rocket", "quantity", 1)])
+    task = await bench.node.reserve("task/1", 1, {HERE: parse("Rocket = 1")}).held(WAIT_S)
+    source = FilterSpec("conveyor", {"paced": True}, needs="Rocket = 1")
+    view = await bench.service.deploy(one_group(source))
+    await bench.until(view.id, "waiting")
+    why = bench.service.view(view.id).reasons["source"]
+    assert "Rocket = 1 fails: 0 free" in why
+    await task.release()
+    await bench.until(view.id, "running")
+    with pytest.raises(GrantError, match=f"held by deployment/{view.id}/source"):
+        await bench.node.reserve("task/2", 1, {HERE: parse("Rocket = 1")}, may_wait=False).held()
+    await bench.service.stop(view.id)
+    await bench.node.reserve("task/3", 1, {HERE: parse("Rocket = 1")}).held(WAIT_S)
