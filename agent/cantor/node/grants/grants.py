@@ -59,6 +59,7 @@ class Grants:
         self._grantor: Grantor | None = None
         self._claims: dict[tuple[str, int], tuple[Claim, Reservation]] = {}
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s = math.inf
         self._hint: asyncio.TimerHandle | None = None
         self._said: Value = None
         self._have: Event | None = None
@@ -133,7 +134,6 @@ class Grants:
         reservation = Reservation(claim, self._now, lambda: self._drop(claim))
         self._claims[(task, attempt)] = claim, reservation
         self._follow(claim, reservation, claim.tick(self._now()))
-        self._set_alarm()
         return reservation
 
     def shown(self) -> dict[str, Value]:
@@ -162,7 +162,6 @@ class Grants:
         found = self._claims.get((claim.task, claim.attempt))
         if found is not None:
             self._follow(*found, claim.drop(self._now()))
-            self._set_alarm()
 
     def _from_disk(self, event: Written | WriteFailed) -> None:
         if self._loop is not None:
@@ -180,7 +179,7 @@ class Grants:
                     self._answer(holder, answer)
                 case Changed():
                     self._hint_soon()
-        self._set_alarm()
+        self._wake_at(self._grantor.wake_s)
 
     def _answer(self, holder: NodeId, answer: Answer) -> None:
         if holder == self._node.node_id:
@@ -192,7 +191,6 @@ class Grants:
         found = self._claims.get((answer.key.task, answer.key.attempt))
         if found is not None:
             self._follow(*found, found[0].answered(node, answer, self._now()))
-            self._set_alarm()
         elif isinstance(answer, Granted):  # to a claim that is over
             self._ask(node, Release(answer.key, self._node.node_id))
 
@@ -206,6 +204,8 @@ class Grants:
                 reservation.heard(effect)
         if claim.state == "over":
             self._claims.pop((claim.task, claim.attempt), None)
+        else:
+            self._wake_at(claim.wake_s)
 
     def _ask(self, node: NodeId, asked: Asked) -> None:
         if node == self._node.node_id:
@@ -229,25 +229,24 @@ class Grants:
             return
         self._heard(message.source, answer)
 
-    def _set_alarm(self) -> None:
-        """Wake when something is due."""
-        times = [claim.wake_s for claim, _ in self._claims.values()]
-        if self._grantor is not None:
-            times.append(self._grantor.wake_s)
+    def _wake_at(self, due_s: float) -> None:
+        """Wake then, if not before."""
+        if due_s >= self._alarm_s:
+            return
         if self._alarm is not None:
             self._alarm.cancel()
-            self._alarm = None
-        due_s = min(times, default=math.inf)
-        if math.isfinite(due_s):
-            pause_s = max(ALARM_MIN_S, due_s - self._now())
-            self._alarm = asyncio.get_running_loop().call_later(pause_s, self._wake)
+        self._alarm_s = due_s
+        pause_s = max(ALARM_MIN_S, due_s - self._now())
+        self._alarm = asyncio.get_running_loop().call_later(pause_s, self._wake)
 
     def _wake(self) -> None:
-        self._alarm = None
+        """Look at everything that is due, and when the next is."""
+        self._alarm, self._alarm_s = None, math.inf
         for claim, reservation in list(self._claims.values()):
             if claim.wake_s <= self._now():
                 self._follow(claim, reservation, claim.tick(self._now()))
         self._tell(Tick())
+        self._wake_at(min((claim.wake_s for claim, _ in self._claims.values()), default=math.inf))
 
     def _hint_soon(self) -> None:
         """Say what is taken, but a few times a second at most."""

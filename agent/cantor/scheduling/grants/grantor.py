@@ -23,6 +23,7 @@ from cantor.scheduling.grants.events import (
     Written,
 )
 from cantor.scheduling.grants.journal import Began, Kept, Over, Record
+from cantor.scheduling.grants.past import Past
 from cantor.scheduling.grants.records import (
     TOKEN_BITS,
     TTL_MAX_S,
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 WAIT_KEEP_S = 5.0
 RETRY_S = 1.0
 WAITING_MAX = 10_000
-ENDED_MAX = 50_000
 HOLDERS_NAMED_MAX = 3
 
 
@@ -68,6 +68,7 @@ class _Waits:
     reserve: Reserve
     order: int
     heard_s: float
+    names: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class Grantor:
     _stock: Stock = field(default_factory=Stock)
     _held: dict[Key, _Held] = field(default_factory=dict)
     _waiting: dict[Key, _Waits] = field(default_factory=dict)
-    _ended: dict[str, tuple[tuple[int, int], float]] = field(default_factory=dict)
+    _past: Past = field(default_factory=Past)
     _writes: dict[int, Began | _Held] = field(default_factory=dict)
     _effects: list[Effect] = field(default_factory=list)
     _number: int = 0
@@ -97,6 +98,7 @@ class Grantor:
     _is_serving: bool = False
     _begin_s: float = 0.0
     _serves_from_s: float = 0.0
+    _due_s: float = -math.inf
 
     def __post_init__(self) -> None:
         if self.is_lost:
@@ -106,7 +108,7 @@ class Grantor:
             self._held[lease.key] = held
             self._stock.add(lease)
         for key in self.kept.over:
-            self._remember_end(key)
+            self._past.add(key, self.now)
 
     @property
     def leases(self) -> list[Lease]:
@@ -121,13 +123,7 @@ class Grantor:
     @property
     def wake_s(self) -> float:
         """When the next :class:`Tick` is due."""
-        held = [one for one in self._held.values() if one.state == "held"]
-        times = [one.retry_s if one.is_unwanted else one.ends_s for one in held]
-        if not self._is_serving:
-            times.append(self._begin_s)
-        if self._waiting:
-            times.append(max(self.now, self._serves_from_s) + RETRY_S)
-        return min(times, default=math.inf)
+        return self._due_s
 
     def stock(self) -> Stock:
         """What there is and what is free."""
@@ -137,7 +133,9 @@ class Grantor:
         """What is to be done about an event."""
         self.now = now
         self._effects = []
-        self._run_out()
+        if now >= self._due_s:
+            self._run_out()
+            self._due_s = self._next_due_s()
         match event:
             case Have():
                 self._stock.have = event
@@ -161,7 +159,7 @@ class Grantor:
         held = self._held.get(asked.key)
         if held is not None:
             self._again(held, asked)
-        elif self._is_over(asked.key):
+        elif self._past.has(asked.key):
             self._refuse(asked, "ended", "this try is over; try again with a higher attempt")
         elif why := self._stock.never(asked.needs):
             self._waiting.pop(asked.key, None)
@@ -185,17 +183,27 @@ class Grantor:
         before = self._waiting.get(asked.key)
         if before is None:
             self._order += 1
+            self._due_s = min(self._due_s, self.now + RETRY_S)
         order = before.order if before else self._order
-        self._waiting[asked.key] = _Waits(asked, order, self.now)
-        self._serve()
+        waits = _Waits(asked, order, self.now, _names(asked))
+        self._waiting[asked.key] = waits
+        if before is None and self._may_be_next(waits):
+            self._serve()
         if asked.key not in self._waiting:
             return
-        why = self._why_not(asked)
-        if asked.may_wait:
-            self._effects.append(Tell(asked.holder, Waiting(asked.key, why)))
-        else:
+        if not asked.may_wait and self.now < self._serves_from_s:
             del self._waiting[asked.key]
-            self._refuse(asked, "busy", why)
+            self._refuse(asked, "busy", self._why_not(asked))
+            return
+        self._effects.append(Tell(asked.holder, Waiting(asked.key, self._why_not(asked))))
+
+    def _may_be_next(self, waits: _Waits) -> bool:
+        """Whether somebody new may get something: all others cannot have it, or are behind."""
+        mine = self._rank(waits)
+        return all(
+            one is waits or not one.names & waits.names or self._rank(one) > mine
+            for one in self._waiting.values()
+        )
 
     def _renew(self, asked: Renew) -> None:
         held = self._held.get(asked.key)
@@ -211,6 +219,7 @@ class Grantor:
     def _extend(self, held: _Held, asked_s: float) -> None:
         is_own = held.lease.holder == self.me
         held.ends_s = math.inf if is_own else self.now + held.lease.ttl_s
+        self._due_s = min(self._due_s, held.ends_s)
         self._effects.append(Tell(held.lease.holder, Granted(held.lease, asked_s)))
 
     def _release(self, asked: Release) -> None:
@@ -224,7 +233,7 @@ class Grantor:
             return
         self._waiting.pop(asked.key, None)
         if held is None:
-            self._remember_end(asked.key)
+            self._past.add(asked.key, self.now)
             self._effects.append(Tell(asked.holder, Ended(asked.key)))
             self._serve()
         elif held.state == "held":
@@ -251,6 +260,15 @@ class Grantor:
             self._begin_s = math.inf
             self._write(Began(self.epoch), Began(self.epoch))
 
+    def _next_due_s(self) -> float:
+        held = [one for one in self._held.values() if one.state == "held"]
+        times = [one.retry_s if one.is_unwanted else one.ends_s for one in held]
+        if not self._is_serving:
+            times.append(self._begin_s)
+        if self._waiting:
+            times.append(max(self.now, self._serves_from_s) + RETRY_S)
+        return min(times, default=math.inf)
+
     def _end(self, held: _Held) -> None:
         held.state, held.retry_s, held.is_unwanted = "ending", math.inf, True
         self._write(Over(held.lease.key), held)
@@ -275,7 +293,7 @@ class Grantor:
                 lease = what.lease
                 del self._held[lease.key]
                 self._stock.remove(lease)
-                self._remember_end(lease.key)
+                self._past.add(lease.key, self.now)
                 self._effects += [Tell(lease.holder, Ended(lease.key)), Changed()]
         self._serve()
 
@@ -283,6 +301,7 @@ class Grantor:
         for what in self._taken_writes(number):
             if isinstance(what, Began):
                 self._begin_s = self.now + RETRY_S
+                self._due_s = min(self._due_s, self._begin_s)
             elif what.state == "writing":
                 key, holder = what.lease.key, what.lease.holder
                 del self._held[key]
@@ -290,6 +309,7 @@ class Grantor:
                 self._effects.append(Tell(holder, Refused(key, "disk", reason)))
             else:
                 what.state, what.retry_s = "held", self.now + RETRY_S
+                self._due_s = min(self._due_s, what.retry_s)
 
     def _taken_writes(self, number: int) -> Iterable[Began | _Held]:
         done = [one for one in self._writes if one <= number]
@@ -309,13 +329,17 @@ class Grantor:
         blocked: set[str] = set()
         for waits in self._in_order():
             asked = waits.reserve
-            wanted = _names(asked)
+            wanted = waits.names
             fit = None if wanted & blocked else self._stock.fit(asked.needs)
             if fit is None:
                 blocked |= wanted
                 continue
             del self._waiting[asked.key]
             self._grant(asked, *fit)
+        for key, waits in list(self._waiting.items()):
+            if not waits.reserve.may_wait:
+                del self._waiting[key]
+                self._refuse(waits.reserve, "busy", self._why_not(waits.reserve))
 
     def _grant(
         self, asked: Reserve, taken: dict[str, int | float], units: dict[str, tuple[str, ...]]
@@ -338,10 +362,11 @@ class Grantor:
         self._write(lease, held)
 
     def _in_order(self) -> list[_Waits]:
-        return sorted(
-            self._waiting.values(),
-            key=lambda one: (-one.reserve.priority, self.share(one.reserve.project), one.order),
-        )
+        return sorted(self._waiting.values(), key=self._rank)
+
+    def _rank(self, waits: _Waits) -> tuple[int, float, int]:
+        asked = waits.reserve
+        return -asked.priority, self.share(asked.project), waits.order
 
     def _why_not(self, asked: Reserve) -> str:
         if self.now < self._serves_from_s:
@@ -349,36 +374,18 @@ class Grantor:
             return f"what it had granted is not known any more: it grants nothing for {left_s} s"
         if not self._is_serving:
             return "it has just started"
-        names = _names(asked)
-        holders = [one.key.task for one in self.leases if names & one.taken.keys()]
         if self._stock.fit(asked.needs) is not None:
             return "others wait for the same before it"
-        more = (
-            f" and {len(holders) - HOLDERS_NAMED_MAX} more" if holders[HOLDERS_NAMED_MAX:] else ""
-        )
-        held = f"; held by {', '.join(holders[:HOLDERS_NAMED_MAX])}{more}" if holders else ""
+        keys, more = self._stock.holders(sorted(_names(asked)), HOLDERS_NAMED_MAX)
+        named = ", ".join(key.task for key in keys) + (f" and {more} more" if more else "")
+        held = f"; held by {named}" if named else ""
         return self._stock.lack(asked.needs) + held
 
     def _refuse(self, asked: Reserve, why: Why, text: str) -> None:
         self._effects.append(Tell(asked.holder, Refused(asked.key, why, text)))
 
-    def _is_over(self, key: Key) -> bool:
-        ended = self._ended.get(key.task)
-        return ended is not None and (key.attempt, key.round) <= ended[0]
 
-    def _remember_end(self, key: Key) -> None:
-        """Late copies of its questions must not be granted; it is forgotten when none can come."""
-        before = self._ended.pop(key.task, ((-1, 0), 0.0))[0]
-        self._ended[key.task] = max(before, (key.attempt, key.round)), self.now
-        while self._ended:
-            oldest = next(iter(self._ended))
-            is_old = self._ended[oldest][1] + self.ttl_max_s < self.now
-            if not is_old and len(self._ended) <= ENDED_MAX:
-                break
-            del self._ended[oldest]
-
-
-def _names(asked: Reserve) -> set[str]:
+def _names(asked: Reserve) -> frozenset[str]:
     """The quantities that it may take."""
     leaves = conditions(asked.needs.expression) if asked.needs.expression is not None else []
-    return {leaf.name.text for leaf in leaves if isinstance(leaf, Take)}
+    return frozenset(leaf.name.text for leaf in leaves if isinstance(leaf, Take))

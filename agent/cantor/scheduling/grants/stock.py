@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from cantor.base.resources import without
@@ -11,7 +12,7 @@ from cantor.scheduling.expression import Take, conditions
 from cantor.scheduling.reach import Place, can_ever, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from cantor.base.resources import Resource
     from cantor.scheduling.grants.records import Key, Lease
@@ -35,35 +36,35 @@ class Stock:
     def __init__(self) -> None:
         self.have: Have | None = None
         self._taken: dict[str, dict[Key, int | float]] = {}
+        self._sums: dict[str, int | float] = {}
         self._used: dict[str, dict[str, Key]] = {}
 
     def add(self, lease: Lease) -> None:
         """Its units are taken."""
         for name, amount in lease.taken.items():
             self._taken.setdefault(name, {})[lease.key] = amount
+            self._sums[name] = self._sum(name, amount)
         for name, units in lease.units.items():
             self._used.setdefault(name, {}).update(dict.fromkeys(units, lease.key))
 
     def remove(self, lease: Lease) -> None:
         """Its units are free."""
-        for name in lease.taken:
-            self._taken.get(name, {}).pop(lease.key, None)
+        for name, amount in lease.taken.items():
+            self._taken[name].pop(lease.key, None)
+            self._sums[name] = self._sum(name, -amount)
         for name, units in lease.units.items():
             for unit in units:
                 if self._used[name].get(unit) == lease.key:
                     del self._used[name][unit]
 
-    def taken(self, name: str) -> int | float:
-        """How much of a quantity is taken."""
-        amounts = self._taken.get(name, {}).values()
-        if all(type(amount) is int for amount in amounts):
-            return sum(amounts)
-        return math.fsum(amounts)
+    def holders(self, names: Iterable[str], most: int) -> tuple[list[Key], int]:
+        """Some who hold units of these quantities, and how many do not stand there."""
+        found = dict.fromkeys(key for name in names for key in self._taken.get(name, {}))
+        return list(islice(found, most)), max(0, len(found) - most)
 
     def free(self) -> tuple[Resource, ...]:
         """The resources with their free units; none are free of what was taken away meanwhile."""
-        taken = {name: self.taken(name) for name in self._taken}
-        return without(self.have.resources if self.have else (), taken)
+        return without(self.have.resources if self.have else (), self._sums)
 
     def never(self, needs: Needs) -> str:
         """Why ``needs`` can never be met here; empty if it may be one day."""
@@ -102,3 +103,10 @@ class Stock:
         if self.have is None:
             return "the node still looks at its hardware"
         return needs.explain(self.free(), self.have.labels) or "its units are not back yet"
+
+    def _sum(self, name: str, change: int | float) -> int | float:
+        """What is taken after a change; parts are summed anew, so that no error adds up."""
+        before = self._sums.get(name, 0)
+        if type(before) is int and type(change) is int:
+            return before + change
+        return math.fsum(self._taken[name].values())
