@@ -175,6 +175,10 @@ def main() -> int:
         figures, failures = run_sites(options)
     elif options.nodes <= NODES_WITH_FAULTS_MAX:
         figures, failures = run_seeds(options)
+    if options.grants:
+        seeds = range(options.first, options.first + options.grants)
+        figures["grants"], failed = run_grants(seeds)
+        failures += failed
     is_large = options.nodes > NODES_WITH_FAULTS_MAX and not options.site
     if options.report is not None or is_large:
         grown = run_sizes(options.nodes, is_all=options.report is not None)

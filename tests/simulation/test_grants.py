@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -53,6 +54,20 @@ def test_the_same_seed_gives_the_same_run_whatever_the_hash_seed() -> None:
         for hash_seed in ("1", "2")
     }
     assert len(told) == 1
+
+
+def test_make_sim_plays_grants_as_well(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    words = ["--nodes", "3", "--seeds", "1", "--grants", "2", "--json", str(report)]
+    subprocess.run(
+        [sys.executable, "-m", "tests.simulation.run", *words],
+        cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'agent'}"},
+        check=True,
+    )
+    figures = json.loads(report.read_text(encoding="utf-8"))["grants"]
+    assert figures["held"] > 50
+    assert figures["failures"] == []
 
 
 def forget(world: World, box: Box) -> None:
