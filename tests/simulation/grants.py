@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from cantor.scheduling.grants.records import Answer, Asked, Lease
 
 TTL_S = 6.0
+PAUSES_S = (3.0, 0.8)
+"""Between two faults: with the second, boxes end while they still look for what they had lost."""
 TTL_MAX_S = 10.0
 DRIFT = 0.02
 FAULTS = (
@@ -53,7 +55,8 @@ class Box:
 
     id: NodeId
     rate: float
-    disk: bytes = journal.MAGIC
+    disk: bytes = b""
+    whole: bytes | None = None
     epoch: int = 0
     life: int = 0
     grantor: Grantor | None = None
@@ -102,12 +105,12 @@ class World:
         box.epoch += 1
         box.life += 1
         kept = journal.read(box.disk)
-        is_lost = box.epoch > 1 and (not box.disk or not kept.is_whole)
-        box.disk = box.disk[: kept.length] if kept.length else journal.MAGIC
+        is_sound = kept.length == len(box.disk) > 0
+        box.whole = None if is_sound else journal.written(kept)
         box.cache, box.numbers, box.claims = b"", [], {}
         box.grantor = Grantor(
-            box.id, max(box.epoch, kept.epoch + 1), self.clock(box), kept, is_lost,
-            ttl_max_s=TTL_MAX_S,
+            box.id, max(box.epoch, kept.epoch + 1), self.clock(box), kept,
+            box.epoch > 1 and not box.disk, ttl_max_s=TTL_MAX_S,
         )  # fmt: skip
         self.tell(box, Tick())
         self.tell(box, self.have(box))
@@ -152,7 +155,8 @@ class World:
         if not self.is_quiet and self.chance(0.02, "disk refuses"):
             self.tell(box, WriteFailed(number, "No space left on device"))
             return
-        box.disk += cache
+        box.disk = (box.disk if box.whole is None else box.whole) + cache
+        box.whole = None
         self.tell(box, Written(number))
 
     def send(self, source: NodeId, target: NodeId, do: Callable[[], None]) -> None:
@@ -267,7 +271,7 @@ def end(world: World, box: Box) -> None:
     """A box ends at once, what it was writing is half on the disk, and it comes back."""
     box.grantor = None
     world.fired["ended"] += 1
-    if box.cache and world.chance(0.5, "torn"):
+    if box.cache and box.whole is None and world.chance(0.5, "torn"):
         box.disk += box.cache[: world.random.randrange(len(box.cache))]
     if world.chance(0.15, "journal lost"):
         box.disk = b""
@@ -302,8 +306,8 @@ class Outcome:
     digest: str
 
 
-def simulate(seed: int, *, seconds: float = 60.0) -> Outcome:
-    """Trouble for a while, then quiet: everything that still wants must get it.
+def simulate(seed: int, *, seconds: float = 60.0, pause_s: float = 3.0) -> Outcome:
+    """Trouble for a while, each ``pause_s``, then quiet: all that still wants must get it.
 
     Raises:
         LocalProtocolError: a unit had two users, or somebody waits for ever.
@@ -311,7 +315,7 @@ def simulate(seed: int, *, seconds: float = 60.0) -> Outcome:
     world = World(seed)
     for _ in range(int(seconds * 2)):
         world.at(seconds * world.random.random(), world.submit)
-    for _ in range(int(seconds / 3)):
+    for _ in range(int(seconds / pause_s)):
         world.at(seconds * world.random.random(), lambda: trouble(world))
     world.run(seconds)
     world.is_quiet = True

@@ -127,7 +127,7 @@ def run_grants(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     failures: list[str] = []
     for seed in seeds:
         try:
-            outcome = grants.simulate(seed)
+            outcome = grants.simulate(seed, pause_s=grants.PAUSES_S[seed % 2])
         except CantorError as error:
             failures.append(f"grants, seed {seed}: {error}")
             print(failures[-1], flush=True)

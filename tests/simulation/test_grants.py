@@ -73,7 +73,7 @@ def test_make_sim_plays_grants_as_well(tmp_path: Path) -> None:
 def forget(world: World, box: Box) -> None:
     """A node begins without what it had granted."""
     if box.epoch:
-        box.disk = journal.written(box.epoch, [])
+        box.disk = journal.written(Kept(box.epoch))
     honest_start(world, box)
 
 
@@ -103,13 +103,14 @@ PLANTED: dict[str, tuple[Any, str, Any]] = {
     "a grant is told before it is kept": (Grantor, "_grant", grant_at_once),
     "the first units are always given": (Stock, "fit", fit_from_the_first),
     "a damaged journal counts as whole": (Kept, "is_whole", always(value=True)),
+    "a loss is forgotten at the next start": (Kept, "is_lost", always(value=False)),
     "holders count longer than owners": (claim, "MARGIN", -5.0),
 }
 
 
 def find_in_seeds() -> None:
     for seed in range(60):
-        simulate(seed, seconds=40.0)
+        simulate(seed, seconds=40.0, pause_s=0.8)
 
 
 @pytest.mark.parametrize("bug", PLANTED)

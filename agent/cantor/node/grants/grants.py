@@ -74,8 +74,8 @@ class Grants:
             return
         self._loop = asyncio.get_running_loop()
         kept, is_there = self._file.read()
-        is_lost = not kept.is_whole or (not is_there and self._epoch > 1)
-        if is_lost:
+        is_lost = not is_there and self._epoch > 1
+        if is_lost or kept.is_lost or not kept.is_whole:
             _log.warning("what this node had granted is not known", extra={"epoch": self._epoch})
         epoch = max(self._epoch, kept.epoch + 1)
         self._grantor = Grantor(self._node.node_id, epoch, self._now(), kept, is_lost)

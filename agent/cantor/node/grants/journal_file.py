@@ -101,7 +101,7 @@ class JournalFile:
                 remedy="mend the disk: nothing is granted without this file",
             ) from error
         kept = journal.read(data)
-        self._state = journal.Kept(kept.epoch, dict(kept.leases))
+        self._state = journal.Kept(kept.epoch, dict(kept.leases), is_lost=kept.is_lost)
         self._bytes = kept.length
         self._is_sound = kept.length == len(data) > 0
         return kept, True
@@ -134,7 +134,8 @@ class JournalFile:
             self._done(self._write(group))
 
     def _write(self, group: list[tuple[int, Record]]) -> Written | WriteFailed:
-        after = journal.Kept(self._state.epoch, dict(self._state.leases))
+        before = self._state
+        after = journal.Kept(before.epoch, dict(before.leases), is_lost=before.is_lost)
         for _, record in group:
             journal.apply(after, record)
         after.over.clear()
@@ -145,7 +146,7 @@ class JournalFile:
                 self._disk.append(added)
                 self._bytes += len(added)
             else:
-                whole = journal.written(after.epoch, after.leases.values())
+                whole = journal.written(after)
                 self._disk.replace(whole)
                 self._bytes = len(whole)
         except OSError as error:

@@ -75,8 +75,8 @@ class _Waits:
 class Grantor:
     """Grants the quantities of node ``me`` in a life with this ``epoch``, which only ever grows.
 
-    ``kept`` is what its journal said; ``is_lost`` if that said less than it should. ``share`` tells
-    how much of its share a project has used: of equal priority the lowest comes first.
+    ``kept`` is what its journal said; ``is_lost`` if there should be one and is none. ``share``
+    tells how much of its share a project has used: of equal priority the lowest comes first.
     """
 
     me: NodeId
@@ -101,6 +101,7 @@ class Grantor:
     _due_s: float = -math.inf
 
     def __post_init__(self) -> None:
+        self.is_lost = self.is_lost or self.kept.is_lost or not self.kept.is_whole
         if self.is_lost:
             self._serves_from_s = self.now + self.ttl_max_s
         for lease in self.kept.leases.values():
@@ -258,7 +259,9 @@ class Grantor:
                 del self._waiting[key]
         if not self._is_serving and self._begin_s <= self.now:
             self._begin_s = math.inf
-            self._write(Began(self.epoch), Began(self.epoch))
+            self.is_lost = self.is_lost and self.now < self._serves_from_s
+            began = Began(self.epoch, self.is_lost)
+            self._write(began, began)
 
     def _next_due_s(self) -> float:
         held = [one for one in self._held.values() if one.state == "held"]
@@ -281,7 +284,9 @@ class Grantor:
     def _written(self, number: int) -> None:
         for what in self._taken_writes(number):
             if isinstance(what, Began):
-                self._is_serving = True
+                self._is_serving = not what.is_lost
+                self._begin_s = self._serves_from_s
+                self._due_s = min(self._due_s, self._begin_s)
             elif what.state == "writing":
                 what.state = "held"
                 self._effects.append(Changed())

@@ -21,8 +21,6 @@ from cantor.scheduling.grants.reading import lease_from_value
 from cantor.scheduling.grants.records import Key, Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cantor.wire.frame import Value
 
 MAGIC = b"cantor grants 1\n"
@@ -34,9 +32,14 @@ _HEAD_BYTES = _HEAD.size + _CHECKSUM.size
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The owner begins a life with this epoch."""
+    """The owner begins a life with this epoch.
+
+    ``is_lost``: it does not know all that it had granted. That stands here until it has waited, so
+    that a further restart does not take what is left of the journal for the whole.
+    """
 
     epoch: int
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +56,15 @@ Record: TypeAlias = Began | Lease | Over
 class Kept:
     """What a journal says: the last epoch, the leases that are not over, and those that are.
 
-    ``is_whole`` is False if records that counted cannot be read; ``length`` is how many bytes hold.
+    ``is_whole`` is False if records that counted cannot be read; ``is_lost`` if the owner did not
+    know all of them in its last life and had not waited yet; ``length`` is how many bytes hold.
     """
 
     epoch: int = 0
     leases: dict[Key, Lease] = field(default_factory=dict)
     over: list[Key] = field(default_factory=list)
     is_whole: bool = True
+    is_lost: bool = False
     length: int = 0
 
 
@@ -88,15 +93,16 @@ def read(data: bytes) -> Kept:
     return kept
 
 
-def written(epoch: int, leases: Iterable[Lease]) -> bytes:
+def written(kept: Kept) -> bytes:
     """A whole new journal: what still counts of the old one."""
-    return MAGIC + encode(Began(epoch)) + b"".join(map(encode, leases))
+    began = encode(Began(kept.epoch, kept.is_lost))
+    return MAGIC + began + b"".join(map(encode, kept.leases.values()))
 
 
 def _value(record: Record) -> Value:
     match record:
-        case Began(epoch):
-            return ["began", epoch]
+        case Began(epoch, is_lost):
+            return ["began", epoch, is_lost]
         case Over(key):
             return ["over", key.task, key.attempt, key.round]
         case Lease():
@@ -124,8 +130,8 @@ def _next(data: bytes, at: int) -> tuple[Record | None, int]:
 
 def _record(value: Value) -> Record:
     match value:
-        case ["began", int(epoch)]:
-            return Began(epoch)
+        case ["began", int(epoch), bool(is_lost)]:
+            return Began(epoch, is_lost)
         case ["over", str(task), int(attempt), int(count)]:
             return Over(Key(task, attempt, count))
         case ["lease", dict(lease)]:
@@ -136,8 +142,9 @@ def _record(value: Value) -> Record:
 def apply(kept: Kept, record: Record) -> None:
     """Let a record count."""
     match record:
-        case Began(epoch):
+        case Began(epoch, is_lost):
             kept.epoch = max(kept.epoch, epoch)
+            kept.is_lost = is_lost
         case Lease():
             kept.leases[record.key] = record
         case Over(key):

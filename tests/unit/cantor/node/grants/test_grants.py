@@ -151,3 +151,15 @@ async def test_a_node_whose_journal_is_gone_grants_nothing_for_a_while(tmp_path:
     await told.wait()
     assert waits.why == "what it had granted is not known any more: it grants nothing for 60 s"
     await node.grants.close()
+
+
+async def test_a_loss_is_not_forgotten_by_a_restart_before_it_is_over(tmp_path: Path) -> None:
+    mesh = FakeMesh()
+    first = node_at(mesh, tmp_path, WALL, epoch=2)
+    first.reserve("run/1", 1, {WALL: parse("GPU = 1")})
+    await first.grants.close()
+    assert journal.read((tmp_path / JOURNAL_NAME).read_bytes()).is_lost
+    again = node_at(mesh, tmp_path, WALL, epoch=3)
+    with pytest.raises(GrantError, match="grants nothing for 60 s"):
+        await again.reserve("run/1", 1, {WALL: parse("GPU = 1")}, may_wait=False).held()
+    await again.grants.close()

@@ -10,20 +10,27 @@ from hypothesis import strategies as st
 
 from cantor.base.ids import NodeId
 from cantor.scheduling.grants import journal
-from cantor.scheduling.grants.journal import Began, Over
+from cantor.scheduling.grants.journal import Began, Kept, Over
 from cantor.scheduling.grants.records import Key, Lease
 
 LEASES = [
     Lease(Key(f"task/{n}", n), NodeId("a" * 64), 7 << 32 | n, {"GPU": 1}, {"GPU": (f"gpu-{n}",)})
     for n in range(3)
 ]
-WHOLE = journal.written(7, LEASES)
+WHOLE = journal.written(Kept(7, {lease.key: lease for lease in LEASES}))
 
 
 def test_what_is_written_is_read() -> None:
     kept = journal.read(WHOLE + journal.encode(Over(LEASES[0].key)) + journal.encode(Began(8)))
     assert list(kept.leases.values()) == LEASES[1:]
     assert (kept.epoch, kept.over, kept.is_whole) == (8, [LEASES[0].key], True)
+
+
+def test_a_loss_stands_in_the_journal_until_it_is_over() -> None:
+    lost = journal.read(WHOLE + journal.encode(Began(8, is_lost=True)))
+    assert lost.is_lost
+    assert journal.read(journal.written(lost)).is_lost
+    assert not journal.read(journal.written(lost) + journal.encode(Began(8))).is_lost
 
 
 @given(st.integers(0, len(WHOLE)))
