@@ -61,7 +61,6 @@ class Connection:
         self._on_room = on_room
         self._reader = RecordReader()
         self._tls: TlsSocket | None = None
-        self._session: ssl.SSLObject | None = None
         self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reason = "the other side closed the connection"
         self._is_full = False
@@ -87,7 +86,6 @@ class Connection:
         except OSError:  # it has gone already, as reading from it will tell
             pass
         self._tls = TlsSocket(connected, context, self, scratch, is_server=is_server)
-        self._session = self._tls.session
         self._size_for(self.chunk)
         give_up_after(connected, GIVE_UP_S)
 
@@ -124,21 +122,21 @@ class Connection:
         self._tls = None
         if cause is not None:
             self._reason = f"{self._reason} ({cause})"
-        if self._opened.done() and not self._opened.cancelled():
-            self._on_lost(self, self._reason)
-        elif not self._opened.done():
+        if not self._opened.done():
             refused = cause if isinstance(cause, OSError) else ConnectionError(self._reason)
             self._opened.set_exception(refused)
             self._opened.exception()  # nobody awaits it where the other side dialled
             where = {"address": self.remote_address, "reason": str(refused)}
             _log.info("no TLS with the other side", extra=where)
+        elif not self._opened.cancelled():
+            self._on_lost(self, self._reason)
 
     @property
     def tls(self) -> ssl.SSLObject:
         """The TLS session, for the peer's certificate."""
-        if self._tls is None or self._session is None:
+        if self._tls is None:
             raise RemoteProtocolError("the connection closed during its handshake")
-        return self._session
+        return self._tls.session
 
     @property
     def queued_bytes(self) -> int:

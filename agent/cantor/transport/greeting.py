@@ -9,6 +9,7 @@ from cantor.base.address import Address
 from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.transport.connection import Connection
 from cantor.transport.listener import connect
+from cantor.transport.tls_socket import HANDSHAKE_TIMEOUT_S
 from cantor.wire import Hello, agree, hello_frame, parse_hello
 from cantor.wire.records import unpack
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from cantor.wire.records import Record
 
 DIAL_TIMEOUT_S = 3.0
-HANDSHAKE_TIMEOUT_S = 5.0
 
 
 class Greeting:

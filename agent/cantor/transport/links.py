@@ -24,10 +24,10 @@ from cantor.base.ids import NodeId, short_name
 from cantor.identity import contexts
 from cantor.transport.busy_poll import BusyPoll
 from cantor.transport.connection import Connection
-from cantor.transport.greeting import HANDSHAKE_TIMEOUT_S, Greeting
+from cantor.transport.greeting import Greeting
 from cantor.transport.link import Link
 from cantor.transport.listener import Listener
-from cantor.transport.tls_socket import SCRATCH_BYTES
+from cantor.transport.tls_socket import HANDSHAKE_TIMEOUT_S, SCRATCH_BYTES
 from cantor.wire import DataFrame, Hello, Kind, agree, hello_frame, parse_hello
 from cantor.wire.records import is_local, unpack
 
