@@ -23,7 +23,7 @@ from cantor.identity.authority_folder import load_authority, save_authority
 from cantor.identity.files import make_private_folder
 from cantor.node.loop import run_loop
 from edge_hub.hub_folder import add_data_option, add_public_enrol_option, existing_authority, say
-from edge_hub.settings import LISTEN_DEFAULT, HubSettings
+from edge_hub.settings import PORT_DEFAULT, HubSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -122,6 +122,7 @@ def _key(options: argparse.Namespace) -> Path | None:
 
 
 def _settings(options: argparse.Namespace) -> HubSettings:
+    from cantor.transport.addresses import everywhere
     from edge_hub.addresses import check_console_url
 
     return HubSettings(
@@ -134,7 +135,7 @@ def _settings(options: argparse.Namespace) -> HubSettings:
         key=_key(options),
         hosts=tuple(options.host),
         seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
-        mesh=tuple(options.listen or LISTEN_DEFAULT),
+        mesh=tuple(options.listen or everywhere(PORT_DEFAULT)),
         interfaces=tuple(options.interface),
     )
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PROJECT = "default"
 # Beside the port of an agent, so that both run on one machine. Only certificates get in.
-LISTEN_DEFAULT = ("0.0.0.0:7434",)
+PORT_DEFAULT = 7434
+LISTEN_DEFAULT = (f"0.0.0.0:{PORT_DEFAULT}",)
 
 
 @dataclass(frozen=True, slots=True)

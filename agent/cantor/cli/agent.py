@@ -89,15 +89,14 @@ def register(verbs: Verbs) -> None:
 async def _run_agent(options: argparse.Namespace) -> int:
     from cantor.node.agent import Agent
     from cantor.node.grants.calls import resource_from_text
-    from cantor.node.settings import LISTEN_DEFAULT, LISTEN_DEFAULT_6, AgentSettings
-    from cantor.transport.addresses import has_ipv6
+    from cantor.node.settings import PORT_DEFAULT, AgentSettings
+    from cantor.transport.addresses import everywhere
 
     start_logging(verbose=options.verbose)
-    everywhere = (*LISTEN_DEFAULT, LISTEN_DEFAULT_6) if has_ipv6() else LISTEN_DEFAULT
     settings = AgentSettings(
         folder=options.data,
         name=options.name,
-        listen=tuple(options.listen or everywhere),
+        listen=tuple(options.listen or everywhere(PORT_DEFAULT)),
         seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
         labels=parse_labels(options.label),
         is_discovering=not options.no_mdns,

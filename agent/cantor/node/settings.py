@@ -12,9 +12,8 @@ if TYPE_CHECKING:
 
     from cantor.base.resources import Resource
 
-LISTEN_DEFAULT = ("0.0.0.0:7433",)  # only certificates of the mesh get in
-LISTEN_DEFAULT_6 = "[::]:7433"
-"""As well where the system has IPv6."""
+PORT_DEFAULT = 7433
+LISTEN_DEFAULT = (f"0.0.0.0:{PORT_DEFAULT}",)  # only certificates of the mesh get in
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,11 @@ def told_addresses(listening: Sequence[Address], interfaces: Sequence[str]) -> l
     return list(told)
 
 
+def everywhere(port: int) -> tuple[str, ...]:
+    """What to listen on so that a port is reached over every family that this system has."""
+    return (f"0.0.0.0:{port}", f"[::]:{port}") if has_ipv6() else (f"0.0.0.0:{port}",)
+
+
 def has_ipv6() -> bool:
     """Whether this machine's system has IPv6 at all."""
     try:

@@ -6,7 +6,8 @@ import ifaddr
 import pytest
 
 from cantor.base.address import Address
-from cantor.transport.addresses import local_addresses, told_addresses
+from cantor.transport import addresses
+from cantor.transport.addresses import everywhere, local_addresses, told_addresses
 
 HERE = ["10.0.0.2", ("fe80::1", 0, 2), "127.0.0.1", ("fd77::2", 0, 0), ("::1", 0, 0)]
 
@@ -38,3 +39,14 @@ def test_what_others_are_told_to_dial(
     listening: list[str], interfaces: list[str], told: list[str]
 ) -> None:
     assert told_addresses([Address.parse(where) for where in listening], interfaces) == told
+
+
+@pytest.mark.parametrize(
+    ("has_ipv6", "listening"),
+    [(True, ("0.0.0.0:7433", "[::]:7433")), (False, ("0.0.0.0:7433",))],
+)
+def test_everywhere_is_every_family_that_the_system_has(
+    monkeypatch: pytest.MonkeyPatch, has_ipv6: bool, listening: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(addresses, "has_ipv6", lambda: has_ipv6)
+    assert everywhere(7433) == listening
