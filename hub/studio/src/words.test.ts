@@ -77,8 +77,8 @@ test("sentences of the hub and the nodes are told in 中文, part by part, and o
   teach("zh", heardZh);
   await i18next.changeLanguage("zh");
   const told: [english: string, chinese: string][] = [
-    ["character 5: the filter has a single =; a filter compares with == — write words, label:value, or comparisons such as GPU >= 1, joined by and",
-      "第 5 个字符：这里是单个 =，比较请用 ==。请写词语、标签:值，或 GPU >= 1 这样的比较，并用 and 连接"],
+    ["character 5: the filter has a single =; a filter compares with == — write words, label:value, or comparisons such as GPU >= 1, joined by and, or, not",
+      "第 5 个字符：这里是单个 =，比较请用 ==。请写词语、标签:值，或 GPU >= 1 这样的比较，并用 and、or、not 组合"],
     ["worker-1: GPU = 1 fails: none free; hub: it has no filter type onnx; and 3 more", "worker-1：不满足 GPU = 1：没有空闲；hub：没有过滤器类型 onnx；另有 3 个"],
     ["camera: not USBCamera == 1 fails: USBCamera == 1 holds", "camera：不满足 not USBCamera == 1：USBCamera == 1 成立"],
     ["filter video on node worker-1: video.avi: there is no such video file — check the path", "节点 worker-1 上的过滤器 video：video.avi：没有此视频文件。请检查路径"],

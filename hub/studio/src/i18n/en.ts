@@ -101,9 +101,9 @@ export const en = {
     subtitle: "Every node of the mesh and the hardware on it",
     add: "Add device",
     filter: "Filter",
-    filterPlaceholder: "GPU >= 1 and USBCamera == 1, site:berlin, or a word",
+    filterPlaceholder: "GPU >= 1 or USBCamera == 1, not site:berlin, a word",
     filterHelp:
-      "Words match names and labels. label:value matches a label. Compare resources with ==, >=, <=, > or <. Join conditions with the word and.",
+      "Words match names and labels. label:value matches a label. Compare resources with ==, >=, <=, > or <. Join parts with and, or, not and parentheses.",
     state: "State",
     anyState: "Any state",
     filterWrong: "The hub does not understand this filter: {{error}}",

@@ -56,10 +56,14 @@ export const heardZh: Record<string, string> = {
   "character {at}: {~what*}": "第 {at} 个字符：{what}",
   "the filter is longer than {count} characters": "筛选条件超过 {count} 个字符",
   "the filter cannot be read": "从这里开始无法理解",
+  "the filter asks for nothing here": "这里缺少条件",
+  "the filter opens a parenthesis and does not close it": "这里的左括号没有右括号",
+  "the filter closes a parenthesis that is not open": "这里的右括号没有左括号",
+  "the filter is nested deeper than {count}": "嵌套超过 {count} 层",
   "the filter has a single =; a filter compares with ==": "这里是单个 =，比较请用 ==",
   "the filter compares {name} with {value}, no number": "这里将 {name} 与 {value} 比较，而它不是数字",
-  "write words, label:value, or comparisons such as GPU >= 1, joined by and":
-    "请写词语、标签:值，或 GPU >= 1 这样的比较，并用 and 连接",
+  "write words, label:value, or comparisons such as GPU >= 1, joined by and, or, not":
+    "请写词语、标签:值，或 GPU >= 1 这样的比较，并用 and、or、not 组合",
 
   // Why a filter has no node.
   "there is no node": "没有节点",
