@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cantor.base.errors import IdentityError
 from cantor.base.ids import node_id_from_public_key
-from cantor.identity.certificates import CertificateChain, public_key_spki
+from cantor.identity.certificates import CertificateChain, public_key_of, public_key_spki
 from cantor.identity.keys import check_request, private_key_pem
 from cantor.identity.names import check_mesh_name, node_uri, root_pin_of, trust_domain
 from cantor.identity.profiles import (
@@ -80,10 +80,7 @@ class Signer:
     @property
     def public_key(self) -> ec.EllipticCurvePublicKey:
         """The key that its signatures are checked with."""
-        key = self.certificate.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise IdentityError("the authority's key is no P-256 key", where="authority")
-        return key
+        return public_key_of(self.certificate)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 
 CHAIN_CERTIFICATES_MAX = 4
 CHAIN_SIZE_BYTES_MAX = 32 * 1024
+CERTIFICATE_ERRORS = (
+    ValueError,
+    TypeError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What ``cryptography`` raises over certificates that somebody made up."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,7 @@ class CertificateChain:
     @property
     def authority_key(self) -> ec.EllipticCurvePublicKey:
         """The key of the authority of the tenant, which signed the leaf; for a checked chain."""
-        key = parse_certificates(self.pem)[-1].public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise _broken("its authority's key is no P-256 key")
-        return key
+        return public_key_of(parse_certificates(self.pem)[-1])
 
     def check(self) -> NodeName:
         """Check every signature and constraint in the chain, and tell whom it names.
@@ -67,7 +75,7 @@ class CertificateChain:
         try:
             for authority in authorities:
                 leaf.verify_directly_issued_by(authority)
-        except (InvalidSignature, ValueError, TypeError) as error:
+        except CERTIFICATE_ERRORS as error:
             raise _broken("a signature in it does not hold") from error
         if _is_authority(leaf):
             raise _broken("one of its certificates plays a part that it was not issued for")
@@ -90,10 +98,8 @@ def vouched_authority(
         raise _broken("one of its certificates plays a part that it was not issued for")
     if f"{tenant}.{mesh}" not in _permitted_hosts(vouched[0]):
         raise _broken("its authority may not name nodes of that tenant")
-    key = vouched[0].public_key()
-    if not isinstance(key, ec.EllipticCurvePublicKey) or any(
-        one.public_key() != key for one in authorities
-    ):
+    key = public_key_of(vouched[0])
+    if any(public_key_of(one) != key for one in authorities):
         raise _broken("its authorities are not one")
     return key
 
@@ -108,7 +114,7 @@ def parse_certificates(pem: bytes) -> list[x509.Certificate]:
         raise _broken(f"it is longer than {CHAIN_SIZE_BYTES_MAX} bytes")
     try:
         certificates = x509.load_pem_x509_certificates(pem)
-    except ValueError as error:
+    except CERTIFICATE_ERRORS as error:
         raise _broken("it cannot be read") from error
     if len(certificates) > CHAIN_CERTIFICATES_MAX:
         raise _broken(f"it has more than {CHAIN_CERTIFICATES_MAX} certificates")
@@ -124,9 +130,9 @@ def node_name(leaf: x509.Certificate) -> NodeName:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         common_names = leaf.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-        spki = public_key_spki(leaf.public_key())
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError) as error:
+    except CERTIFICATE_ERRORS as error:
         raise _broken("it names no node") from error
+    spki = public_key_spki(public_key_of(leaf))
     uris = names.get_values_for_type(x509.UniformResourceIdentifier)
     if len(uris) != 1 or len(list(names)) != 1:
         raise _broken("it does not name exactly one node")
@@ -136,6 +142,21 @@ def node_name(leaf: x509.Certificate) -> NodeName:
     if [attribute.value for attribute in common_names] != [name.node_id]:
         raise _broken("its common name is not its node id")
     return name
+
+
+def public_key_of(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    """The P-256 key in a certificate.
+
+    Raises:
+        IdentityError: it is another kind of key, or none.
+    """
+    try:
+        key = certificate.public_key()
+    except CERTIFICATE_ERRORS as error:
+        raise _broken("its key cannot be read") from error
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise _broken("its key is no P-256 key")
+    return key
 
 
 def public_key_spki(key: CertificatePublicKeyTypes) -> bytes:
@@ -152,7 +173,7 @@ def public_key_spki(key: CertificatePublicKeyTypes) -> bytes:
 def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(root)
-    except (InvalidSignature, ValueError, TypeError):
+    except CERTIFICATE_ERRORS:
         return False
     return _is_authority(root)
 
@@ -160,14 +181,14 @@ def _issued(certificate: x509.Certificate, root: x509.Certificate) -> bool:
 def _is_authority(certificate: x509.Certificate) -> bool:
     try:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except CERTIFICATE_ERRORS:
         return False
 
 
 def _permitted_hosts(issuing: x509.Certificate) -> set[str]:
     try:
         constraints = issuing.extensions.get_extension_for_class(x509.NameConstraints).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except CERTIFICATE_ERRORS:
         return set()
     permitted = constraints.permitted_subtrees or []
     return {name.value for name in permitted if isinstance(name, x509.UniformResourceIdentifier)}

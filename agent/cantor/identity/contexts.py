@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from cantor.base.errors import EnrolmentError, IdentityError
-from cantor.identity.certificates import node_name, parse_certificates
+from cantor.identity.certificates import CERTIFICATE_ERRORS, node_name, parse_certificates
 from cantor.identity.names import root_pin_of
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def verify_peer(
         raise IdentityError("the peer showed no certificate", where="link")
     try:
         leaf = x509.load_der_x509_certificate(der)
-    except ValueError as error:
+    except CERTIFICATE_ERRORS as error:
         raise IdentityError("the peer's certificate cannot be read", where="link") from error
     name = node_name(leaf)
     if root_pem and not _ends_in(ssl_object, root_pem):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from cantor.base.errors import IdentityError
-from cantor.identity.certificates import public_key_spki
+from cantor.identity.certificates import CERTIFICATE_ERRORS, public_key_spki
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
@@ -35,7 +34,7 @@ def check_request(csr_pem: bytes) -> ec.EllipticCurvePublicKey:
         request = x509.load_pem_x509_csr(csr_pem)
         key = request.public_key()
         holds = request.is_signature_valid
-    except (ValueError, InvalidSignature, TypeError) as error:
+    except CERTIFICATE_ERRORS as error:
         raise IdentityError("the certificate request cannot be read", where="enrolment") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not holds:
         raise IdentityError("the certificate request is not signed by its own P-256 key")
@@ -56,7 +55,7 @@ def parse_private_key(pem: bytes, where: str) -> ec.EllipticCurvePrivateKey:
     """
     try:
         key = load_pem_private_key(pem, None)
-    except (ValueError, TypeError) as error:
+    except CERTIFICATE_ERRORS as error:
         remedy = "restore it from a backup, or move the folder away and enrol the box as a new node"
         raise IdentityError("the private key is damaged", where=where, remedy=remedy) from error
     return checked_key(key, where)

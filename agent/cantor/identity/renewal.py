@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import EnrolmentError, IdentityError
 from cantor.base.ids import NodeId, node_id_from_public_key
-from cantor.identity.certificates import CertificateChain, public_key_spki
+from cantor.identity.certificates import CertificateChain, public_key_of, public_key_spki
 from cantor.identity.enrolment import key_hash_of
 from cantor.identity.keys import check_request
 from cantor.identity.leases import make_lease
@@ -77,7 +77,7 @@ def parse_renewal(body: bytes, root_pem: bytes) -> Renewal:
             raise ValueError
         key = public_key_spki(check_request(csr_pem))
         node_id = node_id_from_public_key(key)
-        if public_key_spki(chain.leaf.public_key()) != key:
+        if public_key_spki(public_key_of(chain.leaf)) != key:
             raise ValueError
     except IdentityError as error:
         raise EnrolmentError(error.what, where=_WHERE) from error

@@ -31,7 +31,7 @@ from cantor.identity.authority import (
     make_issuing,
     make_root,
 )
-from cantor.identity.certificates import parse_certificates
+from cantor.identity.certificates import CERTIFICATE_ERRORS, parse_certificates, public_key_of
 from cantor.identity.profiles import authority_extensions, authority_key_id, new_certificate
 
 if TYPE_CHECKING:
@@ -121,16 +121,12 @@ def read_succession(packed: object, root_pem: bytes) -> Succession:
             raise _wrong("none of its roots is trusted here")
         for root, signature in zip((former, new), signatures, strict=True):
             root.verify_directly_issued_by(root)
-            key = root.public_key()
-            if not isinstance(key, ec.EllipticCurvePublicKey):
-                raise TypeError
-            key.verify(signature, _PURPOSE + body, _ALGORITHM)
+            public_key_of(root).verify(signature, _PURPOSE + body, _ALGORITHM)
         return Succession(former, new, float(about["at"]), packed)
     except InvalidSignature as error:
         raise _wrong("a signature in it does not hold") from error
     except (
-        ValueError,
-        TypeError,
+        *CERTIFICATE_ERRORS,
         KeyError,
         OverflowError,
         RecursionError,

@@ -7,11 +7,10 @@ import ssl
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from cantor.base.errors import CantorError
-from cantor.identity.certificates import parse_certificates
+from cantor.identity.certificates import CERTIFICATE_ERRORS, parse_certificates
 from cantor.identity.files import make_private_folder, read_private, write_durably
 from cantor.identity.profiles import host_name
 
@@ -60,7 +59,7 @@ class ServerCertificate:
             root = parse_certificates(self._authority.root_pem)[0]
             leaf.verify_directly_issued_by(root)
             names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        except (CantorError, ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        except (CantorError, *CERTIFICATE_ERRORS):
             return False
         is_ours = root in roots
         is_due = now + RENEW_BEFORE >= leaf.not_valid_after_utc or now < leaf.not_valid_before_utc

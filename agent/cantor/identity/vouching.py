@@ -11,7 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cantor.base.errors import IdentityError
 from cantor.base.ids import NodeId, node_id_from_public_key
-from cantor.identity.certificates import CertificateChain, parse_certificates, public_key_spki
+from cantor.identity.certificates import (
+    CertificateChain,
+    parse_certificates,
+    public_key_of,
+    public_key_spki,
+)
 from cantor.identity.contexts import PeerIdentity
 
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
@@ -24,14 +29,13 @@ def is_own_word(owner: NodeId, data: bytes, signature: bytes, certificate: bytes
     if len(certificate) > _CERTIFICATE_BYTES_MAX:
         return False
     try:
-        leaf = parse_certificates(certificate)[0]
-        key = leaf.public_key()
-        if not isinstance(key, ec.EllipticCurvePublicKey):
+        key = public_key_of(parse_certificates(certificate)[0])
+        if node_id_from_public_key(public_key_spki(key)) != owner:
             return False
         key.verify(signature, data, _ALGORITHM)
-        return node_id_from_public_key(public_key_spki(key)) == owner
     except (IdentityError, InvalidSignature):
         return False
+    return True
 
 
 class Vouched(NamedTuple):
@@ -72,8 +76,7 @@ class Vouching:
         chain = CertificateChain(certificate, self._root_pem)
         name = chain.check()
         leaf = chain.leaf
-        key = leaf.public_key()
-        if name.mesh != self.mesh or not isinstance(key, ec.EllipticCurvePublicKey):
+        if name.mesh != self.mesh:
             raise IdentityError("a certificate of another mesh", where="certificate")
         if len(self._known) >= _CHAINS_MAX:
             self._known.clear()
@@ -85,7 +88,7 @@ class Vouching:
                 leaf.not_valid_after_utc.timestamp(),
                 leaf.not_valid_before_utc.timestamp(),
             ),
-            key,
+            public_key_of(leaf),
         )
         return vouched
 
@@ -97,16 +100,19 @@ class Vouching:
             return False
         return True
 
-    def signer(self, data: bytes, signature: bytes, certificate: bytes) -> PeerIdentity:
-        """Who has signed ``data``.
+    def signed_by(
+        self, owner: NodeId, data: bytes, signature: bytes, certificate: bytes
+    ) -> PeerIdentity:
+        """Who ``owner`` is, which has signed ``data``.
 
         Raises:
-            IdentityError: the chain or the signature does not hold.
+            IdentityError: the chain or the signature does not hold, or is another node's.
         """
         vouched = self.vouched(certificate)
+        if vouched.identity.node_id != owner:
+            raise IdentityError("a certificate of another node", where=f"node {owner}")
         try:
             vouched.key.verify(signature, data, _ALGORITHM)
         except InvalidSignature as error:
-            where = f"node {vouched.identity.node_id}"
-            raise IdentityError("a signature does not hold", where=where) from error
+            raise IdentityError("a signature does not hold", where=f"node {owner}") from error
         return vouched.identity
