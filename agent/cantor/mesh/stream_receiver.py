@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
@@ -27,6 +27,7 @@ class Taken:
 
     source: NodeId
     topic: str
+    priority: int
     headers: dict[str, Value] | None
     body: tuple[Buffer, ...]
 
@@ -78,7 +79,7 @@ class StreamReceiver:
             stream.must_tell = True
             self._to_tell.append((frame.source, number, stream))
         messages = len(frame.body) if headers is None else 1
-        taken = Taken(frame.source, topic, headers, frame.body)
+        taken = Taken(frame.source, topic, frame.priority, headers, frame.body)
         if first > stream.expected:
             self._keep_early(stream, first, taken, messages)
             return []
@@ -167,7 +168,7 @@ class StreamReceiver:
             return []
         stream.expected = first + messages
         if skip and taken.headers is None:
-            taken = Taken(taken.source, taken.topic, None, taken.body[skip:])
+            taken = replace(taken, body=taken.body[skip:])
         return [taken]
 
 

@@ -13,7 +13,7 @@ from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.base.ids import short_name
 from cantor.mesh.stream_receiver import StreamReceiver
 from cantor.mesh.stream_sender import LABEL_MASK, StreamSender
-from cantor.node.large import PIECE, Assembler, is_large, pieces
+from cantor.node.large import PIECE, Assembler, Doors, is_large, pieces, size_of
 from cantor.node.services import Message
 from cantor.wire.frame import Kind
 
@@ -45,6 +45,11 @@ class Stream:
         self.turn = asyncio.Lock()
         """Held by who posts one message, so that the pieces of a large one stay together."""
 
+    @property
+    def where(self) -> str:
+        """Which stream it is, for people."""
+        return f"{self.sender.topic} on node {short_name(self.sender.destination)}"
+
     def write(self, message: Buffer) -> None:
         """Send a message; keep to ``drain`` when many follow each other."""
         self.sender.write(message)
@@ -63,7 +68,8 @@ class Stream:
             UnavailableError: it has not in time; what waits is still sent.
         """
         if not self.sender.is_done:
-            await self._streams.taken(self, self.sender.written_total, timeout_s)
+            async with limit(self.where, timeout_s):
+                await self._streams.taken(self, self.sender.written_total)
 
     def close(self) -> None:
         """Write no more; what the other node has not taken yet is still sent."""
@@ -86,7 +92,8 @@ class Streams:
         self._active: dict[int, Stream] = {}
         self._receiver = StreamReceiver(plane.node)
         self._transfers = itertools.count(1)
-        self._assembler = Assembler()
+        self._doors = Doors()
+        self._assembler = Assembler(plane.counters)
         self._handlers: dict[str, Handler] = {}
         self._stream_handlers: dict[str, StreamHandler] = {}
 
@@ -130,21 +137,22 @@ class Streams:
         stream = self._shared.get(key)
         if stream is None:
             stream = self._shared[key] = self.open(destination, topic, priority)
-        if is_large(headers, body):
-            async with limit(f"{topic} on node {short_name(destination)}", timeout_s):
+        async with limit(stream.where, timeout_s):
+            if is_large(headers, body):
                 await self._send_pieces(stream, headers, body)
-            return
-        async with stream.turn:
-            await stream.drain()
-            place = stream.sender.post(headers, body)
-        self.has_work(stream)
-        await self.taken(stream, place, timeout_s)
+                return
+            async with stream.turn:
+                await stream.drain()
+                place = stream.sender.post(headers, body)
+            self.has_work(stream)
+            await self.taken(stream, place)
 
     async def _send_pieces(
         self, stream: Stream, headers: dict[str, Value], body: tuple[Buffer, ...]
     ) -> None:
         """Send a message in pieces; again from the first if the other end was started anew."""
-        async with stream.turn:
+        passing = self._doors.passing(stream.sender.destination, size_of(body))
+        async with stream.turn, passing:
             number, place = None, 0
             while number != stream.sender.number:
                 number = stream.sender.number
@@ -152,7 +160,7 @@ class Streams:
                     await stream.drain()
                     place = stream.sender.post(told, (piece,))
                     self.has_work(stream)
-                await self.taken(stream, place, None)
+                await self.taken(stream, place)
 
     def has_work(self, stream: Stream) -> None:
         """A stream has something to send."""
@@ -160,20 +168,11 @@ class Streams:
             self._active[stream.sender.number] = stream
             self._wake()
 
-    async def taken(self, stream: Stream, place: int, timeout_s: float | None) -> None:
+    async def taken(self, stream: Stream, place: int) -> None:
         """Wait until the other end has taken the messages up to this place."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         stream.waiting.append((place, future))
-        timer = loop.call_later(timeout_s, _expire, future) if timeout_s is not None else None
-        try:
-            await future
-        except TimeoutError as error:
-            where = f"{stream.sender.topic} on node {short_name(stream.sender.destination)}"
-            raise UnavailableError(f"not taken in {timeout_s:g} s", where=where) from error
-        finally:
-            if timer is not None:
-                timer.cancel()
+        await future
 
     def let_go(self, stream: Stream) -> None:
         """Forget a stream when the other end has taken everything."""
@@ -307,8 +306,3 @@ async def limit(where: str, timeout_s: float | None) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise UnavailableError(f"not taken in {timeout_s:g} s", where=where) from error
-
-
-def _expire(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_exception(TimeoutError())

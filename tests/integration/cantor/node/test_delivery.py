@@ -186,7 +186,7 @@ async def test_a_large_message_begins_anew_at_a_node_that_forgot_its_beginning(
     def forget(whole: Assembler, piece: Taken) -> Message | None:
         if next(pieces) == 8:  # as if it had been started anew
             streams._receiver = StreamReceiver(right.node_id)
-            streams._assembler = Assembler()
+            streams._assembler = Assembler(right._core.counters)
         return take(whole, piece)
 
     monkeypatch.setattr(Assembler, "take", forget)
