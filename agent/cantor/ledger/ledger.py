@@ -58,6 +58,11 @@ class Ledger:
         """The epoch under which this node writes; persist it if it grew past the one given."""
         return self._epoch
 
+    @property
+    def certificate(self) -> bytes:
+        """What proves all that this node says now, in PEM: it is renewed while the node runs."""
+        return self._certificate
+
     def certify(self, certificate: bytes) -> None:
         """Prove what this node writes from now on by another certificate of the same key."""
         self._certificate = certificate

@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.mesh.plane import DataPlane
+from cantor.mesh.plane import NO_PATH, DataPlane
 from cantor.wire.frame import Kind
 from cantor.wire.reader import parse_frame
 from cantor.wire.record_fields import KIND, NAME
@@ -74,7 +74,7 @@ class SealedPlane(DataPlane):
     def send_seals(self) -> None:
         """Send hellos that are due and what waited for a seal."""
         for frame in self._seals.take_output():
-            self.counters["no_path"] += bool(self.send(frame))
+            self.counters["no_path"] += self.send(frame) == NO_PATH  # others are counted there
 
     def room(self, destination: NodeId, priority: int, label: int) -> int:
         room = super().room(destination, priority, label)

@@ -34,7 +34,7 @@ class FactSigner:
 
     @property
     def certificate(self) -> bytes:
-        """The chain that proves the key now, in PEM: it is renewed while the node runs."""
+        """The chain that proves the key, in PEM, as it lies on the disk."""
         return self._folder.chain.pem
 
     def __call__(self, data: bytes) -> bytes:
@@ -75,7 +75,7 @@ def make_seals(
 ) -> Seals:
     """The seals of a node, which signs and believes as its core does."""
     return Seals(
-        Signer(core.node, verifier.vouching.mesh, signer, lambda: signer.certificate),
+        Signer(core.node, verifier.vouching.mesh, signer, lambda: core.ledger.certificate),
         verifier.vouching,
         core.counters,
         epoch=lambda: core.ledger.epoch,

@@ -23,6 +23,8 @@ import msgpack
 from cantor.base.errors import LocalProtocolError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cantor.base.ids import NodeId
 
 VERSION = 1
@@ -94,11 +96,9 @@ def encode(frame: DataFrame) -> list[Buffer]:
     Raises:
         LocalProtocolError: a field lies outside its limits.
     """
-    try:
-        headers: bytes = pack_headers(frame.headers)
-        sizes = [memoryview(buffer).nbytes for buffer in frame.body]
-        table = struct.pack(f">{len(sizes)}I", *sizes)
-        header = HEADER.pack(
+    first, size = packed_parts(
+        frame,
+        lambda size, count: HEADER.pack(
             VERSION,
             frame.kind,
             frame.priority,
@@ -109,17 +109,34 @@ def encode(frame: DataFrame) -> list[Buffer]:
             bytes.fromhex(frame.destination),
             frame.message_id,
             frame.hlc,
-            len(headers),
-            len(sizes),
-        )
-        length = LENGTH.pack(HEADER.size + len(table) + len(headers) + sum(sizes))
+            size,
+            count,
+        ),
+    )
+    return [LENGTH.pack(size) + first, *frame.body]
+
+
+def packed_parts(frame: DataFrame, header: Callable[[int, int], bytes]) -> tuple[bytes, int]:
+    """What stands before the buffers of a frame, and the bytes of both together.
+
+    ``header`` packs the bytes of the headers and the number of buffers with what it needs besides.
+
+    Raises:
+        LocalProtocolError: a field lies outside its limits.
+    """
+    try:
+        headers: bytes = pack_headers(frame.headers) if frame.headers else b""
+        sizes = [memoryview(buffer).nbytes for buffer in frame.body]
+        table = struct.pack(f">{len(sizes)}I", *sizes)
+        first = b"".join((header(len(headers), len(sizes)), table, headers))
     except (struct.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(
             f"a frame cannot be encoded: {error}", remedy="use msgpack types and fields in range"
         ) from error
-    if len(sizes) > BUFFERS_MAX or len(headers) > HEADERS_BYTES_MAX:
+    size = len(first) + sum(sizes)
+    if len(sizes) > BUFFERS_MAX or len(headers) > HEADERS_BYTES_MAX or size >= 1 << 32:
         raise LocalProtocolError(
-            f"a frame has {len(sizes)} buffers and {len(headers)} bytes of headers",
+            f"a frame has {len(sizes)} buffers, {len(headers)} bytes of headers, {size} in all",
             remedy=f"at most {BUFFERS_MAX} buffers and {HEADERS_BYTES_MAX} bytes of headers",
         )
-    return [length + header + table + headers, *frame.body]
+    return first, size

@@ -22,17 +22,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import BROADCAST
 from cantor.wire.frame import (
-    BUFFERS_MAX,
     HEADER,
-    HEADERS_BYTES_MAX,
     LENGTH,
     ROUTED_KIND_MIN,
     VERSION,
-    Buffer,
     DataFrame,
     Kind,
     encode,
     pack_headers,
+    packed_parts,
 )
 from cantor.wire.reader import FRAME_BYTES_MAX, parse_frame, read_parts
 
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
 CHANNELS = 3
 SMALL_BYTES_MAX = 16 * 1024
 """A frame up to this size is one piece of memory and one record."""
+INNER_BYTES_MAX = FRAME_BYTES_MAX - 64 * 1024
+"""A frame of a node, so that another can hold it with what seals or signs it."""
 PREFIX_SIZE = LENGTH.size
 MORE = 1 << 31
 CHANNEL_SHIFT = 29
@@ -54,6 +54,7 @@ _UNUSED_REFERENCES = 3
 _LOCAL_HEADER = struct.Struct(">BBHI")
 _RECORD_HEADER = struct.Struct(">I" + HEADER.format[1:])
 _FULL_HEADER_KINDS = (Kind.HELLO, Kind.HELLO_ACK)
+_OUTER_KINDS = (Kind.SEALED, Kind.SIGNED)
 _REMEDY = "the other side is broken or speaks another protocol"
 
 Record: TypeAlias = bytes | bytearray
@@ -89,15 +90,19 @@ def pack(frame: DataFrame) -> bytes | Parts:
         head, *body = encode(frame)
         first = head[PREFIX_SIZE:]
     else:
-        local = LOCAL
-        first, *body = _encode_local(frame)
+        local, body = LOCAL, [*frame.body]
+        first, _ = packed_parts(
+            frame,
+            lambda size, count: _LOCAL_HEADER.pack(frame.kind, frame.flags, count, size),
+        )
     size = len(first) + sum(memoryview(part).nbytes for part in body)
     if size <= SMALL_BYTES_MAX:
         prefix = LENGTH.pack(frame.priority << CHANNEL_SHIFT | local | size)
         return b"".join((prefix, first, *body))
-    if size > FRAME_BYTES_MAX:
+    most = FRAME_BYTES_MAX if kind in _OUTER_KINDS else INNER_BYTES_MAX
+    if size > most:
         raise LocalProtocolError(
-            f"a frame of {size} bytes", remedy=f"send at most {FRAME_BYTES_MAX} bytes at once"
+            f"a frame of {size} bytes", remedy=f"send at most {most} bytes at once"
         )
     views = [memoryview(part).cast("B") for part in (first, *body) if len(part)]
     return Parts(views, frame.priority, local)
@@ -181,21 +186,6 @@ def unpack(record: Record, peer: NodeId = BROADCAST) -> DataFrame:
         headers=headers,
         body=body,
     )
-
-
-def _encode_local(frame: DataFrame) -> list[Buffer]:
-    try:
-        headers: bytes = pack_headers(frame.headers) if frame.headers else b""
-        sizes = [memoryview(buffer).nbytes for buffer in frame.body]
-        table = struct.pack(f">{len(sizes)}I", *sizes)
-        header = _LOCAL_HEADER.pack(frame.kind, frame.flags, len(sizes), len(headers))
-    except (struct.error, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise LocalProtocolError(
-            f"a frame cannot be encoded: {error}", remedy="use msgpack types and fields in range"
-        ) from error
-    if len(sizes) > BUFFERS_MAX or len(headers) > HEADERS_BYTES_MAX:
-        raise LocalProtocolError("a frame with too many buffers or headers")
-    return [header + table + headers, *frame.body]
 
 
 class RecordReader:

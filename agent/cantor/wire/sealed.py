@@ -17,7 +17,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.wire.frame import VERSION, DataFrame, pack_headers
+from cantor.wire.frame import VERSION, DataFrame, packed_parts
 from cantor.wire.reader import read_parts
 
 if TYPE_CHECKING:
@@ -43,11 +43,16 @@ def bound_header(frame: DataFrame) -> bytes:
 
 
 def content_of(frame: DataFrame) -> bytes:
-    """What is to be sealed or signed of a frame that can be packed; its buffers are copied."""
-    headers: bytes = pack_headers(frame.headers)
-    sizes = [memoryview(buffer).nbytes for buffer in frame.body]
-    head = _CONTENT.pack(frame.kind, frame.message_id, frame.hlc, len(headers), len(sizes))
-    return b"".join((head, struct.pack(f">{len(sizes)}I", *sizes), headers, *frame.body))
+    """What is to be sealed or signed of a frame; its buffers are copied.
+
+    Raises:
+        LocalProtocolError: a field lies outside its limits.
+    """
+    first, _ = packed_parts(
+        frame,
+        lambda size, count: _CONTENT.pack(frame.kind, frame.message_id, frame.hlc, size, count),
+    )
+    return b"".join((first, *frame.body))
 
 
 def outer_frame(frame: DataFrame, kind: int, message_id: int, hlc: int) -> DataFrame:

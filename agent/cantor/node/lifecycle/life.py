@@ -273,6 +273,7 @@ class Lifecycle:
         if is_new:
             self._renewing.follow()
             return
+        self._ledger.certify(self._folder.chain.pem)  # without what the former root certified
         vouches = self._vouching.vouches
         lost = frozenset(c for c in self._ledger.certificates() if not vouches(c))
         if lost:

@@ -178,6 +178,7 @@ async def test_facts_of_one_who_was_away_while_the_root_changed_are_given_up_and
     issuer.lifecycle._roots.look()
     assert issuer._core.ledger.get(away.node_id, "kept") is None
     assert states(issuer) == {"n0": "online", "n1": "online"}
+    assert issuer._core.ledger.certificate == IdentityFolder(issuer.folder).chain.pem
     await polled(lambda: issuer._core.counters["facts_unvouched"] > 0)
     monkeypatch.setattr(other.lifecycle._roots, "_node", Later(other, timedelta(days=50)))
     other.lifecycle._roots.look()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
+from cantor.base.errors import LocalProtocolError
 from cantor.base.ids import BROADCAST, NodeId
 from cantor.mesh.effects import RoutesChanged
 from cantor.mesh.plane import ROOM_BYTES, DataPlane
 from cantor.mesh.sealed_plane import SealedPlane
 from cantor.wire import DataFrame, Kind
-from cantor.wire.records import PREFIX_SIZE, RecordReader, pack, unpack
+from cantor.wire.frame import HEADER
+from cantor.wire.reader import FRAME_BYTES_MAX
+from cantor.wire.records import INNER_BYTES_MAX, PREFIX_SIZE, RecordReader, pack, unpack
 from cantor.wire.sealed import content_of, inner_frame, outer_frame
 
 A, B, C, D = (NodeId(letter * 32) for letter in "abcd")
@@ -119,6 +124,33 @@ def test_what_cannot_be_sealed_yet_waits_and_takes_room() -> None:
     seals.ready, seals.output = True, seals.waiting
     node.send_seals()
     assert [frame.kind for frame in out(node, "m")] == [Kind.SEALED] * 2
+
+
+def test_what_has_waited_for_its_seal_is_counted_by_why_it_is_dropped() -> None:
+    node, seals = plane()
+    seals.ready, seals.waiting = False, [data(A, D)] * 2
+    seals.output = [data(A, D, 3)]
+    node.send_seals()
+    assert (node.counters["congested"], node.counters["no_path"]) == (1, 0)
+    node.link_down("n")
+    node.link_down("m")
+    node.counters.clear()
+    seals.output = [data(A, D, 3)]
+    node.send_seals()
+    assert (node.counters["congested"], node.counters["no_path"]) == (0, 1)
+
+
+def test_what_can_be_sent_can_be_sealed_and_all_else_is_refused_at_once() -> None:
+    node, _ = plane()
+    limit = INNER_BYTES_MAX - HEADER.size - 4
+    assert node.send(data(A, D, body=bytes(limit))) == ""
+    for target in (B, D, BROADCAST):
+        with pytest.raises(LocalProtocolError, match="at most"):
+            node.send(data(A, target, body=bytes(FRAME_BYTES_MAX)))
+        with pytest.raises(LocalProtocolError, match="msgpack"):
+            node.send(DataFrame(Kind.DATA, A, target, headers={"t": object()}))  # type: ignore[dict-item]
+    with pytest.raises(LocalProtocolError, match="at most"):
+        node.send(data(A, D, body=bytes(limit + 1)))
 
 
 def test_a_frame_is_believed_from_its_source_or_under_a_seal_only() -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cantor.base.errors import RemoteProtocolError
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.wire import DataFrame, Kind
+from cantor.wire.frame import BUFFERS_MAX
 from cantor.wire.sealed import bound_header, content_of, inner_frame, outer_frame
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
@@ -64,6 +67,12 @@ def test_the_bound_header_holds_all_but_the_time_to_live() -> None:
     ]
     assert bound_header(frame) == bound_header(same)
     assert len({bound_header(one) for one in [frame, *others]}) == 1 + len(others)
+
+
+def test_what_cannot_be_packed_is_refused_as_everywhere() -> None:
+    for odd in ({"headers": {"x": object()}}, {"body": (b"",) * (BUFFERS_MAX + 1)}, {"kind": 256}):
+        with pytest.raises(LocalProtocolError):
+            content_of(replace(DataFrame(Kind.DATA, A, B), **odd))
 
 
 def test_content_that_is_cut_off_is_refused() -> None:
