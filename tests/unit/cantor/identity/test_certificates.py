@@ -32,6 +32,7 @@ from cantor.identity.vouching import Vouching, is_own_word
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 
+pytestmark = pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 P256 = bytes.fromhex("2a8648ce3d030107")  # the object identifier of the curve
 NO_CURVE = bytes.fromhex("2a8648ce3d03017f")
 AUTHORITY = Authority.create("mesh.test", "acme", now=NOW)
