@@ -10,7 +10,11 @@
     ├── DeviceError           hardware is missing or does not answer               exit 74
     ├── UnavailableError      a party that must answer cannot be reached           exit 69
     │   └── GrantError        units of a resource are not granted, or were lost    exit 69
-    └── ModelError            a model file cannot be used                          exit 65
+    ├── ModelError            a model file cannot be used                          exit 65
+    └── BundleError           code, or what it needs, cannot be used here          exit 65
+        ├── NotShippable      a function that cannot be taken to another node      exit 65
+        ├── NotSerialisable   a value that cannot be taken to another node         exit 65
+        └── WrongPlatform     a wheel made for other machines or another Python    exit 65
 
 Exit codes follow BSD ``sysexits.h`` where it has a fitting one.
 """
@@ -100,3 +104,21 @@ class ModelError(CantorError):
     """A model file cannot be used."""
 
     exit_code = 65
+
+
+class BundleError(CantorError):
+    """Code that came here, or what it needs, cannot be used."""
+
+    exit_code = 65
+
+
+class NotShippable(BundleError):  # noqa: N818 (the name already says what is wrong)
+    """A function cannot be taken to another node."""
+
+
+class NotSerialisable(BundleError):  # noqa: N818 (the name already says what is wrong)
+    """A value cannot be taken to another node."""
+
+
+class WrongPlatform(BundleError):  # noqa: N818 (the name already says what is wrong)
+    """A wheel is made for other machines or another Python."""

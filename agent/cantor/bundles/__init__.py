@@ -1,0 +1,1 @@
+"""How code and values travel: bundles of source and wheels, and values as bytes."""
