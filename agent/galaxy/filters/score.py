@@ -88,9 +88,9 @@ def overlap(one: Box, other: Box) -> float:
     """Intersection over union of two boxes (left, top, right, bottom), 0 to 1."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
-    if width <= 0 or height <= 0:
+    shared = max(width, 0.0) * max(height, 0.0)
+    if not shared:  # also when the product of two tiny sides is none
         return 0.0
-    shared = width * height
     return shared / (_area(one) + _area(other) - shared)
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cantor.base.clock import SystemClock
@@ -81,6 +81,7 @@ def test_overlap_is_intersection_over_union(
 
 @settings(max_examples=40)
 @given(boxes, boxes)
+@example((0.0, 0.0, 1e-200, 1e-200), (0.0, 0.0, 1e-200, 1e-200))
 def test_overlap_is_a_share_and_the_same_both_ways(
     a: tuple[float, float, float, float], b: tuple[float, float, float, float]
 ) -> None:
