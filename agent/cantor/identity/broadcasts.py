@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import IdentityError, RemoteProtocolError
 from cantor.wire.frame import Kind
-from cantor.wire.sealed import bound_header, content_of, inner_frame, outer_frame
+from cantor.wire.reader import FRAME_BYTES_MAX
+from cantor.wire.sealed import bound_header, content_of, inner_frame, outer_frame, signed_parts
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from cantor.wire.frame import DataFrame
 
 REMEMBERED = 256
-_PARTS = 3
 _NEVER = 1 << 64
 _PURPOSE = b"cantor broadcast 1\n"
 
@@ -74,7 +74,7 @@ class Broadcasts:
             self._counters["replayed"] += 1
             return None
         try:
-            content, signature, certificate = _parts(frame)
+            content, signature, certificate = signed_parts(frame, FRAME_BYTES_MAX)
             said = _PURPOSE + bound_header(frame) + content
             source = self._vouching.signed_by(frame.source, said, signature, certificate)
             inner = inner_frame(frame, content)
@@ -94,10 +94,3 @@ class Broadcasts:
         heard = self._heard.get(frame.source, [])
         is_older = len(heard) == REMEMBERED and frame.hlc < heard[0]
         return frame.hlc <= self._begun or is_older or frame.hlc in heard
-
-
-def _parts(frame: DataFrame) -> tuple[bytes, bytes, bytes]:
-    if len(frame.body) != _PARTS:
-        raise RemoteProtocolError("a frame for all nodes without its parts")
-    content, signature, certificate = frame.body
-    return bytes(content), bytes(signature), bytes(certificate)

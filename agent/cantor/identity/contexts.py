@@ -17,6 +17,7 @@ from cantor.identity.names import root_pin_of
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
+    from cantor.identity.names import NodeName
     from cantor.identity.store import Identity
 
 _NO_CHECK_TIME = ssl.VerifyFlags(0x200000)  # X509_V_FLAG_NO_CHECK_TIME, which Python does not name
@@ -32,6 +33,17 @@ class PeerIdentity(NamedTuple):
     mesh: str
     not_after: float
     not_before: float = 0.0
+
+
+def peer_of(name: NodeName, leaf: x509.Certificate) -> PeerIdentity:
+    """Whom a leaf names, and how long it holds."""
+    return PeerIdentity(
+        name.node_id,
+        name.tenant,
+        name.mesh,
+        leaf.not_valid_after_utc.timestamp(),
+        leaf.not_valid_before_utc.timestamp(),
+    )
 
 
 def server_context(identity: Identity) -> ssl.SSLContext:
@@ -105,15 +117,14 @@ def verify_peer(
         raise IdentityError(
             f"the peer belongs to mesh {name.mesh}, not {mesh}", where=f"node {name.node_id}"
         )
-    not_after = leaf.not_valid_after_utc.timestamp()
-    if now >= not_after:
+    peer = peer_of(name, leaf)
+    if now >= peer.not_after:
         raise IdentityError(
             f"the peer's certificate ended at {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC",
             where=f"node {name.node_id}",
             remedy="enrol that node again, or correct the clock of this one",
         )
-    began = leaf.not_valid_before_utc.timestamp()
-    return PeerIdentity(name.node_id, name.tenant, name.mesh, not_after, began)
+    return peer
 
 
 def _ends_in(session: ssl.SSLObject | ssl.SSLSocket, root_pem: bytes) -> bool:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from cantor.base.errors import IdentityError, RemoteProtocolError
 from cantor.wire.frame import DataFrame, Kind
+from cantor.wire.sealed import signed_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from cantor.identity.vouching import Vouching
 
 HELLO_BYTES_MAX = 1024
-SIGNATURE_BYTES_MAX = 128
 _PURPOSE = b"cantor seal hello 1\n"
 _KEY_BYTES = 32
 
@@ -106,7 +106,7 @@ def read_hello(frame: DataFrame) -> SealHello:
     Raises:
         RemoteProtocolError: it is malformed, or about others than the frame.
     """
-    packed, signature, certificate = _parts(frame)
+    packed, signature, certificate = signed_parts(frame, HELLO_BYTES_MAX)
     try:
         fields = msgpack.unpackb(packed)
         epoch, number = fields["epoch"], fields["number"]
@@ -174,12 +174,3 @@ def shared_secret(own: X25519PrivateKey, key: bytes) -> bytes:
 def transcript(hello: SealHello, answer: SealHello) -> bytes:
     """What binds keys to both hellos."""
     return hashlib.sha256(hello.digest + answer.digest).digest()
-
-
-def _parts(frame: DataFrame) -> tuple[bytes, bytes, bytes]:
-    if len(frame.body) != len(("packed", "signature", "certificate")):
-        raise RemoteProtocolError("a hello of a seal without its parts")
-    packed, signature, certificate = frame.body
-    if len(packed) > HELLO_BYTES_MAX or len(signature) > SIGNATURE_BYTES_MAX:
-        raise RemoteProtocolError("a hello of a seal that is too long")
-    return bytes(packed), bytes(signature), bytes(certificate)

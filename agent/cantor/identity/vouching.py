@@ -17,7 +17,7 @@ from cantor.identity.certificates import (
     public_key_of,
     public_key_spki,
 )
-from cantor.identity.contexts import PeerIdentity
+from cantor.identity.contexts import PeerIdentity, peer_of
 
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
 _CHAINS_MAX = 4096
@@ -80,16 +80,7 @@ class Vouching:
             raise IdentityError("a certificate of another mesh", where="certificate")
         if len(self._known) >= _CHAINS_MAX:
             self._known.clear()
-        vouched = self._known[digest] = Vouched(
-            PeerIdentity(
-                name.node_id,
-                name.tenant,
-                name.mesh,
-                leaf.not_valid_after_utc.timestamp(),
-                leaf.not_valid_before_utc.timestamp(),
-            ),
-            public_key_of(leaf),
-        )
+        vouched = self._known[digest] = Vouched(peer_of(name, leaf), public_key_of(leaf))
         return vouched
 
     def vouches(self, certificate: bytes) -> bool:

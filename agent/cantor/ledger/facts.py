@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 NAME_LENGTH_MAX = 128
 BATCH_FACTS_MAX = 256
+BATCH_BYTES_MAX = 1024 * 1024
 
 
 class UnvouchedError(Exception):
     """Facts that their owner has signed, but no authority that is trusted here vouches for it."""
+
+
+class OverShareError(Exception):
+    """Facts of an owner that says more than it may, in this or in another order."""
 
 
 class Fact(NamedTuple):
@@ -58,6 +63,8 @@ def unpack_facts(batch: Batch) -> list[Fact]:
         RemoteProtocolError: the bytes are no batch of ``batch.owner``.
     """
     where = f"facts of {batch.owner}"
+    if len(batch.data) > BATCH_BYTES_MAX:  # before it is read: a byte can make an object
+        raise RemoteProtocolError("a batch larger than any share", where=where)
     try:
         content = msgpack.unpackb(batch.data)
         if content["owner"] != batch.owner:

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.ledger.digests import Digests
-from cantor.ledger.facts import BATCH_FACTS_MAX, Batch, Fact, pack_facts, unpack_facts
+from cantor.ledger.facts import (
+    BATCH_FACTS_MAX,
+    Batch,
+    Fact,
+    OverShareError,
+    pack_facts,
+    unpack_facts,
+)
 from cantor.ledger.share import Share
 
 if TYPE_CHECKING:
@@ -112,7 +119,8 @@ class Ledger:
         what it raises refuses them.
 
         Raises:
-            RemoteProtocolError: malformed, forged, or more than the owner's share.
+            RemoteProtocolError: malformed or forged.
+            OverShareError: more than the owner's share; another node may have room for it.
             UnvouchedError: nobody whom this node trusts vouches for the owner.
         """
         if self._shares.get(batch.owner, _NOTHING).has_batch(batch.signature):
@@ -125,7 +133,7 @@ class Ledger:
         if batch.owner == self._node:
             return self._jump_above(facts, hlc)
         if not self._has_room(batch, facts):
-            raise RemoteProtocolError("more than its share", where=f"facts of {batch.owner}")
+            raise OverShareError
         observe(max(fact.hlc for fact in facts))
         self._keep(batch, facts)
         return [batch], facts

@@ -24,6 +24,7 @@ class Share:
         self._said = 0
         self._bytes = 0
         self._uses: dict[bytes, int] = {}  # facts in each batch, by its signature
+        self._certificates: dict[bytes, tuple[bytes, int]] = {}  # each once, and batches under it
 
     def has_batch(self, signature: bytes) -> bool:
         """Whether a fact of the batch with this signature is held."""
@@ -32,6 +33,8 @@ class Share:
     def fits(self, batch: Batch, facts: list[Fact]) -> bool:
         """Whether the owner may say this as well."""
         said, ever, size = self._said, len(self.facts), self._bytes + len(batch.data)
+        if batch.certificate not in self._certificates:
+            size += len(batch.certificate)
         freed: dict[bytes, int] = {}
         for name, fact in {fact.name: fact for fact in facts}.items():
             before = self.facts.get(name)
@@ -52,31 +55,42 @@ class Share:
 
     def keep(self, batch: Batch, facts: list[Fact]) -> None:
         """Hold facts in place of those of the same names."""
-        uses = self._uses
-        if batch.signature not in uses:
-            uses[batch.signature] = 0
+        if batch.signature not in self._uses:
+            self._uses[batch.signature] = 0
             self._bytes += len(batch.data)
+            batch = batch._replace(certificate=self._kept_certificate(batch.certificate))
         for fact in facts:
             before = self.facts.get(fact.name)
-            if before is not None:
-                self._said -= before[0].value is not None
-                self._let_go(before[1], batch)
             self._said += fact.value is not None
-            uses[batch.signature] += 1
+            self._uses[batch.signature] += 1
+            if before is not None:
+                self._release(*before)
             self.facts[fact.name] = (fact, batch)
 
     def drop(self, name: str) -> Fact:
         """Hold this fact no longer; the fact."""
         fact, batch = self.facts.pop(name)
-        self._said -= fact.value is not None
-        self._uses[batch.signature] -= 1
-        if not self._uses[batch.signature]:
-            del self._uses[batch.signature]
-            self._bytes -= len(batch.data)
+        self._release(fact, batch)
         return fact
 
-    def _let_go(self, batch: Batch, newest: Batch) -> None:
+    def _release(self, fact: Fact, batch: Batch) -> None:
+        self._said -= fact.value is not None
         self._uses[batch.signature] -= 1
-        if not self._uses[batch.signature] and batch.signature != newest.signature:
-            del self._uses[batch.signature]
-            self._bytes -= len(batch.data)
+        if self._uses[batch.signature]:
+            return
+        del self._uses[batch.signature]
+        self._bytes -= len(batch.data)
+        certificate, batches = self._certificates[batch.certificate]
+        if batches > 1:
+            self._certificates[certificate] = certificate, batches - 1
+        else:
+            del self._certificates[certificate]
+            self._bytes -= len(certificate)
+
+    def _kept_certificate(self, certificate: bytes) -> bytes:
+        """The same bytes, but one copy for all batches of the owner; one more batch is under it."""
+        if certificate not in self._certificates:
+            self._bytes += len(certificate)
+        kept, batches = self._certificates.get(certificate, (certificate, 0))
+        self._certificates[kept] = kept, batches + 1
+        return kept

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
@@ -30,6 +30,10 @@ class SetTimer:
     at: float
 
 
+def _no_more(_node: NodeId) -> tuple[NodeId, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class RoutesChanged:
     """Where the data plane sends frames from now on.
@@ -37,14 +41,14 @@ class RoutesChanged:
     ``links`` are the nonces of the links in use by neighbour. ``first_hops`` are the neighbours
     through which each node is reached: the shortest way first, then loop-free ways that are
     nearly as short, over which bulk may be spread. ``tree`` are the neighbours that get what is
-    meant for all. ``enough`` are further loop-free ways, too dear to be chosen anew, on which a
+    meant for all. ``enough`` gives further loop-free ways, too dear to be chosen anew, on which a
     flow that takes one had better stay.
     """
 
     links: Mapping[NodeId, str]
     first_hops: Mapping[NodeId, tuple[NodeId, ...]]
     tree: frozenset[NodeId]
-    enough: Mapping[NodeId, tuple[NodeId, ...]] = field(default_factory=dict, compare=False)
+    enough: Callable[[NodeId], tuple[NodeId, ...]] = field(default=_no_more, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,15 +47,10 @@ class FirstHops(Mapping["NodeId", tuple["NodeId", ...]]):
     def __len__(self) -> int:
         return len(self._computed())
 
-    @property
-    def enough(self) -> Mapping[NodeId, tuple[NodeId, ...]]:
-        """The loop-free ways beside those, which cost up to four times the shortest."""
-        return _Dearer(self)
-
-    def dearer(self) -> dict[NodeId, tuple[NodeId, ...]]:
-        """The same, computed."""
+    def enough(self, node: NodeId) -> tuple[NodeId, ...]:
+        """The loop-free ways to a node beside those, which cost up to four times the shortest."""
         self._computed()
-        return self._dearer
+        return self._dearer.get(node, ())
 
     def _computed(self) -> dict[NodeId, tuple[NodeId, ...]]:
         if self._hops is None:
@@ -72,22 +67,6 @@ class FirstHops(Mapping["NodeId", tuple["NodeId", ...]]):
                 if len(near) < len(others):
                     self._dearer[node] = tuple(hop for _, hop in others[len(near) :])
         return self._hops
-
-
-class _Dearer(Mapping["NodeId", tuple["NodeId", ...]]):
-    """The further ways of first hops, computed with them."""
-
-    def __init__(self, hops: FirstHops) -> None:
-        self._of = hops
-
-    def __getitem__(self, node: NodeId) -> tuple[NodeId, ...]:
-        return self._of.dearer()[node]
-
-    def __iter__(self) -> Iterator[NodeId]:
-        return iter(self._of.dearer())
-
-    def __len__(self) -> int:
-        return len(self._of.dearer())
 
 
 def _ways(

@@ -27,7 +27,7 @@ from cantor.mesh.inlet import HELD_BYTES_MAX, Inlet, read_grants
 from cantor.mesh.outlet import Outlet
 from cantor.mesh.seen import Seen
 from cantor.mesh.ways import BULK, Ways
-from cantor.wire.frame import Kind
+from cantor.wire.frame import STREAM_KINDS, Kind
 from cantor.wire.record_fields import (
     DESTINATION,
     FLOW,
@@ -57,7 +57,6 @@ PARKED_S = 2.0
 RECENT_S = 5.0
 RECENT_BYTES_MAX = 4 * 1024 * 1024
 ROOM_BYTES = 512 * 1024
-_STREAMS = (int(Kind.STREAM), int(Kind.STREAM_ACK))  # which tell repetitions by their numbers
 FORGET_S = 10.0
 _LOCAL_BIT = LOCAL >> 24
 _EVERYBODY = bytes.fromhex(BROADCAST)
@@ -320,7 +319,7 @@ class DataPlane:
             self.delivered.append((frame, inflow, size))
 
     def _arrived(self, record: Record, _source: bytes, inflow: Inflow, size: int) -> None:
-        if record[KIND] in _STREAMS or self._is_new(bytes(record[NAME])):
+        if record[KIND] in STREAM_KINDS or self._is_new(bytes(record[NAME])):
             self._deliver(record, inflow, size)
         else:
             self._refuse("duplicate", inflow, size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cantor.base.clock import HybridClock, seconds_ahead
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
-from cantor.ledger.facts import Batch, UnvouchedError
+from cantor.ledger.facts import Batch, OverShareError, UnvouchedError
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -55,6 +55,12 @@ class FactReader:
                 continue
             except UnvouchedError:  # its owner was away while the mesh went over to another root
                 self._counters["facts_unvouched"] += 1
+                continue
+            except OverShareError as error:
+                # Of several that say too much each node has room for another: only the owner lies.
+                if batch.owner == frame.source:
+                    raise RemoteProtocolError("more facts than its share") from error
+                self._counters["facts_over_share"] += 1
                 continue
             batches += new
             facts += changed

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.mesh.plane import NO_PATH, DataPlane
-from cantor.wire.frame import Kind
+from cantor.wire.frame import STREAM_KINDS, Kind
 from cantor.wire.reader import parse_frame
 from cantor.wire.record_fields import KIND, NAME
 from cantor.wire.records import PREFIX_SIZE, Parts, pack, unpack
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from cantor.wire.frame import DataFrame
     from cantor.wire.records import Record
 
-_STREAMS = (int(Kind.STREAM), int(Kind.STREAM_ACK))
 _SEALS = (int(Kind.SEALED), int(Kind.SEAL_HELLO))
 
 
@@ -100,18 +99,17 @@ class SealedPlane(DataPlane):
     def _forward_again(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
         """Forward what has lost its way; what this node itself has not sealed may need it now."""
         outlet = self._ways.next_hop(key, channel, self._now)
-        if item[2] is None and outlet is not None and outlet.peer != key[-16:].hex():
-            frame = _unpack_own(item[0])
-            if frame.source == self.node and frame.kind not in _SEALS:
-                self.send(frame)
-                return
+        goes_by_relay = outlet is not None and outlet.peer != key[-16:].hex()
+        if goes_by_relay and key[4:20] == self._me and _kind_of(item[0]) not in _SEALS:
+            self.send(_unpack_own(item[0]))
+            return
         self._forward(key, channel, item, heard_from)
 
     def _arrived(self, record: Record, source: bytes, inflow: Inflow, size: int) -> None:
         kind = record[KIND]
         if source == inflow.inlet.peer and kind not in _SEALS:
             # As in the plane below, without another call: the most frequent frame by far.
-            if kind in _STREAMS or self._is_new(bytes(record[NAME])):
+            if kind in STREAM_KINDS or self._is_new(bytes(record[NAME])):
                 self.delivered.append((unpack(record), inflow, size))
             else:
                 self._refuse("duplicate", inflow, size)
@@ -154,6 +152,12 @@ def _unpack_relayed(record: Record) -> DataFrame | None:
         return unpack(record)
     except RemoteProtocolError:
         return None
+
+
+def _kind_of(packed: Record | Parts) -> int:
+    if isinstance(packed, Parts):
+        return packed.buffers[0][KIND - PREFIX_SIZE]
+    return packed[KIND]
 
 
 def _unpack_own(packed: Record | Parts) -> DataFrame:

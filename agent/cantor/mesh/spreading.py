@@ -66,7 +66,6 @@ class Spreading:
 
     def opened(self, link: Link, now: float) -> None:
         """A link is in use: whoever dialled begins to compare, both sides go on now and then."""
-        self._due_at = None
         channel = _Channel(link.nonce)
         channel.digest_at = now if link.dialled else now + DIGEST_S
         self._channels[link.peer] = channel
@@ -74,7 +73,6 @@ class Spreading:
 
     def closed(self, peer: NodeId, now: float) -> None:
         """A link is no longer in use."""
-        self._due_at = None
         self._channels.pop(peer, None)
         self.renew_tree(now)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.wire.frame import DataFrame, Kind
+from cantor.wire.frame import DataFrame, Kind, pack_headers
+from cantor.wire.reader import unpack_headers
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
@@ -19,6 +20,8 @@ EARLY_BYTES_MAX = 64 * 1024 * 1024
 """Of all streams together; more is not kept, and comes again."""
 FORGET_S = 600.0
 TOPIC_LENGTH_MAX = 256
+_PACKED: dict[str, Value] = {}
+"""In place of headers that are kept packed."""
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class _Stream:
 
     def __init__(self) -> None:
         self.expected = 0
-        self.early: dict[int, tuple[Taken, int]] = {}
+        self.early: dict[int, tuple[Taken, int, bytes]] = {}
         self.heard_at = 0.0
         self.must_tell = False
         self.priority = 1
@@ -150,15 +153,21 @@ class StreamReceiver:
             self._forget_early(stream, first)
 
     def _keep_early(self, stream: _Stream, first: int, taken: Taken, messages: int) -> None:
-        size = _size(taken)
-        has_room = len(stream.early) < EARLY_FRAMES_MAX
-        if first not in stream.early and has_room and self._early_bytes + size <= EARLY_BYTES_MAX:
-            stream.early[first] = taken, messages
+        if first in stream.early or len(stream.early) >= EARLY_FRAMES_MAX:
+            return
+        # Headers are kept packed: their objects take up to sixty times as much.
+        packed: bytes = pack_headers(taken.headers) if taken.headers is not None else b""
+        size = _size(taken, packed)
+        if self._early_bytes + size <= EARLY_BYTES_MAX:
+            headers = None if taken.headers is None else _PACKED
+            stream.early[first] = replace(taken, headers=headers), messages, packed
             self._early_bytes += size
 
     def _forget_early(self, stream: _Stream, first: int) -> tuple[Taken, int]:
-        taken, messages = stream.early.pop(first)
-        self._early_bytes -= _size(taken)
+        taken, messages, packed = stream.early.pop(first)
+        self._early_bytes -= _size(taken, packed)
+        if taken.headers is not None:
+            taken = replace(taken, headers=unpack_headers(packed))
         return taken, messages
 
     @staticmethod
@@ -172,5 +181,5 @@ class StreamReceiver:
         return [taken]
 
 
-def _size(taken: Taken) -> int:
-    return sum(memoryview(buffer).nbytes for buffer in taken.body) + 64
+def _size(taken: Taken, packed: bytes) -> int:
+    return sum(memoryview(buffer).nbytes for buffer in taken.body) + len(packed) + 64

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cantor.base.ids import NodeId
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from cantor.mesh.effects import RoutesChanged
     from cantor.mesh.outlet import Outlet
@@ -33,7 +33,7 @@ class Ways:
         self._hops: dict[bytes, list[Outlet]] = {}  # of the destinations in use
         self._by_peer: dict[NodeId, Outlet] = {}
         self._first_hops: Mapping[NodeId, tuple[NodeId, ...]] = {}
-        self._dearer: Mapping[NodeId, tuple[NodeId, ...]] = {}
+        self._enough: Callable[[NodeId], tuple[NodeId, ...]] = lambda _: ()
         self._chosen: dict[bytes, tuple[Outlet, float]] = {}
         self._bereft: set[bytes] = set()
         self.moves = 0
@@ -53,7 +53,7 @@ class Ways:
         """
         by_peer = {peer: outlets[nonce] for peer, nonce in routes.links.items() if nonce in outlets}
         before, self._hops = self._hops, {}
-        self._by_peer, self._first_hops, self._dearer = by_peer, routes.first_hops, routes.enough
+        self._by_peer, self._first_hops, self._enough = by_peer, routes.first_hops, routes.enough
         moved = [
             NodeId(name.hex()) for name, led in before.items() if self._is_moved(name, led, now)
         ]
@@ -110,13 +110,11 @@ class Ways:
         if hops is None:
             if len(self._hops) >= DESTINATIONS_MAX:
                 self._hops.clear()
-            hops = self._hops[destination] = self._outlets(self._first_hops, destination)
+            node = NodeId(destination.hex())
+            hops = self._hops[destination] = self._outlets(self._first_hops.get(node, ()))
         return hops
 
-    def _outlets(
-        self, ways: Mapping[NodeId, tuple[NodeId, ...]], destination: bytes
-    ) -> list[Outlet]:
-        hops = ways.get(NodeId(destination.hex()), ())
+    def _outlets(self, hops: tuple[NodeId, ...]) -> list[Outlet]:
         return [self._by_peer[hop] for hop in hops if hop in self._by_peer]
 
     def _is_moved(self, name: bytes, led: list[Outlet], now: float) -> bool:
@@ -139,7 +137,7 @@ class Ways:
     def _stays(self, key: bytes, outlet: Outlet, now: float) -> bool:
         """Whether a flow keeps a way that has become dear."""
         is_held = now < self._stays_until.get(key, now)
-        return is_held and outlet in self._outlets(self._dearer, key[-16:])
+        return is_held and outlet in self._outlets(self._enough(NodeId(key[-16:].hex())))
 
     def _hold(self, now: float) -> None:
         """Let flows whose ways have become dear stay for a while: costs may follow soon."""

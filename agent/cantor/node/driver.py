@@ -35,7 +35,7 @@ from cantor.mesh.events import (
 from cantor.mesh.plane import NO_PATH
 from cantor.mesh.sealed_plane import SealedPlane
 from cantor.node.streams import Streams
-from cantor.wire.frame import Kind
+from cantor.wire.frame import STREAM_KINDS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from cantor.wire.records import Record
 
 MEASURE_S = 1.0
-_STREAM_KINDS = (Kind.STREAM, Kind.STREAM_ACK)
 _log = logging.getLogger(__name__)
 
 
@@ -244,10 +243,12 @@ class MeshDriver:
         plane = self._plane
         while True:
             for frame in plane.take_delivered() if plane.delivered else ():
-                if frame.kind in _STREAM_KINDS:
+                if frame.kind in STREAM_KINDS and frame.destination == self._core.node:
                     self.streams.received(frame)
-                else:
+                elif frame.kind == Kind.DATA:
                     self._on_frame(frame)
+                else:
+                    self._core.counters["unknown_kind"] += 1
             if self.streams.is_stirred:
                 self.streams.settle()
             if not plane.delivered:  # but for what this node says to itself

@@ -67,6 +67,10 @@ class Kind(IntEnum):
     SIGNED = 21
 
 
+STREAM_KINDS = (int(Kind.STREAM), int(Kind.STREAM_ACK))
+"""Frames that tell repetitions by their own numbers."""
+
+
 @dataclass(slots=True)
 class DataFrame:
     """The unit that travels. ``body`` holds raw buffers that relays never decode.

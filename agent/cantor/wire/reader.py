@@ -165,7 +165,7 @@ def read_parts(
     if not count:
         if end != len(data):
             raise RemoteProtocolError("the lengths inside a frame do not add up", remedy=_REMEDY)
-        return _headers(data[begin:end]), ()
+        return unpack_headers(data[begin:end]), ()
     view = memoryview(data)
     buffers = []
     place = end
@@ -174,10 +174,15 @@ def read_parts(
         place += buffer_size
     if place != len(data):
         raise RemoteProtocolError("the lengths inside a frame do not add up", remedy=_REMEDY)
-    return _headers(data[begin:end]), tuple(buffers)
+    return unpack_headers(data[begin:end]), tuple(buffers)
 
 
-def _headers(data: bytes | bytearray) -> dict[str, Value]:
+def unpack_headers(data: bytes | bytearray) -> dict[str, Value]:
+    """The headers in these bytes.
+
+    Raises:
+        RemoteProtocolError: they are no msgpack map with text keys.
+    """
     if not data:
         return {}
     try:

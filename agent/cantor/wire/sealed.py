@@ -23,6 +23,7 @@ from cantor.wire.reader import read_parts
 if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
 
+SIGNATURE_BYTES_MAX = 128
 _BOUND = struct.Struct(">BBBHH16s16sQQ")
 _CONTENT = struct.Struct(">BQQII")
 
@@ -68,6 +69,20 @@ def outer_frame(frame: DataFrame, kind: int, message_id: int, hlc: int) -> DataF
         frame.area,
         hlc,
     )
+
+
+def signed_parts(frame: DataFrame, bytes_max: int) -> tuple[bytes, bytes, bytes]:
+    """What was signed (of so many bytes at most), the signature and the certificates in a frame.
+
+    Raises:
+        RemoteProtocolError: it has other buffers.
+    """
+    if len(frame.body) != len(("said", "signature", "certificate")):
+        raise RemoteProtocolError("a signed frame without its parts")
+    said, signature, certificate = frame.body
+    if len(said) > bytes_max or len(signature) > SIGNATURE_BYTES_MAX:
+        raise RemoteProtocolError("a signed frame with parts that are too long")
+    return bytes(said), bytes(signature), bytes(certificate)
 
 
 def inner_frame(outer: DataFrame, content: Buffer) -> DataFrame:

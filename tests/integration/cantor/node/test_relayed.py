@@ -299,6 +299,30 @@ async def test_a_broadcast_of_another_node_is_neither_altered_nor_repeated(line:
     assert c._core.counters["duplicate"] == 2
 
 
+async def test_a_frame_of_a_kind_that_has_no_place_there_is_no_message_and_no_stream(
+    line: Line,
+) -> None:
+    a, b, c = line["a"], line["b"], line["c"]
+    relay = HostileRelay(b)
+    got, streamed = collect(c, "notes"), collect(c, "numbers")
+    note: dict[str, Value] = {"t": "notes", "h": {}}
+    number: dict[str, Value] = {"s": 9, "n": 0, "t": "numbers", "b": True}
+    await a.send_reliable(c.node_id, "notes", {}, (b"true",), timeout_s=WAIT_S)
+    sealed = a._driver._seals
+
+    relay.say(DataFrame(99, b.node_id, c.node_id, 7, headers=note, body=(b"f",)))
+    b._driver.send(DataFrame(Kind.STREAM, b.node_id, BROADCAST, 8, headers=number, body=(b"f",)))
+    for kind in (Kind.FACTS, Kind.HEARTBEAT, Kind.SIGNED):
+        a._driver.send(sealed.seal(DataFrame(kind, a.node_id, c.node_id, 9, headers=note)))
+    await settled(a, b)
+    await a.send_reliable(c.node_id, "notes", {}, (b"last",), timeout_s=WAIT_S)
+
+    assert await take(got, 2) == [(a.node_id, b"true"), (a.node_id, b"last")]
+    assert streamed.empty()
+    assert c._core.counters["unknown_kind"] == 4  # what is sealed twice is dropped before that
+    assert a._core.counters["unknown_kind"] == 1
+
+
 async def test_a_stream_goes_on_from_a_direct_link_to_a_relay_and_back(line: Line) -> None:
     a, c = line["a"], line["c"]
     streamed = collect(c, "numbers")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import pytest
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.ledger import sync
-from cantor.ledger.facts import Batch
+from cantor.ledger.facts import BATCH_BYTES_MAX, Batch, OverShareError
 from cantor.ledger.ledger import Ledger
 from cantor.ledger.share import BYTES_PER_OWNER_MAX, FACTS_PER_OWNER_MAX
 
@@ -20,7 +21,7 @@ A, B = NodeId("a" * 32), NodeId("b" * 32)
 
 
 def verify(owner: NodeId, data: bytes, signature: bytes, certificate: bytes) -> bool:
-    return signature == owner.encode() + data and certificate == b"c"
+    return signature == owner.encode() + data and certificate in {b"c", b"new"}
 
 
 def ledger(node: NodeId, epoch: int = 1) -> Ledger:
@@ -153,8 +154,21 @@ def test_an_owner_with_more_bytes_than_its_share_is_refused(size: int) -> None:
         if size * (number + 1) >= BYTES_PER_OWNER_MAX:
             break
         ours.merge(Batch(B, data, B.encode() + data, b"c"), 1)
-    with pytest.raises(RemoteProtocolError, match="share"):
+    with pytest.raises(OverShareError if size < BATCH_BYTES_MAX else RemoteProtocolError):
         ours.merge(Batch(B, data, B.encode() + data, b"c"), 1)
+
+
+def test_a_batch_larger_than_any_share_is_refused_before_its_objects_are_made() -> None:
+    bomb = b"\x90" * (8 * 1024 * 1024)  # lists with nothing in them, of 56 bytes each
+    data = b"\xdd" + len(bomb).to_bytes(4, "big") + bomb
+    tracemalloc.start()
+    try:
+        with pytest.raises(RemoteProtocolError, match="larger than any share"):
+            ledger(A).merge(Batch(B, data, b"unsigned", b"c"), 1)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 1024 * 1024
 
 
 def test_fields_that_this_version_does_not_know_travel_on_as_they_were_signed() -> None:
@@ -234,11 +248,8 @@ def test_what_no_trusted_certificate_proves_is_forgotten_as_if_it_had_never_been
     ours.publish({"gone": None}, 11)
     former, _ = theirs.publish({"x": 1, "y": 2}, 10)
     theirs.certify(b"new")
-    renewed = theirs.publish({"y": 3}, 11)[0]._replace(certificate=b"c")
     ours.merge(former, 12)
-    ours.merge(renewed, 12)
-    # The very batch that holds y now is proved by another certificate.
-    ours._shares[B].facts["y"] = ours._shares[B].facts["y"][0], renewed._replace(certificate=b"new")
+    ours.merge(theirs.publish({"y": 3}, 11)[0], 12)
 
     gone = ours.forget({b"c"})
 

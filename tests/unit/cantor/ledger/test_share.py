@@ -16,8 +16,11 @@ def is_room(share: Share, batch: Batch, facts: list[Fact]) -> bool:
     """The same by counting all there is."""
     kept = dict(share.facts) | {fact.name: (fact, batch) for fact in facts}
     sizes = {held.signature: len(held.data) for _, held in kept.values()}
+    # A certificate that goes with this very batch still counts.
+    proofs = {held.certificate for _, held in (*share.facts.values(), *kept.values())}
+    size = sum(sizes.values()) + sum(map(len, proofs))
     said = sum(fact.value is not None for fact, _ in kept.values())
-    return said <= 4 and len(kept) <= 6 and sum(sizes.values()) <= 60
+    return said <= 4 and len(kept) <= 6 and size <= 60
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -30,7 +33,7 @@ def test_what_is_counted_along_is_what_there_is(seed: int, monkeypatch: pytest.M
     for hlc in range(200):
         names = random.sample("abcdefg", random.randint(1, 3))
         facts = [Fact(A, name, random.choice((None, 1)), 1, hlc) for name in names]
-        batch = Batch(A, bytes(random.randint(1, 25)), hlc.to_bytes(2, "big"), b"")
+        batch = Batch(A, bytes(random.randint(1, 25)), hlc.to_bytes(2, "big"), bytes(hlc // 50))
         fits = share.fits(batch, facts)
         assert fits == is_room(share, batch, facts)
         refused += not fits
@@ -42,3 +45,22 @@ def test_what_is_counted_along_is_what_there_is(seed: int, monkeypatch: pytest.M
         int.from_bytes(signature, "big") for signature in held
     )
     assert 0 < refused < 200
+    for name in list(share.facts):
+        share.drop(name)
+    assert (share._bytes, share._said, share._uses, share._certificates) == (0, 0, {}, {})
+
+
+def test_the_certificate_of_an_owner_is_held_once_and_counts_like_its_facts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "BYTES_PER_OWNER_MAX", 1000)
+    share = Share()
+    for number in range(10):
+        batch = Batch(
+            A, bytes(10), bytes([number]), bytes(bytearray(500))
+        )  # a copy, as from a wire
+        facts = [Fact(A, str(number), 1, 1, 1)]
+        assert share.fits(batch, facts)
+        share.keep(batch, facts)
+    assert len({id(batch.certificate) for _, batch in share.facts.values()}) == 1
+    assert not share.fits(Batch(A, b"", b"x", bytes(501)), [Fact(A, "x", 1, 1, 1)])

@@ -7,6 +7,7 @@ import pytest
 from cantor.base.ids import NodeId
 from cantor.ledger.facts import Fact, pack_facts
 from cantor.ledger.ledger import Ledger
+from cantor.ledger.share import FACTS_PER_OWNER_MAX
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import (
     CloseLink,
@@ -83,6 +84,27 @@ def test_forged_facts_close_the_link_they_came_over() -> None:
     frame = DataFrame(Kind.FACTS, B, A, headers={"owners": [B]}, body=(b"", b"", b""))
     effects = node.handle(Received(B, frame), 0.1)
     assert any(isinstance(effect, CloseLink) for effect in effects)
+
+
+def test_who_passes_on_more_than_an_owners_share_is_not_to_blame_but_the_owner_is() -> None:
+    ledger = Ledger(A, epoch=1, sign=lambda _: b"", certificate=b"", verify=lambda *_: True)
+    node = MeshCore(A, "m", ledger, Random(1))  # noqa: S311
+    for peer in (B, C):
+        node.handle(LinkUp(peer, f"n{peer}", dialled=True), 0.0)
+
+    def say(peer: NodeId, number: int) -> list[CloseLink]:
+        facts = [Fact(B, f"{number}-{n}", 1, 1, 1) for n in range(FACTS_PER_OWNER_MAX)]
+        body = (pack_facts(facts), b"%d" % number, b"")
+        frame = DataFrame(Kind.FACTS, peer, A, headers={"owners": [B]}, body=body)
+        effects = node.handle(Received(peer, frame), 0.1)
+        return [effect for effect in effects if isinstance(effect, CloseLink)]
+
+    assert say(C, 1) == []
+    assert say(C, 2) == []  # C had room for these, because B has told it no others
+    assert node.counters["facts_over_share"] == 1
+    assert ledger.get(B, "1-0") == 1
+    assert ledger.get(B, "2-0") is None
+    assert [effect.peer for effect in say(B, 3)] == [B]
 
 
 def test_the_data_plane_is_told_of_the_link_that_stays() -> None:

@@ -163,6 +163,14 @@ def test_a_frame_is_believed_from_its_source_or_under_a_seal_only() -> None:
     assert bring(node, "n", seals.seal(data(B, A, 7))) == [data(B, A, 7)]
 
 
+def test_what_names_this_node_as_its_source_is_refused_whoever_brings_it() -> None:
+    node, seals = plane()
+    mine = [data(A, A), seals.seal(data(A, A)), seals.sign(data(A, BROADCAST))]
+    assert bring(node, "n", *mine, DataFrame(Kind.SEAL_HELLO, A, A)) == []
+    assert node.counters["duplicate"] == 4
+    assert seals.output == []
+
+
 def test_streams_are_not_believed_from_others_either() -> None:
     node, _ = plane()
     for kind in (Kind.STREAM, Kind.STREAM_ACK):

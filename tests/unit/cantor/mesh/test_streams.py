@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
+from cantor.mesh import stream_receiver
 from cantor.mesh.stream_receiver import EARLY_FRAMES_MAX, StreamReceiver, Taken
 from cantor.mesh.stream_sender import TIMEOUT_FIRST_S, StreamSender
 from cantor.wire import DataFrame, Kind
@@ -151,6 +152,23 @@ def test_frames_that_come_far_too_early_are_kept_within_a_limit() -> None:
         assert not receiver.received(DataFrame(Kind.STREAM, A, B, headers=headers, body=(b"x",)))
     (stream,) = receiver._streams[A].values()
     assert len(stream.early) == EARLY_FRAMES_MAX
+
+
+def test_headers_of_frames_that_come_too_early_count_and_are_kept_packed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_receiver, "EARLY_BYTES_MAX", 100_000)
+    receiver = StreamReceiver(B)
+    many: Value = [[]] * 30_000  # 30 kB on the wire, 60 times as much as objects
+    about: dict[str, Value] = {"s": 1, "t": "t", "b": True, "h": {"x": many}}
+    for number in (1, 2, 3, 4):
+        assert not receiver.received(DataFrame(Kind.STREAM, A, B, headers={**about, "n": number}))
+        assert receiver._early_bytes <= 100_000
+    (stream,) = receiver._streams[A].values()
+    assert [early.headers for early, _, _ in stream.early.values()] == [{}] * 3
+    taken = receiver.received(DataFrame(Kind.STREAM, A, B, headers={**about, "n": 0}))
+    assert [one.headers for one in taken] == [{"x": many}] * 4  # the fourth comes again
+    assert (stream.expected, receiver._early_bytes) == (4, 0)
 
 
 @pytest.mark.parametrize(

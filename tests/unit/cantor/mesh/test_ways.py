@@ -84,9 +84,9 @@ def tell(
     ways: Ways, *hops: NodeId, enough: tuple[NodeId, ...] = (), now: float = 0.0
 ) -> list[NodeId]:
     """Let FAR be reached through these; the nodes that are reached another way now."""
-    dearer = {FAR: enough} if enough else {}
     links = {A: "to a", B: "to b"}
-    return ways.changed(RoutesChanged(links, {FAR: hops}, frozenset(), dearer), OUTLETS, now)[0]
+    routes = RoutesChanged(links, {FAR: hops}, frozenset(), {FAR: enough}.__getitem__)
+    return ways.changed(routes, OUTLETS, now)[0]
 
 
 def hop(ways: Ways, flow: int, channel: int = BULK, now: float = 0.0) -> str:
