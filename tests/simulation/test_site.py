@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.simulation.checks import are_equal
 from tests.simulation.places import everybody
@@ -10,6 +12,10 @@ from tests.simulation.site import degrees, simulate_site
 from tests.simulation.world import World
 
 from cantor.mesh.settings import MeshSettings
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.mesh.effects import FactsChanged
 
 pytestmark = pytest.mark.simulation
 
@@ -49,6 +55,29 @@ def test_newcomers_to_a_full_site_get_in() -> None:
         site.start(node)
     site.run(21.5)
     assert all(len(box.core.alive) == 19 for box in site.boxes.values())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_halves_that_find_each_other_are_not_all_linked_at_once(seed: int) -> None:
+    site = World(20, seed, knows=everybody(20))
+    site.run(12.0)
+    half = set(site.ids[:10])
+    site.network.cut((a, b) for a in site.ids if a in half for b in site.ids if b not in half)
+    site.run(22.0)
+    before, made, said = set(site.network.lines), set[str](), 0
+
+    def note(node: NodeId, effect: FactsChanged) -> None:
+        nonlocal said
+        said += sum(fact.owner == node and fact.name == "links" for fact in effect.facts)
+
+    site.on_facts = note
+    site.heal()
+    for _ in range(100):
+        site.run(site.now + 0.1)
+        made |= site.network.lines.keys() - before
+    assert len(made) <= 30  # with ten nodes that dial ten others each
+    assert said <= 120
+    await_equal(site, "the halves did not find each other")
 
 
 def test_parts_that_were_away_for_long_find_each_other_at_once() -> None:

@@ -211,7 +211,7 @@ class MeshCore:
 
     def _link_up(self, event: LinkUp, now: float) -> None:
         known = self._links.get(event.peer)
-        if known is None and self._is_full_for(event.peer):
+        if known is None and self._is_full_for(event.peer, is_dialled=event.dialled):
             reason = f"this node has {len(self.links)} links and that one is reached without it"
             self._out.append(CloseLink(event.peer, event.link, reason))
             self.counters["links_refused"] += 1
@@ -241,11 +241,16 @@ class MeshCore:
                 self._announcing.ask(now)
                 self._routes.pace.ask(now)
 
-    def _is_full_for(self, peer: NodeId) -> bool:
-        """Whether a link with this peer is one too many; somebody apart is always let in."""
-        most = self._settings.links_hard_max
-        links = len(self._links.ordered())
-        return links >= most if peer in self._routes.alive else links >= 2 * most
+    def _is_full_for(self, peer: NodeId, *, is_dialled: bool) -> bool:
+        """Whether a link with this peer is one too many; somebody apart is always let in.
+
+        Of two that have enough each was apart from the other, and others were faster to link.
+        """
+        settings, links = self._settings, len(self._links.ordered())
+        if peer not in self._routes.alive:
+            return links >= 2 * settings.links_hard_max
+        has_enough = is_dialled or self._routes.graph.degree(peer) >= settings.links_wanted
+        return links >= (settings.links_max if has_enough else settings.links_hard_max)
 
     def _link_down(self, peer: NodeId, nonce: str, now: float) -> None:
         link = self._links.get(peer)
@@ -253,7 +258,10 @@ class MeshCore:
             rest_s = REST_S if link.is_parting else 0.0
             self._dialling.lost(peer, now, rest_s=rest_s, cost=link.metric.announced)
             self._exchange.spreading.closed(peer, now)
-            self._announcing.ask(now)
+            if link.is_parting:
+                self._announcing.ask(now)
+            else:
+                self._announcing.ask_soon(now)  # who may be dead must not wait behind costs
             self._routes.pace.hurry(now)
             self._surplus.changed(now)
 

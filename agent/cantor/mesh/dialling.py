@@ -1,8 +1,11 @@
 """Whom to dial, and when: a few links are enough, and nobody may stay apart.
 
 A node that cannot be reached over the links of others is dialled whatever it costs: that is how the
-parts of a mesh find each other. Of those that can be reached a node links with a few that are near
-and with one at random, so that the mesh has short ways and no part of it hangs on one place.
+parts of a mesh find each other. Whoever has lost a link dials its former neighbour often, for that
+way is known to lead there; the others are everybody's: the more nodes are together, the more seldom
+each of them dials, or else all would be linked with all when a line comes back.
+Of those that can be reached a node links with a few that are near and with one at random, so that
+the mesh has short ways and no part of it hangs on one place.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ BACKOFF_PER_NODE_S = 0.3
 REFUSED_S = 5.0
 """A link that ended sooner did not count: the pauses go on growing."""
 TURN_S = 0.3
+TURN_MAX_S = 30.0
 GATHER_S = 0.02
 """So long to wait for others before choosing whom to dial."""
 DIALS_MAX = 16
@@ -65,6 +69,7 @@ class Dialling:
         self._settings = settings
         self._candidates: dict[NodeId, _Candidate] = {}
         self._linked: dict[NodeId, float] = {}
+        self._former: dict[NodeId, None] = {}
         self._turns: list[float] = []
         self.next_due = NEVER
 
@@ -85,6 +90,7 @@ class Dialling:
     def linked(self, node: NodeId, now: float) -> None:
         """A link is up."""
         self._linked[node] = now
+        self._former.pop(node, None)
         known = self._candidates.get(node)
         if known is not None:
             known.is_dialling, known.linked_at = False, now
@@ -109,14 +115,17 @@ class Dialling:
 
         A link that cost little shows that the node is near.
         """
-        self._linked.pop(node, None)
+        if self._linked.pop(node, NEVER) < NEVER and not rest_s:
+            self._remember(node)
         known = self._candidates.get(node)
         if known is None:
             return
         if now - known.linked_at >= REFUSED_S:
             known.attempts = 0
-        apart = sum(other.is_idle for other in self._candidates.values())
-        longest_s = max(BACKOFF_MAX_S, min(30.0, BACKOFF_PER_NODE_S * apart))
+        longest_s = BACKOFF_MAX_S
+        if node not in self._former:
+            apart = sum(other.is_idle for other in self._candidates.values())
+            longest_s = max(BACKOFF_MAX_S, min(30.0, BACKOFF_PER_NODE_S * apart))
         pause_s = min(longest_s, BACKOFF_FIRST_S * 2 ** min(known.attempts, 16))
         known.dial_at = now + max(rest_s, pause_s * (0.5 + self._randomness.random()))
         known.attempts += 1
@@ -133,7 +142,10 @@ class Dialling:
         """
         self.next_due = NEVER
         idle = [(n, c) for n, c in self._candidates.items() if c.is_idle]
-        found = self._dial_apart([n for n, _ in idle if n not in alive], now)
+        apart = [n for n, _ in idle if n not in alive]
+        found = self._dial_former([n for n in apart if n in self._former], now)
+        strangers = [n for n in apart if n not in self._former]
+        found += self._dial_strangers(strangers, len(alive), now)
         reached = [n for n, _ in idle if n in alive]
         while reached and len(self._linked) + self._dialling() < self._settings.links_wanted:
             ready = [n for n in reached if self._candidates[n].dial_at <= now]
@@ -145,17 +157,35 @@ class Dialling:
             found.append(self._dial(chosen))
         return found
 
-    def _dial_apart(self, apart: list[NodeId], now: float) -> list[tuple[NodeId, tuple[str, ...]]]:
-        """Dial those that cannot be reached: a few, then a few more if that was not enough."""
+    def _dial_former(
+        self, former: list[NodeId], now: float
+    ) -> list[tuple[NodeId, tuple[str, ...]]]:
+        """Dial one of those that cannot be reached any more since a link was lost."""
+        if not former or self._is_dialling_former():
+            return []  # asked again when that dial has led to something or nothing
+        ready = [n for n in former if self._candidates[n].dial_at <= now]
+        if ready:
+            return [self._dial(self._one_of(ready))]
+        self._ask_again(min(self._candidates[n].dial_at for n in former))
+        return []
+
+    def _dial_strangers(
+        self, apart: list[NodeId], together: int, now: float
+    ) -> list[tuple[NodeId, tuple[str, ...]]]:
+        """Dial others that cannot be reached: a few, then a few more if that was not enough.
+
+        ``together`` are so many as this node can reach: they look for them too.
+        """
         found = []
-        self._turns = [at for at in self._turns if now < at + TURN_S]
+        turn_s = min(TURN_MAX_S, TURN_S * (together + 1))
+        self._turns = [at for at in self._turns if now < at + turn_s]
         room = max(1, self._settings.links_wanted - len(self._linked))
         while apart:
             if self._dialling() >= DIALS_MAX:
                 self._ask_again(now + TURN_S)
                 break
             if len(self._turns) >= room:
-                self._ask_again(self._turns[0] + TURN_S)
+                self._ask_again(self._turns[0] + turn_s)
                 break
             ready = [n for n in apart if self._candidates[n].dial_at <= now]
             if not ready:
@@ -166,6 +196,15 @@ class Dialling:
             self._turns.append(now)
             found.append(self._dial(chosen))
         return found
+
+    def _is_dialling_former(self) -> bool:
+        known = (self._candidates.get(node) for node in self._former)
+        return any(candidate is not None and candidate.is_dialling for candidate in known)
+
+    def _remember(self, node: NodeId) -> None:
+        self._former[node] = None
+        if len(self._former) > 2 * self._settings.links_max:
+            del self._former[next(iter(self._former))]
 
     def _dialling(self) -> int:
         return sum(known.is_dialling for known in self._candidates.values())

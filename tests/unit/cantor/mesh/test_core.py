@@ -271,6 +271,60 @@ def test_a_silent_link_gives_way_to_the_one_that_its_peer_dials() -> None:
     assert [link.nonce for link in node.links] == ["theirs"]
 
 
+def links_of(node: NodeId, peers: list[NodeId], hlc: int) -> DataFrame:
+    """What a node says of its links."""
+    data = pack_facts([Fact(node, "links", [[peer, 1.0] for peer in peers], 1, hlc)])
+    body = (data, b"", b"")
+    return DataFrame(Kind.FACTS, node, A, headers={"owners": [node]}, body=body)
+
+
+def with_links(count: int, far: NodeId) -> MeshCore:
+    """A node with so many links; the first peer says that it has one with ``far``, which agrees."""
+    node = core(is_trusting=True)
+    node.handle(Started(), 0.0)
+    peers = [NodeId(f"{number:032x}") for number in range(count)]
+    for peer in peers:
+        node.handle(LinkUp(peer, f"to {peer}", dialled=True), 0.0)
+    node.handle(Received(peers[0], links_of(far, [peers[0]], 1)), 0.1)
+    node.handle(Received(peers[0], links_of(peers[0], [A, far], 1)), 0.1)
+    node.handle(TimerFired("tick"), 0.6)
+    assert far in node.alive
+    return node
+
+
+@pytest.mark.parametrize(("links", "is_closed"), [(3, False), (4, True)])
+def test_who_was_dialled_apart_and_is_reached_meanwhile_is_let_go_by_who_has_enough(
+    links: int, *, is_closed: bool
+) -> None:
+    node = with_links(links, C)
+    effects = node.handle(LinkUp(C, "late", dialled=True), 0.7)
+    assert is_closed == any(isinstance(effect, CloseLink) for effect in effects)
+
+
+def test_a_peer_with_few_links_is_let_in_by_who_has_enough() -> None:
+    node = with_links(4, C)  # C has one
+    effects = node.handle(LinkUp(C, "late", dialled=False), 0.7)
+    assert not [effect for effect in effects if isinstance(effect, CloseLink)]
+
+
+def test_the_loss_of_a_link_is_said_at_once_however_much_was_said_before() -> None:
+    node = core()
+    node.handle(Started(), 0.0)
+    said: list[tuple[float, tuple[int, int]]] = [(0.0, node.ledger.stamp(A, "links"))]
+    now = 0.0
+    while len(said) < 5:  # a new link each 0.1 s, so that the pauses grow
+        node.handle(LinkUp(NodeId(f"{round(now * 10):032x}"), f"at {now}", dialled=True), now)
+        node.handle(TimerFired("tick"), now + 0.05)
+        if node.ledger.stamp(A, "links") > said[-1][1]:
+            said.append((now + 0.05, node.ledger.stamp(A, "links")))
+        now += 0.1
+    assert said[-1][0] - said[-2][0] > 0.3
+    now = said[-1][0] + 0.12
+    node.handle(LinkDown(NodeId(f"{1:032x}"), f"at {0.1}"), now)
+    node.handle(TimerFired("tick"), now)
+    assert node.ledger.stamp(A, "links") > said[-1][1]
+
+
 def dials(effects: list[Effect]) -> list[NodeId]:
     return [effect.node for effect in effects if isinstance(effect, Dial)]
 

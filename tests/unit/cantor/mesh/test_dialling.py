@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 from cantor.base.ids import NodeId
@@ -70,3 +71,57 @@ def test_pauses_grow_to_a_limit_and_a_link_that_ended_at_once_does_not_count() -
     assert pauses[0] < 0.5
     assert max(pauses) <= 1.5 * BACKOFF_MAX_S
     assert min(pauses[5:]) > 0.7
+
+
+def apart_after_a_loss(count: int, together: int) -> tuple[Dialling, frozenset[NodeId]]:
+    """Linked with two; the link with the first is lost, and ``together`` others are reached."""
+    made = dialling(count)
+    for node in NODES[:2]:
+        made.linked(node, 0.0)
+    made.lost(NODES[0], 10.0)
+    return made, frozenset(NODES[1 : 1 + together])
+
+
+def dialled(made: Dialling, alive: frozenset[NodeId], seconds: float) -> list[tuple[float, NodeId]]:
+    """When it dials which of those apart, while nobody answers for 3 s."""
+    found: list[tuple[float, NodeId]] = []
+    ends: list[tuple[float, NodeId]] = []
+    for step in range(round(seconds * 20)):
+        now = 10.0 + step / 20
+        while ends and ends[0][0] <= now:
+            made.failed(ends.pop(0)[1], now)
+        for node in due(made, now, alive):
+            found += [(now, node)] if node not in alive else []
+            ends.append((now + 3.0, node))
+    return found
+
+
+def test_a_neighbour_whose_link_was_lost_is_dialled_again_and_again() -> None:
+    made, alive = apart_after_a_loss(20, together=10)
+    assert sum(node == NODES[0] for _, node in dialled(made, alive, 60.0)) >= 10
+
+
+def test_of_several_former_neighbours_one_is_dialled_at_a_time_and_each_in_its_turn() -> None:
+    made, alive = apart_after_a_loss(3, together=1)
+    made.linked(NODES[2], 0.0)
+    made.lost(NODES[2], 10.0)
+    found = dialled(made, alive, 40.0)
+    assert all(later - at >= 3.0 for (at, _), (later, _) in pairwise(found))
+    assert len(found) >= 10
+    assert {node for _, node in found} == {NODES[0], NODES[2]}
+
+
+def test_the_more_are_together_the_more_seldom_each_dials_those_that_it_never_met() -> None:
+    few, many = (
+        sum(node != NODES[0] for _, node in dialled(*apart_after_a_loss(40, together), 60.0))
+        for together in (3, 19)
+    )
+    assert 4 * many < few
+    assert many >= 60.0 / (20 * TURN_S) - 1  # all together as often as one alone
+
+
+def test_somebody_alone_dials_as_many_as_it_needs_whatever_it_lost() -> None:
+    made = dialling(30)
+    made.linked(NODES[0], 0.0)
+    made.lost(NODES[0], 10.0)
+    assert len(dialled(made, frozenset(), 1.0)) > 6
