@@ -1,3 +1,36 @@
 """Cantor: the decentralised mesh that makes a fleet of edge boxes one computer."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import as_completed, wait
+
+    from cantor.tasks.executor import Executor
+    from cantor.tasks.future import Future
+    from cantor.tasks.local import local
+    from cantor.tasks.progress import progress
+    from cantor.tasks.task import Task, task
+
 __version__ = "0.1.0"
+__all__ = ["Executor", "Future", "Task", "as_completed", "local", "progress", "task", "wait"]
+
+_HOMES = {
+    "Executor": "cantor.tasks.executor",
+    "Future": "cantor.tasks.future",
+    "Task": "cantor.tasks.task",
+    "as_completed": "concurrent.futures",
+    "local": "cantor.tasks.local",
+    "progress": "cantor.tasks.progress",
+    "task": "cantor.tasks.task",
+    "wait": "concurrent.futures",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Names that need more than an idle agent should carry are imported when they are used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cantor' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cantor.wire.frame import Buffer, Value
+    from cantor.workers.slots import Room
     from galaxy.frame import Image
     from galaxy.pipeline import Codec
-    from galaxy.slots import Room
 
     Headers = dict[str, Value]
     Body = tuple[Buffer, ...]

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from cantor.base.clock import Clock
     from cantor.wire.frame import Buffer, Value
+    from cantor.workers.slots import Room
     from galaxy.edge_sender import Held, SenderEnd
     from galaxy.edge_transports import Receiver, Sender
-    from galaxy.slots import Room
 
     Place = tuple[str, int]
     Post = Callable[[str, EdgeMessage], None]

@@ -19,9 +19,9 @@ from galaxy.edge_wire import Route, Wire
 
 if TYPE_CHECKING:
     from cantor.base.clock import Clock
+    from cantor.workers.slots import Room
     from galaxy.edge_wire import Place, Post
     from galaxy.pipeline import Codec, Connection, Policy
-    from galaxy.slots import Room
 
 __all__ = ["EdgeMessage", "Switchboard"]
 

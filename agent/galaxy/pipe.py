@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import socket
 
     from cantor.wire.frame import Buffer, Value
-    from galaxy.slots import Room, SlotReader, SlotWriter
+    from cantor.workers.slots import Room, SlotReader, SlotWriter
 
 
 SLOT = "slot"

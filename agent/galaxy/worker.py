@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, LocalProtocolError
+from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
 from galaxy.mesh_edge import EdgeMessage, Switchboard
@@ -30,7 +31,6 @@ from galaxy.pipe import Pipe
 from galaxy.previews import Previews
 from galaxy.registry import Registry
 from galaxy.runtime import Runtime
-from galaxy.slots import SlotMemory, SlotReader, SlotWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

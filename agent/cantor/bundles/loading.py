@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import BundleError
 from cantor.bundles.code import Code, python_here
-from cantor.bundles.objects import attribute, classes_here
+from cantor.bundles.objects import REVISION, attribute, classes_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +45,13 @@ def load(code: Code) -> Callable[..., Any]:
 def classes_of(code: Code) -> Callable[[str, str], Any]:
     """Finds classes for ``values.unpack``: in the bundle's modules first, else in any module."""
     return _bundle(code).named
+
+
+def carried(module: str) -> Code | None:
+    """The code that brought a module here, if one did: what is in it travels on with that."""
+    _, _, revision = module.partition(".")[0].partition("@")
+    bundle = _bundles.get(revision)
+    return bundle.code if bundle is not None else None
 
 
 def is_loading() -> bool:
@@ -230,16 +237,20 @@ class _Unpickler(pickle.Unpickler):
         self._bundle = bundle
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401
+        module = REVISION.sub("", module)  # a task in a worker has submitted it
         found = super().find_class(self._bundle.local(module), name)
         if module == "cloudpickle.cloudpickle":
             match name:
                 case "subimport":
-                    return self._bundle.module
+                    return self._imported
                 case "_make_function":
                     return self._function
                 case "_function_setstate":
                     return partial(self._set_state, found)
         return found
+
+    def _imported(self, module: str) -> ModuleType:
+        return self._bundle.module(REVISION.sub("", module))
 
     def _function(
         self,

@@ -14,12 +14,15 @@ import pickletools
 import sys
 import weakref
 from collections import ChainMap
+from dataclasses import replace
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cantor.base.errors import NotShippable
 from cantor.bundles.code import CODE_BYTES_MAX, Code, python_here
+from cantor.bundles.loading import carried
 from cantor.bundles.naming import attributes_of, find_culprit, what_is
+from cantor.bundles.objects import REVISION
 from cantor.bundles.sources import MAIN, OURS, gather, is_in_main_block, is_of_project, main_file
 
 if TYPE_CHECKING:
@@ -67,6 +70,9 @@ def _by_name(function: Any) -> Code | None:  # noqa: ANN401 (anything callable)
     if not isinstance(module, str) or not isinstance(name, str) or "<" in name:
         return None
     wraps = _wraps_until(function, module, name)
+    here = carried(module)
+    if here is not None and wraps is not None:
+        return replace(here, module=REVISION.sub("", module), name=name, wraps=wraps, pickled=b"")
     if wraps is None or not _is_from_file(function, module):
         return None
     gathered = gather({module})
@@ -112,6 +118,9 @@ def _by_pickle(function: Any) -> Code:  # noqa: ANN401
         pickled = _pickled(function)
     except Exception as error:  # objects raise what they like when they are pickled
         raise _explained(function, error) from error
+    here = carried(getattr(function, "__module__", None) or "")
+    if here is not None:
+        return replace(here, module="", name=_called(function), wraps=0, pickled=pickled)
     gathered = gather(set(_modules_in(pickled, function)))
     return Code(
         "",

@@ -33,6 +33,7 @@ OWN_VERBS = {
     "token": "cantor.cli.tokens",
     "doctor": "cantor.cli.doctor",
     "schema": "cantor.cli.schema",
+    "worker": "cantor.cli.worker",
     "completion": "cantor.cli.completion",
 }
 """Cantor's own verbs, each with the module that brings it."""

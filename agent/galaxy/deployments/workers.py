@@ -15,8 +15,8 @@ from cantor.base.ids import BROADCAST
 from cantor.base.program import own_command
 from cantor.transport.frame_stream import FrameStream
 from cantor.wire import DataFrame, Kind
+from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
 from galaxy.pipe import SLOT, with_body
-from galaxy.slots import SlotMemory, SlotReader, SlotWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,17 @@ import numpy as np
 import pytest
 
 from cantor.base.errors import RemoteProtocolError
+from cantor.workers.slots import (
+    SHARED_BYTES_MIN,
+    SLOT_BYTES,
+    SLOTS,
+    SlotMemory,
+    SlotReader,
+    SlotWriter,
+)
 from galaxy.codec import decode_frame, encode_frame
 from galaxy.frame import Frame
 from galaxy.pipe import Pipe
-from galaxy.slots import SHARED_BYTES_MIN, SLOT_BYTES, SLOTS, SlotMemory, SlotReader, SlotWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from cantor.base.errors import BundleError
 from cantor.bundles.code import Code, Source, python_here
 from cantor.bundles.loading import classes_of, is_loading, load
+from cantor.bundles.shipping import ship
 from cantor.bundles.values import pack, unpack
 
 HERE = python_here()
@@ -251,3 +252,16 @@ def test_any_bytes_with_their_own_hash_give_one_error(data: bytes) -> None:
 
     with pytest.raises(BundleError):
         Code.decode(data, hashlib.sha256(data).hexdigest())
+
+
+def test_what_a_bundle_brought_travels_on_with_it() -> None:
+    text = "from part import N\ndef go():\n    return N + 1\ndef make():\n    return lambda: go()\n"
+    first = bundle("use:go", use=text, part="N = 1")
+    go = load(first)
+
+    again = ship(go)
+    closure = ship(load(dataclasses.replace(first, name="make"))())
+
+    assert again == first
+    assert closure.sources == first.sources
+    assert load(dataclasses.replace(closure, requirements=("other",)))() == 2

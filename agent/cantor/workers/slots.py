@@ -61,9 +61,9 @@ class SlotMemory:
         """
         if not hasattr(os, "memfd_create"):
             raise OSError("no memory without a name on this system")
-        data = _sealed("galaxy:frames", _SIZE_BYTES)
+        data = _sealed("cantor:bodies", _SIZE_BYTES)
         try:
-            return cls(data, _sealed("galaxy:owners", SLOTS))
+            return cls(data, _sealed("cantor:owners", SLOTS))
         except OSError:
             os.close(data)
             raise

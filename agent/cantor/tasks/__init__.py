@@ -1,0 +1,1 @@
+"""Functions that run in worker processes: what ``import cantor`` offers for them."""

@@ -1,0 +1,102 @@
+"""Calls made ready for a backend: the function shipped, its arguments packed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cantor.bundles.loading import is_loading
+from cantor.bundles.shipping import ship
+from cantor.bundles.values import pack
+from cantor.tasks.future import Future
+from cantor.tasks.listeners import FutureListener
+from cantor.workers.errors import TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cantor.bundles.code import Code
+    from cantor.wire.frame import Buffer
+    from cantor.workers.backend import Backend
+    from cantor.workers.pool import Pool
+    from cantor.workers.units import Terms
+
+T = TypeVar("T")
+_NO_ARGUMENTS = pack(((), {}), [])
+
+
+def submit_call(
+    backend: Backend,
+    function: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    terms: Terms,
+    *,
+    echo: bool = True,
+) -> Future[T]:
+    """Call it there; the future of what it returns.
+
+    Raises:
+        NotShippable: the function cannot travel.
+        NotSerialisable: an argument cannot.
+        TaskError: a module submits while it is loaded in a worker.
+    """
+    code = shipped(function)
+    buffers: list[Buffer] = []
+    body = packed(args, kwargs, buffers)
+    future: Future[T] = Future()
+    listener = FutureListener(future, terms, echo=echo)
+    unit = backend.submit(code, body, buffers, listener, terms)
+    future._submitted(backend, unit)
+    return future
+
+
+def submit_calls(
+    pool: Pool,
+    function: Callable[..., T],
+    calls: Iterable[tuple[Any, ...]],
+    terms: Terms,
+    *,
+    echo: bool = True,
+) -> list[Future[T]]:
+    """Call it with each of these arguments.
+
+    Raises: as :func:`submit_call`; then none of them was submitted.
+    """
+    code = shipped(function)
+    futures: list[Future[T]] = []
+    ready = []
+    for args in calls:
+        buffers: list[Buffer] = []
+        body = packed(args, {}, buffers)
+        future: Future[T] = Future()
+        futures.append(future)
+        ready.append((code, body, buffers, FutureListener(future, terms, echo=echo)))
+    for future, unit in zip(futures, pool.submit_all(ready, terms), strict=True):
+        future._submitted(pool, unit)
+    return futures
+
+
+def shipped(function: Callable[..., Any]) -> Code:
+    """The function as code.
+
+    Raises:
+        NotShippable: it cannot travel.
+        TaskError: a module submits while it is loaded in a worker.
+    """
+    if is_loading():
+        raise TaskError(
+            "a task is submitted while its module is loaded in a worker",
+            remedy='put what submits under if __name__ == "__main__":',
+        )
+    return ship(function)
+
+
+def packed(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[Buffer]) -> bytes:
+    """Arguments as a worker reads them.
+
+    Raises:
+        NotSerialisable: one cannot travel; the error names it.
+    """
+    if not args and not kwargs:
+        return _NO_ARGUMENTS
+    return pack((args, kwargs), buffers, names=("args", "kwargs"))

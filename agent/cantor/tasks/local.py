@@ -1,0 +1,83 @@
+"""Tasks on this machine: a pool that starts with the first task, or one of one's own."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from typing import TYPE_CHECKING
+
+from cantor.workers.backend import backend_here, set_backend
+from cantor.workers.pool import Pool
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from cantor.workers.backend import Backend
+
+_lock = threading.Lock()
+_pools: list[Pool] = []
+
+
+class local:  # noqa: N801 (people write cantor.local())
+    """Run tasks on this machine, on ``workers`` processes; needs that cannot be met here fail.
+
+        with cantor.local(workers=2):
+            print(square.submit(3).result())
+
+    Without it, tasks run on as many workers as there are processors. A worker that holds more than
+    ``memory_max_bytes`` when it is idle, or has run ``tasks_max`` tasks, is replaced.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        *,
+        tasks_max: int | None = None,
+        memory_max_bytes: int | None = None,
+    ) -> None:
+        self.pool = Pool(workers, units_max=tasks_max, memory_max_bytes=memory_max_bytes)
+        self._before: Backend | None = None
+
+    def __enter__(self) -> Self:
+        with _lock:
+            _pools.append(self.pool)
+        self._before = backend_here()
+        set_backend(self.pool)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        set_backend(self._before)
+        self.close(kill=kind is not None)
+
+    def close(self, *, kill: bool = False) -> None:
+        """Wait for what was submitted, or with ``kill`` end it; then end the workers."""
+        self.pool.close(kill=kill)
+        with _lock:
+            if self.pool in _pools:
+                _pools.remove(self.pool)
+
+
+def backend() -> Backend:
+    """Where tasks of this process go: what was said last, else a pool of its own."""
+    here = backend_here()
+    if here is None:
+        with _lock:
+            here = backend_here()
+            if here is None:
+                here = Pool()
+                _pools.append(here)
+                set_backend(here)
+    return here
+
+
+@atexit.register
+def _end() -> None:
+    """What nobody waited for ends with its process."""
+    for pool in _pools:
+        pool.close(kill=True)

@@ -1,0 +1,157 @@
+"""Functions as tasks: ``@cantor.task`` and what can be done with one."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+
+from cantor.base.errors import ConfigError
+from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
+from cantor.tasks.executor import results
+from cantor.tasks.local import backend
+from cantor.tasks.needs_here import parsed, taken_here
+from cantor.tasks.stream import Stream
+from cantor.workers.pool import Pool
+from cantor.workers.units import NORMAL, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cantor.tasks.future import Future
+    from cantor.wire.frame import Buffer
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Mode = Literal["process", "thread"]
+RETRIES = 2
+
+
+class Task(Generic[P, T]):
+    """A function that can run in a worker. Called as usual, it runs here."""
+
+    def __init__(self, function: Callable[P, T], needs: str, terms: Terms) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.needs = parsed(needs)
+        self._terms = terms
+        self._is_checked = self.needs.expression is None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.function(*args, **kwargs)
+
+    def submit(self, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run it in a worker; returns at once.
+
+        Raises:
+            NeedsError: its needs can never be met.
+            NotShippable: the function cannot travel; the error says which name in it.
+            NotSerialisable: an argument cannot.
+            PoolClosedError: nothing is taken any more.
+        """
+        return submit_call(backend(), self.function, args, kwargs, self.terms)
+
+    def map(self, *iterables: Iterable[Any], timeout: float | None = None) -> Iterator[T]:
+        """Run it with each, all at once; the results in order. Raises as :meth:`submit`."""
+        calls = zip(*iterables, strict=False)
+        where = backend()
+        if isinstance(where, Pool):
+            futures = submit_calls(where, self.function, calls, self.terms)
+        else:
+            futures = [self.submit(*args) for args in calls]  # type: ignore[call-arg]
+        return results(futures, timeout)
+
+    def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]:
+        """Run a generator in a worker; its items come while it runs. Raises as :meth:`submit`."""
+        terms = replace(self.terms, is_stream=True, retries=0)
+        code = shipped(self.function)
+        buffers: list[Buffer] = []
+        body = packed(args, kwargs, buffers)
+        stream: Stream[Any] = Stream(terms, echo=True)
+        where = backend()
+        stream.submitted(where, where.submit(code, body, buffers, stream.listener, terms))
+        return stream
+
+    def options(
+        self,
+        *,
+        retries: int | None = None,
+        deadline_s: float | None = None,
+        priority: int | None = None,
+    ) -> Task[P, T]:
+        """The same function under other terms."""
+        changed = {"retries": retries, "deadline_s": deadline_s, "priority": priority}
+        given = {name: value for name, value in changed.items() if value is not None}
+        return Task(self.function, str(self.needs), replace(self._terms, **given))  # type: ignore[arg-type]
+
+    @property
+    def terms(self) -> Terms:
+        """The terms of each call, with the memory that its needs take.
+
+        Raises:
+            NeedsError: its needs can never be met here.
+        """
+        if not self._is_checked:
+            taken = taken_here(self.needs, self._terms.name)
+            memory = taken.get("Memory")
+            self._terms = replace(self._terms, memory_bytes=None if memory is None else int(memory))
+            self._is_checked = True
+        return self._terms
+
+
+@overload
+def task(function: Callable[P, T], /) -> Task[P, T]:
+    """As ``@cantor.task``."""
+
+
+@overload
+def task(
+    *,
+    needs: str = "",
+    mode: Mode = "process",
+    retries: int = RETRIES,
+    deadline_s: float | None = None,
+    priority: int = NORMAL,
+    at_most_once: bool = False,
+) -> Callable[[Callable[P, T]], Task[P, T]]:
+    """As ``@cantor.task(…)``."""
+
+
+def task(
+    function: Callable[P, T] | None = None,
+    /,
+    *,
+    needs: str = "",
+    mode: Mode = "process",
+    retries: int = RETRIES,
+    deadline_s: float | None = None,
+    priority: int = NORMAL,
+    at_most_once: bool = False,
+) -> Task[P, T] | Callable[[Callable[P, T]], Task[P, T]]:
+    """Make a function a task.
+
+    ``needs`` says what it takes (``"GPU = 1 and Memory = 2GiB"``); memory bounds the worker.
+    ``retries`` counts new attempts after its worker died; an error that it raises is its result.
+    With ``at_most_once`` it never begins twice. ``deadline_s`` is from the submit to the result;
+    what runs then is ended. Of what waits, lower ``priority`` goes first: 0 urgent, 1, 2.
+
+    Raises:
+        ConfigError: a value is out of range, or the needs do not follow the grammar.
+    """
+
+    def make(function: Callable[P, T]) -> Task[P, T]:
+        name = getattr(function, "__qualname__", type(function).__qualname__)
+        if priority not in (0, 1, 2) or retries < 0 or (deadline_s is not None and deadline_s <= 0):
+            raise ConfigError(
+                "priority is 0, 1 or 2, retries at least 0, deadline_s more than 0", where=name
+            )
+        terms = Terms(
+            name=name,
+            priority=priority,
+            retries=retries,
+            at_most_once=at_most_once,
+            deadline_s=deadline_s,
+        )
+        return Task(function, needs, terms)
+
+    return make if function is None else make(function)

@@ -1,0 +1,1 @@
+"""Worker processes that run people's functions: started warm, fed, watched and replaced."""

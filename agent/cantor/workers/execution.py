@@ -1,0 +1,121 @@
+"""One unit after another in a worker: its function found, called, and what comes of it told."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from cantor.bundles.code import Code
+from cantor.bundles.loading import classes_of, load
+from cantor.bundles.values import pack, unpack
+from cantor.workers.failures import out_of_memory, pack_failure
+from cantor.workers.limits import memory_of
+from cantor.workers.messages import DONE, FAILED, ITEM, found, placed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from cantor.wire.frame import Buffer
+    from cantor.workers.messages import Message
+    from cantor.workers.slots import SlotReader, SlotWriter
+
+_OUR_FRAMES = 2
+"""Of a traceback: those of this module are not shown."""
+
+
+class Stopped(BaseException):
+    """Raised in the function that runs, so that its ``finally`` blocks run too."""
+
+
+class Execution:
+    """Runs units; ``tell`` sends a message."""
+
+    def __init__(
+        self,
+        tell: Callable[[Message], None],
+        reader: SlotReader | None,
+        writer: SlotWriter | None,
+        may_give: Callable[[int], bool],
+    ) -> None:
+        """``may_give`` waits until a stream's unit may send an item; False if nobody wants more."""
+        self._tell = tell
+        self._reader = reader
+        self._writer = writer
+        self._may_give = may_give
+        self._codes: dict[int, Code] = {}
+        self._functions: dict[int, Callable[..., Any]] = {}
+        self.unit: int | None = None
+        """The one that runs."""
+        self.is_inside = False
+        """Whether its function runs now, and not what is around it."""
+        self.entering: Callable[[], None] = lambda: None
+        """Called right before a function is."""
+
+    def learn(self, number: int, code_id: str, data: bytes) -> None:
+        """Units will name this code by that number."""
+        self._codes[number] = Code.decode(data, code_id)
+
+    def run(self, message: Message) -> None:
+        """Run one unit and tell its end."""
+        _, unit, number, body, told, memory_bytes, is_stream = message
+        self.unit = unit
+        began = time.perf_counter()
+        try:
+            with memory_of(memory_bytes):
+                try:
+                    end = self._call(unit, number, body, told, is_stream)
+                finally:
+                    self.is_inside = False
+            end[2] = time.perf_counter() - began
+        except Stopped:
+            raise
+        except MemoryError as error:
+            is_ours = memory_bytes is not None
+            failure = out_of_memory(memory_bytes, error) if is_ours else pack_failure(error)
+            end = [FAILED, unit, time.perf_counter() - began, failure]
+        except BaseException as error:  # noqa: BLE001 (SystemExit is the task's, not the worker's)
+            failure = pack_failure(error, skip=_OUR_FRAMES)
+            end = [FAILED, unit, time.perf_counter() - began, failure]
+        self.unit = None
+        self._tell(end)
+
+    def _call(
+        self, unit: int, number: int, body: bytes, told: Iterable[Any], is_stream: bool
+    ) -> Message:
+        function = self._functions.get(number) or self._found(number)
+        classes = classes_of(self._codes[number])
+        args, kwargs = unpack(body, found(list(told), self._reader), classes=classes)
+        self.is_inside = True
+        self.entering()
+        result = function(*args, **kwargs)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+        if is_stream:
+            self._give(unit, result)
+            result = None
+        self.is_inside = False
+        buffers: list[Buffer] = []
+        packed = pack(result, buffers)
+        return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]
+
+    def _found(self, number: int) -> Callable[..., Any]:
+        function = self._functions[number] = load(self._codes[number])
+        return function
+
+    def _give(self, unit: int, items: Any) -> None:  # noqa: ANN401 (whatever the function returned)
+        iterator: Iterator[Any] = iter(items)
+        try:
+            for item in iterator:
+                self.is_inside = False
+                if not self._may_give(unit):
+                    return
+                buffers: list[Buffer] = []
+                packed = pack(item, buffers)
+                self._tell([ITEM, unit, packed, placed(buffers, self._writer)])
+                self.is_inside = True
+        finally:
+            with suppress(AttributeError):
+                iterator.close()  # type: ignore[attr-defined]

@@ -1,0 +1,127 @@
+"""What workers say, told to the queue and kept for the listeners."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.workers import messages as ops
+from cantor.workers.children import ChildListener
+from cantor.workers.messages import found
+from cantor.workers.units import Passed, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cantor.wire.frame import Buffer
+    from cantor.workers.assignment import Assignment, Seat
+    from cantor.workers.messages import Message
+    from cantor.workers.processes import WorkerProcess
+    from cantor.workers.units import Listener, Shipped, Unit
+
+    Submit = Callable[[Shipped, bytes, Sequence[Buffer], Listener, Terms], Unit]
+    Answer = Callable[[Seat, int, int, Any, Sequence[Buffer]], None]
+
+
+class Hearing:
+    """Used by the pool's thread, with the pool's lock."""
+
+    def __init__(
+        self,
+        core: Assignment,
+        told: list[Callable[[], None]],
+        submit: Submit,
+        answer: Answer,
+    ) -> None:
+        """``told`` is what to call without the lock; children are submitted and answered."""
+        self._core = core
+        self._told = told
+        self._submit = submit
+        self._answer = answer
+        self.done = 0
+        """Units that ended with a word of their worker, of those that still counted."""
+
+    def hear(self, worker: WorkerProcess, message: Message, now: float) -> None:
+        """Take note of a message.
+
+        Raises:
+            RemoteProtocolError: it is none that a worker may send now.
+        """
+        op, seat = message[0], worker.seat
+        try:
+            if op == ops.DONE:
+                _, number, took_s, body, buffers = message
+                self._ended(
+                    seat, number, took_s, now, "resolved", body, found(buffers, worker.reader)
+                )
+            elif op == ops.FAILED:
+                _, number, took_s, failure = message
+                self._ended(seat, number, took_s, now, "failed", failure)
+            elif op == ops.READY:
+                self._core.ready(seat, now)
+            elif op == ops.RETURNED:
+                self._core.returned(seat, message[1], now)
+            elif op == ops.CHILD:
+                self._child(worker, *message[1:])
+            elif op == ops.DROP:
+                child = worker.children.get(message[1])
+                if child is not None:
+                    self._core.cancel(child)
+            else:
+                self._along(worker, *message)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise RemoteProtocolError(f"message {op!r} of a worker: {error!r}") from error
+
+    def _ended(
+        self,
+        seat: Seat,
+        number: int,
+        took_s: float,
+        now: float,
+        how: str,
+        *content: Any,  # noqa: ANN401
+    ) -> None:
+        unit = self._core.finished(seat, number, took_s, now)
+        if unit is not None:
+            self.done += 1
+            self._told.append(partial(getattr(unit.listener, how), *content))
+
+    def _along(self, worker: WorkerProcess, op: int, number: int | None, *content: Any) -> None:  # noqa: ANN401
+        """Something that a unit says while it runs."""
+        running = worker.seat.running
+        unit = running[0] if running and number in (None, running[0].id) else None
+        if op == ops.WROTE and unit is None:
+            return  # between two units
+        if unit is None:
+            raise LookupError(number)
+        if unit.has_ended:
+            return
+        listener = unit.listener
+        if op == ops.ITEM:
+            body, buffers = content
+            self._told.append(partial(listener.item, body, found(buffers, worker.reader)))
+        elif op == ops.SAID:
+            self._told.append(partial(listener.progressed, *content))
+        elif op == ops.WROTE:
+            self._told.append(partial(listener.wrote, *content))
+        else:
+            raise LookupError(op)
+
+    def _child(
+        self,
+        worker: WorkerProcess,
+        number: int,
+        code_id: str,
+        data: bytes | None,
+        terms: list[Any],
+        body: bytes,
+        told: Sequence[Any],
+    ) -> None:
+        if data is not None:
+            worker.passed[code_id] = Passed(code_id, data)
+        listener = ChildListener(number, partial(self._answer, worker.seat))
+        self._core.child_began(worker.seat)
+        worker.children[number] = self._submit(
+            worker.passed[code_id], body, found(told, worker.reader), listener, Terms(*terms)
+        )

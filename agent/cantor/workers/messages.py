@@ -1,0 +1,107 @@
+"""What a pool and its workers say to each other: a stream of msgpack arrays over a socket pair.
+
+Each begins with one of the numbers below. A *body* is a packed value (``cantor.bundles.values``), a
+*buffer* raw bytes, or ``[slot, bytes]`` if it lies in shared memory (``slots``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+
+from cantor.base.errors import RemoteProtocolError
+from cantor.workers.slots import SHARED_BYTES_MIN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cantor.wire.frame import Buffer
+    from cantor.workers.slots import SlotReader, SlotWriter
+
+CODE, RUN, RECALL, ANSWER, CREDIT, LEAVE = range(6)
+"""To a worker:
+
+CODE    number, code                       what later units name by this number
+RUN     unit, code number, body, buffers, memory bytes | nil, is stream
+RECALL                                     give back what has not begun
+ANSWER  child, outcome, content, buffers   of a unit that the worker submitted
+CREDIT  unit                               the caller took an item of its stream
+LEAVE                                      end when what runs is done
+"""
+READY, DONE, FAILED, ITEM, RETURNED, SAID, WROTE, CHILD, DROP = range(10, 19)
+"""From a worker:
+
+READY
+DONE      unit, seconds, body, buffers
+FAILED    unit, seconds, failure           see ``cantor.workers.failures``
+ITEM      unit, body, buffers
+RETURNED  units
+SAID      unit, fraction, text             its progress
+WROTE     unit | nil, descriptor, text
+CHILD     child, code number | code, terms, body, buffers       a nested submit
+DROP      child                            nobody wants it any more
+"""
+ITEMS_AHEAD = 16
+"""So many items of a stream may be on their way before its caller takes one."""
+
+Message = list[Any]
+pack_message = msgpack.Packer(unicode_errors="surrogatepass").pack
+_NONE: tuple[()] = ()
+
+
+class Stream:
+    """The messages in what one side receives."""
+
+    def __init__(self) -> None:
+        self._unpacker = msgpack.Unpacker(
+            raw=False, strict_map_key=False, max_buffer_size=0, unicode_errors="surrogatepass"
+        )
+
+    def feed(self, data: Buffer) -> Iterator[Message]:
+        """The messages that are complete now.
+
+        Raises:
+            RemoteProtocolError: the bytes are no messages.
+        """
+        try:
+            self._unpacker.feed(data)
+            for message in self._unpacker:
+                if type(message) is not list or not message:
+                    raise RemoteProtocolError("not a message of a worker")
+                yield message
+        except (ValueError, msgpack.UnpackException) as error:
+            raise RemoteProtocolError(f"not a message of a worker: {error}") from error
+
+
+def placed(buffers: Sequence[Buffer], writer: SlotWriter | None) -> Sequence[Any]:
+    """How buffers are told: large ones by their slot, if one is free."""
+    if not buffers:
+        return _NONE
+    return [_place(buffer, writer) for buffer in buffers]
+
+
+def found(told: Sequence[Any], reader: SlotReader | None) -> Sequence[Buffer]:
+    """The buffers that were told.
+
+    Raises:
+        RemoteProtocolError: one is in no slot.
+    """
+    if not told:
+        return _NONE
+    return [one if type(one) is bytes else _in_slot(one, reader) for one in told]
+
+
+def _place(buffer: Buffer, writer: SlotWriter | None) -> Any:  # noqa: ANN401
+    view = memoryview(buffer)
+    if writer is not None and view.nbytes >= SHARED_BYTES_MIN:
+        place = writer.hand_over((view,))
+        if place is not None:
+            return place
+    return view.cast("B") if view.ndim != 1 or view.format != "B" else view
+
+
+def _in_slot(place: Any, reader: SlotReader | None) -> Buffer:  # noqa: ANN401
+    if reader is None:
+        raise RemoteProtocolError("a buffer in shared memory, and there is none")
+    return reader.body(place)[0]

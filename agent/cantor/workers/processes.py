@@ -1,0 +1,196 @@
+"""Worker processes as a pool starts, hears and ends them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import UnavailableError, reason_of
+from cantor.base.program import own_command
+from cantor.workers.messages import Stream
+from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
+from cantor.workers.units import Death
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cantor.workers.assignment import Seat
+    from cantor.workers.messages import Message
+    from cantor.workers.units import Listener, Passed, Unit
+
+QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Libraries that a task loads shall not start threads that wait by spinning, unless told to."""
+SOCKET_BYTES = 1024 * 1024
+STDERR_KEPT_BYTES = 8192
+END_S = 1.0
+"""A worker that was asked to end has so long for its ``finally`` blocks."""
+_READ_BYTES = 256 * 1024
+_room = bytearray(_READ_BYTES)  # one pool thread reads at a time, and keeps nothing in it
+
+
+class WorkerProcess:
+    """One process and its socket. Nothing here waits: what the socket does not take is kept."""
+
+    def __init__(self, seat: Seat) -> None:
+        """Start it.
+
+        Raises:
+            UnavailableError: the system cannot start a process.
+        """
+        self.seat = seat
+        self.codes: dict[str, int] = {}
+        self.outbox: deque[memoryview] = deque()
+        self.writer: SlotWriter | None = None
+        self.reader: SlotReader | None = None
+        self.children: dict[int, Unit] = {}
+        self.passed: dict[str, Passed] = {}
+        self.latest: Listener | None = None
+        self.kill_at: float | None = None
+        self._stream = Stream()
+        self._stderr = b""
+        self.last_written = ""
+        """What it wrote past Python's streams right before its end."""
+        memory = self._share_memory()
+        self.socket, theirs = socket.socketpair()
+        self.stderr, stderr = os.pipe()
+        inherited = (theirs.fileno(), *(number for one in memory for number in one.descriptors))
+        try:
+            for end in (self.socket, theirs):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+            # A session of its own: Ctrl-C in a terminal is the caller's to act on.
+            self.process = subprocess.Popen(  # noqa: S603 (this program itself)
+                [*own_command(), "worker", str(os.getpid()), *map(str, inherited)],
+                stdin=subprocess.DEVNULL,
+                stdout=stderr,
+                stderr=stderr,
+                pass_fds=inherited,
+                start_new_session=True,
+                env={**QUIET, **os.environ},
+            )
+        except OSError as error:
+            self.socket.close()
+            os.close(self.stderr)
+            raise UnavailableError(
+                f"a worker cannot be started: {reason_of(error)}", where="worker"
+            ) from error
+        finally:
+            theirs.close()
+            os.close(stderr)
+            for one in memory:
+                one.close()
+        self.socket.setblocking(False)
+        os.set_blocking(self.stderr, False)
+
+    def send(self, data: bytes) -> bool:
+        """Write to it; False if a part is left for :meth:`send_more`."""
+        if self.outbox:
+            self.outbox.append(memoryview(data))
+            return False
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return True  # it is gone: its end tells what becomes of its units
+        if sent < len(data):
+            self.outbox.append(memoryview(data)[sent:])
+            return False
+        return True
+
+    def send_more(self) -> bool:
+        """Write what is left; False if there still is something."""
+        while self.outbox:
+            data = self.outbox[0]
+            try:
+                sent = self.socket.send(data)
+            except BlockingIOError:
+                return False
+            except OSError:
+                self.outbox.clear()
+                return True
+            if sent < len(data):
+                self.outbox[0] = data[sent:]
+            else:
+                self.outbox.popleft()
+        return True
+
+    def receive(self) -> Iterator[Message] | None:
+        """What it said, or None if it has closed its socket.
+
+        Raises:
+            RemoteProtocolError: that are no messages.
+        """
+        try:
+            count = self.socket.recv_into(_room)
+        except BlockingIOError:
+            return iter(())
+        except OSError:
+            return None
+        if count == 0:
+            return None
+        return self._stream.feed(memoryview(_room)[:count])
+
+    def read_stderr(self) -> str:
+        """What it wrote past Python's streams since last asked."""
+        with suppress(OSError):
+            data = os.read(self.stderr, 65536)
+            self._stderr = (self._stderr + data)[-STDERR_KEPT_BYTES:]
+            return data.decode("utf-8", "replace")
+        return ""
+
+    def ask_back(self) -> None:
+        """Let it look at its socket although its function runs."""
+        self._signal(signal.SIGUSR1)
+
+    def end(self, now: float) -> None:
+        """Ask it to end; :meth:`kill` it at ``kill_at`` if it has not."""
+        if self.kill_at is None:
+            self.kill_at = now + END_S
+            self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self._signal(signal.SIGKILL)
+
+    def death(self) -> Death:
+        """How it ended; waits for the moment between its sockets' end and its own."""
+        try:
+            status = self.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            status = self.process.wait()
+        while text := self.read_stderr():
+            self.last_written += text
+        is_signal = status < 0
+        return Death(
+            signal=-status if is_signal else None,
+            code=None if is_signal else status,
+            stderr=self._stderr.decode("utf-8", "replace"),
+        )
+
+    def close(self) -> None:
+        """Give its descriptors back. Bodies that somebody still holds stay."""
+        self.socket.close()
+        os.close(self.stderr)
+        self.writer = self.reader = None
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def _share_memory(self) -> tuple[SlotMemory, ...]:
+        made: list[SlotMemory] = []
+        try:
+            made += [SlotMemory.create(), SlotMemory.create()]
+            self.writer, self.reader = SlotWriter(made[0]), SlotReader(made[1])
+        except OSError:  # no such memory here: all goes over the socket
+            for one in made:
+                one.close()
+            self.writer = self.reader = None
+            return ()
+        return tuple(made)

@@ -1,0 +1,128 @@
+"""A unit of work: one call of one function, as the pool queues it and a worker runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cantor.wire.frame import Buffer
+    from cantor.workers.assignment import Seat
+
+URGENT, NORMAL, BACKGROUND = 0, 1, 2
+"""Priorities: a lower number goes first."""
+
+
+class Shipped(Protocol):
+    """Code by its content: what ``cantor.bundles.shipping.ship`` makes of a function."""
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of all that it is made of, in hexadecimal."""
+
+    @property
+    def data(self) -> bytes:
+        """What it is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Code that a pool passes on without looking into it."""
+
+    id: str
+    data: bytes
+
+
+class End(Enum):
+    """Why a unit has ended without a word of its worker."""
+
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    DIED = "died"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Under which terms a unit runs; the same for every call of a function."""
+
+    name: str = ""
+    """Of the function, for messages."""
+    priority: int = NORMAL
+    retries: int = 0
+    """How often it is tried again if its worker dies. An error that it raises is its result."""
+    at_most_once: bool = False
+    deadline_s: float | None = None
+    """From the submit to the result."""
+    memory_bytes: int | None = None
+    """How much more than an idle worker it may take."""
+    is_stream: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it may wait inside a worker behind another: nothing is lost if that one dies."""
+        return not (self.at_most_once or self.is_stream or self.memory_bytes is not None)
+
+
+PLAIN = Terms()
+
+
+class Listener(Protocol):
+    """Who hears what becomes of a unit; called by the pool's thread, without its lock."""
+
+    def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
+        """It has a result, packed."""
+
+    def failed(self, failure: Sequence[object]) -> None:
+        """Its function raised: a packed failure."""
+
+    def ended(self, end: End, death: Death | None) -> None:
+        """It ended without a result."""
+
+    def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:
+        """A stream gave an item, packed."""
+
+    def progressed(self, fraction: float, text: str) -> None:
+        """It said how far it is."""
+
+    def wrote(self, descriptor: int, text: str) -> None:
+        """It wrote to its standard output (1) or error (2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a worker process ended."""
+
+    signal: int | None
+    code: int | None
+    stderr: str = ""
+    at_start: bool = False
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            return f"was killed by signal {self.signal}"
+        return "could not be started" if self.code is None else f"ended with code {self.code}"
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """One call. ``deadline`` is on the pool's steady clock."""
+
+    id: int
+    code: Shipped
+    body: bytes
+    buffers: Sequence[Buffer]
+    listener: Listener
+    terms: Terms = PLAIN
+    deadline: float | None = None
+    attempt: int = 1
+    seat: Seat | None = None
+    has_ended: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its function has been called, as far as the pool knows."""
+        seat = self.seat
+        return seat is not None and bool(seat.running) and seat.running[0] is self

@@ -1,0 +1,134 @@
+"""What the tests run in workers."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cantor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def add(one: int, other: int) -> int:
+    return one + other
+
+
+def fail(text: str) -> None:
+    raise ValueError(text)
+
+
+class OddError(Exception):
+    def __init__(self, number: int, *, where: str) -> None:
+        super().__init__(f"{number} is odd")
+        self.where = where
+
+
+def fail_oddly() -> None:
+    raise OddError(3, where="here")
+
+
+def kill_myself(number: int) -> None:
+    os.write(2, b"last words\n")
+    os.kill(os.getpid(), number)
+
+
+def leave(code: int) -> None:
+    os._exit(code)
+
+
+def leave_politely() -> None:
+    sys.exit(3)
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def wait_for(path: str) -> int:
+    """Runs until that file is there."""
+    while not Path(path).exists():
+        time.sleep(0.005)
+    return os.getpid()
+
+
+def note_and_wait(begun: str, path: str) -> None:
+    Path(begun).touch()
+    wait_for(path)
+
+
+def die_once(path: str) -> str:
+    """Kills its worker when the file is not there yet."""
+    if Path(path).exists():
+        return "second attempt"
+    Path(path).touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never"
+
+
+def clean_up(begun: str, cleaned: str) -> None:
+    try:
+        note_and_wait(begun, "/nonexistent")
+    finally:
+        Path(cleaned).touch()
+
+
+def take_memory(mebibytes: int) -> int:
+    return len(bytearray(mebibytes * 2**20))
+
+
+def talk() -> None:
+    print("to stdout")  # noqa: T201 (what the test is about)
+    print("to stderr", file=sys.stderr)  # noqa: T201
+    os.write(1, b"from C\n")
+    cantor.progress(0.5, "half")
+
+
+def count_to(number: int) -> Iterator[int]:
+    yield from range(number)
+
+
+def fail_after(number: int) -> Iterator[int]:
+    yield from range(number)
+    raise ValueError("no more")
+
+
+def count_for_ever(closed: str) -> Iterator[int]:
+    number = 0
+    try:
+        while True:
+            yield number
+            number += 1
+    finally:
+        Path(closed).touch()
+
+
+async def sum_slowly(one: int, other: int) -> int:
+    await asyncio.sleep(0)
+    return one + other
+
+
+@cantor.task
+def fibonacci(number: int) -> int:
+    """Each call is a task that submits two others and waits for them."""
+    if number < 2:
+        return number
+    parts = [fibonacci.submit(number - 1), fibonacci.submit(number - 2)]
+    return sum(part.result() for part in parts)
+
+
+@cantor.task
+def fail_below(text: str) -> None:
+    cantor.task(fail).submit(text).result()
+
+
+@cantor.task
+def which_end_first(numbers: list[int]) -> list[int]:
+    futures = [fibonacci.submit(number) for number in numbers]
+    return sorted(future.result() for future in cantor.as_completed(futures))

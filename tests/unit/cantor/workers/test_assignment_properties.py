@@ -1,0 +1,170 @@
+"""Whatever happens in whatever order: every unit ends once, and no seat runs what it must not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.unit.cantor.workers.test_assignment import NOBODY, Code
+
+from cantor.workers.assignment import Assignment, Seat
+from cantor.workers.units import Death, Terms, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEATH = Death(signal=9, code=None)
+SIZE = 3
+
+TERMS = st.builds(
+    Terms,
+    priority=st.integers(0, 2),
+    retries=st.integers(0, 2),
+    at_most_once=st.booleans(),
+    is_stream=st.booleans(),
+)
+
+
+class Life(RuleBasedStateMachine):
+    """A pool in which workers start, die, finish and return units as hypothesis likes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.core = Assignment(SIZE)
+        self.now = 0.0
+        self.units: list[Unit] = []
+        self.seats: list[Seat] = []
+        self.ends: dict[int, int] = {}
+        self.begun: dict[int, int] = {}
+        self.number = 0
+
+    @rule(terms=TERMS, code=st.sampled_from("ab"), after=st.none() | st.floats(0.0, 2.0))
+    def submit(self, terms: Terms, code: str, after: float | None) -> None:
+        deadline = None if after is None else self.now + after
+        unit = Unit(len(self.units) + 1, Code(code), b"", (), NOBODY, terms, deadline)
+        self.units.append(unit)
+        self.core.submit(unit, self.now)
+
+    @precondition(lambda self: self.core.missing)
+    @rule()
+    def start(self) -> None:
+        self.number += 1
+        seat = Seat(self.number)
+        self.seats.append(seat)
+        self.core.started(seat)
+
+    @rule(data=st.data())
+    def ready(self, data: st.DataObject) -> None:
+        self._on_one(data, lambda seat: not seat.is_ready, lambda s: self.core.ready(s, self.now))
+
+    @rule(data=st.data(), took_s=st.sampled_from([1e-5, 1e-4, 1.0]))
+    def finish(self, data: st.DataObject, took_s: float) -> None:
+        def end(seat: Seat) -> None:
+            unit = self.core.finished(seat, seat.running[0].id, took_s, self.now)
+            if unit is not None:
+                self._count(unit)
+
+        self._on_one(data, lambda seat: bool(seat.running), end)
+
+    @rule(data=st.data(), all_of_them=st.booleans())
+    def give_back(self, data: st.DataObject, all_of_them: bool) -> None:
+        def give_back(seat: Seat) -> None:
+            behind = [unit.id for unit in seat.running][1:]
+            back = behind if all_of_them else []
+            self.core.recalls.remove(seat)
+            self.core.returned(seat, back, self.now)
+
+        self._on_one(data, lambda seat: seat in self.core.recalls, give_back)
+
+    @rule(data=st.data())
+    def die(self, data: st.DataObject) -> None:
+        self._on_one(data, lambda _: True, self._die)
+
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        if self.units:
+            self.core.cancel(data.draw(st.sampled_from(self.units)))
+
+    @rule(data=st.data())
+    def retire(self, data: st.DataObject) -> None:
+        self._on_one(data, lambda seat: seat.is_ready, self.core.retire)
+
+    @rule(by=st.floats(0.0, 3.0))
+    def time_passes(self, by: float) -> None:
+        self.now += by
+        self.core.passed(self.now)
+
+    @invariant()
+    def what_ended_is_noted_once(self) -> None:
+        for unit, _, _ in self.core.ends:
+            self._count(unit)
+        self.core.ends.clear()
+        assert all(number == 1 for number in self.ends.values())
+        assert all(unit.has_ended == (unit.id in self.ends) for unit in self.units)
+
+    @invariant()
+    def every_open_unit_has_one_place(self) -> None:
+        waiting = sum(unit.seat is None for unit in self.units if not unit.has_ended)
+        assert self.core.waiting == waiting
+        for seat in self.core.seats.values():
+            assert all(unit.seat is seat for unit in seat.running)
+
+    @invariant()
+    def nothing_waits_behind_what_may_not_be_lost(self) -> None:
+        for seat in self.core.seats.values():
+            for unit in seat.running:
+                assert unit.terms.is_plain or len(seat.running) == 1
+
+    @invariant()
+    def nobody_waits_while_a_worker_is_idle(self) -> None:
+        idle = [s for s in self.core.seats.values() if s.is_ready and not s.is_ending]
+        assert not self.core.waiting or all(seat.running for seat in idle)
+
+    @invariant()
+    def at_most_once_is_given_once(self) -> None:
+        for _, unit in self.core.gives:
+            self.begun[unit.id] = self.begun.get(unit.id, 0) + 1
+            if unit.terms.at_most_once:
+                assert self.begun[unit.id] == 1
+        self.core.gives.clear()
+
+    def teardown(self) -> None:
+        """Whatever happened before: with workers that do their work, all units end."""
+        for _ in range(10 * (len(self.units) + 5)):
+            for seat in list(self.core.seats.values()):
+                if seat.is_ending:
+                    self._die(seat)
+                elif not seat.is_ready:
+                    self.core.ready(seat, self.now)
+                elif seat in self.core.recalls:
+                    self.core.recalls.remove(seat)
+                    self.core.returned(seat, [unit.id for unit in seat.running][1:], self.now)
+                elif seat.running:
+                    unit = self.core.finished(seat, seat.running[0].id, 1e-5, self.now)
+                    if unit is not None:
+                        self._count(unit)
+            for _ in range(self.core.missing):
+                self.start()
+        self.what_ended_is_noted_once()
+        assert all(unit.has_ended for unit in self.units)
+
+    def _die(self, seat: Seat) -> None:
+        if seat in self.core.recalls:
+            self.core.recalls.remove(seat)
+        self.core.died(seat, DEATH, self.now)
+
+    def _on_one(
+        self, data: st.DataObject, fits: Callable[[Seat], bool], do: Callable[[Seat], None]
+    ) -> None:
+        seats = [seat for seat in self.core.seats.values() if fits(seat)]
+        if seats:
+            do(data.draw(st.sampled_from(seats)))
+
+    def _count(self, unit: Unit) -> None:
+        self.ends[unit.id] = self.ends.get(unit.id, 0) + 1
+
+
+TestLife = cast("type", Life.TestCase)
+TestLife.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)  # type: ignore[attr-defined]
