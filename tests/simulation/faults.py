@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.world import FORGED, WALL_OFFSET_S, node_sign
+from tests.simulation.world import FORGED, node_sign
 
 from cantor.ledger.facts import Fact, pack_facts
 from cantor.mesh.events import Received
@@ -117,7 +117,7 @@ def clock_jump(world: World, node: NodeId) -> None:
     if node in world.boxes:
         world.fired["clock jump"] += 1
         world.skews[node] = SKEW_S * (2 * world.faults.random() - 1)
-        world.boxes[node].core.wall_offset_s = WALL_OFFSET_S + world.skews[node]
+        world.boxes[node].core.wall_offset_s = world.wall_offset_s + world.skews[node]
 
 
 def heal(world: World, _node: NodeId) -> None:
@@ -146,7 +146,7 @@ def forge(world: World, forger: NodeId) -> None:
     if forger not in world.boxes:
         return
     victim = world.faults.choice(world.ids[1:])
-    stamp = int((world.now + WALL_OFFSET_S) * 1000) << 16
+    stamp = int((world.now + world.wall_offset_s) * 1000) << 16
     fact = Fact(victim, FORGED, 1, 1000, stamp)
     data = pack_facts([fact])
     body = (data, node_sign(forger)(data), b"")
@@ -169,7 +169,7 @@ def lie(world: World, liar: NodeId) -> None:
     world.fired["false link"] += 1
     rows = [[node, 0.001] for node in world.ids if node != liar]
     epoch = world.boxes[liar].core.ledger.epoch
-    stamp = int((world.now + WALL_OFFSET_S) * 1000) << 16 | 0xFFFF  # none that it uses truly
+    stamp = int((world.now + world.wall_offset_s) * 1000) << 16 | 0xFFFF  # none that it uses truly
     data = pack_facts([Fact(liar, "links", rows, epoch, stamp)])  # type: ignore[arg-type]
     body = (data, node_sign(liar)(data), b"")
     frame = DataFrame(Kind.FACTS, liar, liar, ttl=1, headers={"owners": [liar]}, body=body)

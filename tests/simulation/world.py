@@ -70,11 +70,13 @@ class World:
         knows: Callable[[int], Iterable[int]] | None = None,
         settings: MeshSettings | None = None,
         is_measuring: bool = True,
+        wall_offset_s: float = WALL_OFFSET_S,
     ) -> None:
         self.now = 0.0
         self.seed = seed
         self.settings = settings or MeshSettings()
         self.is_measuring = is_measuring
+        self.wall_offset_s = wall_offset_s
         self.network = Network()
         self.links, self.faults = Random(f"{seed}-links"), Random(f"{seed}-faults")
         self.traffic, self.again = Random(f"{seed}-traffic"), Random(f"{seed}-again")
@@ -117,7 +119,7 @@ class World:
         self.epochs[node] = self.epochs[node] + 1 if remembers else 1
         random = Random(f"{node} {self.lives[node]}")
         box = Box(node, self.epochs[node], random, node_sign(node), self.settings)
-        box.core.wall_offset_s = WALL_OFFSET_S + self.skews[node]
+        box.core.wall_offset_s = self.wall_offset_s + self.skews[node]
         self.boxes[node] = box
         self.said = {key: said for key, said in self.said.items() if key[0] != node}
         for line in self.network.of(node):  # the system answers what belongs to no connection

@@ -26,13 +26,18 @@ class OverShareError(Exception):
 
 
 class Fact(NamedTuple):
-    """What ``owner`` says under ``name``; the newest (epoch, hlc) holds, ``None`` is withdrawn."""
+    """What ``owner`` says under ``name``; the newest (epoch, hlc) holds, ``None`` is withdrawn.
+
+    ``lasting`` facts hold for ever, others for a while (``cantor.ledger.days``); ``None`` where the
+    version of the owner does not tell.
+    """
 
     owner: NodeId
     name: str
     value: Value
     epoch: int
     hlc: int
+    lasting: bool | None = None
 
     @property
     def stamp(self) -> tuple[int, int]:
@@ -51,7 +56,11 @@ class Batch(NamedTuple):
 
 def pack_facts(facts: list[Fact]) -> bytes:
     """The bytes that the owner of ``facts`` signs."""
-    rows = [[fact.name, fact.epoch, fact.hlc, fact.value] for fact in facts]
+    rows = [
+        [fact.name, fact.epoch, fact.hlc, fact.value]
+        + ([] if fact.lasting is None else [fact.lasting])
+        for fact in facts
+    ]
     packed: bytes = msgpack.packb({"owner": facts[0].owner, "facts": rows})
     return packed
 
@@ -72,7 +81,7 @@ def unpack_facts(batch: Batch) -> list[Fact]:
         rows = content["facts"]
         if not 0 < len(rows) <= BATCH_FACTS_MAX or not all(map(_is_sound, rows)):
             raise RemoteProtocolError("a batch with unusable facts", where=where)
-        return [Fact(batch.owner, row[0], row[3], row[1], row[2]) for row in rows]
+        return [Fact(batch.owner, row[0], row[3], row[1], row[2], _mark(row)) for row in rows]
     except (
         ValueError,
         TypeError,
@@ -83,6 +92,11 @@ def unpack_facts(batch: Batch) -> list[Fact]:
         msgpack.UnpackException,
     ) as error:
         raise RemoteProtocolError(f"not a batch: {error}", where=where) from error
+
+
+def _mark(row: list[object]) -> bool | None:
+    mark = row[4] if len(row) > 4 else None
+    return mark if isinstance(mark, bool) else None
 
 
 def _is_sound(row: list[object]) -> bool:

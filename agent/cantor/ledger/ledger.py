@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
+from cantor.ledger.days import has_lapsed
 from cantor.ledger.digests import Digests
 from cantor.ledger.facts import (
     BATCH_FACTS_MAX,
@@ -58,6 +59,7 @@ class Ledger:
         self._certificate = certificate
         self._verify = verify
         self._shares: dict[NodeId, Share] = {}
+        self._day = 0
         self.digests = Digests(self._shares)
 
     @property
@@ -89,13 +91,20 @@ class Ledger:
         for owner in sorted(self._shares):
             yield from self.facts_of(owner)
 
-    def publish(self, values: dict[str, Value], hlc: int) -> tuple[Batch, list[Fact]]:
+    def publish(
+        self, values: dict[str, Value], hlc: int, *, lasting: Collection[str] = ()
+    ) -> tuple[Batch, list[Fact]]:
         """Write facts of this node under one signature; ``None`` withdraws a fact.
+
+        What was ``lasting`` once stays so, also withdrawn: its older value must never come back.
 
         Raises:
             LocalProtocolError: the values are not msgpack types or exceed this node's share.
         """
-        facts = [Fact(self._node, name, values[name], self._epoch, hlc) for name in sorted(values)]
+        facts = [
+            Fact(self._node, n, values[n], self._epoch, hlc, n in lasting or self._lasts(n))
+            for n in sorted(values)
+        ]
         try:
             data = pack_facts(facts)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -125,7 +134,7 @@ class Ledger:
         """
         if self._shares.get(batch.owner, _NOTHING).has_batch(batch.signature):
             return [], []  # what is held already need not be read again
-        facts = [fact for fact in unpack_facts(batch) if self._is_newer(fact)]
+        facts = [fact for fact in unpack_facts(batch) if self._is_news(fact)]
         if not facts:
             return [], []
         if not self._verify(batch.owner, batch.data, batch.signature, batch.certificate):
@@ -138,10 +147,9 @@ class Ledger:
         self._keep(batch, facts)
         return [batch], facts
 
-    def depart(self, hlc: int, *, keep: Collection[str] = ()) -> tuple[Batch, list[Fact]] | None:
-        """Withdraw every fact of this node but those to keep, because it leaves on purpose."""
-        own = self._of(self._node)
-        gone = [name for name in own if name not in keep and own[name][0].value is not None]
+    def depart(self, hlc: int) -> tuple[Batch, list[Fact]] | None:
+        """Withdraw every fact of this node but the lasting, because it leaves on purpose."""
+        gone = [name for name in self.own() if not self._lasts(name)]
         return self.publish(dict.fromkeys(gone), hlc) if gone else None
 
     def certificates(self) -> frozenset[bytes]:
@@ -154,19 +162,15 @@ class Ledger:
 
         What this node says itself stays, but for what it has withdrawn: nobody keeps that either.
         """
-        gone: list[Fact] = []
-        for owner, share in self._shares.items():
-            names = [
-                name
-                for name, (fact, batch) in share.facts.items()
-                if batch.certificate in certificates and (owner != self._node or fact.value is None)
-            ]
-            gone += [share.drop(name)._replace(value=None) for name in sorted(names)]
-        for owner in {fact.owner for fact in gone}:
-            if not self._shares[owner].facts:
-                del self._shares[owner]
-            self.digests.changed(owner)
-        return gone
+        return self._give_up(lambda _, batch: batch.certificate in certificates)
+
+    def collect(self, day: int) -> list[Fact]:
+        """Give up what has lapsed by a day since 1970; what is given up, as withdrawn.
+
+        From then on it is not taken again. What this node says itself stays, as in ``forget``.
+        """
+        self._day = max(self._day, day)
+        return self._give_up(lambda fact, _: has_lapsed(fact, self._day))
 
     def facts_of(self, owner: NodeId) -> Iterator[Fact]:
         """Every fact of one owner in the order of their names, the withdrawn as well."""
@@ -190,19 +194,40 @@ class Ledger:
     def _of(self, owner: NodeId) -> Mapping[str, tuple[Fact, Batch]]:
         return self._shares.get(owner, _NOTHING).facts
 
-    def _is_newer(self, fact: Fact) -> bool:
-        return fact.stamp > self.stamp(fact.owner, fact.name)
+    def _is_news(self, fact: Fact) -> bool:
+        is_newer = fact.stamp > self.stamp(fact.owner, fact.name)
+        return is_newer and not has_lapsed(fact, self._day)
+
+    def _lasts(self, name: str) -> bool:
+        kept = self._of(self._node).get(name)
+        return kept is not None and kept[0].lasting is True
+
+    def _give_up(self, is_over: Callable[[Fact, Batch], bool]) -> list[Fact]:
+        gone: list[Fact] = []
+        for owner, share in self._shares.items():
+            names = [
+                name
+                for name, (fact, batch) in share.facts.items()
+                if (owner != self._node or fact.value is None) and is_over(fact, batch)
+            ]
+            gone += [share.drop(name)._replace(value=None) for name in sorted(names)]
+        for owner in {fact.owner for fact in gone}:
+            if not self._shares[owner].facts:
+                del self._shares[owner]
+            self.digests.changed(owner)
+        return gone
 
     def _jump_above(self, heard: list[Fact], hlc: int) -> tuple[list[Batch], list[Fact]]:
         self._epoch = max(self._epoch, max(fact.epoch for fact in heard) + 1)
         own = self._of(self._node)
         values: dict[str, Value] = dict.fromkeys(fact.name for fact in heard)
         values |= {name: own[name][0].value for name in own}
+        lasting = {fact.name for fact in heard if fact.lasting is not False}
         names = sorted(values)
-        starts = range(0, len(names), BATCH_FACTS_MAX)
+        parts = [names[n : n + BATCH_FACTS_MAX] for n in range(0, len(names), BATCH_FACTS_MAX)]
         published = [
-            self.publish({n: values[n] for n in names[start : start + BATCH_FACTS_MAX]}, hlc)
-            for start in starts
+            self.publish({name: values[name] for name in part}, hlc, lasting=lasting)
+            for part in parts
         ]
         return [batch for batch, _ in published], [fact for _, facts in published for fact in facts]
 

@@ -28,6 +28,7 @@ from cantor.mesh.cost import LinkCost
 from cantor.mesh.dialling import Dialling, Randomness
 from cantor.mesh.effects import CloseLink, Dial, Effect, SetTimer
 from cantor.mesh.events import (
+    DaySaid,
     DialFailed,
     Event,
     LinkDown,
@@ -103,7 +104,6 @@ class MeshCore:
             node, ledger, self._routes, self.counters, self._out, wall_offset_s=wall_offset_s
         )
         self._announcing = Pace(ANNOUNCE_S, ANNOUNCE_MAX_S)
-        self._lasting: set[str] = set()
         self._wakes_at = NEVER
 
     @property
@@ -158,9 +158,7 @@ class MeshCore:
             case Started():
                 self._surplus.changed(now)
             case LocalFact(name, value, lasting):
-                self._exchange.publish(name, value, now)
-                if lasting:
-                    self._lasting.add(name)
+                self._exchange.publish(name, value, now, lasting=lasting)
             case RoutesWanted():
                 self._routes.wanted(now)
             case Stopping():
@@ -173,7 +171,7 @@ class MeshCore:
 
     def _handle_rare(
         self,
-        event: LinkUp | LinkDown | LinkMeasured | PeerSeen | DialFailed | TrustLost,
+        event: LinkUp | LinkDown | LinkMeasured | PeerSeen | DialFailed | TrustLost | DaySaid,
         now: float,
     ) -> None:
         match event:
@@ -192,6 +190,8 @@ class MeshCore:
                 self._dialling.failed(node, now)
             case TrustLost(certificates):
                 self._exchange.forget(certificates, now)
+            case DaySaid(day):
+                self._exchange.begin_day(day, now)
 
     def _traffic(self, event: Traffic, now: float) -> None:
         for link in self._links.ordered():
@@ -316,7 +316,7 @@ class MeshCore:
         return min(
             self._announcing.due_at,
             self._routes.pace.due_at,
-            self._exchange.spreading.next_due(),
+            self._exchange.next_due(),
             self._dialling.next_due,
             self._surplus.next_due,
         )
@@ -334,8 +334,8 @@ class MeshCore:
         if self._dialling.next_due <= now:
             due = self._dialling.due(self._routes.alive, self._routes.graph.degree, now)
             self._out += [Dial(*dial) for dial in due]
-        if self._exchange.spreading.next_due() <= now:
-            self._exchange.send_due(self._links.ordered(), now)
+        if self._exchange.next_due() <= now:
+            self._exchange.do_due(self._links.ordered(), now)
 
     def _part(self, now: float) -> None:
         """Give up links that are more than enough, where the peer agrees."""
@@ -394,5 +394,5 @@ class MeshCore:
 
     def _stop(self, now: float) -> None:
         links = self._links.ordered()
-        self._exchange.leave(links, self._lasting, now)
+        self._exchange.leave(links, now)
         self._out += [CloseLink(x.peer, x.nonce, "this node stops") for x in links]

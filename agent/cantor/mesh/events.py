@@ -78,7 +78,7 @@ class DialFailed:
 class LocalFact:
     """This node publishes a fact; ``None`` withdraws it.
 
-    A ``lasting`` fact stays in the mesh when this node leaves on purpose.
+    A ``lasting`` fact stays in the mesh when this node leaves on purpose, and for ever after.
     """
 
     name: str
@@ -91,6 +91,13 @@ class TrustLost:
     """What only these certificates prove is to be given up: their root is trusted no longer."""
 
     certificates: frozenset[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class DaySaid:
+    """An issuer says that a day since 1970 has begun: see ``cantor.ledger.days``."""
+
+    day: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +153,7 @@ Event: TypeAlias = (
     | DialFailed
     | LocalFact
     | TrustLost
+    | DaySaid
     | RoutesWanted
     | Traffic
     | LinkMeasured

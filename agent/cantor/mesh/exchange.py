@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cantor.ledger import sync
+from cantor.ledger.days import is_due
 from cantor.mesh.effects import FactsChanged, Transmit
 from cantor.mesh.pace import NEVER
 from cantor.mesh.reading import FactReader
-from cantor.mesh.spreading import BATCHES_PER_FRAME, Spreading
+from cantor.mesh.spreading import BATCHES_PER_FRAME, DIGEST_S, Spreading
 from cantor.wire.frame import DataFrame, Kind, Value
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from cantor.mesh.effects import Effect
     from cantor.mesh.links import Link
     from cantor.mesh.routes import Routes
+
+COLLECT_AFTER_S = 2 * DIGEST_S
 
 
 class Exchange:
@@ -43,19 +46,37 @@ class Exchange:
         self._out = out
         self.reader = FactReader(ledger, counters, wall_offset_s)
         self.spreading = Spreading(node, ledger, routes.graph)
+        self._collect_at = NEVER
+        self._day = 0
 
-    def publish(self, name: str, value: Value, now: float) -> None:
+    def publish(self, name: str, value: Value, now: float, *, lasting: bool = False) -> None:
         """Say something about this node."""
-        batch, facts = self._ledger.publish({name: value}, self.reader.stamp(now))
+        batch, facts = self._ledger.publish(
+            {name: value}, self.reader.stamp(now), lasting=(name,) if lasting else ()
+        )
         self._spread([batch], facts, now)
+
+    def begin_day(self, day: int, now: float) -> None:
+        """Say anew what is due on a day since 1970; a while later what has lapsed is given up.
+
+        By then those who were apart have heard what the others say anew.
+        """
+        for fact in [fact for fact in self._ledger.facts_of(self._node) if is_due(fact, day)]:
+            self.publish(fact.name, fact.value, now)
+        self._day = max(self._day, day)
+        self._collect_at = now + COLLECT_AFTER_S
+
+    def next_due(self) -> float:
+        """When something is due next."""
+        return min(self.spreading.next_due(), self._collect_at)
 
     def forget(self, certificates: Collection[bytes], now: float) -> None:
         """Give up the facts that only these certificates prove."""
         self._spread([], self._ledger.forget(certificates), now)
 
-    def leave(self, links: Iterable[Link], keep: set[str], now: float) -> None:
-        """Withdraw the facts of this node but those to keep, and send what still waits."""
-        withdrawn = self._ledger.depart(self.reader.stamp(now), keep=keep)
+    def leave(self, links: Iterable[Link], now: float) -> None:
+        """Withdraw the facts of this node but the lasting, and send what still waits."""
+        withdrawn = self._ledger.depart(self.reader.stamp(now))
         if withdrawn is not None:
             self._spread([withdrawn[0]], withdrawn[1], now)
         for link in links:
@@ -88,8 +109,11 @@ class Exchange:
             self.transmit(link, Kind.DIGEST, message)
         self._send(link, batches)
 
-    def send_due(self, links: Iterable[Link], now: float) -> None:
-        """Send what is due."""
+    def do_due(self, links: Iterable[Link], now: float) -> None:
+        """Give up what has lapsed, and send what is due."""
+        if self._collect_at <= now:
+            self._collect_at = NEVER
+            self._spread([], self._ledger.collect(self._day), now)
         for link in links:
             batches, digest = self.spreading.take(link.peer, now)
             self._send(link, batches)

@@ -17,7 +17,7 @@ from cantor.ledger.ledger import Ledger
 from cantor.ledger.sync import digest
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
-from cantor.mesh.events import LocalFact, PeerSeen, TrustLost
+from cantor.mesh.events import DaySaid, LocalFact, PeerSeen, TrustLost
 from cantor.mesh.settings import MeshSettings
 from cantor.node.changes import Changes
 from cantor.node.driver import MeshDriver
@@ -104,6 +104,7 @@ class Agent(Talk):
             authority=authority,
             changed=self._tell,
             forget=lambda lost: self._driver.post(TrustLost(lost)),
+            day_begun=lambda day: self._driver.post(DaySaid(day)),
         )
         self._links = Links(
             self.identity,

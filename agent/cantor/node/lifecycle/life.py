@@ -16,6 +16,7 @@ from cantor.identity.denials import DENIED
 from cantor.identity.leases import LEASE
 from cantor.identity.rollover import SUCCESSION
 from cantor.identity.statements import StatementReader
+from cantor.node.lifecycle.days import DAY, Days
 from cantor.node.lifecycle.denials import Denials
 from cantor.node.lifecycle.issuer import REPLACES, Issuer
 from cantor.node.lifecycle.leases import Leases
@@ -47,7 +48,8 @@ _log = logging.getLogger(__name__)
 class Lifecycle:
     """Everything about this node's and others' admission; ``changed`` tells that it has changed.
 
-    ``forget`` is given the certificates that no root vouches for any longer.
+    ``forget`` is given the certificates that no root vouches for any longer, ``day_begun`` each
+    new day that an issuer has said.
 
     Raises:
         ConfigError: what is kept of it is damaged.
@@ -65,6 +67,7 @@ class Lifecycle:
         authority: Authority | None = None,
         changed: Callable[[], None],
         forget: Callable[[frozenset[bytes]], None],
+        day_begun: Callable[[int], None],
     ) -> None:
         self._node = node
         self._folder = folder
@@ -94,6 +97,7 @@ class Lifecycle:
             else None
         )
         self._leases = Leases(ledger, reader)
+        self._days = Days(node, reader, authority=self.authority, begun=day_begun)
         self._roots = Roots(node, folder, reader, verifier, changed=self._roots_changed)
         self._renewing = Renewing(
             node,
@@ -166,7 +170,11 @@ class Lifecycle:
 
     def heard(self, facts: Iterable[Fact]) -> None:
         """Facts have changed."""
-        take = {DENIED: self.denials.heard, SUCCESSION: self._roots.heard}
+        take = {
+            DENIED: self.denials.heard,
+            SUCCESSION: self._roots.heard,
+            DAY: self._days.heard,
+        }
         for fact in facts:
             if fact.name in take:
                 asyncio.get_running_loop().call_soon(take[fact.name], fact)
@@ -254,6 +262,7 @@ class Lifecycle:
                 _log.warning("a former root stays", extra={"reason": str(error)})
             if self.issuer is not None:
                 self.issuer.look()
+                self._days.look()
             if self._deadlines is not None:
                 self._deadlines.look(self._node.clock.monotonic())
 
