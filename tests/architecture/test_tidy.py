@@ -23,7 +23,9 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 ENTRANCES = {
     "cantor.bundles.loading": "workers load what was sent to them",
+    "cantor.bundles.requirements": "who submits chooses wheels with it",
     "cantor.bundles.shipping": "who submits a function sends it",
+    "cantor.bundles.store": "a node keeps bundles and wheels in it",
     "cantor.bundles.values": "arguments and results travel by it",
     "cantor.resources": "people's programs advertise what they bring with it",
     "edge_devices.simulated.capture": "code written for OpenCV opens the simulated camera by it",

@@ -26,8 +26,9 @@ from cantor.bundles.code import Code, python_here
 from cantor.bundles.objects import REVISION, attribute, classes_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from importlib.machinery import ModuleSpec
+    from pathlib import Path
 
     from cantor.bundles.code import Source
 
@@ -52,6 +53,16 @@ def carried(module: str) -> Code | None:
     _, _, revision = module.partition(".")[0].partition("@")
     bundle = _bundles.get(revision)
     return bundle.code if bundle is not None else None
+
+
+def use_wheels(folders: Iterable[Path]) -> None:
+    """Let this process import from unpacked wheels, before what else it could import.
+
+    What is imported already stays: it is for a worker that has run nothing yet.
+    """
+    known = set(sys.path)
+    sys.path[:0] = [str(folder) for folder in folders if str(folder) not in known]
+    importlib.invalidate_caches()
 
 
 def is_loading() -> bool:
