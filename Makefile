@@ -6,12 +6,13 @@
 #   make test                          everything below, minutes
 #   make test TESTS=tests/unit         one folder or file, seconds
 #   make sim NODES=100 SEEDS=50        the mesh's rules on a virtual network, by seed
+#   make fuzz MINUTES=60               bytes at everything that reads what strangers send
 
 MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo agent-binary test check-long hil model lint format sim soak bench docs package package-check lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak bench docs package package-check lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,6 +22,7 @@ PYTEST_OPTIONS ?= -q
 NODES ?= 100
 SEEDS ?= 20
 MINUTES ?= 3
+DECODERS ?=
 SEED ?= 1
 REPORT ?=
 SITE ?=
@@ -88,6 +90,11 @@ sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=, SITE=1 for 
 	  --grants $(SEEDS) \
 	  $(if $(SITE),--site) \
 	  --json build/simulation.json $(if $(REPORT),--report $(REPORT))
+
+fuzz: MINUTES = 60
+fuzz: ## throw bytes at every decoder, at the lowest priority (MINUTES=60 for all; DECODERS="needs seals")
+	@$(PYTHON) .ci/bootstrap.py fuzz
+	nice -n 19 .tools/fuzz/bin/python -W ignore -m tests.fuzz.run --minutes $(MINUTES) $(DECODERS)
 
 soak: NODES = 30
 soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=3 SEED=1)

@@ -5,6 +5,7 @@
     python3 .ci/bootstrap.py console         only the console
     python3 .ci/bootstrap.py console-tests   the console's own tests
     python3 .ci/bootstrap.py training        PyTorch, in an environment of its own
+    python3 .ci/bootstrap.py fuzz            Atheris, in an environment of its own
     python3 .ci/bootstrap.py peers           what benchmarks compare with, in another
 
 Standard library only, so that any ``python3`` from 3.9 on can start it; the environment itself gets
@@ -71,11 +72,11 @@ WHEELS = {
 
 def main(parts: list[str]) -> int:
     """Make the named parts, or both; the process's exit code."""
-    unknown = set(parts) - {"environment", "console", "console-tests", "training", "peers"}
-    if unknown:
+    known = {"environment", "console", "console-tests", "training", "peers", "fuzz"}
+    if unknown := set(parts) - known:
         fail(
             f"unknown part {sorted(unknown)[0]!r}",
-            "say 'environment', 'console', 'console-tests', 'training', 'peers' or nothing",
+            "say 'environment', 'console', 'console-tests', 'training', 'peers', 'fuzz' or nothing",
         )
     if os.name != "posix":
         fail("this script runs on Linux and macOS", "on Windows use WSL")
@@ -91,6 +92,8 @@ def main(parts: list[str]) -> int:
             make_training()
         if "peers" in parts:
             make_peers()
+        if "fuzz" in parts:
+            make_fuzz()
     return 0
 
 
@@ -183,6 +186,25 @@ def make_peers() -> None:
         [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *PEERS],
         "the peers could not be installed",
         "see the lines above",
+    )
+
+
+def make_fuzz() -> None:
+    """Make ``.tools/fuzz``: Atheris stands outside the lock, for it has wheels for Linux alone."""
+    make_environment()
+    uv, folder = find_uv(), TOOLS / "fuzz"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        run_or_explain(
+            [uv, "venv", "--quiet", "--python", str(ENVIRONMENT / "bin" / "python"), str(folder)],
+            "the environment for fuzzing could not be made",
+            "see the lines above",
+        )
+    packages = ["atheris>=3", "numpy", "-e", str(ROOT)]
+    run_or_explain(
+        [uv, "pip", "install", "--quiet", "--python", str(python), *packages],
+        "Atheris could not be installed",
+        "it has wheels for Linux on x86-64; see the lines above",
     )
 
 
