@@ -111,8 +111,12 @@ class WorkerProcess:
         self._waiting.clear()
 
     def tell(self, op: str, headers: Headers, body: tuple[Buffer, ...] = ()) -> bool:
-        """Say something; False if it cannot be queued now."""
-        said: Headers = {"op": op, **headers}
+        """Say something; False if it cannot be queued now.
+
+        ``headers`` may come from another node, which gives no orders and knows none of our memory.
+        """
+        said: Headers = {**headers, "op": op}
+        said.pop(SLOT, None)
         if self._connection is None:
             self._waiting.append(_framed(said, body))
             return True

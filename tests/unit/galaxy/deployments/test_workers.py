@@ -96,3 +96,20 @@ async def test_a_program_that_cannot_be_started_leaves_nothing_open(
         await make().start()
 
     await eventually(lambda: descriptors() <= before)
+
+
+async def test_what_another_node_sends_is_no_order_and_in_no_memory_of_ours() -> None:
+    worker = make()
+    await worker.start()
+    asked = asyncio.ensure_future(worker.ask("preview", {"filter": "x", "after": 0}, timeout_s=60))
+    await asyncio.sleep(0)
+
+    worker.tell("edge", {"op": "ask", "id": 1, "what": "figures", "from": "b"})
+    worker.tell("edge", {"slot": [0, 9], "from": "b"})
+    worker.tell("edge", {"slot": "nowhere", "from": "b"})
+    figures, _ = await worker.ask("figures", timeout_s=WAIT_S)
+
+    assert figures == {"groups": [], "previews": {}}
+    assert not asked.done()
+    asked.cancel()
+    await worker.close()
