@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import RemoteProtocolError
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import BROADCAST
 from cantor.wire import FRAME_BYTES_MAX, DataFrame, Kind, encode, parse_frame
 from cantor.wire.frame import HEADER, LENGTH
@@ -45,12 +45,18 @@ class Pipe:
         """Write one frame; waits while the other side is slow.
 
         Raises:
+            LocalProtocolError: its headers are too large.
             OSError: the other side is gone.
         """
         place = self._writer.hand_over(body) if self._writer is not None else None
         if place is not None:
             headers, body = {**headers, SLOT: place}, ()
-        buffers = encode(DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers, body=body))
+        try:
+            buffers = encode(DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers, body=body))
+        except LocalProtocolError:
+            if self._writer is not None and place is not None:
+                self._writer.take_back(place)
+            raise
         with self._sending:
             for buffer in buffers:
                 self._socket.sendall(buffer)

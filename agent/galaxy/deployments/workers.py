@@ -123,9 +123,12 @@ class WorkerProcess:
         place = self._writer.hand_over(body) if self._writer is not None else None
         if self._writer is None or place is None:
             return self._connection.send(_framed(said, body))
-        is_queued = self._connection.send(_framed({**said, SLOT: place}, ()))
-        if not is_queued:
-            self._writer.take_back(place)
+        is_queued = False
+        try:
+            is_queued = self._connection.send(_framed({**said, SLOT: place}, ()))
+        finally:
+            if not is_queued:
+                self._writer.take_back(place)
         return is_queued
 
     async def ask(

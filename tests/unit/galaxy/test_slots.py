@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from cantor.base.errors import RemoteProtocolError
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
+from cantor.wire.frame import HEADERS_BYTES_MAX
 from cantor.workers.slots import (
     SHARED_BYTES_MIN,
     SLOT_BYTES,
@@ -170,6 +171,19 @@ def test_frames_pass_a_pipe_by_slots_and_more_of_them_by_the_pipe_itself(
     assert [(headers, bytes(body)) for headers, body in got] == [
         ({"n": number}, body) for number, body in enumerate(bodies)
     ]
+
+
+def test_a_frame_that_is_too_large_to_send_keeps_no_slot(
+    ends: tuple[SlotWriter, SlotReader],
+) -> None:
+    left, right = socket.socketpair()
+    with left, right:
+        sender = Pipe(left, ends[0])
+        for _ in range(SLOTS):
+            with pytest.raises(LocalProtocolError):
+                sender.send({"n": bytes(HEADERS_BYTES_MAX)}, (BODY,))
+
+    assert ends[0].room(len(BODY)) is not None
 
 
 def test_a_place_in_memory_that_was_never_shared_is_refused() -> None:
