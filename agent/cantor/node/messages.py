@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec
 
 from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import short_name
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer, Value
 
 ANSWERING_MAX = 1024
+_P = ParamSpec("_P")
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +39,6 @@ class Messages:
         self._node = node
         self._post = post
         self._ids = itertools.count(epoch % 2**24 << 40)
-        self._numbers = itertools.count(1)
         self._handlers: dict[str, Handler] = {}
         self._answers: dict[str, Answer] = {}
         self._asked: dict[int, tuple[NodeId, asyncio.Future[Message]]] = {}
@@ -74,7 +74,7 @@ class Messages:
         priority: int,
     ) -> Message:
         """Ask a node and wait for its answer. Raises as ``Node.request`` says."""
-        number = next(self._numbers)
+        number = next(self._ids)  # not one of a former life, whose answer may still come
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Message] = loop.create_future()
         self._asked[number] = (destination, future)
@@ -169,6 +169,9 @@ class Messages:
         if answer is None:
             self._reply(topic, number, message, priority, Reply(), "this node does not answer that")
             return
+        key = (message.source, number)
+        if key in self._answering:
+            return
         if len(self._answering) >= ANSWERING_MAX:
             _log.warning("too many requests at once", extra={"topic": topic})
             return
@@ -180,7 +183,6 @@ class Messages:
         if isinstance(result, Reply):
             self._reply(topic, number, message, priority, result, "")
             return
-        key = (message.source, number)
         task = asyncio.ensure_future(self._answer(topic, number, message, priority, result))
         self._answering[key] = task
         task.add_done_callback(lambda _: self._answering.pop(key, None))
@@ -202,6 +204,20 @@ class Messages:
         if refusal:
             headers["e"] = refusal
         self._send(message.source, headers, reply.body, priority)
+
+
+def guarded(topic: str, handler: Callable[_P, None]) -> Callable[_P, None]:
+    """The handler; what it gets wrong is logged and does not end the link that brought the message,
+    which may be that of an innocent relay.
+    """
+
+    def handle(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            handler(*args, **kwargs)
+        except Exception:  # noqa: BLE001 (what a service gets wrong must not end the agent)
+            _log.exception("a message was not taken", extra={"topic": topic})
+
+    return handle
 
 
 def _expire(future: asyncio.Future[Message]) -> None:

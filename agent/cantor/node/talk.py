@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cantor.base.ids import BROADCAST
+from cantor.node.messages import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -41,8 +42,9 @@ class Talk:
 
     def on_message(self, topic: str, handler: Handler) -> None:
         """Call ``handler`` for every message of this topic, reliable or not."""
-        self._messages.on_message(topic, handler)
-        self._streams.on_message(topic, handler)
+        safe = guarded(topic, handler)
+        self._messages.on_message(topic, safe)
+        self._streams.on_message(topic, safe)
 
     def broadcast(
         self,
@@ -76,7 +78,7 @@ class Talk:
 
     def on_stream(self, topic: str, handler: StreamHandler) -> None:
         """Call ``handler`` for the messages of streams of this topic."""
-        self._streams.on_stream(topic, handler)
+        self._streams.on_stream(topic, guarded(topic, handler))
 
     def answer(self, topic: str, answer: Answer) -> None:
         """Answer the requests of this topic."""

@@ -8,11 +8,14 @@ import pytest
 from cantor.base.errors import ConfigError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh, FakeNode
+from cantor.node.messages import Messages
 from cantor.node.services import Message, Node, Reply
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cantor.wire.frame import Value
 
 LEFT, RIGHT = NodeId("1" * 32), NodeId("2" * 32)
 
@@ -124,9 +127,8 @@ async def test_who_waits_for_a_node_that_is_lost_hears_so_at_once(mesh: FakeMesh
 
 async def test_an_answer_from_another_node_than_the_one_asked_is_ignored(mesh: FakeMesh) -> None:
     async def impostor(message: Message) -> Reply:
-        forged = DataFrame(
-            Kind.DATA, NodeId("3" * 32), LEFT, headers={"t": "who", "a": 1, "h": {"n": "forged"}}
-        )
+        said: dict[str, Value] = {"t": "who", "a": 1 << 40, "h": {"n": "forged"}}
+        forged = DataFrame(Kind.DATA, NodeId("3" * 32), LEFT, headers=said)
         left(mesh).messages.delivered(forged)
         return Reply({"n": "true"})
 
@@ -135,6 +137,57 @@ async def test_an_answer_from_another_node_than_the_one_asked_is_ignored(mesh: F
     answer = await left(mesh).request(RIGHT, "who")
 
     assert answer.headers == {"n": "true"}
+
+
+async def test_a_late_answer_to_a_former_life_answers_nothing_in_this_one() -> None:
+    sent: list[DataFrame] = []
+
+    def post(frame: DataFrame) -> str:
+        sent.append(frame)
+        return ""
+
+    for epoch in (1, 2):
+        messages = Messages(LEFT, epoch, post)
+        with pytest.raises(UnavailableError, match="no answer"):
+            await messages.request(RIGHT, "slow", {}, (), timeout_s=0.0, priority=1)
+
+    first, second = (frame.headers["q"] for frame in sent if "q" in frame.headers)
+    assert first != second
+
+
+async def test_one_number_is_answered_once_however_often_it_is_asked(mesh: FakeMesh) -> None:
+    asked = 0
+    go_on = asyncio.Event()
+
+    async def hang(_: Message) -> Reply:
+        nonlocal asked
+        asked += 1
+        await go_on.wait()
+        return Reply()
+
+    right(mesh).answer("hang", hang)
+    for _ in range(3):
+        question: dict[str, Value] = {"t": "hang", "h": {}, "q": 1}
+        right(mesh).messages.delivered(DataFrame(Kind.DATA, LEFT, RIGHT, headers=question))
+        await asyncio.sleep(0)
+
+    assert asked == 1
+    await right(mesh).messages.close()
+
+
+async def test_a_bug_in_a_handler_does_not_reach_the_link_that_brought_the_message(
+    mesh: FakeMesh, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Message) -> None:
+        raise KeyError("epoch")
+
+    right(mesh).on_message("news", fail)
+
+    right(mesh).messages.delivered(
+        DataFrame(Kind.DATA, LEFT, RIGHT, headers={"t": "news", "h": {}})
+    )
+
+    assert "a message was not taken" in caplog.text
 
 
 @pytest.mark.parametrize(
