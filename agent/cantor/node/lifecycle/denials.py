@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import msgpack
 
-from cantor.base.errors import ConfigError, IdentityError
+from cantor.base.errors import ConfigError, IdentityError, UnavailableError, reason_of
 from cantor.base.ids import short_name
 from cantor.identity.denials import DENIED, DenyList
 from cantor.identity.files import write_durably
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from cantor.base.ids import NodeId
@@ -95,7 +95,7 @@ class Denials:
             return
         self._heard[fact.owner] = statement.packed
         if is_new:
-            self._grown()
+            self._grown_elsewhere()
         if self.known.lacks(statement) and fact.owner not in self._reminders:
             delay_s = random.uniform(0.0, REMIND_WITHIN_S)  # noqa: S311 (no secret)
             loop = asyncio.get_running_loop()
@@ -112,6 +112,7 @@ class Denials:
         Raises:
             ConfigError: this node is no issuer.
             LocalProtocolError: the list is full.
+            UnavailableError: they are out, but that cannot be written down.
         """
         new = [n for n in nodes if not self.known.is_banned(self._issuing().tenant, n)]
         if new:
@@ -133,10 +134,24 @@ class Denials:
         return self.authority
 
     def _grown(self) -> None:
-        packed = [statement.packed for statement in self.known.statements()]
-        write_durably(self._path, msgpack.packb(packed))
+        """Whatever the disk does, who is denied is out."""
         self.say()
         self._changed()
+        packed = [statement.packed for statement in self.known.statements()]
+        try:
+            write_durably(self._path, msgpack.packb(packed))
+        except OSError as error:
+            raise UnavailableError(
+                f"who is denied cannot be written down: {reason_of(error)}",
+                where=str(self._path),
+                remedy="mend the disk before this node starts anew",
+            ) from error
+
+    def _grown_elsewhere(self) -> None:
+        try:
+            self._grown()
+        except UnavailableError as error:
+            _log.error("%s", error)
 
     def say(self) -> None:
         """As an issuer: tell the mesh the whole list, signed anew."""
@@ -155,20 +170,23 @@ class Denials:
             self._node.send(issuer, DENIED, {}, tuple(proof.packed for proof in proofs))
 
     def _reminded(self, message: Message) -> None:
+        is_new = False
         try:
-            if self._take(bytes(part) for part in message.body):
-                self._grown()
+            for part in message.body:
+                is_new |= self._take(bytes(part))
         except IdentityError as error:
             extra = {"peer": short_name(message.source), "reason": str(error)}
             _log.warning("a reminder that proves nothing", extra=extra)
+        if is_new:
+            self._grown_elsewhere()
 
-    def _take(self, proofs: Iterable[bytes]) -> bool:
-        news = [self.known.merge(self._reader.read(packed, DENIED)) for packed in proofs]
-        return any(news)
+    def _take(self, proof: bytes) -> bool:
+        return self.known.merge(self._reader.read(proof, DENIED))
 
     def _load(self) -> None:
         try:
-            self._take(msgpack.unpackb(self._path.read_bytes()))
+            for proof in msgpack.unpackb(self._path.read_bytes()):
+                self._take(proof)
         except FileNotFoundError:
             return
         except (ValueError, TypeError, msgpack.UnpackException, IdentityError) as error:
