@@ -258,7 +258,7 @@ class Lifecycle:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
                 self._roots.look()
-            except CantorError as error:
+            except (CantorError, OSError) as error:
                 _log.warning("a former root stays", extra={"reason": str(error)})
             if self.issuer is not None:
                 self.issuer.look()

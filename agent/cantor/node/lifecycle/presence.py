@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING
 
 from cantor.identity.files import PUBLIC_MODE, write_durably
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 GAP_S_MAX = 86_400.0
 NOTE_EVERY_S = 3600.0
+_log = logging.getLogger(__name__)
 
 
 class Presence:
@@ -37,5 +39,8 @@ class Presence:
             return self._since_s
         self._last_s = now_s
         noted = json.dumps({"since_s": self._since_s, "last_s": now_s}).encode()
-        write_durably(self._path, noted, PUBLIC_MODE)
+        try:
+            write_durably(self._path, noted, PUBLIC_MODE)
+        except OSError as error:  # the note is for the next start; it is tried again in an hour
+            _log.warning("cannot be written", extra={"path": str(self._path), "reason": str(error)})
         return self._since_s

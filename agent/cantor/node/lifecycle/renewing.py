@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cantor.identity.reply import EnrolmentReply
     from cantor.identity.statements import StatementReader
     from cantor.identity.store import Identity, IdentityFolder
-    from cantor.node.services import Node
+    from cantor.node.services import Message, Node
 
     Post = Callable[[str, Mapping[str, object], str], Awaitable[tuple[int, Mapping[str, object]]]]
     Issue = Callable[[bytes], Awaitable[tuple[int, Mapping[str, object]]]]
@@ -97,7 +97,7 @@ class Renewing:
             self._learnt(reply.time_s)
             self._folder.keep_statement(LEASE, reply.lease)
             self._renewed(self._folder.install(reply.chain))
-        except CantorError as error:
+        except (CantorError, OSError) as error:
             _log.info("nobody renews", extra={"reason": str(error)})
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class Renewing:
                 self._followed(reply.succession)
             if wants_certificate:
                 self._install(reply)
-        except CantorError as error:
+        except (CantorError, OSError) as error:  # a full disk must not end this task
             _log.info("nobody renews", extra={"reason": str(error)})
             self.plan.failed(self._node.clock.monotonic())
         else:
@@ -177,11 +177,10 @@ class Renewing:
                     issuer, TOPIC, {}, (body,), timeout_s=REQUEST_TIMEOUT_S, priority=0
                 )
                 status = answer.headers.get("status")
-                told = json.loads(b"".join(bytes(part) for part in answer.body))
+                told = _told(answer, issuer)
                 return self._checked(status if isinstance(status, int) else 0, told, nonce)
-            except (CantorError, ValueError) as error:
-                what = error if isinstance(error, CantorError) else None
-                refusal = what or EnrolmentError("an answer that is no JSON", where=issuer)
+            except CantorError as error:
+                refusal = error
         if may_use_https and self._https_at:
             return await self._answered_by_https(request, nonce)
         raise refusal or UnavailableError("no issuer can be reached", where="renewal")
@@ -198,8 +197,8 @@ class Renewing:
 
     def _checked(self, status: int, body: Mapping[str, object], nonce: str) -> EnrolmentReply:
         if status != 200:
-            detail = body.get("detail") if isinstance(body, dict) else ""
-            raise EnrolmentError(f"an issuer refuses ({status}): {detail!s:.200}", where="renewal")
+            detail = str(body.get("detail"))[:200]
+            raise EnrolmentError(f"an issuer refuses ({status}): {detail}", where="renewal")
         for pin in self._folder.chain.root_pins[:-1]:
             try:
                 return check_reply(body, nonce=nonce, root_pin=pin)
@@ -223,3 +222,13 @@ class Renewing:
             lease.from_s, lease.until_s, self._node.wall(), self._node.clock.monotonic()
         )
         self._node.publish(LEASE, packed)
+
+
+def _told(answer: Message, issuer: NodeId) -> Mapping[str, object]:
+    try:
+        told = json.loads(b"".join(bytes(part) for part in answer.body))
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict):
+        raise EnrolmentError("an answer that is no JSON object", where=f"node {short_name(issuer)}")
+    return told
