@@ -162,7 +162,7 @@ class Claim:
             case Granted(lease, asked_s):
                 if current:
                     self._granted(node, lease, asked_s, now_s)
-                elif (node, answer.key) not in self._dropping:
+                elif self._may_have_asked(node, answer.key):
                     self._give_back(node, answer.key, now_s)
             case Waiting(_, why):
                 if current and node not in self._parts:
@@ -262,6 +262,10 @@ class Claim:
     def _give_back(self, node: NodeId, key: Key, now_s: float) -> None:
         self._dropping[(node, key)] = now_s + ASK_AGAIN_S
         self._effects.append(Ask(node, Release(key, self.me)))
+
+    def _may_have_asked(self, node: NodeId, key: Key) -> bool:
+        """Whether a grant may answer a question of ours that is not being taken back yet."""
+        return node in self.wants and key.round <= self.round and (node, key) not in self._dropping
 
     def _next(self) -> NodeId | None:
         return next((node for node in sorted(self.wants) if node not in self._parts), None)
