@@ -6,7 +6,6 @@ What is advertised stays until it is withdrawn or the agent ends.
 from __future__ import annotations
 
 import asyncio
-import math
 import re
 from typing import TYPE_CHECKING, cast
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 SHOW_TIMEOUT_S = 2.0
 VALUE_CHARACTERS_MAX = 256
 ADVERTISED_MAX = 256
+NUMBER_MAX = 2**63
 _RESOURCE = re.compile(rf"({NAME.pattern})\s*(==?)\s*(.*)", re.DOTALL)
 
 
@@ -63,7 +63,9 @@ def checked(resource: Resource) -> Resource:
     if not NAME.fullmatch(name) or name in KEYWORDS:
         raise ConfigError(f"no name of a resource: {name[:80]!r}", remedy="write a word: Licence")
     is_number = not isinstance(value, bool | str)
-    if resource.kind == "quantity" and not (is_number and 0 < float(value) < math.inf):
+    if isinstance(value, int | float) and not abs(value) < NUMBER_MAX:  # it may be none: nan
+        raise ConfigError(f"{value!r:.40} is no number to count with", where=name, remedy="write 4")
+    if resource.kind == "quantity" and not (is_number and float(value) > 0):
         raise ConfigError(f"{value!r:.40} is no number of units", where=name, remedy="write 4")
     if isinstance(value, str) and (len(value) > VALUE_CHARACTERS_MAX or not value.isprintable()):
         raise ConfigError(f"{value!r:.40} is no short text", where=name, remedy="shorten it")

@@ -119,6 +119,8 @@ class Grants:
         """
         if not 0 < len(task) <= TASK_CHARACTERS_MAX or (task, attempt) in self._claims:
             raise ConfigError("this attempt reserves already, or its name is too long", where=task)
+        if len(project) > TASK_CHARACTERS_MAX:
+            raise ConfigError("the name of its project is too long", where=task)
         own = set(wants) == {self._node.node_id}
         claim = Claim(
             self._node.node_id,

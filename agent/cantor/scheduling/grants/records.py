@@ -192,8 +192,9 @@ def answer_value(answer: Answer) -> dict[str, Value]:
         case Granted(lease, asked_s):
             return {**lease.as_value(), "answer": "granted", "asked_s": asked_s}
         case Waiting(key, why):
-            return {**key_value(key), "answer": "waiting", "text": why}
+            return {**key_value(key), "answer": "waiting", "text": why[:TEXT_CHARACTERS_MAX]}
         case Refused(key, why, text):
-            return {**key_value(key), "answer": "refused", "why": why, "text": text}
+            told = text[:TEXT_CHARACTERS_MAX]
+            return {**key_value(key), "answer": "refused", "why": why, "text": told}
         case Ended(key):
             return {**key_value(key), "answer": "ended"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.resources import without
 from cantor.scheduling.expression import Take, conditions
+from cantor.scheduling.grants.records import QUANTITIES_MAX
 from cantor.scheduling.reach import Place, can_ever, missing
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ class Stock:
         if self.have is None:
             return ""
         leaves = conditions(needs.expression) if needs.expression is not None else []
+        taken = {leaf.name.text for leaf in leaves if isinstance(leaf, Take)}
+        if len(taken) > QUANTITIES_MAX:
+            return f"takes more than {QUANTITIES_MAX} quantities"
         for leaf in leaves:
             is_part = isinstance(leaf, Take) and leaf.amount.value != int(leaf.amount.value)
             if is_part and leaf.name.text in self.have.units:

@@ -113,7 +113,10 @@ def test_resources_are_given_as_needs_ask_for_them(text: str, resource: Resource
     assert resource_from_text(text) == resource
 
 
-@pytest.mark.parametrize("text", ["Licence", "=4", "Licence=many", "Licence=0", "not=1", "a=inf"])
+@pytest.mark.parametrize(
+    "text",
+    ["Licence", "=4", "Licence=many", "Licence=0", "not=1", "a=inf", "a==nan", "a=" + "9" * 400],
+)
 def test_what_is_no_resource_is_refused(text: str) -> None:
     with pytest.raises(ConfigError):
         resource_from_text(text)

@@ -16,6 +16,7 @@ from cantor.node.fake import FakeMesh, FakeNode
 from cantor.node.grants.grants import JOURNAL_NAME, Grants
 from cantor.node.grants.journal_file import FileDisk
 from cantor.scheduling.grants import journal
+from cantor.scheduling.grants.records import QUANTITIES_MAX, UNITS_MAX
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
@@ -79,6 +80,26 @@ async def test_what_can_never_be_met_is_refused_at_once(tmp_path: Path) -> None:
         await node.reserve("run/1", 1, {WALL: parse("GPU = 3")}).held()
     with pytest.raises(NeedsError, match="whole units"):
         await node.reserve("run/2", 1, {WALL: parse("GPU = 0.5")}).held()
+    await node.grants.close()
+
+
+async def test_nothing_is_granted_that_could_not_be_read_back_from_the_journal(
+    tmp_path: Path,
+) -> None:
+    node = node_at(FakeMesh(), tmp_path, WALL)
+    named = [Resource(f"R{n}", "quantity", 1) for n in range(QUANTITIES_MAX + 1)]
+    node.offer("test", GPUS, (Resource("GPU", "quantity", 10**9), *named))
+    with pytest.raises(NeedsError, match=f"{UNITS_MAX} free"):
+        await node.reserve("run/1", 1, {WALL: parse(f"GPU = {UNITS_MAX + 1}")}).held()
+    every = " and ".join(f"{one.name} = 1" for one in named)
+    with pytest.raises(NeedsError, match=f"more than {QUANTITIES_MAX} quantities"):
+        await node.reserve("run/2", 1, {WALL: parse(every)}).held()
+    with pytest.raises(ConfigError, match="project"):
+        node.reserve("run/3", 1, {WALL: parse("R0 = 1")}, project="p" * 201)
+    await node.reserve("run/4", 1, {WALL: parse(f"GPU = {UNITS_MAX}")}).held(5)
+    kept = journal.read((tmp_path / JOURNAL_NAME).read_bytes())
+    assert kept.is_whole
+    assert [key.task for key in kept.leases] == ["run/4"]
     await node.grants.close()
 
 

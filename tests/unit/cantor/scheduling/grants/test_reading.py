@@ -60,6 +60,13 @@ def test_answers_are_read_back(answer: Answer) -> None:
     assert answer_from_value(answer_value(answer)) == answer
 
 
+@pytest.mark.parametrize("answer", [Waiting(KEY, "w" * 9999), Refused(KEY, "busy", "w" * 9999)])
+def test_a_reason_that_is_longer_than_a_holder_reads_is_cut(answer: Answer) -> None:
+    read = answer_from_value(answer_value(answer))
+    assert isinstance(read, Waiting | Refused)
+    assert read.key == KEY
+
+
 @given(
     st.sampled_from([answer_value(Granted(LEASE, 5.0)), answer_value(Ended(KEY))]), NAMES, VALUES
 )
