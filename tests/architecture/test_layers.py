@@ -30,7 +30,14 @@ LAYERS = (
     {"cantor"},
 )
 
-CORES = ("cantor/wire", "cantor/mesh", "cantor/ledger", "cantor/scheduling", "galaxy/placement")
+CORES = (
+    "cantor/wire",
+    "cantor/mesh",
+    "cantor/ledger",
+    "cantor/scheduling",
+    "cantor/bundles/fetching",
+    "galaxy/placement",
+)
 
 WORLD = {
     "aiohttp",

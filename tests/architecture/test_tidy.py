@@ -22,6 +22,8 @@ SCENARIOS = ROOT / "hil-tests" / "scenarios"
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 ENTRANCES = {
+    "cantor.bundles.fetching.fetch": "a node gets a bundle's parts by it",
+    "cantor.bundles.fetching.giving": "a node gives a bundle's parts by it",
     "cantor.bundles.loading": "workers load what was sent to them",
     "cantor.bundles.requirements": "who submits chooses wheels with it",
     "cantor.bundles.shipping": "who submits a function sends it",

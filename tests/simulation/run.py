@@ -17,9 +17,10 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import grants
+from tests.simulation import fetching, grants
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -138,6 +139,26 @@ def run_grants(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     return {"held": held, "faults": dict(sorted(fired.items())), "failures": failures}, failures
 
 
+def run_fetches(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
+    """Blobs on their way to ten nodes, by seed; the figures, and what failed."""
+    fired: Counter[str] = Counter()
+    copies: list[float] = []
+    failures: list[str] = []
+    for seed in seeds:
+        try:
+            outcome = fetching.simulate(seed)
+        except CantorError as error:
+            failures.append(f"fetches, seed {seed}: {error}")
+            print(failures[-1], flush=True)
+            continue
+        fired += outcome.fired
+        copies.append(outcome.copies)
+    sent = f"{median(copies):.2f} times, {max(copies):.2f} at most" if copies else "never"
+    print(f"a blob for ten nodes left its origin {sent}", flush=True)
+    figures = {"copies": copies, "faults": dict(sorted(fired.items())), "failures": failures}
+    return figures, failures
+
+
 def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
     """A mesh of each size, or of the one asked for, formed and changed."""
     grown = []
@@ -160,6 +181,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--grants", type=int, default=0, metavar="SEEDS", help="of grants as well")
+    parser.add_argument("--fetches", type=int, default=0, metavar="SEEDS", help="of blobs as well")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
@@ -178,6 +200,10 @@ def main() -> int:
     if options.grants:
         seeds = range(options.first, options.first + options.grants)
         figures["grants"], failed = run_grants(seeds)
+        failures += failed
+    if options.fetches:
+        seeds = range(options.first, options.first + options.fetches)
+        figures["fetches"], failed = run_fetches(seeds)
         failures += failed
     is_large = options.nodes > NODES_WITH_FAULTS_MAX and not options.site
     if options.report is not None or is_large:
