@@ -273,8 +273,9 @@ class MeshCore:
         self._exchange.publish("links", rows, now)
 
     def _woken(self, now: float) -> None:
-        if now - self._wakes_at > STALL_S:
-            self._links.widen(now)
+        late_s = now - self._wakes_at
+        if late_s > STALL_S:
+            self._links.widen(late_s, now)
         self._wakes_at = NEVER
         for link in list(self._links.ordered()):
             if now >= link.silent_at:

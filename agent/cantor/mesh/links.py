@@ -41,6 +41,7 @@ class Link:
     acknowledged_at: float = float("-inf")
     is_parting: bool = False
     is_stalled: bool = False
+    is_excused: bool = False
 
     @property
     def cost(self) -> float:
@@ -57,12 +58,22 @@ class Link:
     def heard(self, now: float) -> None:
         """Any frame from the peer proves that it lives."""
         self.heard_at = now
-        self.excuse(now)
+        self.is_excused = False
+        self.silent_at = max(self.silent_at, now + self._patience_s)
 
-    def excuse(self, now: float) -> None:
-        """Let the peer have its whole time again."""
-        patience_s = BEATS_MISSED_MAX * self.peer_beat_s + BEAT_SLACK_S
-        self.silent_at = max(self.silent_at, now + patience_s)
+    def excuse(self, late_s: float, now: float) -> None:
+        """Do not count the time in which this node could not hear the peer.
+
+        What came meanwhile is read in a moment: the first time it has at least so long.
+        """
+        moment_s = 0.0 if self.is_excused else BEAT_SLACK_S
+        given_back = max(self.silent_at + late_s, now + moment_s)
+        self.silent_at = max(self.silent_at, min(given_back, now + self._patience_s))
+        self.is_excused = True
+
+    @property
+    def _patience_s(self) -> float:
+        return BEATS_MISSED_MAX * self.peer_beat_s + BEAT_SLACK_S
 
     def waits(self, now: float) -> bool:
         """A silent peer is waited for while its system answers: it stands still, as boxes do."""
@@ -118,10 +129,10 @@ class Links:
         self._order()
         return True
 
-    def widen(self, now: float) -> None:
-        """This node stood still itself: what it did not hear meanwhile proves nothing."""
+    def widen(self, late_s: float, now: float) -> None:
+        """This node stood still for so long: what it did not hear meanwhile proves nothing."""
         for link in self._ordered:
-            link.excuse(now)
+            link.excuse(late_s, now)
 
     def renew_due(self) -> None:
         """Heartbeats were sent and silence was looked for: see when either is due next."""

@@ -16,6 +16,7 @@ from cantor.mesh.effects import (
     NodeAlive,
     NodeDead,
     RoutesChanged,
+    SetTimer,
     Transmit,
 )
 from cantor.mesh.events import (
@@ -290,6 +291,18 @@ def with_links(count: int, far: NodeId) -> MeshCore:
     node.handle(TimerFired("tick"), 0.6)
     assert far in node.alive
     return node
+
+
+def test_a_node_that_is_late_again_and_again_still_finds_out_who_is_gone() -> None:
+    node = core()
+    effects = node.handle(LinkUp(B, "n", dialled=True), 0.0)
+    late, now = 0, 0.0
+    while not any(isinstance(effect, CloseLink) for effect in effects):
+        now = next(e.at for e in reversed(effects) if isinstance(e, SetTimer)) + 0.15
+        late += 1
+        assert now < 1.6 + 0.15 * late + 0.1
+        effects = node.handle(TimerFired("tick"), now)
+    assert now >= 1.5
 
 
 @pytest.mark.parametrize(("links", "is_closed"), [(3, False), (4, True)])
