@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 PORT = 7433
 WAIT_S = 30.0
 _LOG_TAIL = 2000
+_STILL_MAX_S = 5.0
 _AGENT = (sys.executable, "-m", "cantor.cli.main", "agent")
 
 
@@ -89,8 +91,17 @@ class Box:
         return code
 
     def pause(self) -> None:
-        """Let it stand still, with its sockets open."""
-        self._running().signal(signal.SIGSTOP)
+        """Let it stand still, with its sockets open.
+
+        Raises:
+            BedError: it did not.
+        """
+        guest = self._running()
+        guest.signal(signal.SIGSTOP)
+        end = time.monotonic() + _STILL_MAX_S
+        while Path(f"/proc/{guest.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+            if time.monotonic() > end:
+                raise BedError(f"the agent of {self.name} did not stand still")
 
     def resume(self) -> None:
         """Let it go on."""
@@ -102,6 +113,11 @@ class Box:
         lines = (process / "smaps_rollup").read_text().splitlines()
         kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         return Usage(len(list((process / "fd").iterdir())), 1024 * kilobytes)
+
+    def waited_s(self) -> float:
+        """For how long its process has waited for a processor of this machine."""
+        schedule = Path(f"/proc/{self._running().pid}/schedstat").read_text().split()
+        return int(schedule[1]) / 1e9
 
     async def ask(self, call: str, **args: Value) -> Value:
         """What the agent answers to a call of its control socket."""

@@ -87,6 +87,12 @@ class Port:
         words = f"tc qdisc replace dev {device} root tbf {rule}".split()
         self.switch.run(*words, host=self.host.name if self.host else "")
 
+    def held_back(self) -> int:
+        """How often a limit made senders wait; 0 if none is set."""
+        words = f"tc -s -j qdisc show dev {self.device or self.name} root".split()
+        rows = json.loads(self.switch.run(*words, host=self.host.name if self.host else ""))
+        return sum(int(row.get("overlimits", 0)) for row in rows if row["kind"] == "tbf")
+
     def both_ways(self) -> list[str]:
         """The rules that match all frames that pass here."""
         return [f'iifname "{self.name}"', f'oifname "{self.name}"']
@@ -150,6 +156,10 @@ class Line:
         """Let neither end send faster."""
         for end in self.ends:
             end.limit(rate_bps, queue_s)
+
+    def held_back(self) -> int:
+        """How often a limit made the senders at either end wait."""
+        return sum(end.held_back() for end in self.ends)
 
     def emulate(self, emulation: Emulation) -> dict[str, int]:
         """Be like that from now on; what the line did so far: frames taken, lost, delivered, …

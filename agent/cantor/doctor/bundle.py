@@ -40,6 +40,8 @@ _STATUS_NAMES = (
     "clocks_ahead",
     "ways_moved",
     "ways_swung",
+    "late_s",
+    "late_worst_s",
 )
 _NODE_NAMES = ("id", "name", "state", "version", "addresses")
 

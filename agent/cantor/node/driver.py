@@ -34,6 +34,7 @@ from cantor.mesh.events import (
 )
 from cantor.mesh.plane import NO_PATH
 from cantor.mesh.sealed_plane import SealedPlane
+from cantor.node.lateness import Lateness
 from cantor.node.streams import Streams
 from cantor.wire.frame import STREAM_KINDS, Kind
 
@@ -83,6 +84,7 @@ class MeshDriver:
         self._links: Links | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._measure_at = 0.0
+        self._lateness = Lateness()
         self._peers: dict[str, NodeId] = {}
         self._turn_is_open = False
         self._dials: set[asyncio.Task[None]] = set()
@@ -151,7 +153,8 @@ class MeshDriver:
         """The links, what was dropped by reason, whose clocks are ahead, as msgpack types.
 
         ``ways_moved`` counts how often a node, or bulk to it, came to be reached another way, and
-        ``ways_swung`` how often that was the second time in a minute.
+        ``ways_swung`` how often that was the second time in a minute. ``late_s`` are the seconds by
+        which this node's timers came late since it started, ``late_worst_s`` those of the latest.
         """
         dropped: dict[str, Value] = {r: n for r, n in sorted(self._core.counters.items()) if n}
         ahead: list[Value] = [
@@ -166,6 +169,8 @@ class MeshDriver:
             "clocks_ahead": ahead,
             "ways_moved": moved,
             "ways_swung": swung,
+            "late_s": round(self._lateness.total_s, 3),
+            "late_worst_s": round(self._lateness.worst_s, 3),
         }
 
     def _link_status(self, link: Link) -> dict[str, Value]:
@@ -287,10 +292,11 @@ class MeshDriver:
             old.cancel()
         delay_s = max(0.0, at - self._clock.monotonic())
         loop = asyncio.get_running_loop()
-        self._timers[name] = loop.call_later(delay_s, self._timer_fired, name)
+        self._timers[name] = loop.call_later(delay_s, self._timer_fired, name, at)
 
-    def _timer_fired(self, name: str) -> None:
+    def _timer_fired(self, name: str, at: float) -> None:
         self._timers.pop(name, None)
+        self._lateness.note(self._clock.monotonic() - at)
         if self._links is not None:
             self._links.rest(self._clock.monotonic())
         self._plane.tick(self._clock.monotonic())

@@ -166,3 +166,4 @@ async def test_two_sites_joined_by_one_slow_line_are_one_mesh(
 
     await fleet.until_all_online()
     await fleet.until_ledgers_equal()
+    assert trunk.held_back() > 0

@@ -107,8 +107,10 @@ def test_a_limited_line_carries_what_it_may(network: Network) -> None:
     line, near, far = joined(network)
 
     line.limit(RATE_BPS)
+    assert line.held_back() == 0
 
     assert RATE_BPS / 2 < measure(network, near, "send", far, 1)["bps"] < RATE_BPS
+    assert line.held_back() > 0
 
 
 def test_a_blocked_port_is_reached_by_nobody(network: Network) -> None:

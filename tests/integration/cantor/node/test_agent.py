@@ -240,6 +240,7 @@ async def test_status_tells_of_links_of_drops_and_of_clocks_that_are_ahead(fleet
     assert (link["cost"], link["bulk_queued_bytes"]) == (1.0, None)
     assert abs(link["since_s"] - time.time()) < WAIT_S
     assert status["dropped"]["queue_full"] == 2
+    assert status["late_s"] >= status["late_worst_s"] >= 0.0
     (ahead,) = status["clocks_ahead"]
     assert (ahead["name"], ahead["ahead_s"]) == ("hub", 75.0)
 
