@@ -24,7 +24,7 @@ class LiveNode:
     """What the ledger says about a node now; ``seen_at_s`` is wall time, None if never."""
 
     id: NodeId
-    state: Literal["online", "stale", "offline", "denied"]
+    state: Literal["online", "stale", "expired", "offline", "denied"]
     name: str = ""
     version: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ LineText = Annotated[
 ProjectId = Annotated[
     str, Meta(max_length=PROJECT_ID_CHARS_MAX, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")
 ]
-NodeState = Literal["online", "stale", "offline", "pending", "denied"]
+NodeState = Literal["online", "stale", "expired", "offline", "pending", "denied"]
 
 
 def rfc3339(seconds: float) -> str:
@@ -261,6 +261,7 @@ class NodeCounts(msgspec.Struct):
 
     online: int = 0
     stale: int = 0
+    expired: int = 0
     offline: int = 0
     pending: int = 0
 

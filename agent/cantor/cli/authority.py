@@ -1,4 +1,4 @@
-"""``cantor mesh init``, ``rollover``, ``export-root`` and ``import-root``: the authority of a mesh.
+"""``cantor mesh init``, ``rollover``, ``policy``, ``export-root``, ``import-root``: the authority.
 
 Exit codes: 0 done; 2 usage, a folder that holds a mesh already, or a node that is no issuer; 69 no
 agent answers here; 77 a key or a passphrase does not hold.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE_VARIABLE = "CANTOR_PASSPHRASE"  # noqa: S105 (a name)
 _AUTHORITY = "authority"
+_VERBS = ("init", "rollover", "policy", "export-root", "import-root")
 
 
 def register(inner: Verbs) -> None:
@@ -48,6 +49,13 @@ def register(inner: Verbs) -> None:
     rollover = inner.add_parser("rollover", help=summary, description=summary)
     add_folder_option(rollover, asks=True)
     rollover.set_defaults(run=_rollover)
+    summary = "say, or as an issuer set, what holds for all nodes of the tenant"
+    policy = inner.add_parser("policy", help=summary, description=summary)
+    policy.add_argument(
+        "--stale-days", type=int, metavar="N", help="nodes that no issuer confirms work on so long"
+    )
+    add_folder_option(policy, asks=True)
+    policy.set_defaults(run=_policy)
     for name, summary, run in (
         ("export-root", "move the root's key off this machine, sealed by a passphrase", _export),
         ("import-root", "bring the root's key back from a sealed file", _import),
@@ -62,7 +70,7 @@ def register(inner: Verbs) -> None:
             help="the folder of the hub or the issuer (default: %(default)s)",
         )  # fmt: skip
         verb.set_defaults(run=run)
-    for verb in (inner.choices[n] for n in ("init", "rollover", "export-root", "import-root")):
+    for verb in (inner.choices[name] for name in _VERBS):
         verb.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -92,6 +100,16 @@ def _rollover(options: argparse.Namespace) -> int:
     answer = asyncio.run(ask(options.data, "mesh.rollover"))
     told = cast("dict[str, Value]", answer)
     _say(options, told, "The mesh goes over to a new root; tokens from now on pin it.")
+    return 0
+
+
+def _policy(options: argparse.Namespace) -> int:
+    args: dict[str, Value] = {}
+    if options.stale_days is not None:
+        args["stale_days"] = options.stale_days
+    told = cast("dict[str, Value]", asyncio.run(ask(options.data, "mesh.policy", args)))
+    days = told["stale_days"]
+    _say(options, told, f"A node that no issuer confirms works on for {days!s} days.")
     return 0
 
 

@@ -79,6 +79,9 @@ def check_agent(facts: AgentFacts) -> Finding:
     if standing == "denied":
         again = "cantor enroll TOKEN --again"
         return Finding("agent", "problem", "this node was denied: others refuse it", again)
+    if standing == "expired":
+        what = "no issuer has confirmed this node for longer than its tenant allows"
+        return Finding("agent", "problem", f"{what}: others do not hear it", "cantor mesh policy")
     if standing == "stale":
         what = "no issuer has confirmed this node for a day; it works on with its certificate"
         return Finding("agent", "warning", what, "cantor status")

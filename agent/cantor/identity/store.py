@@ -298,7 +298,7 @@ class IdentityFolder:
         return path.read_bytes() if path.exists() else b""
 
     def keep_statement(self, name: str, packed: bytes) -> None:
-        """Keep the authority's word: ``lease`` or ``replaces``."""
+        """Keep the authority's word: ``lease``, ``replaces`` or ``policy``."""
         write_durably(self.path / name, packed, PUBLIC_MODE)
 
     @property

@@ -181,7 +181,7 @@ class Agent(Talk):
 
     def alive(self) -> frozenset[NodeId]:
         """The nodes that can be reached now, this one among them."""
-        return frozenset((*self._core.alive, self.node_id)) - self.lifecycle.denied
+        return frozenset((*self._core.alive, self.node_id)) - self.lifecycle.out
 
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""
@@ -192,7 +192,7 @@ class Agent(Talk):
         return self._services.get(name)
 
     def facts(self, prefix: str) -> list[Fact]:
-        """The facts of all nodes whose name begins so, without the withdrawn and denied nodes'."""
+        """The facts whose name begins so, but the withdrawn and those of nodes that are out."""
         facts = self.lifecycle.counted(self._core.ledger.all_facts())
         return [f for f in facts if f.value is not None and f.name.startswith(prefix)]
 
@@ -359,7 +359,7 @@ class Agent(Talk):
         self._peer_seen(node, self._reached[node])
 
     def _on_frame(self, frame: DataFrame) -> None:
-        if frame.source not in self.lifecycle.denied:
+        if not self.lifecycle.refuses(frame.source):
             self._messages.delivered(frame)
 
     def _on_effect(self, effect: Effect) -> None:

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 ID_DIGITS_MIN = 4
 
 
-NodeState: TypeAlias = Literal["online", "stale", "offline", "denied"]
+NodeState: TypeAlias = Literal["online", "stale", "expired", "offline", "denied"]
 
 
 @dataclass(frozen=True, slots=True)
 class NodeView:
     """One node as the ledger knows it; ``is_alive`` as far as this node can reach it.
 
-    ``standing`` is empty, ``stale`` where no issuer has confirmed it lately, or ``denied``.
+    ``standing`` is empty, ``stale`` where no issuer has confirmed it lately, ``expired`` where
+    none has for longer than its tenant allows, or ``denied``.
     """
 
     id: NodeId
@@ -51,9 +52,11 @@ class NodeView:
 
     @property
     def state(self) -> NodeState:
-        """One word for people: online, stale (online as well), offline or denied."""
+        """One word for people: online, stale (online as well), expired, offline or denied."""
         if self.standing == "denied":
             return "denied"
+        if self.standing == "expired":
+            return "expired"
         if not self.is_alive:
             return "offline"
         return "stale" if self.standing == "stale" else "online"
@@ -85,7 +88,7 @@ def view_from_value(value: Value) -> NodeView:
     facts["node"] = value
     owner = NodeId(_text(value["id"]))
     state = value.get("state")
-    standing = str(state) if state in ("stale", "denied") else ""
+    standing = str(state) if state in ("stale", "expired", "denied") else ""
     return _view(owner, facts, is_alive=state in ("online", "stale"), standing=standing)
 
 

@@ -42,7 +42,7 @@ function hub() {
   const named = { id: "p", name: "Default" };
   const replies: Record<string, () => unknown> = {
     "GET /session": () => ({ user: { name: "owner", role: "owner" }, tenant: named, project: named, tenants: [named], projects: [named], version: "1", mesh: "m" }),
-    "GET /overview": () => ({ nodes: { online: 1, stale: 0, offline: 0, pending: 0 }, events: [] }),
+    "GET /overview": () => ({ nodes: { online: 1, stale: 0, expired: 0, offline: 0, pending: 0 }, events: [] }),
     "GET /events": () => ({ items: [], next: null }),
     "GET /nodes": () => ({ items: [], next: null, total: 0 }),
     "GET /templates": () => ({ items: [TEMPLATE] }),

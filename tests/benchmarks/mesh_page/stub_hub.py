@@ -26,7 +26,10 @@ _ANSWERS: dict[str, Any] = {
         "version": "0.1.0",
         "mesh": "plant",
     },
-    "overview": {"nodes": {"online": 0, "stale": 0, "offline": 0, "pending": 0}, "events": []},
+    "overview": {
+        "nodes": {"online": 0, "stale": 0, "expired": 0, "offline": 0, "pending": 0},
+        "events": [],
+    },
     "events": _PAGE,
     "nodes": _PAGE,
     "templates": _PAGE,

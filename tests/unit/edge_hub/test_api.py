@@ -151,7 +151,7 @@ async def test_the_overview_counts_nodes_and_tells_the_latest_events(world: Worl
 
     _, overview = await world.call("GET", "/overview")
 
-    assert overview["nodes"] == {"online": 1, "stale": 0, "offline": 0, "pending": 1}
+    assert overview["nodes"] == {"online": 1, "stale": 0, "expired": 0, "offline": 0, "pending": 1}
     latest: Any = overview["events"]
     assert latest[0]["kind"] == "node.pending"
     assert latest[0]["params"] == {"name": "box"}

@@ -1,11 +1,11 @@
-"""Which nodes are fresh, as their leases say."""
+"""Which nodes are fresh, stale or expired, as their leases and the policy of their tenant say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import IdentityError
-from cantor.identity.certificates import parse_certificates
+from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.leases import LEASE, LEASE_S, lease_in
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from cantor.identity.statements import StatementReader
     from cantor.ledger.facts import Fact
     from cantor.ledger.ledger import Ledger
+    from cantor.node.lifecycle.policies import Policies
 
 _CERTIFICATES_MAX = 4096
 
@@ -20,11 +21,12 @@ _CERTIFICATES_MAX = 4096
 class Leases:
     """The leases that nodes have published, as far as the authority signed them."""
 
-    def __init__(self, ledger: Ledger, reader: StatementReader) -> None:
+    def __init__(self, ledger: Ledger, reader: StatementReader, policies: Policies) -> None:
         self._ledger = ledger
         self._reader = reader
+        self._policies = policies
         self._until_s: dict[NodeId, float] = {}
-        self._began: dict[bytes, float] = {}
+        self._known: dict[bytes, tuple[float, str]] = {}
 
     def heard(self, fact: Fact) -> None:
         """Take a node's fact named ``lease``."""
@@ -40,20 +42,28 @@ class Leases:
 
         A new certificate counts as a lease, so that a node is fresh before it has asked for one.
         """
-        return now_s >= max(self._until_s.get(node, 0.0), self._certified_until_s(node))
+        began_s, _ = self._certified(node)
+        return now_s >= self._fresh_until_s(node, began_s)
 
-    def _certified_until_s(self, node: NodeId) -> float:
+    def is_expired(self, node: NodeId, now_s: float) -> bool:
+        """Whether a node has been stale for longer than its tenant lets it work on."""
+        began_s, tenant = self._certified(node)
+        fresh_until_s = self._fresh_until_s(node, began_s)
+        return bool(tenant) and now_s >= fresh_until_s + self._policies.stale_s_max(tenant)
+
+    def _fresh_until_s(self, node: NodeId, began_s: float) -> float:
+        return max(self._until_s.get(node, 0.0), began_s + LEASE_S)
+
+    def _certified(self, node: NodeId) -> tuple[float, str]:
+        """When the certificate began by which a node says who it is, and its tenant."""
         batch = self._ledger.batch(node, "node")
         if batch is None:
-            return 0.0
-        began_s = self._began_s(batch.certificate)
-        return began_s + LEASE_S
-
-    def _began_s(self, certificate: bytes) -> float:
-        known = self._began.get(certificate)
+            return -LEASE_S, ""
+        known = self._known.get(batch.certificate)
         if known is None:
-            if len(self._began) >= _CERTIFICATES_MAX:
-                self._began.clear()
-            leaf = parse_certificates(certificate)[0]
-            known = self._began[certificate] = leaf.not_valid_before_utc.timestamp()
+            if len(self._known) >= _CERTIFICATES_MAX:
+                self._known.clear()
+            leaf = parse_certificates(batch.certificate)[0]
+            known = leaf.not_valid_before_utc.timestamp(), node_name(leaf).tenant
+            self._known[batch.certificate] = known
         return known

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, ConfigError, IdentityError
@@ -14,12 +15,14 @@ from cantor.identity.authority_folder import load_authority
 from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.denials import DENIED
 from cantor.identity.leases import LEASE
+from cantor.identity.policies import POLICY
 from cantor.identity.rollover import SUCCESSION
 from cantor.identity.statements import StatementReader
 from cantor.node.lifecycle.days import DAY, Days
 from cantor.node.lifecycle.denials import Denials
 from cantor.node.lifecycle.issuer import REPLACES, Issuer
 from cantor.node.lifecycle.leases import Leases
+from cantor.node.lifecycle.policies import Policies
 from cantor.node.lifecycle.renewing import Renewing
 from cantor.node.lifecycle.succession import Roots
 from cantor.node.memory import NodeMemory
@@ -96,7 +99,8 @@ class Lifecycle:
             if self.authority is not None
             else None
         )
-        self._leases = Leases(ledger, reader)
+        self._policies = Policies(node, folder, reader, authority=self.authority)
+        self._leases = Leases(ledger, reader, self._policies)
         self._days = Days(node, reader, authority=self.authority, begun=day_begun)
         self._roots = Roots(node, folder, reader, verifier, changed=self._roots_changed)
         self._renewing = Renewing(
@@ -110,7 +114,11 @@ class Lifecycle:
             learnt=time.learn,
             followed=self._roots.follow,
         )
+        self._wall_ahead_s = math.inf
         self.denied: frozenset[NodeId] = frozenset()
+        self.expired: frozenset[NodeId] = frozenset()
+        self.out: frozenset[NodeId] = frozenset()
+        """Denied or expired: what they say does not count."""
         self._watched: frozenset[NodeId] = frozenset()
         self._denials_changed()
 
@@ -118,6 +126,7 @@ class Lifecycle:
         """Before the node says anything: see that its clock and certificate can be used."""
         self._links = links
         await self._renewing.settle()
+        self._wall_ahead_s = self._node.wall() - self._node.clock.monotonic()
 
     async def start(self, links: Links) -> None:
         """Begin; the node is in the mesh."""
@@ -174,6 +183,7 @@ class Lifecycle:
             DENIED: self.denials.heard,
             SUCCESSION: self._roots.heard,
             DAY: self._days.heard,
+            POLICY: self._policies.heard,
         }
         for fact in facts:
             if fact.name in take:
@@ -188,14 +198,22 @@ class Lifecycle:
         self._renewing.look()
 
     def counted(self, facts: Iterable[Fact]) -> Iterator[Fact]:
-        """The facts without those of denied nodes."""
-        return (fact for fact in facts if fact.owner not in self.denied)
+        """The facts without those of denied and expired nodes."""
+        return (fact for fact in facts if fact.owner not in self.out)
+
+    def refuses(self, source: NodeId) -> bool:
+        """Whether frames from a node are dropped; an issuer hears the expired: they may renew."""
+        return source in (self.denied if self.issuer is not None else self.out)
 
     def standings(self) -> Mapping[NodeId, str]:
         """What is to be said about nodes that are not in good standing: see ``NodeView``."""
         now_s = self._node.wall()
         stale = (node for node in self._node.alive() if self._leases.is_stale(node, now_s))
-        return {**dict.fromkeys(stale, "stale"), **dict.fromkeys(self.denied, "denied")}
+        return {
+            **dict.fromkeys(stale, "stale"),
+            **dict.fromkeys(self.expired, "expired"),
+            **dict.fromkeys(self.denied, "denied"),
+        }
 
     def status(self) -> dict[str, Value]:
         """What ``cantor status`` says of it."""
@@ -216,6 +234,7 @@ class Lifecycle:
             "node.allow": self._call_allow,
             "node.approve": self._call_approve,
             "mesh.rollover": self._call_rollover,
+            "mesh.policy": self._call_policy,
         }
 
     def _call_deny(self, args: dict[str, Value]) -> Value:
@@ -241,7 +260,15 @@ class Lifecycle:
             raise _no_issuer("give the mesh a new root", self._node)
         self._roots.go_over(self.authority, self._authority_folder)
         self.denials.say()
+        self._policies.say_again()
         return {"root_pin": self.authority.root_pin}
+
+    def _call_policy(self, args: dict[str, Value]) -> Value:
+        days = args.get("stale_days")
+        if isinstance(days, int):
+            self._policies.decide(days)
+            self._expire()
+        return {"stale_days": self._policies.of(self.identity.tenant).stale_days}
 
     def _named(self, args: dict[str, Value]) -> NodeId:
         """A node by name or id; one that has gone without a trace by its whole id."""
@@ -263,6 +290,7 @@ class Lifecycle:
             if self.issuer is not None:
                 self.issuer.look()
                 self._days.look()
+            self._expire()
             if self._deadlines is not None:
                 self._deadlines.look(self._node.clock.monotonic())
 
@@ -294,11 +322,25 @@ class Lifecycle:
             self._links.drop_denied("this node is denied")
             self._changed()
 
+    def _expire(self) -> None:
+        """Who has been stale for too long, as far as a steady clock or an issuer bears it out.
+
+        So a clock that is set ahead while the node runs ends nobody.
+        """
+        steady_s = self._node.clock.monotonic() + self._wall_ahead_s
+        now_s = max(self._time.floor_s, min(self._node.wall(), steady_s))
+        nodes = self._node.alive() | self.expired
+        expired = frozenset(node for node in nodes if self._leases.is_expired(node, now_s))
+        if expired != self.expired:
+            self.expired, self.out = expired, self.denied | expired
+            self._changed()
+
     def _judge(self) -> None:
         """Whose facts count no longer: the certificate under them was denied."""
         known = self.denials.known.nodes()
         self._watched = frozenset(node for _, node in known)
         self.denied = frozenset(node for tenant, node in known if self._is_out(tenant, node))
+        self.out = self.denied | self.expired
 
     def _is_out(self, tenant: str, node: NodeId) -> bool:
         batch = self._ledger.batch(node, "node")

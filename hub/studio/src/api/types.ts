@@ -1,5 +1,5 @@
 /** The shapes of /api/v1, as the hub sends them. */
-export const NODE_STATES = ["online", "stale", "offline", "pending", "denied"] as const;
+export const NODE_STATES = ["online", "stale", "expired", "offline", "pending", "denied"] as const;
 export type NodeState = (typeof NODE_STATES)[number];
 export type Labels = Record<string, string>;
 
@@ -69,7 +69,7 @@ export interface NodePage extends Page<Node> {
 }
 
 export interface Overview {
-  nodes: { online: number; stale: number; offline: number; pending: number };
+  nodes: { online: number; stale: number; expired: number; offline: number; pending: number };
   events: HubEvent[];
 }
 

@@ -4,6 +4,7 @@ import {
   IconCircleCheckFilled,
   IconCircleX,
   IconClockExclamation,
+  IconClockX,
   IconHourglass,
   IconInfoCircle,
   IconLoader,
@@ -16,6 +17,7 @@ import type { NodeState, RunState, Severity } from "../api/types";
 const ICONS = {
   online: IconCircleCheckFilled,
   stale: IconClockExclamation,
+  expired: IconClockX,
   offline: IconCircleX,
   pending: IconHourglass,
   denied: IconBan,

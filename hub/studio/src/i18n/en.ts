@@ -73,7 +73,7 @@ export const en = {
     signedOut: "You are signed out.",
     invalid: "This holds no sign-in ticket.",
   },
-  state: { online: "Online", stale: "Stale", offline: "Offline", pending: "Waiting for approval", denied: "Denied" },
+  state: { online: "Online", stale: "Stale", expired: "Expired", offline: "Offline", pending: "Waiting for approval", denied: "Denied" },
   overview: {
     title: "Overview",
     subtitle: "The state of the mesh {{mesh}}",

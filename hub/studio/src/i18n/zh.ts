@@ -71,7 +71,7 @@ export const zh: Catalogue = {
     signedOut: "您已退出登录。",
     invalid: "其中没有登录票据。",
   },
-  state: { online: "在线", stale: "无更新", offline: "离线", pending: "待批准", denied: "已拒绝" },
+  state: { online: "在线", stale: "无更新", expired: "已过期", offline: "离线", pending: "待批准", denied: "已拒绝" },
   overview: {
     title: "概览",
     subtitle: "网格 {{mesh}} 的状态",

@@ -73,7 +73,9 @@ def test_an_agent_that_does_not_run_or_sees_nobody_is_named() -> None:
     assert check_agent(AgentFacts("/data", {"nodes_online": 3, "nodes_known": 3})).state == "ok"
 
 
-@pytest.mark.parametrize(("standing", "state"), [("stale", "warning"), ("denied", "problem")])
+@pytest.mark.parametrize(
+    ("standing", "state"), [("stale", "warning"), ("expired", "problem"), ("denied", "problem")]
+)
 def test_an_agent_that_is_not_in_good_standing_is_named(standing: str, state: str) -> None:
     finding = check_agent(AgentFacts("/data", {"nodes_online": 3, "standing": standing}))
     assert finding.state == state

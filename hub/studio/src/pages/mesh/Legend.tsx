@@ -8,7 +8,7 @@ import { readPalette } from "./MeshCanvas";
 import { drawNode } from "./scene";
 import { MESH_WORDS } from "./texts";
 
-const STATES: readonly NodeState[] = ["online", "stale", "offline", "pending", "denied"];
+const STATES: readonly NodeState[] = ["online", "stale", "expired", "offline", "pending", "denied"];
 const SIZE = 24;
 
 function Shape({ state, isHub }: { state: NodeState; isHub: boolean }) {

@@ -19,7 +19,7 @@ const MOVED_PIXELS = 4;
 export function readPalette(element: Element): Palette {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(name).trim() || "#888888";
-  const states = ["online", "stale", "offline", "pending", "denied"] as const;
+  const states = ["online", "stale", "expired", "offline", "pending", "denied"] as const;
   return {
     text: colour("--mantine-color-text"),
     dimmed: colour("--mantine-color-dimmed"),

@@ -174,7 +174,7 @@ function drawNodes(context: CanvasRenderingContext2D, scene: Scene, at: Places, 
   context.globalAlpha = 1;
 }
 
-/** Each state has a shape of its own: filled, half, crossed, dotted or barred. */
+/** Each state has a shape of its own: filled, half, half with a hand, crossed, dotted or barred. */
 export function drawNode(context: CanvasRenderingContext2D, node: Pick<MeshNode, "state" | "is_hub">, point: Point, radius: number, palette: Palette): void {
   const colour = palette.states[node.state] ?? palette.dimmed;
   const thick = Math.max(1.4, radius * 0.22);
@@ -188,11 +188,17 @@ export function drawNode(context: CanvasRenderingContext2D, node: Pick<MeshNode,
   context.fill();
   context.stroke();
   context.setLineDash([]);
-  if (node.state === "stale") {
+  if (node.state === "stale" || node.state === "expired") {
     context.fillStyle = colour;
     context.beginPath();
     context.arc(point.x, point.y, radius, Math.PI / 2, (3 * Math.PI) / 2);
     context.fill();
+    if (node.state === "expired") {
+      context.beginPath();
+      context.moveTo(point.x, point.y);
+      context.lineTo(point.x + radius, point.y);
+      context.stroke();
+    }
   } else if (node.state === "offline" || node.state === "denied") {
     const arm = radius * 0.5;
     context.beginPath();
