@@ -38,7 +38,14 @@ from typing import Iterator, NoReturn  # noqa: UP035  -- this file also starts o
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".tools"
-PEERS = ("eclipse-zenoh==1.10.2", "nats-py==2.16.0", "uvloop==0.23.0")
+PEERS = (
+    "distributed==2026.8.0",
+    "eclipse-zenoh==1.10.2",
+    "nats-py==2.16.0",
+    "numpy>=2",
+    "ray==2.60.0",
+    "uvloop==0.23.0",
+)
 ENVIRONMENT = ROOT / ".venv"
 LOCK = ROOT / "requirements.lock"
 STUDIO = ROOT / "hub" / "studio"

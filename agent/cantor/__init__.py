@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from concurrent.futures import as_completed, wait
 
+    from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.executor import Executor
     from cantor.tasks.future import Future
     from cantor.tasks.local import local
@@ -15,13 +16,26 @@ if TYPE_CHECKING:
     from cantor.tasks.task import Task, task
 
 __version__ = "0.1.0"
-__all__ = ["Executor", "Future", "Task", "as_completed", "local", "progress", "task", "wait"]
+__all__ = [
+    "Executor",
+    "Future",
+    "Task",
+    "actor",
+    "as_completed",
+    "find_actor",
+    "local",
+    "progress",
+    "task",
+    "wait",
+]
 
 _HOMES = {
     "Executor": "cantor.tasks.executor",
     "Future": "cantor.tasks.future",
     "Task": "cantor.tasks.task",
+    "actor": "cantor.tasks.actor",
     "as_completed": "concurrent.futures",
+    "find_actor": "cantor.tasks.actor",
     "local": "cantor.tasks.local",
     "progress": "cantor.tasks.progress",
     "task": "cantor.tasks.task",

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING
 from docs.generate.markdown import fenced, page, prose
 
 import cantor.scheduling.needs
+import cantor.tasks.actor
+import cantor.tasks.executor
+import cantor.tasks.future
+import cantor.tasks.local
+import cantor.tasks.progress
+import cantor.tasks.stream
+import cantor.tasks.task
 import galaxy
 import galaxy.builder
 import galaxy.loader
@@ -19,6 +26,13 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 FURTHER: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
+    (cantor.tasks.task, ("task", "Task")),
+    (cantor.tasks.future, ("Future",)),
+    (cantor.tasks.stream, ("Stream",)),
+    (cantor.tasks.local, ("local",)),
+    (cantor.tasks.progress, ("progress",)),
+    (cantor.tasks.executor, ("Executor",)),
+    (cantor.tasks.actor, ("actor", "Actor", "Handle", "Method", "find_actor")),
     (galaxy.builder, ("PipelineBuilder", "FilterHandle")),
     (galaxy.pipeline, ("Pipeline", "FilterSpec", "Connection", "Endpoint")),
     (galaxy.loader, ("load_pipeline",)),

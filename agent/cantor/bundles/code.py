@@ -69,17 +69,13 @@ class Code:
     @cached_property
     def data(self) -> bytes:
         """What travels: :meth:`decode` reads it."""
-        modules = {
-            name: [source.path, source.text, source.is_package, source.package]
-            for name, source in sorted(self.sources.items())
-        }
         packed: bytes = msgpack.packb(
             {
                 "format": FORMAT,
                 "module": self.module,
                 "name": self.name,
                 "python": self.python,
-                "modules": modules,
+                "modules": self._modules,
                 "requirements": sorted(self.requirements),
                 "wraps": self.wraps,
                 "pickled": self.pickled,
@@ -92,10 +88,18 @@ class Code:
         """SHA-256 of :attr:`data`, 64 hexadecimal digits."""
         return hashlib.sha256(self.data).hexdigest()
 
-    @property
+    @cached_property
     def revision(self) -> str:
-        """The short form of the id that people see."""
-        return self.id[:12]
+        """What people see of its modules: the same for all functions of the same modules."""
+        told = [self._modules, sorted(self.requirements)]
+        return hashlib.sha256(msgpack.packb(told)).hexdigest()[:12]
+
+    @property
+    def _modules(self) -> dict[str, list[Any]]:
+        return {
+            name: [source.path, source.text, source.is_package, source.package]
+            for name, source in sorted(self.sources.items())
+        }
 
     @classmethod
     def decode(cls, data: Buffer, code_id: str) -> Code:

@@ -40,12 +40,12 @@ def load(code: Code) -> Callable[..., Any]:
         BundleError: it is for another Python, or its module does not have it.
         Exception: whatever its modules raise when they are run.
     """
-    return _bundle(code).function()
+    return _bundle(code).function(code)
 
 
 def classes_of(code: Code) -> Callable[[str, str], Any]:
     """Finds classes for ``values.unpack``: in the bundle's modules first, else in any module."""
-    return _bundle(code).named
+    return partial(_bundle(code).named, code)
 
 
 def carried(module: str) -> Code | None:
@@ -82,38 +82,39 @@ def _bundle(code: Code) -> _Bundle:
             if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
                 sys.meta_path.insert(0, _Finder())
             known = _bundles[code.revision] = _Bundle(code)
-        if known.code.id != code.id:
+        if known.code.sources != code.sources:
             raise BundleError("another bundle has the same short name", where=code.id)
         return known
 
 
 class _Bundle:
-    """The modules of one bundle in this process."""
+    """Modules in this process, the same for all functions that came with the same."""
 
     def __init__(self, code: Code) -> None:
         self.code = code
         self.mark = f"@{code.revision}"
         self._tops = {name.partition(".")[0] for name in code.sources}
-        self._function: Callable[..., Any] | None = None
+        self._functions: dict[str, Callable[..., Any]] = {}
         self._lock = threading.RLock()
         self.builtins = {**vars(builtins), "__import__": self._import}
 
-    def function(self) -> Callable[..., Any]:
+    def function(self, code: Code) -> Callable[..., Any]:
         with self._lock:
-            if self._function is None:
+            if code.id not in self._functions:
                 _state.loading = getattr(_state, "loading", 0) + 1
                 try:
-                    self._function = self._unpickled() if self.code.pickled else self._found()
+                    made = self._unpickled(code) if code.pickled else self._found(code)
                 finally:
                     _state.loading -= 1
-            return self._function
+                self._functions[code.id] = made
+            return self._functions[code.id]
 
-    def named(self, module: str, name: str) -> Any:  # noqa: ANN401
+    def named(self, code: Code, module: str, name: str) -> Any:  # noqa: ANN401
         """What has that name in a module of the bundle, or in another."""
         if module == "builtins":
             return classes_here(module, name)
-        if module == "__main__" and self.code.pickled:  # of a notebook: only the pickle has it
-            names = getattr(inspect.unwrap(self.function()), "__globals__", {})
+        if module == "__main__" and code.pickled:  # of a notebook: only the pickle has it
+            names = getattr(inspect.unwrap(self.function(code)), "__globals__", {})
             if name in names:
                 return names[name]
         try:
@@ -139,39 +140,39 @@ class _Bundle:
     def file(self, source: Source) -> str:
         return f"bundle-{self.code.revision}/{source.path}"
 
-    def _found(self) -> Callable[..., Any]:
-        found: Any = self.module(self.code.module)
-        for step in self.code.name.split("."):
+    def _found(self, code: Code) -> Callable[..., Any]:
+        found: Any = self.module(code.module)
+        for step in code.name.split("."):
             found = getattr(found, step, None)
-        for _ in range(self.code.wraps):
+        for _ in range(code.wraps):
             found = getattr(found, "__wrapped__", None)
         if not callable(found):
             raise BundleError(
-                f"{self.code.module} has no function {self.code.name} here",
-                where=f"bundle {self.code.revision}",
+                f"{code.module} has no function {code.name} here",
+                where=f"bundle {code.revision}",
                 remedy="define it whenever the module is run, not only under some condition",
             )
         return found  # type: ignore[no-any-return]
 
-    def _unpickled(self) -> Callable[..., Any]:
-        if self.code.python != python_here():
+    def _unpickled(self, code: Code) -> Callable[..., Any]:
+        if code.python != python_here():
             raise BundleError(
-                f"{self.code.name} was sent from Python {self.code.python}, and this worker runs"
+                f"{code.name} was sent from Python {code.python}, and this worker runs"
                 f" Python {python_here()}",
-                where=f"bundle {self.code.revision}",
+                where=f"bundle {code.revision}",
                 remedy="put the function into a module: that runs on both; only closures, lambdas"
                 " and notebook cells need the same version",
             )
         try:
-            found = _Unpickler(self).load()
+            found = _Unpickler(self, code.pickled).load()
         except (pickle.UnpicklingError, EOFError, AttributeError, LookupError) as error:
             raise BundleError(
                 f"its pickle cannot be read: {error}",
-                where=f"bundle {self.code.revision}",
+                where=f"bundle {code.revision}",
                 remedy="use the same versions of its libraries on both sides",
             ) from error
         if not callable(found):
-            raise BundleError("its pickle is no function", where=f"bundle {self.code.revision}")
+            raise BundleError("its pickle is no function", where=f"bundle {code.revision}")
         return found  # type: ignore[no-any-return]
 
     def _import(
@@ -243,8 +244,8 @@ class _Loader(InspectLoader):
 class _Unpickler(pickle.Unpickler):
     """Reads what cloudpickle wrote; what it names of the bundle's modules is found there."""
 
-    def __init__(self, bundle: _Bundle) -> None:
-        super().__init__(io.BytesIO(bundle.code.pickled))
+    def __init__(self, bundle: _Bundle, pickled: bytes) -> None:
+        super().__init__(io.BytesIO(pickled))
         self._bundle = bundle
 
     def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401

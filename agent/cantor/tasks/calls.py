@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from cantor.bundles.loading import is_loading
 from cantor.bundles.shipping import ship
@@ -10,6 +12,7 @@ from cantor.bundles.values import pack
 from cantor.tasks.future import Future
 from cantor.tasks.listeners import FutureListener
 from cantor.workers.errors import TaskError
+from cantor.workers.units import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,7 +91,21 @@ def shipped(function: Callable[..., Any]) -> Code:
             "a task is submitted while its module is loaded in a worker",
             remedy='put what submits under if __name__ == "__main__":',
         )
-    return ship(function)
+    if type(function) is FunctionType:  # these the bundles remember
+        return ship(function)
+    try:
+        code = _shipped.get(function)
+    except TypeError:  # it cannot be remembered
+        return ship(function)
+    if code is None:
+        code = ship(function)
+        if code.module:
+            _shipped[function] = code
+    return code
+
+
+_shipped: WeakKeyDictionary[Any, Code] = WeakKeyDictionary()
+"""Classes and built-in functions, which have a name and do not change."""
 
 
 def packed(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[Buffer]) -> bytes:
@@ -100,3 +117,15 @@ def packed(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[Buffer])
     if not args and not kwargs:
         return _NO_ARGUMENTS
     return pack((args, kwargs), buffers, names=("args", "kwargs"))
+
+
+def setup_call(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[Code, bytes, list[Buffer], FutureListener]:
+    """A call for each worker of a pool before all others; nobody waits for its result.
+
+    Raises: as :func:`submit_call`.
+    """
+    buffers: list[Buffer] = []
+    code = shipped(function)
+    return code, packed(args, kwargs, buffers), buffers, FutureListener(Future(), PLAIN)

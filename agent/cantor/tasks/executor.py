@@ -9,7 +9,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from cantor.tasks.calls import submit_call, submit_calls
+from cantor.tasks.calls import setup_call, submit_call, submit_calls
 from cantor.workers.pool import Pool
 from cantor.workers.units import Terms
 
@@ -26,16 +26,23 @@ class Executor(concurrent.futures.Executor):
     """A ``concurrent.futures.Executor``: also for ``loop.run_in_executor``, Dask and Joblib.
 
     ``max_workers`` processes at most, one for each processor by default; they start when there is
-    work. Each is replaced after ``max_tasks_per_child`` calls. Functions need no importable module:
-    lambdas and closures travel as well. Arguments and results travel by value, without pickle.
+    work. ``initializer(*initargs)`` is called in each before all else; if that raises, so does what
+    waits. Each is replaced after ``max_tasks_per_child`` calls. Lambdas and closures travel too.
+    Arguments and results travel by value, without pickle.
     """
 
     def __init__(
-        self, max_workers: int | None = None, *, max_tasks_per_child: int | None = None
+        self,
+        max_workers: int | None = None,
+        *,
+        initializer: Callable[..., object] | None = None,
+        initargs: tuple[Any, ...] = (),
+        max_tasks_per_child: int | None = None,
     ) -> None:
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
-        self._pool = Pool(max_workers, units_max=max_tasks_per_child)
+        setup = None if initializer is None else setup_call(initializer, initargs, {})
+        self._pool = Pool(max_workers, units_max=max_tasks_per_child, setup=setup)
         self._terms: dict[str, Terms] = {}
         self._forgotten = weakref.finalize(self, partial(self._pool.close, wait=False))
         self._forgotten.atexit = False

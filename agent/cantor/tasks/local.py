@@ -25,18 +25,20 @@ class local:  # noqa: N801 (people write cantor.local())
         with cantor.local(workers=2):
             print(square.submit(3).result())
 
-    Without it, tasks run on as many workers as there are processors. A worker that holds more than
-    ``memory_max_bytes`` when it is idle, or has run ``tasks_max`` tasks, is replaced.
+    Without it, tasks run on as many workers as there are processors. ``warm`` of them start at
+    once, the others when there is work. A worker that holds more than ``memory_max_bytes`` when it
+    is idle, or has run ``tasks_max`` tasks, is replaced.
     """
 
     def __init__(
         self,
         workers: int | None = None,
         *,
+        warm: int = 0,
         tasks_max: int | None = None,
         memory_max_bytes: int | None = None,
     ) -> None:
-        self.pool = Pool(workers, units_max=tasks_max, memory_max_bytes=memory_max_bytes)
+        self.pool = Pool(workers, warm=warm, units_max=tasks_max, memory_max_bytes=memory_max_bytes)
         self._before: Backend | None = None
 
     def __enter__(self) -> Self:

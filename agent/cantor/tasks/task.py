@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cantor.base.errors import ConfigError
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Mode = Literal["process", "thread"]
 RETRIES = 2
 
 
@@ -52,14 +52,19 @@ class Task(Generic[P, T]):
         return submit_call(backend(), self.function, args, kwargs, self.terms)
 
     def map(self, *iterables: Iterable[Any], timeout: float | None = None) -> Iterator[T]:
-        """Run it with each, all at once; the results in order. Raises as :meth:`submit`."""
+        """Run it with each, all at once; the results in order. Raises as :meth:`submit`.
+
+        Raises:
+            TimeoutError: in iteration, if not all is there ``timeout`` seconds after this call.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
         calls = zip(*iterables, strict=False)
         where = backend()
         if isinstance(where, Pool):
             futures = submit_calls(where, self.function, calls, self.terms)
         else:
             futures = [self.submit(*args) for args in calls]  # type: ignore[call-arg]
-        return results(futures, timeout)
+        return results(futures, until)
 
     def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]:
         """Run a generator in a worker; its items come while it runs. Raises as :meth:`submit`."""
@@ -108,7 +113,6 @@ def task(function: Callable[P, T], /) -> Task[P, T]:
 def task(
     *,
     needs: str = "",
-    mode: Mode = "process",
     retries: int = RETRIES,
     deadline_s: float | None = None,
     priority: int = NORMAL,
@@ -122,7 +126,6 @@ def task(
     /,
     *,
     needs: str = "",
-    mode: Mode = "process",
     retries: int = RETRIES,
     deadline_s: float | None = None,
     priority: int = NORMAL,

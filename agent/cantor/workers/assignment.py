@@ -59,8 +59,12 @@ class Seat:
 class Assignment:
     """The state of one pool of at most ``size`` busy workers."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, warm: int = 0, starts_max: int | None = None) -> None:
+        """``warm`` workers are wanted without work too; after ``starts_max`` none is any more."""
         self.size = size
+        self.warm = warm
+        self._starts_left = starts_max
+        self._last_death: Death | None = None
         self.seats: dict[int, Seat] = {}
         self.gives: list[tuple[Seat, Unit]] = []
         self.ends: list[tuple[Unit, End, Death | None]] = []
@@ -88,7 +92,9 @@ class Assignment:
             alive += not seat.is_ending
             starting += not (seat.is_ready or seat.is_ending)
             waits += seat.children > 0
-        wanted = self._waiting - starting - len(self._idle)
+        wanted = max(self._waiting - starting - len(self._idle), self.warm - alive)
+        if self._starts_left is not None:
+            wanted = min(wanted, self._starts_left)
         return max(0, min(wanted, self.size + waits - alive))
 
     def submit(self, unit: Unit, now: float) -> None:
@@ -97,6 +103,7 @@ class Assignment:
             heappush(self._deadlines, (unit.deadline, next(self._order), unit))
         had_waiting = self._waiting > 0
         self._put(unit)
+        self._end_what_nobody_runs()
         if self._idle or not had_waiting:
             self._fill(now)
 
@@ -106,11 +113,14 @@ class Assignment:
             if unit.deadline is not None:
                 heappush(self._deadlines, (unit.deadline, next(self._order), unit))
             self._put(unit)
+        self._end_what_nobody_runs()
         self._fill(now)
 
     def started(self, seat: Seat) -> None:
         """A process has been started for a seat; it is not ready yet."""
         self.seats[seat.id] = seat
+        if self._starts_left is not None:
+            self._starts_left -= 1
 
     def ready(self, seat: Seat, now: float) -> None:
         """Its process waits for work."""
@@ -134,14 +144,13 @@ class Assignment:
         seat.begun = now
         seat.is_long = False
         seat.units_run += 1
-        code = unit.code.id
-        before = self._took_s.get(code)
+        before = self._took_s.get(unit.kind)
         if before is None:
             if len(self._took_s) >= CODES_MAX:
                 self._took_s.clear()
-            self._took_s[code] = took_s
+            self._took_s[unit.kind] = took_s
         else:
-            self._took_s[code] = before + _WEIGHT * (took_s - before)
+            self._took_s[unit.kind] = before + _WEIGHT * (took_s - before)
         counts = not unit.has_ended
         unit.has_ended = True
         self._next(seat, now)
@@ -162,6 +171,18 @@ class Assignment:
             self._next(seat, now)
         self._fill(now)
 
+    def setup_failed(self, seat: Seat) -> list[Unit]:
+        """What must come before all units has failed in a seat: what waits ends with that.
+
+        The caller tells it to these units.
+        """
+        self._kill(seat)
+        failed: list[Unit] = []
+        while (unit := self._take()) is not None:
+            unit.has_ended = True
+            failed.append(unit)
+        return failed
+
     def gone(self, seat: Seat) -> None:
         """The process of a seat has ended: it gets no more. :meth:`died` follows."""
         seat.is_gone = True
@@ -170,6 +191,7 @@ class Assignment:
     def died(self, seat: Seat, death: Death, now: float) -> None:
         """The process of a seat has ended; the unit that it ran may be the reason, others not."""
         del self.seats[seat.id]
+        self._last_death = death
         self._leave(seat)
         if not seat.is_ready and not seat.is_ending:
             self._start_failed(death)
@@ -179,6 +201,7 @@ class Assignment:
             if not unit.has_ended:
                 is_innocent = seat.running or seat.is_ending  # it had not begun, or we killed it
                 self._try_again(unit, death, is_charged=not is_innocent)
+        self._end_what_nobody_runs()
         self._fill(now)
 
     def cancel(self, unit: Unit) -> bool:
@@ -294,13 +317,13 @@ class Assignment:
             return
         load_s = 0.0
         for unit in seat.running:
-            load_s += self._took_s.get(unit.code.id, AHEAD_S)
+            load_s += self._took_s.get(unit.kind, AHEAD_S)
         while self._queue and len(seat.running) < AHEAD_MAX:
             unit = self._queue[0][2]
             if unit.has_ended:
                 heappop(self._queue)
                 continue
-            load_s += self._took_s.get(unit.code.id, AHEAD_S)
+            load_s += self._took_s.get(unit.kind, AHEAD_S)
             if load_s > AHEAD_S or not unit.terms.is_plain:
                 break
             heappop(self._queue)
@@ -350,5 +373,13 @@ class Assignment:
         if self._starts_failed < STARTS_FAILED_MAX:
             return
         self._starts_failed = 0
+        self._end_waiting(replace(death, at_start=True))
+
+    def _end_what_nobody_runs(self) -> None:
+        """After the last start that was allowed, what waits has nobody to wait for."""
+        if self._starts_left == 0 and not self.seats and self._last_death is not None:
+            self._end_waiting(self._last_death)
+
+    def _end_waiting(self, death: Death) -> None:
         while (unit := self._take()) is not None:
-            self._end(unit, End.DIED, replace(death, at_start=True))
+            self._end(unit, End.DIED, death)

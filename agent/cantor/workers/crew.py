@@ -132,6 +132,12 @@ class Crew:
         for worker, parts in frames.items():
             self.send(worker, parts[0] if len(parts) == 1 else b"".join(parts))
 
+    def set_up(self, worker: WorkerProcess, setup: Unit) -> None:
+        """Let a worker do what comes before all units; it keeps the result."""
+        frames: list[bytes] = []
+        self._frame(worker, setup, frames)
+        self.send(worker, b"".join(frames))
+
     def answer(
         self,
         seat: Seat,
@@ -164,7 +170,16 @@ class Crew:
         worker.latest = unit.listener
         frames.append(
             pack_message(
-                [RUN, unit.id, number, unit.body, buffers, terms.memory_bytes, terms.is_stream]
+                [
+                    RUN,
+                    unit.id,
+                    number,
+                    unit.body,
+                    buffers,
+                    terms.memory_bytes,
+                    terms.is_stream,
+                    terms.method,
+                ]
             )
         )
 

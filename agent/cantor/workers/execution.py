@@ -13,7 +13,7 @@ from cantor.bundles.loading import classes_of, load
 from cantor.bundles.values import pack, unpack
 from cantor.workers.failures import out_of_memory, pack_failure
 from cantor.workers.limits import memory_of
-from cantor.workers.messages import DONE, FAILED, ITEM, found, placed
+from cantor.workers.messages import DONE, FAILED, ITEM, SETUP, found, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +47,8 @@ class Execution:
         self._may_give = may_give
         self._codes: dict[int, Code] = {}
         self._functions: dict[int, Callable[..., Any]] = {}
+        self._kept: Any = None
+        """What the worker's setup returned."""
         self.unit: int | None = None
         """The one that runs."""
         self.is_inside = False
@@ -60,13 +62,13 @@ class Execution:
 
     def run(self, message: Message) -> None:
         """Run one unit and tell its end."""
-        _, unit, number, body, told, memory_bytes, is_stream = message
+        _, unit, number, body, told, memory_bytes, is_stream, method = message
         self.unit = unit
         began = time.perf_counter()
         try:
             with memory_of(memory_bytes):
                 try:
-                    end = self._call(unit, number, body, told, is_stream)
+                    end = self._call(unit, number, body, told, is_stream, method)
                 finally:
                     self.is_inside = False
             end[2] = time.perf_counter() - began
@@ -83,9 +85,17 @@ class Execution:
         self._tell(end)
 
     def _call(
-        self, unit: int, number: int, body: bytes, told: Iterable[Any], is_stream: bool
+        self,
+        unit: int,
+        number: int,
+        body: bytes,
+        told: Iterable[Any],
+        is_stream: bool,
+        method: str,
     ) -> Message:
         function = self._functions.get(number) or self._found(number)
+        if method:
+            function = getattr(self._kept, method)
         classes = classes_of(self._codes[number])
         args, kwargs = unpack(body, found(list(told), self._reader), classes=classes)
         self.is_inside = True
@@ -97,6 +107,8 @@ class Execution:
             self._give(unit, result)
             result = None
         self.is_inside = False
+        if unit == SETUP:
+            self._kept, result = result, None
         buffers: list[Buffer] = []
         packed = pack(result, buffers)
         return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     Submit = Callable[[Shipped, bytes, Sequence[Buffer], Listener, Terms], Unit]
     Answer = Callable[[Seat, int, int, Any, Sequence[Buffer]], None]
 
+_ENDS = (ops.DONE, ops.FAILED)
+
 
 class Hearing:
     """Used by the pool's thread, with the pool's lock."""
@@ -33,12 +35,17 @@ class Hearing:
         told: list[Callable[[], None]],
         submit: Submit,
         answer: Answer,
+        set_up: Callable[[WorkerProcess], bool],
     ) -> None:
-        """``told`` is what to call without the lock; children are submitted and answered."""
+        """``told`` is what to call without the lock; children are submitted and answered.
+
+        ``set_up`` begins a worker's setup; False if there is none.
+        """
         self._core = core
         self._told = told
         self._submit = submit
         self._answer = answer
+        self._set_up = set_up
         self.done = 0
         """Units that ended with a word of their worker, of those that still counted."""
 
@@ -50,49 +57,56 @@ class Hearing:
         """
         op, seat = message[0], worker.seat
         try:
-            if op == ops.DONE:
-                _, number, took_s, body, buffers = message
-                self._ended(
-                    seat, number, took_s, now, "resolved", body, found(buffers, worker.reader)
-                )
-            elif op == ops.FAILED:
-                _, number, took_s, failure = message
-                self._ended(seat, number, took_s, now, "failed", failure)
+            if op in _ENDS:
+                self._ended(worker, message, now)
             elif op == ops.READY:
-                self._core.ready(seat, now)
+                if not self._set_up(worker):
+                    self._core.ready(seat, now)
             elif op == ops.RETURNED:
                 self._core.returned(seat, message[1], now)
             elif op == ops.CHILD:
                 self._child(worker, *message[1:])
             elif op == ops.DROP:
-                child = worker.children.get(message[1])
-                if child is not None:
-                    self._core.cancel(child)
+                self._drop(worker, message[1])
             else:
                 self._along(worker, *message)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise RemoteProtocolError(f"message {op!r} of a worker: {error!r}") from error
 
-    def _ended(
-        self,
-        seat: Seat,
-        number: int,
-        took_s: float,
-        now: float,
-        how: str,
-        *content: Any,  # noqa: ANN401
-    ) -> None:
-        unit = self._core.finished(seat, number, took_s, now)
-        if unit is not None:
+    def _ended(self, worker: WorkerProcess, message: Message, now: float) -> None:
+        op, number, took_s, *content = message
+        if number == ops.SETUP:
+            self._is_set_up(worker, message, now)
+            return
+        unit = self._core.finished(worker.seat, number, took_s, now)
+        if unit is None:
+            return
+        self.done += 1
+        if op == ops.DONE:
+            body, told = content
+            self._told.append(partial(unit.listener.resolved, body, found(told, worker.reader)))
+        else:
+            self._told.append(partial(unit.listener.failed, content[0]))
+
+    def _drop(self, worker: WorkerProcess, number: int) -> None:
+        child = worker.children.get(number)
+        if child is not None:
+            self._core.cancel(child)
+
+    def _is_set_up(self, worker: WorkerProcess, message: Message, now: float) -> None:
+        if message[0] == ops.DONE:
+            self._core.ready(worker.seat, now)
+            return
+        for unit in self._core.setup_failed(worker.seat):
             self.done += 1
-            self._told.append(partial(getattr(unit.listener, how), *content))
+            self._told.append(partial(unit.listener.failed, message[3]))
 
     def _along(self, worker: WorkerProcess, op: int, number: int | None, *content: Any) -> None:  # noqa: ANN401
         """Something that a unit says while it runs."""
         running = worker.seat.running
         unit = running[0] if running and number in (None, running[0].id) else None
-        if op == ops.WROTE and unit is None:
-            return  # between two units
+        if unit is None and (op == ops.WROTE or number == ops.SETUP):
+            return  # between two units, or before them
         if unit is None:
             raise LookupError(number)
         if unit.has_ended:

@@ -23,7 +23,7 @@ CODE, RUN, RECALL, ANSWER, CREDIT, LEAVE = range(6)
 """To a worker:
 
 CODE    number, code                       what later units name by this number
-RUN     unit, code number, body, buffers, memory bytes | nil, is stream
+RUN     unit, code number, body, buffers, memory bytes | nil, is stream, method
 RECALL                                     give back what has not begun
 ANSWER  child, outcome, content, buffers   of a unit that the worker submitted
 CREDIT  unit                               the caller took an item of its stream
@@ -42,6 +42,8 @@ WROTE     unit | nil, descriptor, text
 CHILD     child, code number | code, terms, body, buffers       a nested submit
 DROP      child                            nobody wants it any more
 """
+SETUP = 0
+"""The number of the unit that comes before all others of a worker, which keeps its result."""
 ITEMS_AHEAD = 16
 """So many items of a stream may be on their way before its caller takes one."""
 

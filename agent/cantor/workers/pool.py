@@ -19,7 +19,7 @@ from cantor.workers.assignment import Assignment, Seat
 from cantor.workers.crew import Crew, News, resident_bytes
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.hearing import Hearing
-from cantor.workers.messages import CREDIT, RECALL, pack_message
+from cantor.workers.messages import CREDIT, RECALL, SETUP, pack_message
 from cantor.workers.units import PLAIN, Death, Unit
 
 if TYPE_CHECKING:
@@ -36,15 +36,20 @@ if TYPE_CHECKING:
 class Pool:
     """At most ``size`` busy worker processes. Thread-safe.
 
-    A worker that has run ``units_max`` units, or holds more than ``memory_max_bytes`` when it has
-    nothing to do, is replaced.
+    ``warm`` of them start without work. A worker that has run ``units_max`` units, or holds more
+    than ``memory_max_bytes`` when it has nothing to do, is replaced. ``setup`` is called in each
+    worker before all units, which may name methods of what it returns; after ``starts_max`` workers
+    no more start.
     """
 
     def __init__(
         self,
         size: int | None = None,
         *,
+        warm: int = 0,
         units_max: int | None = None,
+        starts_max: int | None = None,
+        setup: Call | None = None,
         memory_max_bytes: int | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -52,10 +57,11 @@ class Pool:
         self._clock = clock or SystemClock()
         self._units_max = units_max
         self._memory_max_bytes = memory_max_bytes
-        self._core = Assignment(self.size)
+        self._setup = None if setup is None else Unit(SETUP, *setup)
+        self._core = Assignment(self.size, warm=warm, starts_max=starts_max)
         self._crew = Crew()
         self._told: list[Callable[[], None]] = []
-        self._hearing = Hearing(self._core, self._told, self._take, self._answer)
+        self._hearing = Hearing(self._core, self._told, self._take, self._answer, self._set_up)
         self._lock = threading.Lock()
         self._numbers = count(1)
         self._seats = count(1)
@@ -64,6 +70,9 @@ class Pool:
         self._is_closing = False
         self._wakes_at = math.inf
         self._thread: threading.Thread | None = None
+        if warm:
+            with self._lock:
+                self._refuse_closed()
 
     def submit(
         self,
@@ -133,6 +142,11 @@ class Pool:
         """The process ids of the workers."""
         with self._lock:
             return [worker.process.pid for worker in self._crew.workers.values()]
+
+    def _set_up(self, worker: WorkerProcess) -> bool:
+        if self._setup is not None:
+            self._crew.set_up(worker, self._setup)
+        return self._setup is not None
 
     def _take(
         self,
@@ -227,6 +241,7 @@ class Pool:
         with self._lock:
             if not self._is_closing or self._open():
                 return False
+            self._core.warm = 0
             for seat in self._crew.workers:
                 self._core.retire(seat)
             self._carry_out()

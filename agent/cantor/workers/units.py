@@ -59,6 +59,8 @@ class Terms:
     memory_bytes: int | None = None
     """How much more than an idle worker it may take."""
     is_stream: bool = False
+    method: str = ""
+    """To call it of what the worker's setup made, and not the code itself."""
 
     @property
     def is_plain(self) -> bool:
@@ -120,6 +122,12 @@ class Unit:
     attempt: int = 1
     seat: Seat | None = None
     has_ended: bool = False
+    kind: str = ""
+    """What takes about the same time: calls of the same function or method."""
+
+    def __post_init__(self) -> None:
+        method = self.terms.method
+        self.kind = f"{self.code.id}.{method}" if method else self.code.id
 
     @property
     def is_running(self) -> bool:

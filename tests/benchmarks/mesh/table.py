@@ -52,15 +52,15 @@ class Row:
         return f"{self.measure:<60}{figures} {verdict:<7} {shown}".rstrip()
 
 
-def keep(rows: Iterable[Row]) -> None:
+def keep(rows: Iterable[Row], result: Path = RESULT) -> None:
     """Print rows and write them; those of an earlier run stay unless they measure the same."""
-    before = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else []
+    before = json.loads(result.read_text(encoding="utf-8")) if result.exists() else []
     found = {row["measure"]: row for row in before}
     for row in rows:
         print(row, flush=True)
         found[row.measure] = row.as_value()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(list(found.values()), indent=1) + "\n", encoding="utf-8")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    result.write_text(json.dumps(list(found.values()), indent=1) + "\n", encoding="utf-8")
 
 
 def run(parts: dict[str, Callable[[], Sequence[Row]]]) -> int:

@@ -132,3 +132,41 @@ def fail_below(text: str) -> None:
 def which_end_first(numbers: list[int]) -> list[int]:
     futures = [fibonacci.submit(number) for number in numbers]
     return sorted(future.result() for future in cantor.as_completed(futures))
+
+
+class CounterHere:
+    """Counts, and knows where it lives."""
+
+    def __init__(self, start: int = 0) -> None:
+        if start < 0:
+            raise ValueError("it counts from 0 on")
+        self.count = start
+
+    def add(self, number: int) -> int:
+        self.count += number
+        return self.count
+
+    def pid(self) -> int:
+        return os.getpid()
+
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    async def add_slowly(self, number: int) -> int:
+        await asyncio.sleep(0)
+        return self.add(number)
+
+
+Counter = cantor.actor(CounterHere)
+RestartedCounter = cantor.actor(restarts=1)(CounterHere)
+
+
+SETTINGS: dict[str, int] = {}
+
+
+def set_up(value: int) -> None:
+    SETTINGS["value"] = value
+
+
+def what_was_set_up(_: int) -> int:
+    return SETTINGS["value"]

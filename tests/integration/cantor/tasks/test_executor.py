@@ -151,3 +151,18 @@ def test_what_cannot_travel_is_said_at_once(executor: cantor.Executor) -> None:
 def test_a_result_that_cannot_travel_is_the_error_of_its_task(executor: cantor.Executor) -> None:
     with pytest.raises(NotSerialisable, match="a object"):
         executor.submit(object).result(SOON_S)
+
+
+def test_each_worker_is_set_up_before_all_else() -> None:
+    with cantor.Executor(2, initializer=jobs.set_up, initargs=(7,)) as executor:
+        found = list(executor.map(jobs.what_was_set_up, range(20)))
+
+    assert found == [7] * 20
+
+
+def test_if_the_setup_fails_so_does_what_waits() -> None:
+    with (
+        cantor.Executor(1, initializer=jobs.fail, initargs=("no way",)) as executor,
+        pytest.raises(ValueError, match="no way"),
+    ):
+        executor.submit(jobs.add, 1, 2).result(SOON_S)

@@ -119,6 +119,13 @@ def test_workers_killed_from_outside_lose_no_task(here: cantor.local) -> None:
 
 
 @pytest.mark.usefixtures("here")
+def test_a_map_waits_as_long_as_was_said() -> None:
+    assert list(cantor.task(jobs.add).map([1], [2], timeout=SOON_S)) == [3]
+    with pytest.raises(TimeoutError):
+        list(cantor.task(jobs.wait_for).map(["/nonexistent"], timeout=0.05))
+
+
+@pytest.mark.usefixtures("here")
 def test_a_deadline_ends_what_runs_and_its_worker() -> None:
     slow = cantor.task(deadline_s=0.5)(jobs.wait_for)
 

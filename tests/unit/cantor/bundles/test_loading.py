@@ -265,3 +265,12 @@ def test_what_a_bundle_brought_travels_on_with_it() -> None:
     assert again == first
     assert closure.sources == first.sources
     assert load(dataclasses.replace(closure, requirements=("other",)))() == 2
+
+
+def test_functions_of_the_same_modules_share_what_these_hold() -> None:
+    text = "held = []\ndef keep(value):\n    held.append(value)\ndef kept():\n    return held\n"
+    first = bundle("store:keep", store=text)
+
+    load(first)("it")
+
+    assert load(dataclasses.replace(first, name="kept"))() == ["it"]

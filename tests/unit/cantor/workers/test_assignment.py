@@ -262,3 +262,35 @@ def test_an_idle_worker_is_retired_and_a_busy_one_is_not() -> None:
         bench.core.retire(seat)
 
     assert bench.core.kills == [idle]
+
+
+def test_warm_workers_are_wanted_without_work() -> None:
+    core = Assignment(3, warm=2)
+    assert core.missing == 2
+
+    core.started(Seat(1))
+    assert core.missing == 1
+
+
+def test_after_the_last_start_that_is_allowed_units_end() -> None:
+    bench = Bench(size=1, seats=0)
+    bench.core = Assignment(1, starts_max=1)
+    waiting = bench.submit()
+    seat = bench.join()
+    bench.core.died(seat, KILLED, 0.0)
+    late = bench.submit()
+
+    assert bench.core.missing == 0
+    assert bench.ended() == [(waiting.id, End.DIED), (late.id, End.DIED)]
+
+
+def test_a_setup_that_fails_ends_what_waits_and_its_worker() -> None:
+    bench = Bench(size=1, seats=0)
+    unit = bench.submit()
+    seat = Seat(1)
+    bench.core.started(seat)
+
+    assert bench.core.setup_failed(seat) == [unit]
+    assert bench.core.kills == [seat]
+    assert unit.has_ended
+    assert bench.core.waiting == 0

@@ -1,0 +1,81 @@
+"""Actors: objects in processes of their own."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from tests.integration.cantor.tasks import jobs
+
+import cantor
+from cantor.base.errors import ConfigError
+from cantor.workers.errors import PoolClosedError, WorkerDiedError
+
+pytestmark = pytest.mark.integration
+SOON_S = 30.0
+
+
+def test_an_actor_keeps_its_state_and_answers_in_order() -> None:
+    with jobs.Counter.start(10) as counter:
+        futures = [counter.add.submit(1) for _ in range(200)]
+
+        assert [future.result(SOON_S) for future in futures] == list(range(11, 211))
+        assert counter.pid() != os.getpid()
+
+
+def test_called_as_usual_it_is_an_object_here() -> None:
+    assert jobs.Counter(3).add(1) == 4
+
+
+async def test_calls_can_be_awaited_and_methods_be_coroutines() -> None:
+    with jobs.Counter.start() as counter:
+        assert await counter.add_slowly.submit(2) == 2
+
+
+def test_two_actors_are_apart() -> None:
+    with jobs.Counter.start() as one, jobs.Counter.start() as other:
+        one.add(5)
+
+        assert other.add(1) == 1
+        assert one.pid() != other.pid()
+
+
+def test_an_actor_that_cannot_begin_says_why_at_each_call() -> None:
+    with jobs.Counter.start(-1) as counter, pytest.raises(ValueError, match="from 0 on"):
+        counter.add.submit(1).result(SOON_S)
+
+
+def test_a_method_that_it_does_not_have_is_refused_here() -> None:
+    with jobs.Counter.start() as counter, pytest.raises(AttributeError, match="subtract"):
+        counter.subtract(1)
+
+
+def test_when_its_process_dies_all_its_calls_end() -> None:
+    with jobs.Counter.start() as counter:
+        dying, waiting = counter.die.submit(), counter.add.submit(1)
+
+        for future in (dying, waiting, counter.add.submit(1)):
+            with pytest.raises(WorkerDiedError, match="signal 9"):
+                future.result(SOON_S)
+
+
+def test_with_restarts_it_begins_anew_and_goes_on() -> None:
+    with jobs.RestartedCounter.start(7) as counter:
+        assert counter.add(1) == 8
+        dying, waiting = counter.die.submit(), counter.add.submit(1)
+
+        with pytest.raises(WorkerDiedError):
+            dying.result(SOON_S)
+        assert waiting.result(SOON_S) == 8
+
+
+def test_an_actor_is_found_by_its_name() -> None:
+    with jobs.Counter.start_named("shop", 1) as counter:
+        assert cantor.find_actor("shop") is counter
+        with pytest.raises(ConfigError, match="of that name"):
+            jobs.Counter.start_named("shop")
+
+    with pytest.raises(LookupError):
+        cantor.find_actor("shop")
+    with pytest.raises(PoolClosedError):
+        counter.add.submit(1)
