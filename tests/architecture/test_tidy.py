@@ -22,13 +22,7 @@ SCENARIOS = ROOT / "hil-tests" / "scenarios"
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 ENTRANCES = {
-    "cantor.bundles.fetching.fetch": "a node gets a bundle's parts by it",
-    "cantor.bundles.fetching.giving": "a node gives a bundle's parts by it",
-    "cantor.bundles.loading": "workers load what was sent to them",
     "cantor.bundles.requirements": "who submits chooses wheels with it",
-    "cantor.bundles.shipping": "who submits a function sends it",
-    "cantor.bundles.store": "a node keeps bundles and wheels in it",
-    "cantor.bundles.values": "arguments and results travel by it",
     "cantor.resources": "people's programs advertise what they bring with it",
     "edge_devices.simulated.capture": "code written for OpenCV opens the simulated camera by it",
     "galaxy.builder": "people write pipelines in Python with it",

@@ -122,12 +122,30 @@ class Store:
                     digest.update(piece)
                     file.write(piece)
             if digest.hexdigest() != blob_id:
-                raise BundleError(
-                    f"the bytes have another hash: {digest.hexdigest()[:12]}",
-                    where=f"blob {blob_id[:12]}",
-                    remedy="fetch it again from another node",
-                )
+                raise _another(digest.hexdigest(), blob_id)
             self._keep(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+        self._sound.add(path)
+        return path
+
+    def draft(self) -> Path:
+        """A name for a file that is written bit by bit; :meth:`adopt` keeps it."""
+        return self._drafts / secrets.token_hex(8)
+
+    def adopt(self, draft: Path, blob_id: str, digest: str) -> Path:
+        """Keep a draft, whose hash is ``digest``, as the blob of that id; the file.
+
+        Raises:
+            BundleError: that is another hash.
+            UnavailableError: there is no room for it; what was here is as it was.
+        """
+        path = self._blobs / _checked(blob_id)
+        try:
+            if digest != blob_id:
+                raise _another(digest, blob_id)
+            if path not in self._sizes:
+                self._keep(draft, path)
         finally:
             draft.unlink(missing_ok=True)
         self._sound.add(path)
@@ -212,6 +230,14 @@ class Store:
                 where=str(self._blobs.parent),
                 remedy="make room on the disk; what was there is unharmed",
             ) from error
+
+
+def _another(digest: str, blob_id: str) -> BundleError:
+    return BundleError(
+        f"the bytes have another hash: {digest[:12]}",
+        where=f"blob {blob_id[:12]}",
+        remedy="fetch it again from another node",
+    )
 
 
 def _checked(blob_id: str) -> str:

@@ -251,5 +251,7 @@ ServiceFactory: TypeAlias = Callable[[Node], Service]
 
 
 def registered_services() -> dict[str, ServiceFactory]:
-    """The factories of this installation by name, in the order of the names."""
-    return {point.name: point.load() for point in parts(SERVICE_GROUP)}
+    """The factories of this installation by name: the node's own, then the others by name."""
+    from cantor.node.bundles.service import Bundles
+
+    return {"bundles": Bundles, **{point.name: point.load() for point in parts(SERVICE_GROUP)}}

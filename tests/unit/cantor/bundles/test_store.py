@@ -160,6 +160,20 @@ def test_what_a_process_that_ended_had_begun_is_gone(tmp_path: Path) -> None:
     assert list((tmp_path / "drafts").iterdir()) == []
 
 
+def test_a_draft_is_kept_if_its_hash_is_right(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    wrong, right = store.draft(), store.draft()
+    wrong.write_bytes(b"c0de")
+    right.write_bytes(b"code")
+
+    with pytest.raises(BundleError, match="the bytes have another hash"):
+        store.adopt(wrong, id_of(b"code"), id_of(b"c0de"))
+    path = store.adopt(right, id_of(b"code"), id_of(b"code"))
+
+    assert path == store.blob(id_of(b"code"))
+    assert list((tmp_path / "drafts").iterdir()) == []
+
+
 def test_a_tree_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     store = Store(tmp_path)
     wheel = id_of(b"wheel")

@@ -1,0 +1,276 @@
+"""The bundles of a node: what it adds it gives to others, what it needs it gets from them.
+
+A node says which bundles it has as the fact ``bundles``. Nodes with the same label ``site`` are
+near.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TypeVar
+
+from cantor.base.errors import BundleError, CantorError, ConfigError, UnavailableError, reason_of
+from cantor.base.ids import parse_node_id
+from cantor.bundles.code import is_id
+from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
+from cantor.bundles.store import Store
+from cantor.node.bundles.exchange import BULK, Exchange, disk_refuses
+from cantor.node.services import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.node.services import Call, Message, Node
+    from cantor.wire.frame import Value
+
+MANIFEST_TOPIC = "bundles.manifest"
+FACT = "bundles"
+FOLDER = "bundles"
+TOLD_MAX = 64
+"""Bundles that a node says it has; the newest."""
+NEAR, FAR = 1.0, 4.0
+_Result = TypeVar("_Result")
+MANIFEST_TIMEOUT_S = 10.0
+
+
+class Bundles:
+    """The service; on the event loop, but for hashing and copying whole files."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._exchange = Exchange(node)
+        self._manifests: dict[str, Manifest] = {}
+        self._said: list[str] = []
+        self._getting: dict[str, asyncio.Task[Manifest]] = {}
+        self._alive: frozenset[NodeId] = frozenset()
+        self._end: Callable[[], None] | None = None
+        self._opened: Store | None = None
+        self._arriving: dict[str, asyncio.Task[None]] = {}
+
+    async def start(self) -> None:
+        """Give to who asks."""
+        self._exchange.start()
+        self._node.answer(MANIFEST_TOPIC, self._manifest_asked)
+        self._alive = self._node.alive()
+        self._end = self._node.subscribe(self._mesh_changed)
+
+    async def close(self) -> None:
+        """Give no more; who still waits for a bundle does not get it."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+        tasks = [*self._getting.values(), *self._arriving.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._exchange.close()
+
+    def calls(self) -> Mapping[str, Call]:
+        """What programs of the same user may ask."""
+        return {"bundles.add": self._call_add, "bundles.get": self._call_get}
+
+    @property
+    def chunks_given(self) -> int:
+        """Chunks that this node has sent to others since it started."""
+        return self._exchange.chunks_given
+
+    async def add(self, files: Mapping[str, Path]) -> Manifest:
+        """Keep these files as a bundle, and give it to who asks; its code has the name "".
+
+        Raises:
+            ConfigError: a file cannot be read.
+            UnavailableError: there is no room for it.
+        """
+        parts = []
+        for name, file in files.items():
+            draft = self._store().draft()
+            try:
+                part = await asyncio.to_thread(_copy, name, file, draft)
+                self._store().adopt(draft, part.id, part.id)
+            finally:
+                draft.unlink(missing_ok=True)
+            parts.append(part)
+        manifest = Manifest(tuple(parts))
+        self._have(manifest)
+        return manifest
+
+    async def get(self, manifest_id: str, holders: Iterable[NodeId] = ()) -> Manifest:
+        """Have all parts of a bundle here; ``holders`` are said to have it, others are found.
+
+        Raises:
+            UnavailableError: nobody gives it, or there is no room for it.
+            BundleError: that is not the id of a bundle.
+        """
+        if not is_id(manifest_id):
+            raise BundleError(f"not the id of a bundle: {manifest_id[:80]!r}")
+        work = partial(self._get, manifest_id, tuple(holders))
+        return await _once(self._getting, manifest_id, work)
+
+    def file(self, part: Part) -> Path:
+        """Where a part is.
+
+        Raises:
+            UnavailableError: the cache has made room; get it again.
+        """
+        path = self._store().blob(part.id)
+        if path is None:
+            raise UnavailableError(
+                f"{part.name or 'the code'} is not here any more", remedy="get the bundle again"
+            )
+        return path
+
+    async def _get(self, manifest_id: str, holders: tuple[NodeId, ...]) -> Manifest:
+        manifest = self._manifests.get(manifest_id)
+        costs = self._costs([*holders, *self._holders_of(manifest_id)])
+        if manifest is None:
+            manifest = await self._manifest_from(manifest_id, costs)
+        self._manifests[manifest_id] = manifest
+        for part in manifest.parts:
+            if self._store().blob(part.id) is None:
+                await _once(self._arriving, part.id, partial(self._get_part, part, costs))
+        self._have(manifest)
+        return manifest
+
+    async def _get_part(self, part: Part, costs: Mapping[NodeId, float]) -> None:
+        draft = self._store().draft()
+        try:
+            await self._exchange.fetch(part, draft, costs)
+            digest = await asyncio.to_thread(_hash_of, draft)
+            self._exchange.offer(part, self._store().adopt(draft, part.id, digest))
+        except BaseException:
+            self._exchange.withdraw(part.id)
+            raise
+        finally:
+            draft.unlink(missing_ok=True)
+
+    async def _manifest_from(self, manifest_id: str, costs: Mapping[NodeId, float]) -> Manifest:
+        reasons = []
+        for node in sorted(costs, key=lambda node: (costs[node], node)):
+            try:
+                told = await self._node.request(
+                    node,
+                    MANIFEST_TOPIC,
+                    {"id": manifest_id},
+                    timeout_s=MANIFEST_TIMEOUT_S,
+                    priority=BULK,
+                )
+                return Manifest.decode(b"".join(told.body), manifest_id)
+            except CantorError as error:
+                reasons.append(str(error))
+        raise UnavailableError(
+            f"no node gives the bundle: {'; '.join(reasons[:3]) or 'none has it'}",
+            where=f"bundle {manifest_id[:12]}",
+            remedy="start a node that has it, or submit it again",
+        )
+
+    def _manifest_asked(self, message: Message) -> Reply:
+        manifest = self._manifests.get(str(message.headers.get("id")))
+        if manifest is None:
+            raise UnavailableError("this node does not have that bundle")
+        return Reply(body=(manifest.data,))
+
+    def _have(self, manifest: Manifest) -> None:
+        self._manifests[manifest.id] = manifest
+        for part in manifest.parts:
+            self._exchange.offer(part, self.file(part))
+        self._said = [*(known for known in self._said if known != manifest.id), manifest.id]
+        self._said = self._said[-TOLD_MAX:]
+        told: list[Value] = list(self._said)
+        self._node.publish(FACT, told)
+
+    def _mesh_changed(self) -> None:
+        """Nodes that came to have what is on its way here are asked too, those gone no more."""
+        alive = self._node.alive()
+        for node in self._alive - alive:
+            self._exchange.gone(node)
+        self._alive = alive
+        for manifest_id in self._getting:
+            manifest = self._manifests.get(manifest_id)
+            costs = self._costs(self._holders_of(manifest_id))
+            for part in manifest.parts if manifest is not None and costs else ():
+                self._exchange.found(part.id, costs)
+
+    def _holders_of(self, manifest_id: str) -> list[NodeId]:
+        facts = self._node.facts(FACT)
+        return [
+            fact.owner
+            for fact in facts
+            if fact.name == FACT and isinstance(fact.value, list) and manifest_id in fact.value
+        ]
+
+    def _costs(self, nodes: Iterable[NodeId]) -> dict[NodeId, float]:
+        sites = {node.id: node.labels.get("site", "") for node in self._node.nodes()}
+        mine, alive = self._node.labels.get("site", ""), self._node.alive()
+        return {
+            node: NEAR if sites.get(node, "") == mine else FAR
+            for node in nodes
+            if node in alive and node != self._node.node_id
+        }
+
+    def _store(self) -> Store:
+        if self._opened is None:
+            self._opened = Store(self._node.folder / FOLDER)
+        return self._opened
+
+    async def _call_add(self, args: dict[str, Value]) -> Value:
+        files = args.get("files")
+        if not isinstance(files, dict):
+            raise ConfigError("no files", remedy="give a path for each name")
+        manifest = await self.add({name: Path(str(path)) for name, path in files.items()})
+        return {"id": manifest.id}
+
+    async def _call_get(self, args: dict[str, Value]) -> Value:
+        told = args.get("from", [])
+        try:
+            holders = [parse_node_id(str(node)) for node in told] if isinstance(told, list) else []
+        except ValueError as error:
+            raise ConfigError(f"from: {error}", remedy="give ids of nodes") from error
+        manifest = await self.get(str(args.get("id")), holders)
+        parts: list[Value] = [[part.name, str(self.file(part))] for part in manifest.parts]
+        return {"parts": parts, "chunks_given": self.chunks_given}
+
+
+async def _once(
+    tasks: dict[str, asyncio.Task[_Result]],
+    key: str,
+    work: Callable[[], Coroutine[None, None, _Result]],
+) -> _Result:
+    """Do something once for all who want it at the same time."""
+    known = tasks.get(key)
+    if known is None:
+        known = tasks[key] = asyncio.get_running_loop().create_task(work())
+        known.add_done_callback(lambda _: tasks.pop(key, None))
+    return await asyncio.shield(known)
+
+
+def _copy(name: str, file: Path, draft: Path) -> Part:
+    """Copy a file into the cache; what tells of it. It is read once, so it may change meanwhile."""
+    try:
+        source = file.open("rb")
+    except OSError as error:
+        raise ConfigError(
+            f"a file of the bundle cannot be read: {reason_of(error)}",
+            where=str(file),
+            remedy="give files that the agent's user may read",
+        ) from error
+    with source:
+        try:
+            with draft.open("xb") as target:
+                return Part.of(name, _copied(source, target))
+        except OSError as error:
+            raise disk_refuses(error, draft) from error
+
+
+def _copied(source: IO[bytes], target: IO[bytes]) -> Iterator[bytes]:
+    while piece := source.read(CHUNK_BYTES):
+        target.write(piece)
+        yield piece
+
+
+def _hash_of(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

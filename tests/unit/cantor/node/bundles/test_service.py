@@ -1,0 +1,168 @@
+"""Bundles between nodes that live in memory: added on one, gotten by others."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cantor.base.errors import BundleError, ConfigError, UnavailableError
+from cantor.base.ids import NodeId
+from cantor.bundles.fetching import fetch
+from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
+from cantor.node.bundles import exchange, service
+from cantor.node.bundles.service import Bundles
+from cantor.node.fake import FakeMesh
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+WHEEL = "big-1-py3-none-any.whl"
+CHUNKS = 9
+IDS = [NodeId(f"{number:02d}" * 16) for number in range(6)]
+
+
+class Boxes:
+    """Some nodes with bundles."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mesh = FakeMesh()
+        self.all: list[Bundles] = []
+        self.folder = folder
+        for number, one in enumerate(IDS):
+            place = folder / str(number)
+            place.mkdir()
+            self.all.append(Bundles(self.mesh.add(one, place)))
+
+    def files(self) -> dict[str, Path]:
+        code, wheel = self.folder / "code", self.folder / "wheel"
+        code.write_bytes(b"code")
+        wheel.write_bytes(bytes(range(256)) * (CHUNK_BYTES // 256) * (CHUNKS - 1) + b"rest")
+        return {"": code, WHEEL: wheel}
+
+
+@pytest.fixture
+async def boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Boxes]:
+    monkeypatch.setattr(exchange, "TICK_S", 0.01)
+    made = Boxes(tmp_path)
+    for one in made.all:
+        await one.start()
+    yield made
+    for one in made.all:
+        await one.close()
+
+
+async def test_a_bundle_that_one_node_adds_is_had_by_all_who_get_it(boxes: Boxes) -> None:
+    origin, *others = boxes.all
+    files = boxes.files()
+    manifest = await origin.add(files)
+
+    await asyncio.gather(*(one.get(manifest.id, [IDS[0]]) for one in others))
+
+    for one in others:
+        assert [one.file(part).read_bytes() for part in manifest.parts] == [
+            file.read_bytes() for file in files.values()
+        ]
+    assert origin.chunks_given <= 2 * (CHUNKS + 1)
+    assert sum(one.chunks_given for one in boxes.all) == len(others) * (CHUNKS + 1)
+
+
+async def test_a_holder_is_found_without_being_told(boxes: Boxes) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+    await boxes.all[1].get(manifest.id)
+    boxes.mesh.kill(IDS[0])
+
+    await boxes.all[2].get(manifest.id)
+
+    assert boxes.all[1].chunks_given == CHUNKS + 1
+
+
+async def test_what_is_here_is_not_fetched_again(boxes: Boxes) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+    await asyncio.gather(boxes.all[1].get(manifest.id), boxes.all[1].get(manifest.id))
+    given = boxes.all[0].chunks_given
+
+    await boxes.all[1].get(manifest.id)
+
+    assert boxes.all[0].chunks_given == given == CHUNKS + 1
+
+
+async def test_it_is_still_here_after_a_restart(boxes: Boxes, tmp_path: Path) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+    await boxes.all[1].get(manifest.id)
+    await boxes.all[1].close()
+
+    again = Bundles(boxes.mesh.nodes[IDS[1]])
+    await again.start()
+    given = boxes.all[0].chunks_given
+    await again.get(manifest.id)
+    await again.close()
+
+    assert boxes.all[0].chunks_given == given
+
+
+async def test_a_node_that_dies_meanwhile_is_left_for_another(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+    await boxes.all[1].get(manifest.id)
+    read = exchange.read_chunk
+
+    def dies(file: Path, chunk: int) -> bytes:
+        boxes.mesh.kill(IDS[0])
+        return read(file, chunk)
+
+    monkeypatch.setattr(exchange, "read_chunk", dies)
+    monkeypatch.setattr(fetch, "SILENT_S", 1000.0)  # it is not by its silence that it is noticed
+    await boxes.all[2].get(manifest.id, [IDS[0], IDS[1]])
+
+    assert boxes.all[2].file(manifest.parts[1]).stat().st_size > 0
+
+
+async def test_a_bundle_that_nobody_has_is_one_error(boxes: Boxes) -> None:
+    with pytest.raises(UnavailableError, match="no node gives the bundle: none has it"):
+        await boxes.all[0].get("0" * 64)
+    with pytest.raises(UnavailableError, match="does not have that bundle"):
+        await boxes.all[0].get("0" * 64, [IDS[1]])
+    with pytest.raises(BundleError, match="not the id of a bundle"):
+        await boxes.all[0].get("../x")
+
+
+async def test_a_manifest_that_lies_about_the_whole_is_found(
+    boxes: Boxes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    liar = boxes.all[0]
+    files = boxes.files()
+    true = Part.of(WHEEL, [files[""].read_bytes()])
+    false = Part(WHEEL, hashlib.sha256(b"other").hexdigest(), true.size, true.hashes)
+    manifest = Manifest((false,))
+    await liar.add(files)
+    liar._manifests[manifest.id] = manifest
+    liar._exchange.offer(false, files[""])
+
+    with pytest.raises(BundleError, match="the bytes have another hash"):
+        await boxes.all[1].get(manifest.id, [IDS[0]])
+
+    assert list((tmp_path / "1" / service.FOLDER / "drafts").iterdir()) == []
+
+
+async def test_a_file_that_cannot_be_read_is_named(boxes: Boxes, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="none: a file of the bundle cannot be read"):
+        await boxes.all[0].add({"": tmp_path / "none"})
+
+
+async def test_programs_of_the_user_add_and_get_by_calls(boxes: Boxes) -> None:
+    files = {name: str(path) for name, path in boxes.files().items()}
+    added = await boxes.all[0].calls()["bundles.add"]({"files": dict(files)})  # type: ignore[misc]
+    got = await boxes.all[1].calls()["bundles.get"](  # type: ignore[misc]
+        {"id": added["id"], "from": [IDS[0]]}
+    )
+
+    assert [name for name, _ in got["parts"]] == ["", WHEEL]
+    with pytest.raises(ConfigError, match="no files"):
+        await boxes.all[0].calls()["bundles.add"]({})  # type: ignore[misc]
+    with pytest.raises(ConfigError, match="from: not a node id"):
+        await boxes.all[0].calls()["bundles.get"]({"id": "0" * 64, "from": ["x"]})  # type: ignore[misc]
