@@ -12,12 +12,18 @@ import sys
 import tarfile
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.unit.cantor.bundles.made_wheels import make_wheel
 
+from cantor.bundles.loading import use_wheels
+from cantor.bundles.wheels import unpack
 from cantor.node.control import ask
+from cantor.tasks.executor import Executor
+from cantor.workers import processes
 from edge_packaging.contents import BUILDS
 from edge_packaging.elf import glibc_needed
 from edge_packaging.manifest import MANIFEST_FILE, check_files, digest
@@ -265,3 +271,26 @@ def settled_pss(pid: int) -> int:
             return now
         before = now
     pytest.fail("its memory does not settle")
+
+
+def test_a_binary_runs_functions_that_came_from_elsewhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sent_to_a_binary.py").write_text(
+        "import sys\ndef where(a):\n    return a + 1, sys.frozen\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(processes, "own_command", lambda: [str(folder / "cantor")])
+    wheel = make_wheel(tmp_path, "extra-1-py3-none-any", {"extra.py": "N = 40\n"})
+    unpack(wheel, tmp_path / "unpacked")
+
+    def from_a_wheel(place: str) -> int:
+        use_wheels([Path(place)])
+        import extra  # type: ignore[import-not-found]
+
+        return int(extra.N)
+
+    with Executor(max_workers=1) as executor:
+        where = import_module("sent_to_a_binary").where
+        assert executor.submit(where, 1).result(TIMEOUT_S) == (2, True)
+        assert executor.submit(from_a_wheel, str(tmp_path / "unpacked")).result(TIMEOUT_S) == 40
