@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
@@ -16,7 +17,7 @@ from cantor.base.errors import BundleError, CantorError, ConfigError, Unavailabl
 from cantor.base.ids import parse_node_id
 from cantor.bundles.code import is_id
 from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
-from cantor.bundles.store import Store
+from cantor.bundles.store import BYTES_MAX, Store
 from cantor.node.bundles.exchange import BULK, Exchange, disk_refuses
 from cantor.node.services import Reply
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MANIFEST_TOPIC = "bundles.manifest"
 FACT = "bundles"
 FOLDER = "bundles"
+DISK_SHARE = 10
+"""The cache takes at most one part in so many of the disk."""
 TOLD_MAX = 64
 """Bundles that a node says it has; the newest."""
 NEAR, FAR = 1.0, 4.0
@@ -213,7 +216,9 @@ class Bundles:
 
     def _store(self) -> Store:
         if self._opened is None:
-            self._opened = Store(self._node.folder / FOLDER)
+            disk_bytes = shutil.disk_usage(self._node.folder).total
+            bytes_max = min(BYTES_MAX, disk_bytes // DISK_SHARE)
+            self._opened = Store(self._node.folder / FOLDER, bytes_max)
         return self._opened
 
     async def _call_add(self, args: dict[str, Value]) -> Value:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import shutil
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,6 +154,18 @@ async def test_a_manifest_that_lies_about_the_whole_is_found(
 async def test_a_file_that_cannot_be_read_is_named(boxes: Boxes, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="none: a file of the bundle cannot be read"):
         await boxes.all[0].add({"": tmp_path / "none"})
+
+
+async def test_the_cache_takes_a_tenth_of_a_small_disk(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(total=10 * 2 * CHUNK_BYTES)
+
+    monkeypatch.setattr(shutil, "disk_usage", small)
+
+    with pytest.raises(UnavailableError, match=rf"do not fit .*limit {2 * CHUNK_BYTES}"):
+        await boxes.all[0].add(boxes.files())
 
 
 async def test_programs_of_the_user_add_and_get_by_calls(boxes: Boxes) -> None:
