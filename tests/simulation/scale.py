@@ -160,7 +160,7 @@ class Flooding(Spreading):
         for batch in batches:
             for peer, channel in self._channels.items():
                 if peer != heard_from or batch.owner == self._node:
-                    channel.waiting[id(batch)] = batch
+                    channel.waiting[batch.signature] = batch
                     channel.send_at = now
 
     def renew_tree(self, now: float) -> None:

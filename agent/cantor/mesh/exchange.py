@@ -90,6 +90,7 @@ class Exchange:
         """
         batches: list[Batch] = []
         facts: list[Fact] = []
+        self.spreading.has_sent(peer, map(bytes, frame.body[1::3]))
         try:
             self.reader.read(frame, now, batches, facts)
         finally:  # what was kept before a bad batch must be spread and routed by all the same

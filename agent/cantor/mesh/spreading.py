@@ -38,7 +38,7 @@ class _Channel:
     """What waits for one neighbour, and when its digest is due."""
 
     link: str
-    waiting: dict[int, Batch] = field(default_factory=dict)
+    waiting: dict[bytes, Batch] = field(default_factory=dict)  # by their signatures
     sent_at: float = -NEVER
     send_at: float = NEVER
     digest_at: float = 0.0
@@ -100,8 +100,13 @@ class Spreading:
         for batch in batches:
             for peer, channel in targets:
                 if peer != heard_from or batch.owner == self._node:
-                    channel.waiting[id(batch)] = batch
+                    channel.waiting[batch.signature] = batch
                     channel.send_at = max(now, channel.sent_at + TOGETHER_S)
+
+    def has_sent(self, peer: NodeId, signatures: Iterable[bytes]) -> None:
+        """A neighbour has sent these batches: they need not be sent to it."""
+        for signature in signatures:
+            self._channels[peer].waiting.pop(signature, None)
 
     def next_due(self) -> float:
         """When something is due next."""
