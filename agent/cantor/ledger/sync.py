@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from cantor.ledger.ledger import Ledger
     from cantor.wire.frame import Value
 
-KEYS_MAX = 2**18
-"""More rows than this in one message are refused; owners that do not fit wait for the next."""
+KEYS_MAX = 2**14
+"""More rows than this in one message are refused; owners that do not fit wait for the next.
+
+With the longest names they just fit into the headers of one frame.
+"""
 SHORT_BYTES = 8
 
 

@@ -27,6 +27,9 @@ WINDOW_BYTES = (64 * 1024, 512 * 1024, 4 * 1024 * 1024)
 TURN_BYTES = 64 * 1024
 """How much of one flow leaves before another of the same channel has its turn."""
 LOWEST_SHARE = 0.05
+CORE_FRAMES_MAX = 4096
+CORE_BYTES_MAX = 64 * 1024 * 1024
+"""What may wait for one neighbour of the core's small frames, and of its large ones."""
 
 Item = tuple[bytes | Parts, int, "Inflow | None"]
 """A frame, its bytes, and the flow over which it came to this node; None if it began here."""
@@ -129,6 +132,20 @@ class Outlet:
         if not flow.is_ready and flow.credit > 0:
             flow.is_ready = True
             self._ready[flow.channel].append(flow)
+
+    def push_of_core(self, packed: bytes | Parts) -> bool:
+        """Let a frame of the core wait, small ones before all else; False if too many do."""
+        if isinstance(packed, bytes):
+            if len(self.urgent) >= CORE_FRAMES_MAX:
+                return False
+            self.urgent.append(packed)
+            return True
+        flow = self.flow(packed.channel, b"")
+        if flow.waiting_bytes >= CORE_BYTES_MAX:
+            return False
+        flow.credit = 1 << 62
+        self.push(flow, (packed, packed.size, None))
+        return True
 
     def granted(self, channel: int, key: bytes, size: int) -> None:
         """The other end takes ``size`` more bytes of a flow."""

@@ -185,18 +185,15 @@ class DataPlane:
         return ""
 
     def transmit(self, nonce: str, frame: DataFrame) -> None:
-        """Send a frame of the core to a neighbour: small ones at once, large ones in their turn."""
+        """Send a frame of the core to a neighbour: small ones at once, large ones in their turn.
+
+        A neighbour that asks and does not listen loses what it asked for.
+        """
         outlet = self._outlets.get(nonce)
         if outlet is None:
             return
-        packed = pack(frame)
         self.dirty[nonce] = None
-        if isinstance(packed, bytes):
-            outlet.urgent.append(packed)
-        else:
-            flow = outlet.flow(packed.channel, b"")
-            flow.credit = 1 << 62
-            outlet.push(flow, (packed, packed.size, None))
+        self.counters["congested"] += not outlet.push_of_core(pack(frame))
 
     def received(self, nonce: str, records: list[Record]) -> list[DataFrame]:
         """Take what a connection brought; return the frames that concern the core.

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.node.services import Message
-from cantor.wire.frame import BUFFERS_MAX
+from cantor.wire.frame import BUFFERS_MAX, pack_headers
+from cantor.wire.reader import unpack_headers
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -113,7 +114,7 @@ class Doors:
 
 @dataclass(slots=True)
 class _Transfer:
-    headers: dict[str, Value]
+    headers: bytes
     sizes: list[int]
     buffers: tuple[bytearray, ...]
     heard_at: float
@@ -175,7 +176,7 @@ class Assembler:
                 del under_way[other]  # it was given up: a stream brings one after the other
             headers = {name: value for name, value in (taken.headers or {}).items() if name}
             buffers = tuple(bytearray() for _ in sizes)
-            under_way[key] = _Transfer(headers, sizes, buffers, self._now)
+            under_way[key] = _Transfer(pack_headers(headers), sizes, buffers, self._now)
         known = under_way.get(key)
         if known is None or known.taken != offset:
             return None
@@ -189,7 +190,7 @@ class Assembler:
         if not known.is_whole:
             return None
         del under_way[key]
-        return Message(taken.source, known.headers, known.buffers)
+        return Message(taken.source, unpack_headers(known.headers), known.buffers)
 
     def tick(self, now: float) -> None:
         """Let time pass: what nobody went on with is dropped."""

@@ -32,6 +32,9 @@ PRIORITY_MAX = 2
 TTL_DEFAULT = 255
 """As far as one byte counts: the tree of 1000 nodes is 90 hops long, and routes have no loops."""
 HEADERS_BYTES_MAX = 16 * 1024 * 1024
+"""Between processes of one user."""
+MESH_HEADERS_BYTES_MAX = 4 * 1024 * 1024
+"""Between nodes: a stranger's byte can make an object of seventy."""
 BUFFERS_MAX = 1024
 LENGTH = struct.Struct(">I")
 HEADER = struct.Struct(">BBBBHH16s16sQQII")
@@ -94,7 +97,7 @@ class DataFrame:
     body: tuple[Buffer, ...] = ()
 
 
-def encode(frame: DataFrame) -> list[Buffer]:
+def encode(frame: DataFrame, headers_bytes_max: int = HEADERS_BYTES_MAX) -> list[Buffer]:
     """The frame as buffers to be written one after the other; bodies are not copied.
 
     Raises:
@@ -116,11 +119,16 @@ def encode(frame: DataFrame) -> list[Buffer]:
             size,
             count,
         ),
+        headers_bytes_max,
     )
     return [LENGTH.pack(size) + first, *frame.body]
 
 
-def packed_parts(frame: DataFrame, header: Callable[[int, int], bytes]) -> tuple[bytes, int]:
+def packed_parts(
+    frame: DataFrame,
+    header: Callable[[int, int], bytes],
+    headers_bytes_max: int = MESH_HEADERS_BYTES_MAX,
+) -> tuple[bytes, int]:
     """What stands before the buffers of a frame, and the bytes of both together.
 
     ``header`` packs the bytes of the headers and the number of buffers with what it needs besides.
@@ -138,9 +146,9 @@ def packed_parts(frame: DataFrame, header: Callable[[int, int], bytes]) -> tuple
             f"a frame cannot be encoded: {error}", remedy="use msgpack types and fields in range"
         ) from error
     size = len(first) + sum(sizes)
-    if len(sizes) > BUFFERS_MAX or len(headers) > HEADERS_BYTES_MAX or size >= 1 << 32:
+    if len(sizes) > BUFFERS_MAX or len(headers) > headers_bytes_max or size >= 1 << 32:
         raise LocalProtocolError(
             f"a frame has {len(sizes)} buffers, {len(headers)} bytes of headers, {size} in all",
-            remedy=f"at most {BUFFERS_MAX} buffers and {HEADERS_BYTES_MAX} bytes of headers",
+            remedy=f"at most {BUFFERS_MAX} buffers and {headers_bytes_max} bytes of headers",
         )
     return first, size

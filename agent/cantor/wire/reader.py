@@ -14,6 +14,7 @@ from cantor.wire.frame import (
     HEADER,
     HEADERS_BYTES_MAX,
     LENGTH,
+    MESH_HEADERS_BYTES_MAX,
     PRIORITY_MAX,
     VERSION,
     DataFrame,
@@ -103,7 +104,9 @@ class FrameReader:
         return frames
 
 
-def parse_frame(data: bytes | bytearray, start: int = 0) -> DataFrame:
+def parse_frame(
+    data: bytes | bytearray, start: int = 0, headers_bytes_max: int = HEADERS_BYTES_MAX
+) -> DataFrame:
     """The frame in ``data`` from ``start`` to the end, without its length.
 
     The body's buffers are views of ``data``.
@@ -131,7 +134,7 @@ def parse_frame(data: bytes | bytearray, start: int = 0) -> DataFrame:
         raise RemoteProtocolError(
             f"a frame of version {version} and priority {priority}", remedy=_REMEDY
         )
-    headers, body = read_parts(data, start + HEADER.size, count, size)
+    headers, body = read_parts(data, start + HEADER.size, count, size, headers_bytes_max)
     return DataFrame(
         kind,
         NodeId(source.hex()),
@@ -148,7 +151,11 @@ def parse_frame(data: bytes | bytearray, start: int = 0) -> DataFrame:
 
 
 def read_parts(
-    data: bytes | bytearray, start: int, count: int, size: int
+    data: bytes | bytearray,
+    start: int,
+    count: int,
+    size: int,
+    headers_bytes_max: int = MESH_HEADERS_BYTES_MAX,
 ) -> tuple[dict[str, Value], tuple[memoryview, ...]]:
     """The headers (``size`` bytes) and the ``count`` buffers behind the header of a frame.
 
@@ -157,7 +164,7 @@ def read_parts(
     """
     begin = start + 4 * count
     end = begin + size
-    if count > BUFFERS_MAX or size > HEADERS_BYTES_MAX or end > len(data):
+    if count > BUFFERS_MAX or size > headers_bytes_max or end > len(data):
         raise RemoteProtocolError(
             f"a frame of {len(data)} bytes with {count} buffers and {size} bytes of headers",
             remedy=_REMEDY,

@@ -24,6 +24,7 @@ from cantor.base.ids import BROADCAST
 from cantor.wire.frame import (
     HEADER,
     LENGTH,
+    MESH_HEADERS_BYTES_MAX,
     ROUTED_KIND_MIN,
     VERSION,
     DataFrame,
@@ -87,7 +88,7 @@ def pack(frame: DataFrame) -> bytes | Parts:
         local = 0
         if len(frame.body) < 2 and (record := _pack_small(frame)):
             return record
-        head, *body = encode(frame)
+        head, *body = encode(frame, MESH_HEADERS_BYTES_MAX)
         first = head[PREFIX_SIZE:]
     else:
         local, body = LOCAL, [*frame.body]
@@ -168,7 +169,7 @@ def unpack(record: Record, peer: NodeId = BROADCAST) -> DataFrame:
         RemoteProtocolError: the bytes are no frame.
     """
     if not is_local(record):
-        frame = parse_frame(record, PREFIX_SIZE)
+        frame = parse_frame(record, PREFIX_SIZE, MESH_HEADERS_BYTES_MAX)
         if frame.priority != channel_of(record):
             raise RemoteProtocolError("a frame on the channel of another priority", remedy=_REMEDY)
         return frame

@@ -10,9 +10,10 @@ import pytest
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.ledger import sync
-from cantor.ledger.facts import BATCH_BYTES_MAX, Batch, OverShareError
+from cantor.ledger.facts import BATCH_BYTES_MAX, NAME_LENGTH_MAX, Batch, OverShareError
 from cantor.ledger.ledger import Ledger
 from cantor.ledger.share import BYTES_PER_OWNER_MAX, FACTS_PER_OWNER_MAX
+from cantor.wire.frame import MESH_HEADERS_BYTES_MAX
 
 if TYPE_CHECKING:
     from cantor.wire.frame import Value
@@ -112,6 +113,14 @@ def test_one_fact_among_those_of_a_thousand_owners_costs_little_to_find() -> Non
     assert sent == 1
     assert said < 2500
     assert list(left.all_facts()) == list(right.all_facts())
+
+
+def test_the_largest_message_of_a_comparison_fits_into_a_frame() -> None:
+    row: list[Value] = [A, "n" * NAME_LENGTH_MAX, 2**63 - 1, 2**63 - 1]
+    keys: list[Value] = [row] * sync.KEYS_MAX
+    owners: list[Value] = [A] * sync.KEYS_MAX
+    message: dict[str, Value] = {"step": "keys", "owners": owners, "keys": keys}
+    assert len(msgpack.packb(message)) <= MESH_HEADERS_BYTES_MAX
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -213,6 +213,22 @@ def test_what_this_node_sends_has_a_limit() -> None:
     assert node.counters["congested"] == sum(map(bool, sent))
 
 
+def test_a_neighbour_that_asks_and_does_not_listen_fills_no_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cantor.mesh.outlet.CORE_FRAMES_MAX", 10)
+    monkeypatch.setattr("cantor.mesh.outlet.CORE_BYTES_MAX", 100_000)
+    node = plane()
+    for _ in range(15):
+        node.transmit("n", DataFrame(Kind.DIGEST, A, B))
+        node.transmit("n", DataFrame(Kind.FACTS, A, B, body=(bytes(40_000),)))
+    assert node.waiting_bytes("n") < 150_000
+    assert node.counters["congested"] == 5 + 12
+    assert len(out(node, "n")) == 10 + 3
+    node.transmit("n", DataFrame(Kind.DIGEST, A, B))
+    assert len(out(node, "n")) == 1
+
+
 def test_a_neighbour_that_ignores_credit_is_told_off() -> None:
     node, frames = plane(), [data(B, C, n, size=1_000_000, priority=1) for n in range(140)]
     with pytest.raises(RemoteProtocolError, match="granted"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -8,8 +10,9 @@ from hypothesis import strategies as st
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import NodeId
-from cantor.wire import DataFrame, Kind
-from cantor.wire.frame import BUFFERS_MAX
+from cantor.wire import DataFrame, Kind, encode
+from cantor.wire.frame import BUFFERS_MAX, MESH_HEADERS_BYTES_MAX, Value
+from cantor.wire.records import PREFIX_SIZE, pack, unpack
 from cantor.wire.sealed import bound_header, content_of, inner_frame, outer_frame
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
@@ -70,9 +73,34 @@ def test_the_bound_header_holds_all_but_the_time_to_live() -> None:
 
 
 def test_what_cannot_be_packed_is_refused_as_everywhere() -> None:
+    long: dict[str, Value] = {"x": bytes(MESH_HEADERS_BYTES_MAX)}
+    assert encode(DataFrame(Kind.DATA, A, B, headers=long))  # between processes
+    for refuse in (content_of, pack):
+        with pytest.raises(LocalProtocolError, match="bytes of headers"):
+            refuse(DataFrame(Kind.DATA, A, B, headers=long))
     for odd in ({"headers": {"x": object()}}, {"body": (b"",) * (BUFFERS_MAX + 1)}, {"kind": 256}):
         with pytest.raises(LocalProtocolError):
             content_of(replace(DataFrame(Kind.DATA, A, B), **odd))
+
+
+def test_a_strangers_headers_are_refused_before_their_objects_are_made() -> None:
+    bomb = b"\x90" * MESH_HEADERS_BYTES_MAX  # lists with nothing in them
+    headers = b"\x81\xa1x\xdd" + len(bomb).to_bytes(4, "big") + bomb
+    content = struct.pack(">BQQII", Kind.DATA, 1, 1, len(headers), 0) + headers
+    packed = pack(DataFrame(Kind.DATA, A, B))
+    assert isinstance(packed, bytes)
+    record = bytearray(packed + headers)
+    record[PREFIX_SIZE + 56 : PREFIX_SIZE + 60] = len(headers).to_bytes(4, "big")
+    tracemalloc.start()
+    try:
+        with pytest.raises(RemoteProtocolError):
+            inner_frame(DataFrame(Kind.SEALED, A, B), content)
+        with pytest.raises(RemoteProtocolError):
+            unpack(record)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(headers)
 
 
 def test_content_that_is_cut_off_is_refused() -> None:
