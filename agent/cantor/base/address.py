@@ -27,6 +27,12 @@ class Address:
         host, _, port = text.rpartition(":")
         if not host or not port.isascii() or not port.isdigit() or int(port[:9]) > PORT_MAX:
             raise ConfigError(f"not an address: {text[:80]!r}", remedy="write HOST:PORT")
+        try:
+            host.encode("idna")  # as every resolver does first: it must not fail only there
+        except UnicodeError as error:
+            raise ConfigError(
+                f"not the name of a host: {host[:80]!r}", remedy="write HOST:PORT"
+            ) from error
         if host.startswith("[") and host.endswith("]"):
             host = host[1:-1]
         elif ":" in host:

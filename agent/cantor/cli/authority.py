@@ -133,8 +133,16 @@ def _import(options: argparse.Namespace) -> int:
 def _passphrase(*, is_new: bool) -> str:
     if given := os.environ.get(PASSPHRASE_VARIABLE):
         return given
-    first = getpass.getpass("Passphrase: ")
-    if is_new and getpass.getpass("The same again: ") != first:
+    try:
+        first = getpass.getpass("Passphrase: ")
+        again = getpass.getpass("The same again: ") if is_new else first
+    except EOFError as error:
+        raise ConfigError(
+            "nobody is there to type the passphrase",
+            where="standard input",
+            remedy=f"give it in ${PASSPHRASE_VARIABLE}",
+        ) from error
+    if again != first:
         raise ConfigError("the two passphrases differ", remedy="begin again")
     return first
 

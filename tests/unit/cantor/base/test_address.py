@@ -11,9 +11,17 @@ def test_an_address_is_written_as_it_was_read(text: str) -> None:
     assert str(Address.parse(text)) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "host", ":1", "host:", "host:99999", "host:-1", "host:¹", "host:" + "9" * 5000]
-)
+NONE = ["", "host", ":1", "host:", "host:99999", "host:-1", "host:¹", "host:" + "9" * 5000]
+NO_HOSTS = [
+    "a..b:1",
+    ".:1",
+    "a" * 64 + ":1",
+    "\ud800:1",
+    "é" * 80 + ".x:1",
+]  # no resolver takes them
+
+
+@pytest.mark.parametrize("text", [*NONE, *NO_HOSTS])
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="HOST:PORT"):
         Address.parse(text)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import getpass
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cantor.cli import authority
+from cantor.cli.authority import PASSPHRASE_VARIABLE
 from cantor.cli.main import main
 
 if TYPE_CHECKING:
@@ -38,3 +40,20 @@ def test_the_policy_is_asked_for_or_set_at_the_agent_of_the_folder(
     assert main([*words, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"stale_days": days}
     assert calls == [(tmp_path, "mesh.policy", asked)] * 2
+
+
+def _nobody(_: str) -> str:
+    raise EOFError
+
+
+@pytest.mark.parametrize("verb", ["export-root", "import-root"])
+def test_a_script_without_a_passphrase_is_told_where_to_put_it(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(PASSPHRASE_VARIABLE, raising=False)
+    monkeypatch.setattr(getpass, "getpass", _nobody)
+
+    code = main(["mesh", verb, str(tmp_path / "root"), "--data", str(tmp_path)])
+
+    assert code == 2
+    assert f"${PASSPHRASE_VARIABLE}" in capsys.readouterr().err
