@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
+from cantor.base.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,7 +17,7 @@ def _width(text: str) -> int:
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned by display width (a Chinese sign takes two cells)."""
-    lines = [list(header), *(list(row) for row in rows)]
+    lines = [list(map(printable, line)) for line in (header, *rows)]
     widths = [max(_width(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(
         "  ".join(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError
 from cantor.base.ids import NodeId, short_name
+from cantor.base.text import printable
 from cantor.mesh.effects import (
     CloseLink,
     Dial,
@@ -200,7 +201,7 @@ class MeshDriver:
         told = next(iter(addresses), "") if isinstance(addresses, list) else ""
         return {
             "peer": node,
-            "name": str(known.get("name") or short_name(node)),
+            "name": printable(str(known.get("name") or short_name(node))),
             "address": figures.address if figures is not None else str(told),
         }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, short_name
 from cantor.base.resources import Device, Resource, ResourceValue, without
+from cantor.base.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -150,7 +151,7 @@ def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool, standing: 
     addresses = about.get("addresses")
     return NodeView(
         id=owner,
-        name=_text(about.get("name")) or short_name(owner),
+        name=printable(_text(about.get("name"))) or short_name(owner),
         is_alive=is_alive,
         version=_text(about.get("version")),
         labels={k: v for k, v in labels.items() if isinstance(v, str)}

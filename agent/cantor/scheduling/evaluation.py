@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from cantor.base.text import printable
 from cantor.base.units import format_size
 from cantor.scheduling.expression import (
     Among,
@@ -65,8 +66,7 @@ class Situation:
         shown = [
             format_size(v) if sizes and isinstance(v, int | float) else _shown(v) for v in values
         ]
-        # Other nodes choose these strings: no terminal may obey them.
-        text = "".join(sign if sign.isprintable() else "?" for sign in ", ".join(shown))
+        text = printable(", ".join(shown))  # other nodes choose these strings
         return text if len(text) <= FOUND_CHARACTERS_MAX else text[:FOUND_CHARACTERS_MAX] + "…"
 
 

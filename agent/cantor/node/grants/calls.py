@@ -13,6 +13,7 @@ from cantor.base.errors import CantorError, ConfigError
 from cantor.base.resources import Resource, ResourceValue
 from cantor.node.grants.grants import SHOW_TOPIC
 from cantor.scheduling.expression import KEYWORDS, NAME
+from cantor.scheduling.grants.reading import lease_from_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,15 +93,19 @@ class ResourceCalls:
         ]  # fmt: skip
 
     async def _held_on(self, view: NodeView) -> dict[str, Value]:
-        """What a node says of its grants; ``held`` is None where it cannot be asked."""
+        """What a node says of its grants; ``held`` is None where it cannot be asked or read."""
         if view.id == self._node.node_id:
             return self._grants.shown()
         if view.is_alive:
             try:
                 answer = await self._node.request(view.id, SHOW_TOPIC, timeout_s=SHOW_TIMEOUT_S)
+                held: list[Value] = [
+                    dict(lease_from_value(row).as_value()) for row in _rows(answer.headers, "held")
+                ]
             except CantorError:
                 return {"held": None, "waiting": None}
-            return {name: answer.headers.get(name) for name in ("held", "waiting")}
+            waiting: list[Value] = [dict(row) for row in _rows(answer.headers, "waiting")]
+            return {"held": held, "waiting": waiting}
         return {"held": None, "waiting": None}
 
     def _advertise(self, args: dict[str, Value]) -> Value:
@@ -116,3 +121,8 @@ class ResourceCalls:
             self._advertised[name] = checked(made)
         self._node.offer("advertised", (), tuple(self._advertised.values()))
         return cast("Value", sorted(self._advertised))
+
+
+def _rows(headers: Mapping[str, Value], name: str) -> list[dict[str, Value]]:
+    told = headers.get(name)
+    return [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []

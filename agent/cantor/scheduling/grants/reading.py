@@ -10,6 +10,7 @@ from cantor.base.ids import NodeId
 from cantor.scheduling.grants.records import (
     COUNT_MAX,
     QUANTITIES_MAX,
+    SINCE_MAX,
     TASK_CHARACTERS_MAX,
     TEXT_CHARACTERS_MAX,
     TTL_MAX_S,
@@ -91,7 +92,7 @@ def lease_from_value(value: Mapping[str, Value]) -> Lease:
         {str(name): _number(taken, name) for name in taken},
         {str(name): tuple(map(str, cast("list[Value]", listed))) for name, listed in units.items()},
         _number(value, "ttl_s"),
-        _number(value, "since"),
+        _since(value),
         _text(value, "project", TASK_CHARACTERS_MAX),
         _whole(value, "priority", COUNT_MAX, least=-COUNT_MAX),
     )
@@ -141,6 +142,13 @@ def _number(value: Mapping[str, Value], name: str) -> int | float:
     if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         raise RemoteProtocolError(f"{name} is no number")
     return found
+
+
+def _since(value: Mapping[str, Value]) -> int | float:
+    since = _number(value, "since")
+    if not 0 <= since < SINCE_MAX:
+        raise RemoteProtocolError("since is no time of day")
+    return since
 
 
 def _count(listed: Value) -> int:

@@ -23,6 +23,8 @@ TEXT_CHARACTERS_MAX = 1000
 COUNT_MAX = 2**31
 QUANTITIES_MAX = 64
 UNITS_MAX = 1024
+SINCE_MAX = 253_402_300_800
+"""The end of the year 9999, in seconds since 1970."""
 TOKEN_BITS = 32
 """A token is the owner's epoch, then a count of so many bits: it only ever grows."""
 

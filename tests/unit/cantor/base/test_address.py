@@ -18,7 +18,7 @@ NO_HOSTS = [
     "a" * 64 + ":1",
     "\ud800:1",
     "é" * 80 + ".x:1",
-]  # no resolver takes them
+]
 
 
 @pytest.mark.parametrize("text", [*NONE, *NO_HOSTS])
