@@ -404,5 +404,6 @@ export const en = {
   },
 };
 
-type Strings<T> = { [K in keyof T]: T[K] extends string ? string : Strings<T[K]> };
-export type Catalogue = Strings<typeof en>;
+/** The same words in another language. */
+export type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> };
+export type Catalogue = Texts<typeof en>;

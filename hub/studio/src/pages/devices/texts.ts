@@ -1,5 +1,6 @@
 /** The words of what is done to nodes, beside the Devices page because no other page needs them. */
 import i18next from "i18next";
+import type { Texts } from "../../i18n/en";
 
 const en = {
   region: "Actions for the selected nodes",
@@ -31,8 +32,6 @@ const en = {
   done_label_other: "{{count}} nodes labelled",
   partly: "{{failed}} of {{total}} failed",
 };
-
-type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> };
 
 const zh: Texts<typeof en> = {
   region: "对所选节点的操作",

@@ -1,5 +1,6 @@
 /** The words of the Mesh page, beside it because no other page needs them. */
 import i18next from "i18next";
+import type { Texts } from "../../i18n/en";
 
 const en = {
   title: "Mesh",
@@ -36,8 +37,6 @@ const en = {
   table: { nodes: "Nodes of the mesh", links: "Links of the mesh", name: "Name", state: "State", side: "Side", degree: "Links", link: "Link", tree: "Tree", more: "Show {{count}} more" },
   chosen: "{{name}}, {{state}}, {{count}} links",
 };
-
-type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> };
 
 const zh: Texts<typeof en> = {
   title: "网格",

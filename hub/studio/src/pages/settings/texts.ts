@@ -1,5 +1,6 @@
 /** The words of the Settings page, beside it because no other page needs them. */
 import i18next from "i18next";
+import type { Texts } from "../../i18n/en";
 
 const en = {
   subtitle: "Who may let boxes into this project",
@@ -37,8 +38,6 @@ const en = {
   emptyBody: "Add a device: that makes a token, and shows the line to run on the box.",
   more: "Load more",
 };
-
-type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> };
 
 const zh: Texts<typeof en> = {
   subtitle: "谁可以让设备加入此项目",
