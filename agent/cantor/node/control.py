@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cantor.node.services import Call
-    from cantor.wire.frame import Value
+    from cantor.wire.frame import Buffer, Value
 
     Calls = Mapping[str, Call]
 
@@ -74,14 +74,14 @@ class ControlServer:
         try:
             if _peer_user(writer) in (0, os.geteuid()):
                 request = await _receive(reader, _REQUEST_BYTES_MAX)
-                writer.writelines(encode(await self._answer(request)))
+                writer.writelines(await self._answer(request))
                 await writer.drain()
         except (RemoteProtocolError, OSError, TimeoutError) as error:
             _log.info("control request failed", extra={"reason": str(error)})
         finally:
             writer.close()
 
-    async def _answer(self, request: DataFrame) -> DataFrame:
+    async def _answer(self, request: DataFrame) -> list[Buffer]:
         call = self._calls.get(str(request.headers.get("call")))
         args = request.headers.get("args")
         headers: dict[str, Value]
@@ -90,13 +90,17 @@ class ControlServer:
         else:
             try:
                 result = call(args if isinstance(args, dict) else {})
-                headers = {"result": await result if inspect.isawaitable(result) else result}
+                return _framed({"result": await result if inspect.isawaitable(result) else result})
             except CantorError as error:
                 headers = _refusal(error)
             except Exception:  # noqa: BLE001 (what a service gets wrong must not end the agent)
                 _log.exception("a control call failed", extra={"call": request.headers["call"]})
                 headers = {"error": "the agent failed at that; its log says why"}
-        return DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers)
+        return _framed(headers)
+
+
+def _framed(headers: dict[str, Value]) -> list[Buffer]:
+    return encode(DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=headers))
 
 
 def _locked(path: Path) -> int:
@@ -148,8 +152,7 @@ async def ask(
         async with asyncio.timeout(timeout_s):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
-                request = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers=asked)
-                writer.writelines(encode(request))
+                writer.writelines(_framed(asked))
                 answer = await _receive(reader)
             finally:
                 writer.close()

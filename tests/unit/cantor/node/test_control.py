@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cantor.base.errors import UnavailableError
+from cantor.base.errors import CantorError, UnavailableError
 from cantor.node.control import SOCKET_NAME, ControlServer, ask
+from cantor.wire.frame import HEADERS_BYTES_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,4 +34,17 @@ async def test_a_socket_left_by_a_killed_agent_is_replaced(tmp_path: Path) -> No
     await server.start()
 
     assert await ask(tmp_path, "who") == "me"
+    await server.close()
+
+
+async def test_an_answer_that_is_too_large_is_refused_and_not_taken_for_no_agent(
+    tmp_path: Path,
+) -> None:
+    server = ControlServer(tmp_path, {"all": lambda _: bytes(HEADERS_BYTES_MAX)})
+    await server.start()
+
+    with pytest.raises(CantorError, match="headers") as refused:
+        await ask(tmp_path, "all")
+
+    assert not isinstance(refused.value, UnavailableError)
     await server.close()
