@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
+from cantor.base.errors import LocalProtocolError
 from cantor.base.program import parts
 from cantor.base.resources import merge_resources
 from cantor.node.view import pack_devices, pack_resources
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 INVENTORY_GROUP = "cantor.inventory"
 SCAN_INTERVAL_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Inventory(Protocol):
@@ -48,7 +51,10 @@ class Hardware:
         """Look at the machine once a second, for ever."""
         while True:
             self._found = await asyncio.to_thread(self._inventory.scan)
-            self._tell()
+            try:
+                self._tell()
+            except LocalProtocolError as error:  # it is said again with the next look
+                _log.warning("the mesh does not take what is here", extra={"reason": str(error)})
             await asyncio.sleep(SCAN_INTERVAL_S)
 
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
@@ -72,8 +78,8 @@ class Hardware:
         facts = {"devices": pack_devices(there), "resources": pack_resources(merged)}
         for name, value in facts.items():
             if self._published.get(name) != value:
-                self._published[name] = value
                 self._publish(name, value)
+                self._published[name] = value
 
 
 def load_inventory() -> Inventory:

@@ -264,5 +264,5 @@ class Grants:
                 kind[name] = kind.get(name, 0) + amount
         value: Value = {kind: dict(amounts) for kind, amounts in taken.items()}
         if value != self._said:
-            self._said = value
             self._node.publish(TAKEN_FACT, value)
+            self._said = value
