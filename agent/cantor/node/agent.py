@@ -17,7 +17,7 @@ from cantor.ledger.ledger import Ledger
 from cantor.ledger.sync import digest
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import Effect, FactsChanged, NodeAlive, NodeDead
-from cantor.mesh.events import DaySaid, LocalFact, PeerSeen, TrustLost
+from cantor.mesh.events import DaySaid, LocalFact, TrustLost
 from cantor.mesh.settings import MeshSettings
 from cantor.node.changes import Changes
 from cantor.node.driver import MeshDriver
@@ -26,15 +26,15 @@ from cantor.node.grants.grants import Grants
 from cantor.node.hardware import Hardware, Inventory, load_inventory
 from cantor.node.lasting import LastingFacts
 from cantor.node.lifecycle.life import Lifecycle
-from cantor.node.memory import ADDRESSES_PER_PEER_MAX, NodeMemory
+from cantor.node.memory import NodeMemory
 from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
+from cantor.node.peers import Peers
 from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier, make_seals
 from cantor.node.talk import Talk
 from cantor.node.view import NodeView, view_nodes
 from cantor.transport.addresses import told_addresses
-from cantor.transport.discovery import Discovery
 from cantor.transport.links import Links
 
 if TYPE_CHECKING:
@@ -89,12 +89,12 @@ class Agent(Talk):
         self._time = TrustedClock(self._folder, self.clock)
         self._memory = NodeMemory(settings.folder)
         self.name = settings.name or self._memory.name() or platform.node()
-        self._reached = self._memory.peers()
         signer = FactSigner(self._folder)
         verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
         self._core = self._make_core(signer, verifier)
         self._driver = self._make_driver(signer, verifier)
         self._streams = self._driver.streams
+        self._peers = Peers(self.node_id, self.identity.mesh, self._memory, self._driver.post)
         self.lifecycle = Lifecycle(
             self,
             self._folder,
@@ -112,7 +112,6 @@ class Agent(Talk):
             now=self.lifecycle.judging_s,
             is_denied=self.lifecycle.denials.is_denied,
         )
-        self._discovery: Discovery | None = None
         self.grants = Grants(self, epoch=self._core.ledger.epoch)
         found = inventory or load_inventory()
         self._hardware = Hardware(found, self.publish, self.grants.offer)
@@ -145,15 +144,15 @@ class Agent(Talk):
         await self.lifecycle.start(self._links)
         if self.settings.enrol:
             await self.lifecycle.enrol_at(self.settings.enrol, self.settings.public_enrol)
-        for node, addresses in self._reached.items():
-            self._peer_seen(node, addresses)
+        self._peers.say_all()
         self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
         self._tasks.append(asyncio.ensure_future(self._watch_clock()))
         self._tasks += [asyncio.ensure_future(self._join([seed])) for seed in self.settings.seeds]
         if told := self._memory.hub().seeds:
             self._tasks.append(asyncio.ensure_future(self._join(told, is_alone=True)))
         if self.settings.is_discovering:
-            self._tasks.append(asyncio.ensure_future(self._discover(listening[0].port)))
+            found = self._peers.discover(listening[0].port, self.settings.interfaces)
+            self._tasks.append(asyncio.ensure_future(found))
         for service in self._services.values():
             self._started.append(service)
             await service.start()
@@ -168,8 +167,7 @@ class Agent(Talk):
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._discovery is not None:
-            await self._discovery.close()
+        await self._peers.close()
         await self._driver.stop()
         await self._links.close()
         await asyncio.to_thread(self._memory.close)
@@ -334,29 +332,8 @@ class Agent(Talk):
             else:
                 return
 
-    async def _discover(self, port: int) -> None:
-        self._discovery = Discovery(
-            self.identity.node_id,
-            self.identity.mesh,
-            port,
-            self._peer_found,
-            interfaces=self.settings.interfaces,
-        )
-        try:
-            await self._discovery.start()
-        except OSError as error:
-            _log.warning("no discovery here, seeds still work", extra={"reason": str(error)})
-
-    def _peer_seen(self, node: NodeId, addresses: list[str]) -> None:
-        self._driver.post(PeerSeen(node, self.identity.mesh, tuple(addresses)))
-
-    def _peer_found(self, node: NodeId, addresses: list[str]) -> None:
-        """Multicast does not leave the local network: who is found by it is near."""
-        self._driver.post(PeerSeen(node, self.identity.mesh, tuple(addresses), is_near=True))
-
     def _on_reached(self, node: NodeId, address: str) -> None:
-        self._remember(node, [address])
-        self._peer_seen(node, self._reached[node])
+        self._peers.reached(node, address)
 
     def _on_frame(self, frame: DataFrame) -> None:
         if not self.lifecycle.refuses(frame.source):
@@ -369,7 +346,7 @@ class Agent(Talk):
             self._memory.keep_epoch(self._core.ledger.epoch)
             for fact in effect.facts:
                 if fact.name == "node" and isinstance(fact.value, dict):
-                    self._learn_addresses(fact.owner, fact.value.get("addresses"))
+                    self._peers.told(fact.owner, fact.value.get("addresses"))
             self.lifecycle.heard(effect.facts)
         if isinstance(effect, FactsChanged | NodeAlive | NodeDead):
             self.lifecycle.look()
@@ -378,18 +355,3 @@ class Agent(Talk):
     def _tell(self) -> None:
         for changed in list(self._subscribers):
             changed()
-
-    def _learn_addresses(self, node: NodeId, addresses: object) -> None:
-        """A node that one neighbour knows can be dialled by all: the ledger says where it is."""
-        if node != self.identity.node_id and isinstance(addresses, list):
-            usable = [address for address in addresses if isinstance(address, str)]
-            self._remember(node, usable)
-            asyncio.get_running_loop().call_soon(self._peer_seen, node, usable)
-
-    def _remember(self, node: NodeId, newest: list[str]) -> None:
-        """Keep where a node is, the newest first, so that the next start needs no discovery."""
-        before = self._reached.get(node, [])
-        after = [*newest, *(address for address in before if address not in newest)]
-        if after[:ADDRESSES_PER_PEER_MAX] != before:
-            self._reached[node] = after[:ADDRESSES_PER_PEER_MAX]
-            self._memory.remember_peers(self._reached)
