@@ -42,7 +42,7 @@ PEERS = (
     "distributed==2026.8.0",
     "eclipse-zenoh==1.10.2",
     "nats-py==2.16.0",
-    "numpy>=2",
+    "numpy==2.4.6",
     "ray==2.60.0",
     "uvloop==0.23.0",
 )

@@ -12,6 +12,7 @@ from cantor.bundles.values import pack
 from cantor.tasks.future import Future
 from cantor.tasks.listeners import FutureListener
 from cantor.workers.errors import TaskError
+from cantor.workers.messages import NO_ARGUMENTS
 from cantor.workers.units import PLAIN
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from cantor.workers.units import Terms
 
 T = TypeVar("T")
-_NO_ARGUMENTS = pack(((), {}), [])
 
 
 def submit_call(
@@ -115,7 +115,7 @@ def packed(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[Buffer])
         NotSerialisable: one cannot travel; the error names it.
     """
     if not args and not kwargs:
-        return _NO_ARGUMENTS
+        return NO_ARGUMENTS
     return pack((args, kwargs), buffers, names=("args", "kwargs"))
 
 

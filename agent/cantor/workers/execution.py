@@ -13,7 +13,7 @@ from cantor.bundles.loading import classes_of, load
 from cantor.bundles.values import pack, unpack
 from cantor.workers.failures import out_of_memory, pack_failure
 from cantor.workers.limits import memory_of
-from cantor.workers.messages import DONE, FAILED, ITEM, SETUP, found, placed
+from cantor.workers.messages import DONE, FAILED, ITEM, NO_ARGUMENTS, SETUP, found, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,8 +96,7 @@ class Execution:
         function = self._functions.get(number) or self._found(number)
         if method:
             function = getattr(self._kept, method)
-        classes = classes_of(self._codes[number])
-        args, kwargs = unpack(body, found(list(told), self._reader), classes=classes)
+        args, kwargs = self._arguments(number, body, told)
         self.is_inside = True
         self.entering()
         result = function(*args, **kwargs)
@@ -112,6 +111,12 @@ class Execution:
         buffers: list[Buffer] = []
         packed = pack(result, buffers)
         return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]
+
+    def _arguments(self, number: int, body: bytes, told: Iterable[Any]) -> Any:  # noqa: ANN401
+        if body == NO_ARGUMENTS:
+            return (), {}
+        classes = classes_of(self._codes[number])
+        return unpack(body, found(list(told), self._reader), classes=classes)
 
     def _found(self, number: int) -> Callable[..., Any]:
         function = self._functions[number] = load(self._codes[number])

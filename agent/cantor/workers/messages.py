@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from cantor.base.errors import RemoteProtocolError
+from cantor.bundles.values import pack
 from cantor.workers.slots import SHARED_BYTES_MIN
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ SETUP = 0
 ITEMS_AHEAD = 16
 """So many items of a stream may be on their way before its caller takes one."""
 
+NO_ARGUMENTS = pack(((), {}), [])
+"""The body of a call without any: what is known need not be packed and read each time."""
 Message = list[Any]
 pack_message = msgpack.Packer(unicode_errors="surrogatepass").pack
 _NONE: tuple[()] = ()
