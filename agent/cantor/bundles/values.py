@@ -104,6 +104,19 @@ class _Aside:
         self.index = index
 
 
+def _has_large(value: Any, levels: int) -> bool:  # noqa: ANN401
+    """Whether :func:`_set_aside` would find something; most values are small."""
+    kind = type(value)
+    if kind is bytes:
+        return len(value) >= BUFFER_BYTES_MIN
+    if not levels or kind not in (tuple, list, dict) or len(value) > _SIDE_MAX:
+        return False
+    for item in value.values() if kind is dict else value:  # noqa: SIM110 (any() takes longer)
+        if _has_large(item, levels - 1):
+            return True
+    return False
+
+
 def _set_aside(value: Any, buffers: list[Buffer], levels: int) -> Any:  # noqa: ANN401
     """The same value with large bytes replaced by where they are among the buffers."""
     kind = type(value)
@@ -130,7 +143,7 @@ class _Encoder:
     def pack_with(self, buffers: list[Buffer], value: object) -> bytes:
         """As msgpack; large data is appended to ``buffers``."""
         self._buffers = buffers
-        packed = self.pack(_set_aside(value, buffers, 3))
+        packed = self.pack(_set_aside(value, buffers, 3) if _has_large(value, 3) else value)
         self._buffers = []
         return packed
 
@@ -192,17 +205,6 @@ class _Decoder:
         self._buffers = buffers
         self._classes = classes
         self._depth = 0
-        self._makers: dict[int, Callable[[Any], Any]] = {
-            _TUPLE: lambda told: tuple(self._list(told)),
-            _SET: lambda told: set(self._list(told)),
-            _FROZENSET: lambda told: frozenset(self._list(told)),
-            _INT: lambda told: int.from_bytes(told, "big", signed=True),
-            _BYTES: lambda told: bytes(self._buffer(self.unpack(told))),
-            _ARRAY: self._array,
-            _SCALAR: lambda told: arrays.scalar_together(*self._list(told)),
-            _PLAIN: lambda told: plain.put_together(*self._list(told)),
-            _OBJECT: self._object,
-        }
 
     def unpack(self, data: Buffer) -> Any:  # noqa: ANN401
         if self._depth > DEPTH_MAX or len(data) > PACKED_BYTES_MAX:
@@ -211,12 +213,15 @@ class _Decoder:
         self._depth += 1
         value = msgpack.unpackb(
             data,
-            ext_hook=lambda code, told: self._makers[code](told),
+            ext_hook=self._make,
             strict_map_key=False,
             unicode_errors="surrogatepass",
         )
         self._depth -= 1
         return value
+
+    def _make(self, code: int, told: bytes) -> Any:  # noqa: ANN401
+        return _MAKERS[code](self, told)
 
     def _list(self, data: bytes) -> list[Any]:
         told = self.unpack(data)
@@ -241,6 +246,20 @@ class _Decoder:
         return objects.put_together(what, module, name, parts, self._classes)
 
 
+_MAKERS: dict[int, Callable[[_Decoder, bytes], Any]] = {
+    _TUPLE: lambda decoder, told: tuple(decoder._list(told)),
+    _SET: lambda decoder, told: set(decoder._list(told)),
+    _FROZENSET: lambda decoder, told: frozenset(decoder._list(told)),
+    _INT: lambda _, told: int.from_bytes(told, "big", signed=True),
+    _BYTES: lambda decoder, told: bytes(decoder._buffer(decoder.unpack(told))),
+    _ARRAY: lambda decoder, told: decoder._array(told),
+    _SCALAR: lambda decoder, told: arrays.scalar_together(*decoder._list(told)),
+    _PLAIN: lambda decoder, told: plain.put_together(*decoder._list(told)),
+    _OBJECT: lambda decoder, told: decoder._object(told),
+}
+"""Made once: a table in each decoder cost more than most values."""
+
+
 def _explained(value: object, names: Sequence[str], error: Exception) -> NotSerialisable:
     """The error that says which part it was."""
 
@@ -252,7 +271,7 @@ def _explained(value: object, names: Sequence[str], error: Exception) -> NotSeri
         return True
 
     path, culprit = "value", value
-    if names and isinstance(value, tuple):
+    if names and isinstance(value, tuple | list):
         bad = ((name, item) for name, item in zip(names, value, strict=True) if not is_good(item))
         path, culprit = next(bad, (path, value))
     words = str(error) if isinstance(error, TypeError | ValueError) else ""

@@ -116,7 +116,7 @@ def packed(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[Buffer])
     """
     if not args and not kwargs:
         return NO_ARGUMENTS
-    return pack((args, kwargs), buffers, names=("args", "kwargs"))
+    return pack([list(args), kwargs], buffers, names=("args", "kwargs"))
 
 
 def setup_call(

@@ -48,7 +48,7 @@ SETUP = 0
 ITEMS_AHEAD = 16
 """So many items of a stream may be on their way before its caller takes one."""
 
-NO_ARGUMENTS = pack(((), {}), [])
+NO_ARGUMENTS = pack([[], {}], [])
 """The body of a call without any: what is known need not be packed and read each time."""
 Message = list[Any]
 pack_message = msgpack.Packer(unicode_errors="surrogatepass").pack
