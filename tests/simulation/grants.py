@@ -30,7 +30,7 @@ from cantor.scheduling.grants.stock import Have
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cantor.scheduling.grants.events import Event
     from cantor.scheduling.grants.records import Answer, Asked, Lease
@@ -198,12 +198,12 @@ class World:
         if box.life == life:
             self.follow(box, claim, claim.drop(self.clock(box)))
 
-    def submit(self) -> None:
+    def submit(self, needs: Sequence[str] = NEEDS) -> None:
         """A box wants units of one node or of two."""
         box = self.random.choice(list(self.boxes.values()))
         count = 2 if self.random.random() < 0.3 else 1
         nodes = self.random.sample(list(self.boxes), count)
-        wants = {node: parse(self.random.choice(NEEDS)) for node in nodes}
+        wants = {node: parse(self.random.choice(needs)) for node in nodes}
         if box.grantor is None:
             return
         task = f"task {next(self.tasks)}"
@@ -211,30 +211,34 @@ class World:
         box.claims[(task, 1)] = claim
         self.follow(box, claim, claim.tick(self.clock(box)))
 
+    def settle(self, now: float) -> None:
+        """No more trouble from now on."""
+        self.now, self.is_quiet = now, True
+        self.cuts.clear()
+
     def chance(self, of: float, name: str) -> bool:
         """Whether a fault happens."""
         happens = self.random.random() < of
         self.fired[name] += happens
         return happens
 
-    def users(self, owner: NodeId) -> list[Lease]:
-        """The leases of a node that somebody may use now, as far as that one's own clock says."""
-        return [
-            claim.leases[owner]
-            for box in self.boxes.values()
-            for claim in box.claims.values()
-            if owner in claim.leases and self.is_used(box, claim, owner)
-        ]
+    def users(self) -> dict[NodeId, list[Lease]]:
+        """The leases of each node that somebody may use now, as that one's own clock says."""
+        used: dict[NodeId, list[Lease]] = {}
+        for box in self.boxes.values():
+            for claim in box.claims.values():
+                if claim.state != "over" and self.is_used(box, claim):
+                    for owner, lease in claim.leases.items():
+                        used.setdefault(owner, []).append(lease)
+        return used
 
-    def is_used(self, box: Box, claim: Claim, owner: NodeId) -> bool:
-        """Whether a holder takes one of its leases for good."""
-        del owner
+    def is_used(self, box: Box, claim: Claim) -> bool:
+        """Whether a holder takes its leases for good."""
         return box.grantor is not None and claim.is_valid(self.clock(box))
 
     def check(self) -> None:
         """No unit has two users, and nobody uses more than there is."""
-        for box in self.boxes.values():
-            users = self.users(box.id)
+        for owner, users in self.users().items():
             units = Counter(u for lease in users for named in lease.units.values() for u in named)
             twice = [unit for unit, count in units.items() if count > 1]
             memory = sum(lease.taken.get("Memory", 0) for lease in users)
@@ -243,7 +247,7 @@ class World:
                 raise LocalProtocolError(f"granted twice: {twice or memory}", where=held)
             tokens = Counter(lease.token for lease in users)
             if max(tokens.values(), default=0) > 1:
-                raise LocalProtocolError("two grants have one token", where=box.id[:4])
+                raise LocalProtocolError("two grants have one token", where=owner[:4])
 
 
 def trouble(world: World) -> None:
@@ -318,8 +322,7 @@ def simulate(seed: int, *, seconds: float = 60.0, pause_s: float = 3.0) -> Outco
     for _ in range(int(seconds / pause_s)):
         world.at(seconds * world.random.random(), lambda: trouble(world))
     world.run(seconds)
-    world.is_quiet = True
-    world.cuts.clear()
+    world.settle(seconds)
     world.run(seconds + 300.0)
     for box in world.boxes.values():
         stuck = [
@@ -329,5 +332,10 @@ def simulate(seed: int, *, seconds: float = 60.0, pause_s: float = 3.0) -> Outco
             raise LocalProtocolError(f"{stuck[0]} is not over", where=f"seed {seed}")
         if box.grantor is None or box.grantor.leases or box.grantor.waiting:
             raise LocalProtocolError("units are held by nobody", where=f"seed {seed}")
+    return Outcome(world.fired, world.held, digest_of(world))
+
+
+def digest_of(world: World) -> str:
+    """The same for the same run: of all journals."""
     journals = b"".join(box.disk for box in world.boxes.values())
-    return Outcome(world.fired, world.held, hashlib.sha256(journals).hexdigest()[:16])
+    return hashlib.sha256(journals).hexdigest()[:16]

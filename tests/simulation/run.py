@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import fetching, grants
+from tests.simulation import escrow, fetching, grants
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -30,8 +30,9 @@ from tests.simulation.site import simulate_site
 from cantor.base.errors import CantorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from tests.simulation.grants import Outcome as GrantsOutcome
     from tests.simulation.scale import Growth
     from tests.simulation.scenario import Outcome
 
@@ -121,21 +122,23 @@ def run_sites(options: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     return {"nodes": options.nodes, "sites": sites, "faults": {}, "failures": failures}, failures
 
 
-def run_grants(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
-    """Grants by seed; the figures, and what failed."""
+def run_grants(
+    name: str, play: Callable[..., GrantsOutcome], seeds: Iterable[int]
+) -> tuple[dict[str, Any], list[str]]:
+    """Grants, or rights to shared quantities, by seed; the figures, and what failed."""
     fired: Counter[str] = Counter()
     held = 0
     failures: list[str] = []
     for seed in seeds:
         try:
-            outcome = grants.simulate(seed, pause_s=grants.PAUSES_S[seed % 2])
+            outcome = play(seed, pause_s=grants.PAUSES_S[seed % 2])
         except CantorError as error:
-            failures.append(f"grants, seed {seed}: {error}")
+            failures.append(f"{name}, seed {seed}: {error}")
             print(failures[-1], flush=True)
             continue
         fired += outcome.fired
         held += outcome.held
-    print(f"{held} grants held, none twice" if not failures else "grants failed", flush=True)
+    print(f"{name}: {held} held, none twice" if not failures else f"{name} failed", flush=True)
     return {"held": held, "faults": dict(sorted(fired.items())), "failures": failures}, failures
 
 
@@ -199,8 +202,9 @@ def main() -> int:
         figures, failures = run_seeds(options)
     if options.grants:
         seeds = range(options.first, options.first + options.grants)
-        figures["grants"], failed = run_grants(seeds)
-        failures += failed
+        for name, play in (("grants", grants.simulate), ("rights", escrow.simulate)):
+            figures[name], failed = run_grants(name, play, seeds)
+            failures += failed
     if options.fetches:
         seeds = range(options.first, options.first + options.fetches)
         figures["fetches"], failed = run_fetches(seeds)

@@ -52,6 +52,13 @@ def register(verbs: Verbs) -> None:
         metavar="NAME=UNITS",
         help="this box has it: Licence=4 to take, Detectron2==1 to test",
     )
+    agent.add_argument(
+        "--shared",
+        action="append",
+        default=[],
+        metavar="NAME=UNITS",
+        help="this box owns so many for all nodes of its site: Licence=8",
+    )
     agent.add_argument("--no-mdns", action="store_true", help="do not look for peers by multicast")
     agent.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
@@ -88,7 +95,7 @@ def register(verbs: Verbs) -> None:
 
 async def _run_agent(options: argparse.Namespace) -> int:
     from cantor.node.agent import Agent
-    from cantor.node.grants.calls import resource_from_text
+    from cantor.node.grants.calls import resource_from_text, shared_from_text
     from cantor.node.settings import PORT_DEFAULT, AgentSettings
     from cantor.transport.addresses import everywhere
 
@@ -106,6 +113,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         links_max=options.links_max,
         link_weights=parse_weights(options.link_weight),
         resources=tuple(resource_from_text(text) for text in options.resource),
+        shared=dict(shared_from_text(text) for text in options.shared),
     )
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())

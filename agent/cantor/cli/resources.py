@@ -24,7 +24,7 @@ from cantor.scheduling.reach import Place, missing
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from cantor.base.resources import Resource
     from cantor.node.view import NodeView
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Row = dict[str, Value]
 
 HEADER = ("NODE", "RESOURCE", "FREE", "TOTAL", "HELD BY")
+SHARED_HEADER = ("SHARED", "OWNER", "NOT GIVEN", "TOTAL", "RIGHTS")
 TIMEOUT_S = 8.0
 
 
@@ -44,12 +45,25 @@ def register(verbs: Verbs) -> None:
     resources.add_argument(
         "--needs", default="", metavar="EXPRESSION", help="only nodes that meet it now"
     )
+    resources.add_argument(
+        "--count",
+        type=int,
+        metavar="NODES",
+        help="this node lost its record of rights; so many nodes may have some, and all have told",
+    )
     resources.add_argument("--json", action="store_true", help="print JSON")
     add_folder_option(resources, asks=True)
     resources.set_defaults(run=_resources)
 
 
 def _resources(options: argparse.Namespace) -> int:
+    if options.count is not None:
+        counted = cast(
+            "Row", asyncio.run(ask(options.data, "resources.count", {"nodes": options.count}))
+        )
+        text = f"Nodes have rights to {counted['held']!s} units of this one."
+        print(json.dumps(counted) if options.json else text)
+        return 0
     needs = parse(options.needs)
     told = asyncio.run(ask(options.data, "resources", timeout_s=TIMEOUT_S))
     nodes = [(view_from_value(row), row) for row in cast("list[Row]", told)]
@@ -70,7 +84,20 @@ def _resources(options: argparse.Namespace) -> int:
     else:
         rows = [line for view, row in fitting for line in _lines(view, row)]
         print(format_table(HEADER, rows))
+        names = {str(view.id): view.name for view, _ in nodes}
+        shared = [line for view, row in nodes for line in _shared(view.name, row, names)]
+        if shared:
+            print(format_table(SHARED_HEADER, shared))
     return 0 if fitting else 1
+
+
+def _shared(owner: str, row: Row, names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:
+    """What a node owns for others: rights that nobody has, and who has the rest."""
+    for one in _rows(row.get("shared")):
+        held = cast("Row", one.get("held") or {})
+        rights = ", ".join(f"{names.get(node, node)} {units!s}" for node, units in held.items())
+        frozen = "must be counted: cantor resources --count; " if one.get("is_frozen") else ""
+        yield str(one["name"]), owner, str(one["free"]), str(one["total"]), frozen + rights
 
 
 def _rows(value: Value) -> list[Row]:
@@ -79,6 +106,9 @@ def _rows(value: Value) -> list[Row]:
 
 def _taken(row: Row) -> dict[str, int | float]:
     taken: dict[str, int | float] = {}
+    elsewhere = row.get("elsewhere")
+    for name, amount in elsewhere.items() if isinstance(elsewhere, dict) else ():
+        taken[name] = cast("int", amount)
     for lease in _rows(row.get("held")):
         for name, amount in cast("dict[str, int | float]", lease.get("taken", {})).items():
             taken[name] = taken.get(name, 0) + amount
@@ -129,6 +159,7 @@ def _as_json(view: NodeView, row: Row) -> Row:
             if one.kind == "condition"
         ],
         "waiting": row.get("waiting"),
+        "shared": row.get("shared"),
     }
 
 

@@ -112,12 +112,13 @@ class Agent(Talk):
             now=self.lifecycle.judging_s,
             is_denied=self.lifecycle.denials.is_denied,
         )
-        self.grants = Grants(self, epoch=self._core.ledger.epoch)
+        epoch, is_dead = self._core.ledger.epoch, self.lifecycle.is_dead
+        self.grants = Grants(self, epoch=epoch, shared=settings.shared, is_dead=is_dead)
         found = inventory or load_inventory()
         self._hardware = Hardware(found, self.publish, self.grants.offer)
         self._hardware.offer("configuration", (), settings.resources)
         self._lasting = LastingFacts(self._memory, self._driver.post)
-        self._messages = Messages(self.node_id, self._core.ledger.epoch, self._driver.send)
+        self._messages = Messages(self.node_id, epoch, self._driver.send)
         made = registered_services() if services is None else services
         self._services: dict[str, Service] = {name: made[name](self) for name in made}
         self._started: list[Service] = []

@@ -191,7 +191,7 @@ class FakeNode(Talk):
         self.messages = self._messages = Messages(node_id, 1, mesh.carry)
         self._streams = FakeStreams(self.messages)
         self._offers: dict[str, tuple[Sequence[Device], Sequence[Resource]]] = {}
-        self.grants = Grants(self, epoch=1, disk=FakeDisk())
+        self.grants = Grants(self, epoch=1, disk=FakeDisk(), rights_disk=FakeDisk())
 
     async def kept(self) -> None:
         """Nothing is written here."""

@@ -26,7 +26,8 @@ class AgentSettings:
     ``link_weights`` multiply what those with the nodes of these names or ids cost;
     ``enrol`` is where an issuer enrols boxes by HTTPS, nowhere if empty, and ``public_enrol`` what
     its tokens say where boxes reach it by another address (``host:port``); ``resources`` are what
-    the box has beside what is found.
+    the box has beside what is found, and ``shared`` how many units of quantities it owns for all
+    nodes of its site, or of its tenant if it has no label ``site``.
     """
 
     folder: Path
@@ -41,3 +42,4 @@ class AgentSettings:
     enrol: str = ""
     public_enrol: str = ""
     resources: tuple[Resource, ...] = ()
+    shared: dict[str, int] = field(default_factory=dict)

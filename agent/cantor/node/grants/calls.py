@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import CantorError, ConfigError
 from cantor.base.resources import Resource, ResourceValue
 from cantor.node.grants.grants import SHOW_TOPIC
+from cantor.node.grants.sharing import is_shared
 from cantor.scheduling.expression import KEYWORDS, NAME
+from cantor.scheduling.grants.book import UNITS_MAX
 from cantor.scheduling.grants.reading import lease_from_value
 
 if TYPE_CHECKING:
@@ -54,6 +56,23 @@ def resource_from_text(text: str) -> Resource:
     return checked(Resource(name, "quantity" if sign == "=" else "condition", value))
 
 
+def shared_from_text(text: str) -> tuple[str, int]:
+    """A shared quantity as people give it: ``Licence=8``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    resource = resource_from_text(text)
+    total = resource.value
+    if resource.kind == "quantity" and isinstance(total, int) and is_shared(resource.name, total):
+        return resource.name, total
+    raise ConfigError(
+        f"not a shared quantity: {text[:80]!r}",
+        where="--shared",
+        remedy=f"write Licence=8: a short name and 1 to {UNITS_MAX} whole units",
+    )
+
+
 def checked(resource: Resource) -> Resource:
     """The resource, if a node may say so.
 
@@ -73,6 +92,13 @@ def checked(resource: Resource) -> Resource:
     return resource
 
 
+def _nodes(args: dict[str, Value]) -> int:
+    nodes = args.get("nodes")
+    if not isinstance(nodes, int) or nodes < 1:
+        raise ConfigError("say how many nodes may have rights", where="resources --count")
+    return nodes
+
+
 class ResourceCalls:
     """The calls of one node."""
 
@@ -83,14 +109,19 @@ class ResourceCalls:
 
     def calls(self) -> Mapping[str, Call]:
         """By name."""
-        return {"resources": self._resources, "resources.advertise": self._advertise}
+        return {
+            "resources": self._resources,
+            "resources.advertise": self._advertise,
+            "resources.count": lambda args: self._grants.rights.count(_nodes(args)),
+        }
 
     async def _resources(self, _args: dict[str, Value]) -> Value:
         views = self._node.nodes()
         told = await asyncio.gather(*(self._held_on(view) for view in views))
         return [
-            {**view.as_value(), **held} for view, held in zip(views, told, strict=True)
-        ]  # fmt: skip
+            {**view.as_value(), **held, "shared": self._grants.rights.shared_by(view.id)}
+            for view, held in zip(views, told, strict=True)
+        ]
 
     async def _held_on(self, view: NodeView) -> dict[str, Value]:
         """What a node says of its grants; ``held`` is None where it cannot be asked or read."""
@@ -105,7 +136,7 @@ class ResourceCalls:
             except CantorError:
                 return {"held": None, "waiting": None}
             waiting: list[Value] = [dict(row) for row in _rows(answer.headers, "waiting")]
-            return {"held": held, "waiting": waiting}
+            return {"held": held, "waiting": waiting, "elsewhere": _counts(answer.headers)}
         return {"held": None, "waiting": None}
 
     def _advertise(self, args: dict[str, Value]) -> Value:
@@ -121,6 +152,13 @@ class ResourceCalls:
             self._advertised[name] = checked(made)
         self._node.offer("advertised", (), tuple(self._advertised.values()))
         return cast("Value", sorted(self._advertised))
+
+
+def _counts(headers: Mapping[str, Value]) -> Value:
+    told = headers.get("elsewhere")
+    if not isinstance(told, dict):
+        return {}
+    return {str(name): units for name, units in told.items() if type(units) is int}
 
 
 def _rows(headers: Mapping[str, Value], name: str) -> list[dict[str, Value]]:

@@ -9,12 +9,14 @@ import asyncio
 import contextlib
 import logging
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.node.grants.journal_file import JournalFile
 from cantor.node.grants.offers import stock_of
 from cantor.node.grants.reservation import Reservation
+from cantor.node.grants.rights import Rights
 from cantor.node.services import Reply
 from cantor.scheduling.grants import claim as claims
 from cantor.scheduling.grants.claim import Claim
@@ -25,7 +27,7 @@ from cantor.scheduling.grants.records import TASK_CHARACTERS_MAX, TTL_DEFAULT_S,
 from cantor.scheduling.grants.records import answer_value as packed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from cantor.node.services import Message, Node
     from cantor.scheduling.grants.events import Event, WriteFailed, Written
     from cantor.scheduling.grants.records import Answer, Asked
+    from cantor.scheduling.grants.stock import Have
     from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Value
 
@@ -50,8 +53,20 @@ _log = logging.getLogger(__name__)
 class Grants:
     """The grants of one node. Everything but the journal's thread is on the event loop."""
 
-    def __init__(self, node: Node, *, epoch: int, disk: Disk | None = None) -> None:
-        """``epoch`` counts the starts of the node; it is on the disk already."""
+    def __init__(
+        self,
+        node: Node,
+        *,
+        epoch: int,
+        disk: Disk | None = None,
+        rights_disk: Disk | None = None,
+        shared: Mapping[str, int] | None = None,
+        is_dead: Callable[[NodeId], bool] = lambda _: False,
+    ) -> None:
+        """``epoch`` counts the starts of the node; it is on the disk already.
+
+        ``shared`` and ``is_dead`` are those of :class:`Rights`.
+        """
         self._node = node
         self._epoch = epoch
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -62,7 +77,15 @@ class Grants:
         self._alarm_s = math.inf
         self._hint: asyncio.TimerHandle | None = None
         self._said: Value = None
-        self._have: Event | None = None
+        self._have: Have | None = None
+        self.rights = Rights(
+            node,
+            lambda: self._grantor,
+            self._restock,
+            shared=shared or {},
+            is_dead=is_dead,
+            disk=rights_disk,
+        )
 
     def start(self) -> None:
         """Read the journal, begin a life, and answer; nothing if it has begun.
@@ -85,6 +108,7 @@ class Grants:
         self._tell(Tick())
         if self._have is not None:
             self._tell(self._have)
+        self.rights.start(epoch)
 
     async def close(self) -> None:
         """Give back what is held, and write that down."""
@@ -94,13 +118,21 @@ class Grants:
             if timer is not None:
                 timer.cancel()
         await asyncio.to_thread(self._file.close)
+        await self.rights.close()
         self._grantor = None
 
     def offer(self, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         """What the node has now."""
         self._have = stock_of(devices, resources, self._node.labels)
-        if self._grantor is not None:
+        self._restock()
+
+    def _restock(self) -> None:
+        """Grant of what there is, less what this node has no right to."""
+        if self._have is not None:
+            self._have = replace(self._have, away=self.rights.away())
+        if self._have is not None and self._grantor is not None:
             self._tell(self._have)
+            self._hint_soon()
 
     def reserve(
         self,
@@ -141,13 +173,14 @@ class Grants:
     def shown(self) -> dict[str, Value]:
         """What is granted and who waits, for people."""
         if self._grantor is None:
-            return {"held": [], "waiting": []}
+            return {"held": [], "waiting": [], "elsewhere": {}}
         rows: list[Value] = [dict(one.as_value()) for one in self._grantor.leases[:SHOWN_MAX]]
         waiting: list[Value] = [
             {"task": one.key.task, "needs": str(one.needs), "since": one.now}
             for one in self._grantor.waiting[:SHOWN_MAX]
         ]
-        return {"held": rows, "waiting": waiting}
+        elsewhere: Value = dict(self.rights.elsewhere())
+        return {"held": rows, "waiting": waiting, "elsewhere": elsewhere}
 
     def end_former(self, prefix: str) -> None:
         """Give back what this node held in a former life under names that begin so."""
@@ -182,6 +215,7 @@ class Grants:
                 case Changed():
                     self._hint_soon()
         self._wake_at(self._grantor.wake_s)
+        self.rights.stir()
 
     def _answer(self, holder: NodeId, answer: Answer) -> None:
         if holder == self._node.node_id:
@@ -262,6 +296,8 @@ class Grants:
             kind = taken.setdefault(lease.key.task.partition("/")[0][:64], {})
             for name, amount in lease.taken.items():
                 kind[name] = kind.get(name, 0) + amount
+        if elsewhere := self.rights.elsewhere():
+            taken["elsewhere"] = dict(elsewhere)
         value: Value = {kind: dict(amounts) for kind, amounts in taken.items()}
         if value != self._said:
             self._node.publish(TAKEN_FACT, value)

@@ -205,6 +205,10 @@ class Lifecycle:
         """Whether frames from a node are dropped; an issuer hears the expired: they may renew."""
         return source in (self.denied if self.issuer is not None else self.out)
 
+    def is_dead(self, node: NodeId) -> bool:
+        """Whether a node was declared dead: it is denied for ever."""
+        return self.denials.known.is_banned(self.identity.tenant, node)
+
     def standings(self) -> Mapping[NodeId, str]:
         """What is to be said about nodes that are not in good standing: see ``NodeView``."""
         now_s = self._node.wall()

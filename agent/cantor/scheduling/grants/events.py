@@ -11,7 +11,7 @@ from cantor.scheduling.grants.stock import Have
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.scheduling.grants.journal import Record
-    from cantor.scheduling.grants.records import Answer
+    from cantor.scheduling.grants.records import Answer, Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,21 @@ class Tick:
     """Time has passed."""
 
 
-Event: TypeAlias = Have | Reserve | Renew | Release | Written | WriteFailed | Tick
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """A holder says that it holds this: an owner that has lost its journal takes it down again."""
+
+    lease: Lease
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """All that the owner had granted is known again: it need not wait."""
+
+
+Event: TypeAlias = (
+    Have | Reserve | Renew | Release | Written | WriteFailed | Tick | Recalled | Counted
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from cantor.scheduling.expression import Take, conditions
 from cantor.scheduling.grants.events import (
     Changed,
+    Counted,
     Effect,
     Event,
+    Recalled,
     Tell,
     Tick,
     Write,
@@ -38,6 +39,7 @@ from cantor.scheduling.grants.records import (
     Waiting,
     Why,
 )
+from cantor.scheduling.grants.standing import Held, Waits, names_of
 from cantor.scheduling.grants.stock import Have, Stock
 
 if TYPE_CHECKING:
@@ -49,26 +51,6 @@ WAIT_KEEP_S = 5.0
 RETRY_S = 1.0
 WAITING_MAX = 10_000
 HOLDERS_NAMED_MAX = 3
-
-
-@dataclass(slots=True)
-class _Held:
-    """A lease and where it stands: being written, held, or its end being written."""
-
-    lease: Lease
-    state: Literal["writing", "held", "ending"]
-    asked_s: float
-    ends_s: float = math.inf
-    is_unwanted: bool = False
-    retry_s: float = math.inf
-
-
-@dataclass(slots=True)
-class _Waits:
-    reserve: Reserve
-    order: int
-    heard_s: float
-    names: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -87,10 +69,10 @@ class Grantor:
     share: Callable[[str], float] = lambda _: 0.0
     ttl_max_s: float = TTL_MAX_S
     _stock: Stock = field(default_factory=Stock)
-    _held: dict[Key, _Held] = field(default_factory=dict)
-    _waiting: dict[Key, _Waits] = field(default_factory=dict)
+    _held: dict[Key, Held] = field(default_factory=dict)
+    _waiting: dict[Key, Waits] = field(default_factory=dict)
     _past: Past = field(default_factory=Past)
-    _writes: dict[int, Began | _Held] = field(default_factory=dict)
+    _writes: dict[int, Began | Held] = field(default_factory=dict)
     _effects: list[Effect] = field(default_factory=list)
     _number: int = 0
     _order: int = 0
@@ -105,7 +87,7 @@ class Grantor:
         if self.is_lost:
             self._serves_from_s = self.now + self.ttl_max_s
         for lease in self.kept.leases.values():
-            held = _Held(lease, "held", 0.0, self.now + lease.ttl_s)
+            held = Held(lease, "held", 0.0, self.now + lease.ttl_s)
             self._held[lease.key] = held
             self._stock.add(lease)
         for key in self.kept.over:
@@ -122,9 +104,23 @@ class Grantor:
         return [one.reserve for one in self._in_order()]
 
     @property
+    def is_serving(self) -> bool:
+        """Whether it grants: it has begun, and knows what it had granted."""
+        return self._is_serving and self.now >= self._serves_from_s
+
+    @property
     def wake_s(self) -> float:
         """When the next :class:`Tick` is due."""
         return self._due_s
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether the disk has not taken, nor refused, what it was given."""
+        return bool(self._writes)
+
+    def holds(self, key: Key) -> bool:
+        """Whether anything stands under this key, on the disk or on its way to it."""
+        return key in self._held
 
     def stock(self) -> Stock:
         """What there is and what is free."""
@@ -152,6 +148,8 @@ class Grantor:
                 self._written(number)
             case WriteFailed(number, reason):
                 self._failed(number, reason)
+            case Recalled() | Counted():
+                self._recover(event)
             case Tick():
                 self._serve()
         return self._effects
@@ -170,7 +168,7 @@ class Grantor:
         else:
             self._queue(asked)
 
-    def _again(self, held: _Held, asked: Reserve) -> None:
+    def _again(self, held: Held, asked: Reserve) -> None:
         if asked.holder != held.lease.holder:
             self._refuse(asked, "wrong", "another node holds it under this name")
         elif held.state == "held" and not held.is_unwanted:
@@ -186,7 +184,7 @@ class Grantor:
             self._order += 1
             self._due_s = min(self._due_s, self.now + RETRY_S)
         order = before.order if before else self._order
-        waits = _Waits(asked, order, self.now, _names(asked))
+        waits = Waits(asked, order, self.now, names_of(asked))
         self._waiting[asked.key] = waits
         if before is None and self._may_be_next(waits):
             self._serve()
@@ -198,7 +196,7 @@ class Grantor:
             return
         self._effects.append(Tell(asked.holder, Waiting(asked.key, self._why_not(asked))))
 
-    def _may_be_next(self, waits: _Waits) -> bool:
+    def _may_be_next(self, waits: Waits) -> bool:
         """Whether somebody new may get something: all others cannot have it, or are behind."""
         mine = self._rank(waits)
         return all(
@@ -209,15 +207,13 @@ class Grantor:
     def _renew(self, asked: Renew) -> None:
         held = self._held.get(asked.key)
         if held is None or held.lease.token != asked.token or held.lease.holder != asked.holder:
-            text = "the owner knows of no such lease"
-            self._effects.append(Tell(asked.holder, Refused(asked.key, "lost", text)))
+            self._refuse(asked, "lost", "the owner knows of no such lease")
         elif held.state == "held" and not held.is_unwanted:
             self._extend(held, asked.asked_s)
         elif held.state == "ending" or held.is_unwanted:
-            text = "it has run out or was given back"
-            self._effects.append(Tell(asked.holder, Refused(asked.key, "lost", text)))
+            self._refuse(asked, "lost", "it has run out or was given back")
 
-    def _extend(self, held: _Held, asked_s: float) -> None:
+    def _extend(self, held: Held, asked_s: float) -> None:
         is_own = held.lease.holder == self.me
         held.ends_s = math.inf if is_own else self.now + held.lease.ttl_s
         self._due_s = min(self._due_s, held.ends_s)
@@ -229,8 +225,7 @@ class Grantor:
         if (held and held.lease.holder != asked.holder) or (
             waits and waits.reserve.holder != asked.holder
         ):
-            text = "another node holds it under this name"
-            self._effects.append(Tell(asked.holder, Refused(asked.key, "wrong", text)))
+            self._refuse(asked, "wrong", "another node holds it under this name")
             return
         self._waiting.pop(asked.key, None)
         if held is None:
@@ -241,6 +236,18 @@ class Grantor:
             self._end(held)
         else:
             held.is_unwanted = True
+
+    def _recover(self, event: Recalled | Counted) -> None:
+        """Hold what a holder says, for it must not be granted to another; or it was the last."""
+        if isinstance(event, Counted):
+            self._serves_from_s = self._begin_s = self._due_s = self.now
+            self._run_out()
+            return
+        lease = event.lease
+        if self.is_lost and lease.key not in self._held and not self._past.has(lease.key):
+            held = self._held[lease.key] = Held(lease, "writing", 0.0)
+            self._stock.add(lease)
+            self._write(lease, held)
 
     def _run_out(self) -> None:
         for held in list(self._held.values()):
@@ -272,11 +279,11 @@ class Grantor:
             times.append(max(self.now, self._serves_from_s) + RETRY_S)
         return min(times, default=math.inf)
 
-    def _end(self, held: _Held) -> None:
+    def _end(self, held: Held) -> None:
         held.state, held.retry_s, held.is_unwanted = "ending", math.inf, True
         self._write(Over(held.lease.key), held)
 
-    def _write(self, record: Record, what: Began | _Held) -> None:
+    def _write(self, record: Record, what: Began | Held) -> None:
         self._number += 1
         self._writes[self._number] = what
         self._effects.append(Write(self._number, record))
@@ -316,7 +323,7 @@ class Grantor:
                 what.state, what.retry_s = "held", self.now + RETRY_S
                 self._due_s = min(self._due_s, what.retry_s)
 
-    def _taken_writes(self, number: int) -> Iterable[Began | _Held]:
+    def _taken_writes(self, number: int) -> Iterable[Began | Held]:
         done = [one for one in self._writes if one <= number]
         return [self._writes.pop(one) for one in done]
 
@@ -329,7 +336,7 @@ class Grantor:
 
     def _serve(self) -> None:
         """Grant what can be granted: nobody overtakes who waits for the same quantity."""
-        if not self._is_serving or self.now < self._serves_from_s or self._stock.have is None:
+        if not self.is_serving or self._stock.have is None:
             return
         blocked: set[str] = set()
         for waits in self._in_order():
@@ -361,36 +368,31 @@ class Grantor:
             asked.project,
             asked.priority,
         )
-        held = _Held(lease, "writing", asked.asked_s)
+        held = Held(lease, "writing", asked.asked_s)
         self._held[asked.key] = held
         self._stock.add(lease)
         self._write(lease, held)
 
-    def _in_order(self) -> list[_Waits]:
+    def _in_order(self) -> list[Waits]:
         return sorted(self._waiting.values(), key=self._rank)
 
-    def _rank(self, waits: _Waits) -> tuple[int, float, int]:
+    def _rank(self, waits: Waits) -> tuple[int, float, int]:
         asked = waits.reserve
         return -asked.priority, self.share(asked.project), waits.order
 
     def _why_not(self, asked: Reserve) -> str:
         if self.now < self._serves_from_s:
             left_s = math.ceil(self._serves_from_s - self.now)
-            return f"what it had granted is not known any more: it grants nothing for {left_s} s"
+            until = f"for {left_s} s" if left_s <= TTL_MAX_S else "until its rights are counted"
+            return f"what it had granted is not known any more: it grants nothing {until}"
         if not self._is_serving:
             return "it has just started"
         if self._stock.fit(asked.needs) is not None:
             return "others wait for the same before it"
-        keys, more = self._stock.holders(sorted(_names(asked)), HOLDERS_NAMED_MAX)
+        keys, more = self._stock.holders(sorted(names_of(asked)), HOLDERS_NAMED_MAX)
         named = ", ".join(key.task for key in keys) + (f" and {more} more" if more else "")
         held = f"; held by {named}" if named else ""
         return self._stock.lack(asked.needs) + held
 
-    def _refuse(self, asked: Reserve, why: Why, text: str) -> None:
+    def _refuse(self, asked: Reserve | Renew | Release, why: Why, text: str) -> None:
         self._effects.append(Tell(asked.holder, Refused(asked.key, why, text)))
-
-
-def _names(asked: Reserve) -> frozenset[str]:
-    """The quantities that it may take."""
-    leaves = conditions(asked.needs.expression) if asked.needs.expression is not None else []
-    return frozenset(leaf.name.text for leaf in leaves if isinstance(leaf, Take))

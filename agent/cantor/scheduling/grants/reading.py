@@ -74,6 +74,16 @@ def answer_from_value(value: Mapping[str, Value]) -> Answer:
     raise RemoteProtocolError("answers nothing about grants")
 
 
+def recall_from_value(value: Mapping[str, Value]) -> tuple[str, int, str]:
+    """The quantity and the units that an owner asks back, and in which of its lives.
+
+    Raises:
+        RemoteProtocolError: it asks for nothing back.
+    """
+    texts = [_text(value, name, TASK_CHARACTERS_MAX) for name in ("name", "life")]
+    return texts[0], _whole(value, "units", COUNT_MAX), texts[1]
+
+
 def lease_from_value(value: Mapping[str, Value]) -> Lease:
     """A lease that ``as_value`` made.
 

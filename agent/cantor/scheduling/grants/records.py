@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 TTL_MAX_S = 60.0
 TTL_MIN_S = 1.0
 TTL_DEFAULT_S = 15.0
+FOR_EVER_S = 2.0**40
+"""How long a right to a unit of a shared quantity holds."""
 TASK_CHARACTERS_MAX = 200
 TEXT_CHARACTERS_MAX = 1000
 COUNT_MAX = 2**31

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,15 @@ Units = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Have:
-    """What the node has now: resources with all their units, labels, named units by quantity."""
+    """What the node has now: resources with all their units, labels, named units by quantity.
+
+    ``away`` counts units of shared quantities that this node has no right to now.
+    """
 
     resources: tuple[Resource, ...]
     labels: Mapping[str, str]
     units: Mapping[str, tuple[str, ...]]
+    away: Mapping[str, int] = field(default_factory=dict)
 
 
 class Stock:
@@ -65,7 +69,21 @@ class Stock:
 
     def free(self) -> tuple[Resource, ...]:
         """The resources with their free units; none are free of what was taken away meanwhile."""
-        return without(self.have.resources if self.have else (), self._sums)
+        if self.have is None:
+            return ()
+        return without(without(self.have.resources, self.have.away), self._sums)
+
+    def taken(self, name: str) -> int | float:
+        """How many units of a quantity are taken."""
+        return self._sums.get(name, 0)
+
+    def wanted(self, needs: Needs, names: Iterable[str]) -> dict[str, int]:
+        """What ``needs`` would take of these quantities if all their units were here."""
+        if self.have is None:
+            return {}
+        here = without(self.have.resources, {n: t for n, t in self._sums.items() if n not in names})
+        taken = needs.takes(here, self.have.labels) or {}
+        return {name: math.ceil(taken[name]) for name in names if name in taken}
 
     def never(self, needs: Needs) -> str:
         """Why ``needs`` can never be met here; empty if it may be one day."""
@@ -106,7 +124,9 @@ class Stock:
         """Why ``needs`` is not met now."""
         if self.have is None:
             return "the node still looks at its hardware"
-        return needs.explain(self.free(), self.have.labels) or "its units are not back yet"
+        why = needs.explain(self.free(), self.have.labels) or "its units are not back yet"
+        away = [f"{n} of {name}" for name, n in self.have.away.items() if n and f"{name} " in why]
+        return f"{why}; this node has no right to {', '.join(away)}" if away else why
 
     def _sum(self, name: str, change: int | float) -> int | float:
         """What is taken after a change; parts are summed anew, so that no error adds up."""

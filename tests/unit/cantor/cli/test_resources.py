@@ -16,7 +16,7 @@ from cantor.base.resources import Resource
 from cantor.cli.main import main
 from cantor.node.control import ControlServer
 from cantor.node.fake import FakeMesh
-from cantor.node.grants.calls import ResourceCalls, resource_from_text
+from cantor.node.grants.calls import ResourceCalls, resource_from_text, shared_from_text
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cantor.node.fake import FakeNode
+    from cantor.wire.frame import Value
 
-WALL, ROOF = NodeId("a" * 64), NodeId("b" * 64)
+WALL, ROOF, OFFICE = NodeId("a" * 64), NodeId("b" * 64), NodeId("c" * 64)
 
 
 @asynccontextmanager
@@ -98,6 +99,46 @@ async def test_a_program_advertises_and_withdraws(tmp_path: Path) -> None:
         assert "Licence" not in {resource.name for resource in there}
         with pytest.raises(ConfigError, match="no name of a resource"):
             await asyncio.to_thread(resources.advertise, "not", folder=tmp_path)
+
+
+async def test_shared_quantities_show_who_has_how_many_rights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path) as node:
+        said: Value = {"free": 5, "held": {WALL: 1, ROOF: 2}, "frozen": True}
+        mesh = node._mesh
+        mesh.write(OFFICE, "node", {"name": "office", "labels": {}})
+        mesh.write(OFFICE, "rights", {"Licence": said})
+        mesh.write(OFFICE, "shared", {"tenant": "default", "units": {"Licence": 8}})
+        await until_known(node)
+        assert await cantor("resources", "--data", str(tmp_path)) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert ["Licence", "5", "8"] in [line[:3] for line in lines]
+        assert lines[-1][:4] == ["Licence", "office", "5", "8"]
+        assert " ".join(lines[-1][4:]) == (
+            "must be counted: cantor resources --count; wall 1, roof 2"
+        )
+        assert await cantor("resources", "--count", "3", "--data", str(tmp_path)) == 2
+        assert "this node shares nothing" in capsys.readouterr().err
+
+
+async def until_known(node: FakeNode) -> None:
+    """Until the node offers what is shared: it looks at facts a few times a second."""
+    known = asyncio.Event()
+    node.subscribe(known.set)
+    async with asyncio.timeout(5):
+        while not any(
+            "Licence" in {r.name for r in v.resources} for v in node.nodes() if v.id == WALL
+        ):
+            await known.wait()
+            known.clear()
+
+
+@pytest.mark.parametrize("text", ["Licence=0.5", "Licence==8", "Licence=1025", "L" * 65 + "=1"])
+def test_what_cannot_be_shared_is_refused(text: str) -> None:
+    assert shared_from_text("Licence = 8") == ("Licence", 8)
+    with pytest.raises(ConfigError, match="not a shared quantity"):
+        shared_from_text(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,371 @@
+"""Shared quantities on a running node: the rights that it has, and those that it gives.
+
+Their owner says them in the lasting fact ``shared``, and who has rights in the fact ``rights``.
+Every node that may have rights says where it is in ``shared`` too, so that it is known while away.
+What is told between nodes may be lost: all of it is said again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError, RemoteProtocolError
+from cantor.base.resources import Resource
+from cantor.node.grants.journal_file import JournalFile
+from cantor.node.grants.sharing import Sharing, place_of, read_sharing
+from cantor.node.services import Message
+from cantor.scheduling.grants.book import Book, Recall
+from cantor.scheduling.grants.claim import Ask
+from cantor.scheduling.grants.events import Changed, Tell, Write, Written
+from cantor.scheduling.grants.purse import Purse, Want, owner_of
+from cantor.scheduling.grants.reading import (
+    answer_from_value,
+    asked_from_value,
+    lease_from_value,
+    recall_from_value,
+)
+from cantor.scheduling.grants.records import FOR_EVER_S, Reserve, answer_value
+from cantor.scheduling.grants.stock import Have
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.node.grants.journal_file import Disk
+    from cantor.node.services import Node
+    from cantor.scheduling.grants import book, purse
+    from cantor.scheduling.grants.events import WriteFailed
+    from cantor.scheduling.grants.grantor import Grantor
+    from cantor.wire.frame import Value
+
+RIGHTS_NAME, BOOK_NAME = "rights.journal", "shared.journal"
+SHARED_FACT, RIGHTS_FACT = "shared", "rights"
+ASK_TOPIC, ANSWER_TOPIC = "rights.ask", "rights.answer"
+RECALL_TOPIC, TOLD_TOPIC = "rights.recall", "rights.told"
+LOOK_S = 1.0
+FACTS_S = 0.25
+STIR_S = 0.01
+TELL_S = 60.0
+_log = logging.getLogger(__name__)
+
+
+class Rights:
+    """The rights of one node; ``restock`` is called when it has others than before.
+
+    ``shared`` are the quantities that it owns; ``is_dead`` says of a node whether it was declared
+    dead: denied for ever.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        grantor: Callable[[], Grantor | None],
+        restock: Callable[[], None],
+        *,
+        shared: Mapping[str, int],
+        is_dead: Callable[[NodeId], bool],
+        disk: Disk | None = None,
+    ) -> None:
+        self._node = node
+        self._grantor = grantor
+        self._restock = restock
+        self._shared = dict(shared)
+        self._is_dead = is_dead
+        self._life = secrets.token_hex(8)
+        self._files = {
+            kind: JournalFile(node.folder / name, partial(self._from_disk, kind), disk=disk)
+            for kind, name in (("purse", RIGHTS_NAME), ("book", BOOK_NAME))
+        }
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._purse = Purse(node.node_id, self._life, self._spare)
+        self._book: Book | None = None
+        self._sharing = Sharing({}, {}, {})
+        self._alarm: asyncio.TimerHandle | None = None
+        self._end: Callable[[], None] = lambda: None
+        self._is_changed = True
+        self._said: Value = None
+        self._tell_s = 0.0
+
+    def start(self, epoch: int) -> None:
+        """Read what is kept, and begin.
+
+        Raises:
+            UnavailableError: a journal cannot be read.
+        """
+        self._loop = asyncio.get_running_loop()
+        kept, _ = self._files["purse"].read()
+        self._purse = Purse(self._node.node_id, self._life, self._spare, kept)
+        self._read()
+        if self._shared:
+            self._begin_book(epoch)
+        handlers = {
+            ASK_TOPIC: self._asked,
+            ANSWER_TOPIC: self._answered,
+            RECALL_TOPIC: self._recalled,
+            TOLD_TOPIC: self._told,
+        }
+        for topic, handler in handlers.items():
+            self._node.on_message(topic, partial(self._heard, handler))
+        self._end = self._node.subscribe(self._facts_changed)
+        self._look()
+
+    async def close(self) -> None:
+        """Write down what is left."""
+        self._end()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._loop = None
+        for file in self._files.values():
+            await asyncio.to_thread(file.close)
+
+    def away(self) -> dict[str, int]:
+        """How many units of shared quantities this node has no right to."""
+        return {
+            name: max(0, total - self._held(name)) for name, total in self._sharing.totals.items()
+        }
+
+    def elsewhere(self) -> dict[str, int]:
+        """How many units other nodes have a right to: a hint."""
+        free = {
+            name: sum(pool.free for pool in self._sharing.pools.values() if pool.name == name)
+            for name in self._sharing.totals
+        }
+        return {name: n for name, away in self.away().items() if (n := max(0, away - free[name]))}
+
+    def shared_by(self, owner: NodeId) -> list[Value]:
+        """What a node shares, who has rights to it, and whether its rights must be counted."""
+        return self._sharing.shown(owner)
+
+    def stir(self) -> None:
+        """Somebody waits, or has got or given back something."""
+        if self._sharing.totals or self._book is not None:
+            self._look_in(STIR_S)
+
+    def count(self, nodes: int) -> dict[str, Value]:
+        """All who may have rights of this owner have told, so many ``nodes``: give rights again.
+
+        A person says how many, for this node itself may not have met all of them yet.
+
+        Raises:
+            ConfigError: this node shares nothing, or not so many have told.
+        """
+        book = self._book
+        if book is None:
+            raise ConfigError(
+                "this node shares nothing",
+                where="resources",
+                remedy="ask at the node that was started with --shared",
+            )
+        silent = {n for n in self._sharing.everyone(book.me) - book.told if not self._is_dead(n)}
+        if book.is_frozen and (silent or book.is_writing or len(book.told) < nodes):
+            names = {view.id: view.name for view in self._node.nodes()}
+            listed = ", ".join(names.get(node, node) for node in sorted(silent)[:8])
+            raise ConfigError(
+                f"{len(book.told)} of {nodes} nodes have told what rights they have"
+                + (f", but not {listed}" if listed else ""),
+                where="resources",
+                remedy="start the others, or declare them dead: cantor node deny NAME --for-ever",
+            )
+        self._note(book.count(self._now()))
+        return {"held": len(book.leases)}
+
+    def _begin_book(self, epoch: int) -> None:
+        me = self._node.node_id
+        kept, is_there = self._files["book"].read()
+        is_known = any(pool.owner == me for pool in self._sharing.pools.values())
+        self._book = Book(
+            me, self._life, max(epoch, kept.epoch + 1), self._now(), kept, is_known and not is_there
+        )
+        if self._book.is_frozen:
+            _log.warning(
+                "what rights this node had given is not known: cantor resources --count NODES"
+            )
+        have = tuple(Resource(name, "quantity", total) for name, total in self._shared.items())
+        self._note(self._book.handle(Have(have, {}, {}), self._now()))
+
+    def _now(self) -> float:
+        return self._node.clock.monotonic()
+
+    def _held(self, name: str) -> int:
+        return self._purse.held(name, {o for o in self._purse.owners if not self._is_dead(o)})
+
+    def _spare(self, name: str) -> int | None:
+        grantor = self._grantor()
+        have = grantor.stock().have if grantor is not None and grantor.is_serving else None
+        if grantor is None or have is None:
+            return None
+        there = sum(int(r.value) for r in have.resources if r.name == name and r.kind == "quantity")
+        own = there - self._sharing.totals.get(name, 0)
+        return int(own + self._held(name) - grantor.stock().taken(name))
+
+    def _wants(self, names: Iterable[str]) -> dict[str, Want]:
+        wants: dict[str, Want] = {}
+        listed, grantor = list(names), self._grantor()
+        for reserve in grantor.waiting if grantor is not None and listed else ():
+            for name, units in grantor.stock().wanted(reserve.needs, listed).items():  # type: ignore[union-attr]
+                before = wants.get(name, Want(0, reserve.priority, reserve.project))
+                wants[name] = before._replace(units=before.units + units)
+        return wants
+
+    def _look_in(self, pause_s: float) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        if self._alarm is None or self._alarm.when() > loop.time() + pause_s:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = loop.call_later(pause_s, self._look)
+
+    def _facts_changed(self) -> None:
+        self._is_changed = True
+        self._look_in(FACTS_S)
+
+    def _look(self) -> None:
+        """Read the facts if they have changed; ask, recall, give back and tell what is due."""
+        self._alarm = None
+        if self._is_changed:
+            self._read()
+        sharing, now = self._sharing, self._now()
+        alive = self._node.alive()
+        pools = [pool for pool in sharing.pools.values() if pool.owner in alive]
+        self._do(self._purse.look(pools, self._wants(sharing.totals), now))
+        if now >= self._tell_s:
+            self._tell_s = now + TELL_S
+            for owner in {pool.owner for pool in pools}:
+                self._tell_owner(owner, "")
+        if self._book is not None:
+            holders = {lease.holder for lease in self._book.leases}
+            dead = {node for node in holders if self._is_dead(node)}
+            members = sharing.everyone(self._node.node_id) & alive
+            self._note(self._book.look(members, dead, now))
+            self._say(self._book)
+        if sharing.totals or self._purse.owners or self._book is not None:
+            self._look_in(LOOK_S)
+
+    def _read(self) -> None:
+        self._is_changed = False
+        before = self._sharing
+        self._sharing = read_sharing(self._node.facts(""), self._node, self._is_dead)
+        if before.totals != self._sharing.totals:
+            totals = self._sharing.totals.items()
+            self._node.offer("shared", (), [Resource(n, "quantity", t) for n, t in totals])
+            if totals and not self._shared:
+                self._node.publish(SHARED_FACT, place_of(self._node, {}), lasting=True)
+        if before.pools != self._sharing.pools:
+            self._restock()
+        if self._sharing.pools.keys() - before.pools.keys():
+            self._tell_s = 0.0
+
+    def _say(self, book: Book) -> None:
+        """Say what is shared, when its journal is there; and who has how much."""
+        if not book.is_begun:
+            return
+        held: dict[str, dict[str, Value]] = {name: {} for name in self._shared}
+        for lease in book.leases:
+            for name in lease.taken:
+                of = held.setdefault(name, {})
+                of[lease.holder] = int(str(of.get(lease.holder, 0))) + 1
+        free = book.free
+        rights: Value = {
+            name: {"free": free.get(name, 0), "held": of, "frozen": book.is_frozen}
+            for name, of in held.items()
+        }
+        if rights != self._said:
+            if self._said is None:
+                place = place_of(self._node, self._shared)
+                self._node.publish(SHARED_FACT, place, lasting=True)
+            self._said = rights
+            self._node.publish(RIGHTS_FACT, rights)
+
+    def _do(self, effects: list[purse.Effect]) -> None:
+        """What the purse wants; before all else, no more is granted than it has rights to."""
+        if any(isinstance(effect, Changed) for effect in effects):
+            self._restock()
+            self.stir()
+        for effect in effects:
+            if isinstance(effect, Write):
+                self._files["purse"].append(effect.number, effect.record)
+            elif isinstance(effect, Ask):
+                self._send(effect.node, ASK_TOPIC, effect.asked.as_value())
+
+    def _note(self, effects: list[book.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case Write(number, record):
+                    self._files["book"].append(number, record)
+                case Tell(holder, answer):
+                    self._send(holder, ANSWER_TOPIC, answer_value(answer))
+                case Recall(holder, name, units):
+                    asked: dict[str, Value] = {"name": name, "units": units, "life": self._life}
+                    self._send(holder, RECALL_TOPIC, asked)
+                case Changed():
+                    self.stir()
+
+    def _from_disk(self, kind: str, event: Written | WriteFailed) -> None:
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended before the disk
+                self._loop.call_soon_threadsafe(self._written, kind, event)
+
+    def _written(self, kind: str, event: Written | WriteFailed) -> None:
+        if kind == "purse":
+            self._do(self._purse.written(event.number, is_done=isinstance(event, Written)))
+        elif self._book is not None:
+            self._note(self._book.handle(event, self._now()))
+            self.stir()
+
+    def _send(self, node: NodeId, topic: str, headers: dict[str, Value]) -> None:
+        if node == self._node.node_id:
+            here = {ASK_TOPIC: self._asked, ANSWER_TOPIC: self._answered}
+            handler = {**here, RECALL_TOPIC: self._recalled, TOLD_TOPIC: self._told}[topic]
+            message = Message(node, headers)
+            asyncio.get_running_loop().call_soon(self._heard, handler, message)
+        else:
+            self._node.send(node, topic, headers, priority=0)
+
+    def _heard(self, handler: Callable[[Message], None], message: Message) -> None:
+        if self._loop is None:
+            return
+        try:
+            handler(message)
+        except RemoteProtocolError as error:
+            extra = {"peer": message.source, "reason": str(error)}
+            _log.warning("odd words about rights", extra=extra)
+
+    def _asked(self, message: Message) -> None:
+        asked = asked_from_value(message.headers, message.source, self._node.wall())
+        if self._may_hold(message.source) and owner_of(asked.key) == self._node.node_id:
+            if isinstance(asked, Reserve):
+                asked = replace(asked, ttl_s=FOR_EVER_S)
+            if self._book is not None:
+                self._note(self._book.handle(asked, self._now()))
+
+    def _answered(self, message: Message) -> None:
+        answer = answer_from_value(message.headers)
+        self._do(self._purse.answered(message.source, answer))
+
+    def _recalled(self, message: Message) -> None:
+        name, units, life = recall_from_value(message.headers)
+        self._do(self._purse.recalled(message.source, name, units))
+        self._tell_owner(message.source, life)
+
+    def _told(self, message: Message) -> None:
+        listed, life = message.headers.get("rights"), message.headers.get("life")
+        if not isinstance(listed, list) or not isinstance(life, str):
+            raise RemoteProtocolError("it tells no rights")
+        leases = [lease_from_value(one) for one in listed if isinstance(one, dict)]
+        mine = [one for one in leases if owner_of(one.key) == self._node.node_id]
+        if self._book is not None and self._may_hold(message.source):
+            self._note(self._book.heard(message.source, mine, life, self._now()))
+
+    def _may_hold(self, node: NodeId) -> bool:
+        return node in self._sharing.everyone(self._node.node_id) and not self._is_dead(node)
+
+    def _tell_owner(self, owner: NodeId, life: str) -> None:
+        rights: list[Value] = [dict(one.as_value()) for one in self._purse.told(owner)]
+        self._send(owner, TOLD_TOPIC, {"life": life, "rights": rights})
