@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cantor.base.errors import ConfigError
@@ -170,7 +170,11 @@ def test_the_grammar_names_every_rule_that_it_uses() -> None:
 @given(texts(), st.sampled_from([" ", "  ", "\n", "\t"]))
 def test_what_the_grammar_writes_can_be_read(tokens: list[str], space: str) -> None:
     text = space.join(tokens)
-    read = needs.parse(text)
+    try:
+        read = needs.parse(text)
+    except ConfigError as error:
+        assume("ways (limit" not in str(error))  # a limit that is said beside the grammar
+        raise
     assert needs.parse(str(read)) == read
 
 
