@@ -161,6 +161,8 @@ class _Months:
                 check(is_long_ago, "a node was given up that was not away for 60 days")
 
     def _say_today(self) -> None:
+        for node in self.world.boxes:  # agents get a new lease twice a day
+            self.world.post(0.0, node, LocalFact("lease", self.today))
         until = self.world.now + TODAY_WITHIN_S
         while self.said < self.today:
             check(self.world.now < until, "the issuer does not come to say today's day")

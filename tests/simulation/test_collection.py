@@ -24,6 +24,10 @@ def test_who_left_for_ever_is_given_up_everywhere_and_stays_so(first: int) -> No
         assert simulate_months(NODES, seed).given_up
 
 
+def test_a_week_of_silence_of_most_nodes_holds_the_day_up_only_until_they_are_leased() -> None:
+    assert simulate_months(14, 1132).given_up
+
+
 def test_the_same_seed_gives_the_same_months() -> None:
     assert simulate_months(NODES, 3) == simulate_months(NODES, 3)
 
