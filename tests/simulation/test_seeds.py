@@ -22,6 +22,8 @@ FAILED_ONCE = {
     (6, 170): "a dial that failed made a node dial the peer that had linked with it meanwhile",
     (6, 191): "the liar's lie had the very stamp of its own last word, so that either was kept",
     (6, 378): "a copy that waited for 4 s reached a node that had been started anew meanwhile",
+    (50, 5): "that a link was lost was told after the pause of costs, too late for a death",
+    (50, 2008): "for the same reason routes still moved long after the last fault",
 }
 pytestmark = pytest.mark.simulation
 
