@@ -37,7 +37,7 @@ def glibc_needed(path: Path) -> GlibcVersion:
         raise RemoteProtocolError("is no 64-bit little-endian ELF file", where=str(path))
     try:
         versions = [match for name in _needed_names(data) if (match := _GLIBC.fullmatch(name))]
-    except (struct.error, ValueError, IndexError) as error:
+    except (struct.error, ValueError, IndexError, OverflowError) as error:
         raise RemoteProtocolError("its ELF headers are damaged", where=str(path)) from error
     return max(((int(found[1]), int(found[2])) for found in versions), default=(0, 0))
 

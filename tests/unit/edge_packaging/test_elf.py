@@ -9,7 +9,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cantor.base.errors import RemoteProtocolError
@@ -44,6 +44,7 @@ def test_a_script_is_no_elf_file(tmp_path: Path) -> None:
 
 
 @settings(max_examples=50, deadline=None)
+@example(at=40, noise=b"\xff" * 8, length=2**20)  # sections beyond any address
 @given(at=st.integers(16, 4000), noise=st.binary(min_size=1, max_size=64), length=st.integers(64))
 def test_a_damaged_file_is_an_error_and_no_crash(
     tmp_path_factory: pytest.TempPathFactory, at: int, noise: bytes, length: int
