@@ -243,7 +243,12 @@ class Agent(Talk):
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` after each change of facts or liveness; the result ends that."""
         self._subscribers.append(changed)
-        return lambda: self._subscribers.remove(changed)
+
+        def end() -> None:
+            if changed in self._subscribers:
+                self._subscribers.remove(changed)
+
+        return end
 
     def _make_core(self, signer: FactSigner, verifier: FactVerifier) -> MeshCore:
         ledger = Ledger(

@@ -68,7 +68,7 @@ def run(parts: dict[str, Callable[[], Sequence[Row]]]) -> int:
     code = 0
     for name, measure in parts.items():
         try:
-            keep(measure())
+            keep(measure(), RESULT)
         except LackingError as error:
             print(f"{name} is left out: {error}", flush=True)
         except (BedError, TimeoutError) as error:
