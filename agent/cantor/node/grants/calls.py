@@ -62,10 +62,11 @@ def shared_from_text(text: str) -> tuple[str, int]:
     Raises:
         ConfigError: it is none.
     """
-    resource = resource_from_text(text)
-    total = resource.value
-    if resource.kind == "quantity" and isinstance(total, int) and is_shared(resource.name, total):
-        return resource.name, total
+    if _RESOURCE.fullmatch(text.strip()):
+        found = resource_from_text(text)
+        total = found.value
+        if found.kind == "quantity" and isinstance(total, int) and is_shared(found.name, total):
+            return found.name, total
     raise ConfigError(
         f"not a shared quantity: {text[:80]!r}",
         where="--shared",

@@ -134,7 +134,9 @@ async def until_known(node: FakeNode) -> None:
             known.clear()
 
 
-@pytest.mark.parametrize("text", ["Licence=0.5", "Licence==8", "Licence=1025", "L" * 65 + "=1"])
+@pytest.mark.parametrize(
+    "text", ["Licence", "Licence=0.5", "Licence==8", "Licence=1025", "L" * 65 + "=1"]
+)
 def test_what_cannot_be_shared_is_refused(text: str) -> None:
     assert shared_from_text("Licence = 8") == ("Licence", 8)
     with pytest.raises(ConfigError, match="not a shared quantity"):
