@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, LocalProtocolError
-from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
+from cantor.workers.slots import inherited_slots
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
 from galaxy.mesh_edge import EdgeMessage, Switchboard
@@ -268,18 +268,7 @@ def main(descriptor: int, *memory: int) -> int:
     with socket.socket(fileno=descriptor) as sock:
         if sock.family != socket.AF_UNIX or len(memory) not in (0, 4):
             raise LocalProtocolError("a worker is started by its agent", where="pipeline worker")
-        reader, writer = _slots(memory)
+        reader, writer = inherited_slots(memory)
         Worker(Pipe(sock, writer, reader)).serve()
     logging.shutdown()
     os._exit(0)  # a camera driver that hangs in a thread must not keep the process
-
-
-def _slots(descriptors: tuple[int, ...]) -> tuple[SlotReader | None, SlotWriter | None]:
-    if not descriptors:
-        return None, None
-    to_read, to_write = SlotMemory(*descriptors[:2]), SlotMemory(*descriptors[2:])
-    try:
-        return SlotReader(to_read), SlotWriter(to_write)
-    finally:
-        to_read.close()
-        to_write.close()

@@ -40,7 +40,7 @@ from cantor.workers.messages import (
     pack_message,
 )
 from cantor.workers.output import told_stream
-from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
+from cantor.workers.slots import SlotReader, SlotWriter, inherited_slots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -221,16 +221,5 @@ def main(parent: int, descriptor: int, *memory: int) -> int:
     with socket.socket(fileno=descriptor) as sock:
         if sock.family != socket.AF_UNIX or len(memory) not in (0, 4):
             raise LocalProtocolError("a worker is started by its pool", where="worker")
-        Worker(sock, *_slots(memory)).serve()
+        Worker(sock, *inherited_slots(memory)).serve()
     os._exit(0)  # threads that a task left must not keep the process
-
-
-def _slots(descriptors: tuple[int, ...]) -> tuple[SlotReader | None, SlotWriter | None]:
-    if not descriptors:
-        return None, None
-    to_read, to_write = SlotMemory(*descriptors[:2]), SlotMemory(*descriptors[2:])
-    try:
-        return SlotReader(to_read), SlotWriter(to_write)
-    finally:
-        to_read.close()
-        to_write.close()
