@@ -287,7 +287,7 @@ class MeshCore:
     def _beat(self, link: Link, now: float, *, after_s: float = 0.0) -> None:
         """Send a heartbeat; the next one is due a beat later and ``after_s``."""
         beat_s = link.beat_s(now)
-        link.beat_at = now + beat_s + after_s
+        link.beat_sent_at, link.beat_at = now, now + beat_s + after_s
         self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": int(1000 * beat_s)})
 
     def _silent(self, link: Link, now: float) -> None:
@@ -388,9 +388,9 @@ class MeshCore:
 
         So an acknowledgement rides on each answer, and one packet in four is saved.
         """
-        if link.beat_at - now < link.beat_s(now) / 2:
+        if now - link.beat_sent_at > link.beat_s(now) / 2:
             self._beat(link, now, after_s=BEAT_SLACK_S)
-        else:
+        else:  # at most half a beat was put off: the lower node may beat a little more often
             link.beat_at = now + link.beat_s(now) + BEAT_SLACK_S
 
     def _stop(self, now: float) -> None:

@@ -36,6 +36,7 @@ class Link:
     up_at: float = 0.0
     peer_beat_s: float = BEAT_IDLE_S
     beat_at: float = 0.0
+    beat_sent_at: float = float("-inf")
     data_at: float = float("-inf")
     heard_at: float = 0.0
     acknowledged_at: float = float("-inf")

@@ -30,6 +30,7 @@ from cantor.mesh.events import (
     Traffic,
 )
 from cantor.mesh.graph import read_links
+from cantor.mesh.links import BEAT_ACTIVE_S, BEAT_IDLE_S
 from cantor.mesh.settings import MeshSettings
 from cantor.wire import DataFrame, Kind
 
@@ -170,6 +171,28 @@ def test_the_higher_node_answers_heartbeats_instead_of_sending_its_own() -> None
             sent["answers"] += heartbeats(node.handle(Received(leader, beat), now))
     assert sent["answers"] >= 18
     assert sent["others"] <= 2
+
+
+@pytest.mark.parametrize("is_active", [True, False])
+@pytest.mark.parametrize("every_ms", [100, 150, 190, 450])
+def test_the_lower_node_hears_the_higher_in_time_however_often_it_beats(
+    every_ms: int, *, is_active: bool
+) -> None:
+    node, leader = core(), NodeId("0" * 32)
+    node.handle(LinkUp(leader, "n", dialled=True), 0.0)
+    sent_at, longest_s = 0.0, 0.0
+    for step in range(1, 500):
+        now = step / 100
+        if is_active:
+            node.handle(Traffic(frozenset(), frozenset({leader})), now)
+        effects = node.handle(TimerFired("tick"), now)
+        if step * 10 % every_ms == 0:
+            beat = DataFrame(Kind.HEARTBEAT, leader, A, headers={"beat_ms": 200})
+            effects += node.handle(Received(leader, beat), now)
+        if heartbeats(effects):
+            longest_s, sent_at = max(longest_s, now - sent_at), now
+    assert longest_s < (2 * BEAT_ACTIVE_S if is_active else 2 * BEAT_IDLE_S)
+    assert sent_at > 4.0
 
 
 def test_a_node_that_stood_still_for_2_s_declares_nobody_dead() -> None:
