@@ -81,14 +81,15 @@ def figures_of(command: list[str]) -> Figures:
 
 def cantor(folder: Path) -> Figures:
     """Two nodes with one link, then a line of three."""
-    script, one, two, three = str(HERE / "ours.py"), *(free_port() for _ in range(3))
+    script, one, two, three, four = str(HERE / "ours.py"), *(free_port() for _ in range(4))
     own = [sys.executable, script]
     subprocess.run([*own, "prepare", str(folder), "a,b,r"], check=True)
     with running([*own, "serve", str(folder), "b", str(one)], one):
         direct = figures_of([*own, "measure", str(folder), "a", str(two), f"127.0.0.1:{one}"])
     with (
         running([*own, "serve", str(folder), "r", str(three)], three),
-        running([*own, "leaf", str(folder), "b", str(one), f"127.0.0.1:{three}"], one),
+        # not where it was: the other would remember that, and dial it past the relay
+        running([*own, "leaf", str(folder), "b", str(four), f"127.0.0.1:{three}"], four),
     ):
         relayed = figures_of([*own, "relayed", str(folder), "a", str(two), f"127.0.0.1:{three}"])
     return {**direct, "relayed_p50_us": relayed["small_p50_us"]}
@@ -103,7 +104,7 @@ def zenoh(folder: Path) -> Figures:
         direct = figures_of([*own, "measure", str(folder), "peer", at[0], "floods"])
     with (
         running([*own, "serve", str(folder), "router", at[0]], one),
-        running([*own, "serve", str(folder), "router", at[1], at[0]], two),
+        running([*own, "relay", str(folder), "router", at[1], at[0]], two),
     ):
         relayed = figures_of([*own, "measure", str(folder), "router", at[1]])
     return {

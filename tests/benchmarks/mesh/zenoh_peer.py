@@ -3,6 +3,7 @@
 Runs in an environment of its own (``python3 .ci/bootstrap.py peers``), without Cantor.
 
     zenoh_peer.py serve CERTIFICATES MODE LISTEN [CONNECT]     until its input ends
+    zenoh_peer.py relay CERTIFICATES MODE LISTEN [CONNECT]     the same, but it answers nobody
     zenoh_peer.py measure CERTIFICATES MODE CONNECT WHAT...    prints one line of JSON
 """
 
@@ -131,6 +132,9 @@ def main(arguments: list[str]) -> None:
     if verb == "serve":
         at = session(Path(folder), mode, [first], rest)
         serve(at)
+    elif verb == "relay":
+        at = session(Path(folder), mode, [first], rest)
+        sys.stdin.read()
     else:
         at = session(Path(folder), mode, [], [first])
         print(json.dumps(measure(at, rest)), flush=True)
