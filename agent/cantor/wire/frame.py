@@ -121,34 +121,37 @@ def encode(frame: DataFrame, headers_bytes_max: int = HEADERS_BYTES_MAX) -> list
         ),
         headers_bytes_max,
     )
-    return [LENGTH.pack(size) + first, *frame.body]
+    return [b"".join((LENGTH.pack(size), *first)), *frame.body]
 
 
 def packed_parts(
     frame: DataFrame,
     header: Callable[[int, int], bytes],
     headers_bytes_max: int = MESH_HEADERS_BYTES_MAX,
-) -> tuple[bytes, int]:
-    """What stands before the buffers of a frame, and the bytes of both together.
+) -> tuple[tuple[bytes, bytes, bytes], int]:
+    """What stands before the buffers of a frame, in parts, and the bytes of both together.
 
     ``header`` packs the bytes of the headers and the number of buffers with what it needs besides.
+    The parts are joined once, by whoever knows what comes before and behind them.
 
     Raises:
         LocalProtocolError: a field lies outside its limits.
     """
     try:
         headers: bytes = pack_headers(frame.headers) if frame.headers else b""
-        sizes = [memoryview(buffer).nbytes for buffer in frame.body]
-        table = struct.pack(f">{len(sizes)}I", *sizes)
-        first = b"".join((header(len(headers), len(sizes)), table, headers))
+        # A view of bytes only to ask how long they are costs more than all the rest.
+        sizes = [len(b) if type(b) is bytes else memoryview(b).nbytes for b in frame.body]
+        count = len(sizes)
+        table = LENGTH.pack(sizes[0]) if count == 1 else struct.pack(f">{count}I", *sizes)
+        head = header(len(headers), count)
     except (struct.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise LocalProtocolError(
             f"a frame cannot be encoded: {error}", remedy="use msgpack types and fields in range"
         ) from error
-    size = len(first) + sum(sizes)
-    if len(sizes) > BUFFERS_MAX or len(headers) > headers_bytes_max or size >= 1 << 32:
+    size = len(head) + len(table) + len(headers) + sum(sizes)
+    if count > BUFFERS_MAX or len(headers) > headers_bytes_max or size >= 1 << 32:
         raise LocalProtocolError(
-            f"a frame has {len(sizes)} buffers, {len(headers)} bytes of headers, {size} in all",
+            f"a frame has {count} buffers, {len(headers)} bytes of headers, {size} in all",
             remedy=f"at most {BUFFERS_MAX} buffers and {headers_bytes_max} bytes of headers",
         )
-    return first, size
+    return (head, table, headers), size

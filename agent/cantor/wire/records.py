@@ -92,10 +92,11 @@ def pack(frame: DataFrame) -> bytes | Parts:
         first = head[PREFIX_SIZE:]
     else:
         local, body = LOCAL, [*frame.body]
-        first, _ = packed_parts(
+        parts, _ = packed_parts(
             frame,
             lambda size, count: _LOCAL_HEADER.pack(frame.kind, frame.flags, count, size),
         )
+        first = b"".join(parts)
     size = len(first) + sum(memoryview(part).nbytes for part in body)
     if size <= SMALL_BYTES_MAX:
         prefix = LENGTH.pack(frame.priority << CHANNEL_SHIFT | local | size)

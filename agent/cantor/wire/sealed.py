@@ -53,7 +53,7 @@ def content_of(frame: DataFrame) -> bytes:
         frame,
         lambda size, count: _CONTENT.pack(frame.kind, frame.message_id, frame.hlc, size, count),
     )
-    return b"".join((first, *frame.body))
+    return b"".join((*first, *frame.body))
 
 
 def outer_frame(frame: DataFrame, kind: int, message_id: int, hlc: int) -> DataFrame:
