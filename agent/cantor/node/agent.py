@@ -346,17 +346,28 @@ class Agent(Talk):
             self._messages.delivered(frame)
 
     def _on_effect(self, effect: Effect) -> None:
+        if isinstance(effect, NodeAlive):
+            self._peers.came(effect.node)
         if isinstance(effect, NodeDead):
             self._messages.lost(effect.node)
+            self._peers.left(effect.node)
         if isinstance(effect, FactsChanged):
             self._memory.keep_epoch(self._core.ledger.epoch)
-            for fact in effect.facts:
-                if fact.name == "node" and isinstance(fact.value, dict):
-                    self._peers.told(fact.owner, fact.value.get("addresses"))
+            self._learn_addresses(effect.facts)
             self.lifecycle.heard(effect.facts)
         if isinstance(effect, FactsChanged | NodeAlive | NodeDead):
             self.lifecycle.look()
             self._tell()
+
+    def _learn_addresses(self, facts: Sequence[Fact]) -> None:
+        """A node that withdraws its facts comes back; of one that was given up nothing is left."""
+        for fact in facts:
+            if fact.name != "node":
+                continue
+            if isinstance(fact.value, dict):
+                self._peers.told(fact.owner, fact.value.get("addresses"))
+            elif self._core.ledger.batch(fact.owner, fact.name) is None:
+                self._peers.forget(fact.owner)
 
     def _tell(self) -> None:
         for changed in list(self._subscribers):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgpack
@@ -127,7 +128,10 @@ class NodeMemory:
         self._writer.put(self._folder / _FACTS_FILE, lambda: bytes(msgpack.packb(facts)))
 
     def peers(self) -> dict[NodeId, list[str]]:
-        """The addresses where peers were last reached; empty if the file is missing or damaged."""
+        """Where peers were last reached, in the order in which they were kept.
+
+        Empty if the file is missing or damaged.
+        """
         try:
             stored = json.loads((self._folder / _PEERS_FILE).read_text())
             return {parse_node_id(node): [str(a) for a in stored[node]] for node in stored}
@@ -135,8 +139,9 @@ class NodeMemory:
             return {}
 
     def remember_peers(self, peers: dict[NodeId, list[str]]) -> None:
-        """Keep the newest addresses, bounded in number."""
-        kept = {node: peers[node][:ADDRESSES_PER_PEER_MAX] for node in sorted(peers)[:PEERS_MAX]}
+        """Keep the newest addresses, bounded in number; of too many peers the last ones."""
+        last = islice(peers, max(0, len(peers) - PEERS_MAX), None)
+        kept = {node: peers[node][:ADDRESSES_PER_PEER_MAX] for node in last}
         self._writer.put(self._folder / _PEERS_FILE, lambda: json.dumps(kept, indent=1).encode())
 
     def kept(self) -> None:

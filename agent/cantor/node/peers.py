@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from cantor.mesh.events import PeerSeen
-from cantor.node.memory import ADDRESSES_PER_PEER_MAX
+from cantor.node.memory import ADDRESSES_PER_PEER_MAX, PEERS_MAX
 from cantor.transport.discovery import Discovery
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class Peers:
         self._mesh = mesh
         self._memory = memory
         self._post = post
-        self._known = memory.peers()
+        self._known = memory.peers()  # who was seen last comes last
+        self._alive: dict[NodeId, None] = {}
+        self._is_kept = True
         self._discovery: Discovery | None = None
 
     def say_all(self) -> None:
@@ -51,13 +53,15 @@ class Peers:
             _log.warning("no discovery here, seeds still work", extra={"reason": str(error)})
 
     async def close(self) -> None:
-        """Look no more."""
+        """Look no more, and keep what is known."""
+        self._keep()
         if self._discovery is not None:
             await self._discovery.close()
 
     def reached(self, node: NodeId, address: str) -> None:
         """A link was made there."""
         self._remember(node, [address])
+        self._move_last(node)
         self._seen(node, self._known[node])
 
     def told(self, node: NodeId, addresses: object) -> None:
@@ -66,6 +70,21 @@ class Peers:
             usable = [address for address in addresses if isinstance(address, str)]
             self._remember(node, usable)
             asyncio.get_running_loop().call_soon(self._seen, node, usable)
+
+    def came(self, node: NodeId) -> None:
+        """A node can be reached from now on: it is seen for as long as that holds."""
+        self._alive[node] = None
+        self._move_last(node)
+
+    def left(self, node: NodeId) -> None:
+        """A node cannot be reached any more: until now it was seen."""
+        self._alive.pop(node, None)
+        self._move_last(node)
+
+    def forget(self, node: NodeId) -> None:
+        """Nobody knows of a node any more: neither need its addresses be kept."""
+        if self._known.pop(node, None) is not None:
+            self._keep_soon()
 
     def _seen(self, node: NodeId, addresses: list[str]) -> None:
         self._post(PeerSeen(node, self._mesh, tuple(addresses)))
@@ -80,4 +99,25 @@ class Peers:
         after = [*newest, *(address for address in before if address not in newest)]
         if after[:ADDRESSES_PER_PEER_MAX] != before:
             self._known[node] = after[:ADDRESSES_PER_PEER_MAX]
-            self._memory.remember_peers(self._known)
+            self._keep_soon()
+
+    def _move_last(self, node: NodeId) -> None:
+        addresses = self._known.pop(node, None)
+        if addresses is not None:
+            self._known[node] = addresses
+            if len(self._known) > PEERS_MAX:  # else all are kept, in whatever order
+                self._keep_soon()
+
+    def _keep_soon(self) -> None:
+        """Once per turn of the event loop: whoever joins hears of a thousand nodes in a moment."""
+        if self._is_kept:
+            self._is_kept = False
+            asyncio.get_running_loop().call_soon(self._keep)
+
+    def _keep(self) -> None:
+        if self._is_kept:
+            return
+        self._is_kept = True
+        living = {node: self._known[node] for node in self._known if node in self._alive}
+        others = {node: self._known[node] for node in self._known if node not in self._alive}
+        self._memory.remember_peers(others | living)

@@ -11,7 +11,10 @@ from cantor.base.errors import ConfigError, LocalProtocolError
 from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
+from cantor.ledger.days import DAY_S, LIFE_DAYS
+from cantor.mesh import exchange
 from cantor.mesh.effects import Dial, SetTimer
+from cantor.mesh.events import DaySaid
 from cantor.node.agent import Agent
 from cantor.node.lasting import LASTING_FACTS_MAX
 from cantor.node.memory import NodeMemory
@@ -297,6 +300,25 @@ async def test_lasting_facts_and_peers_are_on_the_disk_after_close(fleet: Fleet)
     memory = NodeMemory(box.folder)
     assert memory.lasting_facts() == {"deployment/1": 1}
     assert hub.addresses[0] in memory.peers()[hub.node_id]
+
+
+async def test_addresses_of_a_node_that_was_given_up_are_forgotten(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "COLLECT_AFTER_S", 0.0)
+    hub = await fleet.add("hub")
+    box = await fleet.add("box", seeds=hub.addresses)
+    await until(hub, sees("hub", "box"))
+    await fleet.remove(box)
+    await until(hub, sees("hub"))
+    await asyncio.to_thread(hub._memory.kept)
+    assert box.node_id in hub._memory.peers()  # it has left, and may come back
+
+    hub._driver.post(DaySaid(int(hub.wall() // DAY_S) + LIFE_DAYS + 1))
+    await until(hub, lambda a: [view.id for view in a.nodes()] == [hub.node_id])
+    await fleet.remove(hub)
+
+    assert NodeMemory(hub.folder).peers() == {}
 
 
 async def test_a_closed_node_dials_no_more(fleet: Fleet) -> None:
