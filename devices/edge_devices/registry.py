@@ -13,7 +13,7 @@ from edge_devices.host import HostProvider
 from edge_devices.serial_ports import SerialPortProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from cantor.base.program import Part
     from cantor.base.resources import Device, DeviceProvider, Resource
@@ -45,25 +45,42 @@ def load_providers(points: Iterable[Part] | None = None) -> list[DeviceProvider]
 
 
 class Inventory:
-    """What all providers find together."""
+    """What all providers find together. It is asked every second, so it says what is wrong once."""
 
     def __init__(self, providers: Iterable[DeviceProvider] | None = None) -> None:
         self._providers = load_providers() if providers is None else list(providers)
+        self._failures: dict[str, tuple[str, int]] = {}
+        self._twice: set[str] = set()
 
     def scan(self) -> tuple[list[Device], list[Resource]]:
         """The devices present now, each id once, and the resources that they give together.
 
-        A provider that fails is logged and counts as having found nothing.
+        A provider that fails counts as having found nothing; another error than before is logged.
         """
         devices: dict[str, Device] = {}
+        twice: set[str] = set()
         for provider in self._providers:
-            try:
-                found = provider.scan()
-            except Exception:
-                _logger.exception("device provider failed", extra={"provider": provider.name})
-                continue
-            for device in found:
+            for device in self._found_by(provider):
                 if devices.setdefault(device.id, device) is not device:
-                    _logger.warning("device id found twice", extra={"device": device.id})
+                    twice.add(device.id)
+        for device_id in sorted(twice - self._twice):
+            _logger.warning("device id found twice", extra={"device": device_id})
+        self._twice = twice
         every = [resource for device in devices.values() for resource in device.provides]
         return list(devices.values()), merge_resources(every)
+
+    def _found_by(self, provider: DeviceProvider) -> Sequence[Device]:
+        name = provider.name
+        before, times = self._failures.get(name, ("", 0))
+        try:
+            found = provider.scan()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            if reason != before:
+                _logger.exception("device provider failed", extra={"provider": name})
+                times = 0
+            self._failures[name] = (reason, times + 1)
+            return ()
+        if self._failures.pop(name, None) is not None:
+            _logger.info("device provider works again", extra={"provider": name, "failed": times})
+        return found

@@ -48,13 +48,18 @@ class Hardware:
         self._published: dict[str, Value] = {}
 
     async def watch(self) -> None:
-        """Look at the machine once a second, for ever."""
+        """Look at the machine once a second, for ever; what is wrong is logged when it changes."""
+        before = ""
         while True:
             self._found = await asyncio.to_thread(self._inventory.scan)
+            reason = ""
             try:
                 self._tell()
             except LocalProtocolError as error:  # it is said again with the next look
-                _log.warning("the mesh does not take what is here", extra={"reason": str(error)})
+                reason = str(error)
+            if reason and reason != before:
+                _log.warning("the mesh does not take what is here", extra={"reason": reason})
+            before = reason
             await asyncio.sleep(SCAN_INTERVAL_S)
 
     def offer(self, source: str, devices: Sequence[Device], resources: Sequence[Resource]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from cantor.base.program import Part
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 class BrokenProvider:
     name = "broken"
 
+    def __init__(self, message: str = "out of order") -> None:
+        self.message = message
+
     def scan(self) -> list[Device]:
-        message = "out of order"
-        raise RuntimeError(message)
+        if self.message:
+            raise RuntimeError(self.message)
+        return []
 
 
 def gpu(device_id: str, name: str) -> Device:
@@ -69,6 +74,24 @@ def test_a_provider_that_fails_and_an_id_found_twice_hide_nothing_else(
     assert resources[0] == Resource("GPU", "quantity", 1)
     assert "device provider failed" in caplog.text
     assert "device id found twice" in caplog.text
+
+
+def test_what_is_wrong_is_said_once_until_something_else_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    broken = BrokenProvider()
+    inventory = Inventory([broken, *(FakeProvider([gpu("1", name)]) for name in "AB")])
+
+    for message in ("out of order", "out of order", "no power", "", "out of order"):
+        broken.message = message
+        for _ in range(3):
+            inventory.scan()
+
+    told = [record.message for record in caplog.records]
+    failed, again = "device provider failed", "device provider works again"
+    assert told == [failed, "device id found twice", failed, again, failed]
+    assert vars(caplog.records[told.index(again)])["failed"] == 3
 
 
 def test_this_machine_can_be_scanned() -> None:

@@ -43,7 +43,7 @@ async def test_what_services_find_joins_what_the_machine_has_and_leaves_with_the
 
 
 async def test_what_the_mesh_did_not_take_is_said_again_when_it_may(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "SCAN_INTERVAL_S", 0.0)
     said: list[str] = []
@@ -64,5 +64,6 @@ async def test_what_the_mesh_did_not_take_is_said_again_when_it_may(
         await both.wait()
 
     assert said == ["devices", "resources"]
+    assert [record.message for record in caplog.records] == ["the mesh does not take what is here"]
     watch.cancel()
     await asyncio.gather(watch, return_exceptions=True)
