@@ -119,7 +119,7 @@ class Authority:
         """Make the root of a new mesh and the issuing authority of its first tenant.
 
         Raises:
-            IdentityError: a name cannot stand in a certificate.
+            ConfigError: a name cannot stand in a certificate.
         """
         root = make_root(mesh, now)
         return cls(mesh, tenant, root, make_issuing(root, mesh, tenant, now))

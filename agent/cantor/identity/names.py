@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import NamedTuple
 
-from cantor.base.errors import IdentityError
+from cantor.base.errors import ConfigError, IdentityError
 from cantor.base.ids import NodeId, parse_node_id
 
 ROOT_PIN_BYTES = 16
@@ -29,10 +29,10 @@ def check_mesh_name(mesh: str) -> str:
     """Return ``mesh`` if it can stand in a certificate.
 
     Raises:
-        IdentityError: it is no lower-case DNS name of at most 120 characters.
+        ConfigError: it is no lower-case DNS name of at most 120 characters.
     """
     if len(mesh) > MESH_NAME_CHARS_MAX or _MESH.fullmatch(mesh) is None:
-        raise IdentityError(
+        raise ConfigError(
             f"not a mesh name: {mesh[:40]!r}",
             remedy="use lower-case letters, digits, hyphens and dots, as in plant-7.example",
         )
@@ -43,10 +43,10 @@ def check_tenant_name(tenant: str) -> str:
     """Return ``tenant`` if it can stand in a certificate.
 
     Raises:
-        IdentityError: it is no single lower-case DNS label.
+        ConfigError: it is no single lower-case DNS label.
     """
     if _TENANT.fullmatch(tenant) is None:
-        raise IdentityError(
+        raise ConfigError(
             f"not a tenant name: {tenant[:40]!r}",
             remedy="use lower-case letters, digits and hyphens, at most 63 of them",
         )
