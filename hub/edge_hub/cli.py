@@ -18,8 +18,7 @@ from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
 from cantor.cli.log import start_logging
-from cantor.identity.authority import Authority
-from cantor.identity.authority_folder import load_authority, save_authority
+from cantor.identity.authority_folder import load_authority, make_authority
 from cantor.identity.files import make_private_folder
 from cantor.node.loop import run_loop
 from edge_hub.hub_folder import add_data_option, add_public_enrol_option, existing_authority, say
@@ -28,6 +27,7 @@ from edge_hub.settings import PORT_DEFAULT, HubSettings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from cantor.identity.authority import Authority
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
 
@@ -144,7 +144,7 @@ def load_or_create_authority(settings: HubSettings, mesh: str) -> Authority:
     """The authority in the hub's folder; a first start makes it for ``mesh``."""
     make_private_folder(settings.data)
     if not settings.authority_folder.exists():
-        save_authority(Authority.create(mesh, now=datetime.now(UTC)), settings.authority_folder)
+        return make_authority(settings.authority_folder, mesh, now=datetime.now(UTC))
     return load_authority(settings.authority_folder)
 
 

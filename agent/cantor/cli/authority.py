@@ -1,7 +1,7 @@
 """``cantor mesh init``, ``rollover``, ``policy``, ``export-root``, ``import-root``: the authority.
 
-Exit codes: 0 done; 2 usage, a folder that holds a mesh already, or a node that is no issuer; 69 no
-agent answers here; 77 a key or a passphrase does not hold.
+Exit codes: 0 done; 2 usage, a name that no mesh can have, a folder that holds another mesh already,
+or a node that is no issuer; 69 no agent answers here; 77 a key or a passphrase does not hold.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
 from cantor.cli.folders import add_folder_option, default_folder
-from cantor.identity.authority import Authority
-from cantor.identity.authority_folder import export_root, import_root, save_authority
+from cantor.identity.authority_folder import (
+    export_root,
+    import_root,
+    load_authority,
+    make_authority,
+)
+from cantor.identity.files import make_private_folder
 from cantor.identity.store import IdentityFolder
 from cantor.node.control import ask
 from cantor.node.memory import NodeMemory
@@ -27,6 +32,7 @@ from cantor.node.memory import NodeMemory
 if TYPE_CHECKING:
     import argparse
 
+    from cantor.identity.authority import Authority
     from cantor.wire.frame import Value
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -75,25 +81,39 @@ def register(inner: Verbs) -> None:
 
 
 def _init(options: argparse.Namespace) -> int:
-    folder = IdentityFolder(options.data)
-    if folder.enrolled or (options.data / _AUTHORITY).exists():
-        raise ConfigError(
-            "belongs to a mesh already", where=str(options.data), remedy="name another --data"
-        )
+    """Make what is not there yet: whatever broke off, the same command goes on where it was."""
+    folder, made = IdentityFolder(options.data), options.data / _AUTHORITY
     now = datetime.now(UTC)
-    authority = Authority.create(options.mesh, options.tenant, now=now)
-    # The node last: what breaks off before is begun anew, and nothing was issued yet.
-    save_authority(authority, options.data / _AUTHORITY)
-    identity = folder.install(authority.issue(folder.csr_pem(), now=now))
-    NodeMemory(options.data).remember_name(options.name)
-    told = {"id": identity.node_id, "mesh": options.mesh, "root_pin": authority.root_pin}
+    make_private_folder(options.data)
+    if (made / "authority.json").exists() or folder.enrolled:
+        authority = _own_authority(options, folder)
+    else:
+        authority = make_authority(made, options.mesh, options.tenant, now=now)
+    if not folder.enrolled:
+        NodeMemory(options.data).remember_name(options.name)
+        folder.install(authority.issue(folder.csr_pem(), now=now))
+    told = {"id": folder.node_id, "mesh": options.mesh, "root_pin": authority.root_pin}
     _say(
         options,
         told,
-        f"Mesh {options.mesh} is made; this box is its node {short_name(identity.node_id)}. "
+        f"Mesh {options.mesh} is made; this box is its node {short_name(folder.node_id)}. "
         f"Start it with cantor agent --enrol HOST:PORT; cantor token create lets others in.",
     )
     return 0
+
+
+def _own_authority(options: argparse.Namespace, folder: IdentityFolder) -> Authority:
+    """The authority that this very command has made here before."""
+    wanted = options.mesh, options.tenant
+    is_hub = (options.data / "node").exists()
+    is_node = folder.enrolled and (folder.identity.mesh, folder.identity.tenant) == wanted
+    if not is_hub and (is_node or not folder.enrolled):
+        authority = load_authority(options.data / _AUTHORITY)
+        if (authority.mesh, authority.tenant) == wanted:
+            return authority
+    raise ConfigError(
+        "belongs to a mesh already", where=str(options.data), remedy="name another --data"
+    )
 
 
 def _rollover(options: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import (
@@ -26,6 +27,7 @@ from cantor.identity.certificates import parse_certificates
 from cantor.identity.files import (
     PUBLIC_MODE,
     make_private_folder,
+    publish,
     read_private,
     sync_folder,
     write_durably,
@@ -40,6 +42,31 @@ if TYPE_CHECKING:
 
 PASSPHRASE_CHARS_MIN = 12
 _ROOT_KEY = "root.key.pem"
+
+
+def make_authority(
+    folder: Path, mesh: str, tenant: str = "default", *, now: dt.datetime
+) -> Authority:
+    """Make the authority of a new mesh in ``folder``: wholly, or not at all.
+
+    Whatever breaks off is begun anew by the same call: what it left was of no use to anybody.
+
+    Raises:
+        ConfigError: a name cannot stand in a certificate, or something is in the folder already.
+    """
+    if folder.exists():
+        raise ConfigError(
+            "holds an authority already, or what is left of one",
+            where=str(folder),
+            remedy="restore it from a backup; if nobody was enrolled by it, remove it",
+        )
+    authority = Authority.create(mesh, tenant, now=now)
+    draft = folder.with_name(f".{folder.name}.new")
+    if draft.exists():
+        shutil.rmtree(draft)
+    save_authority(authority, draft)
+    publish(draft, folder)
+    return load_authority(folder)
 
 
 def save_authority(authority: Authority, folder: Path) -> None:
@@ -72,14 +99,14 @@ def load_authority(folder: Path) -> Authority:
         facts = json.loads(path.read_bytes())
         mesh, tenant = str(facts["mesh"]), str(facts["tenant"])
         since_s = facts.get("former_since")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        trust_domain(tenant, mesh)
+    except (ConfigError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise IdentityError(
             "holds no authority",
             where=str(folder),
             remedy="start a hub with cantor hub, make a mesh with cantor mesh init, "
             "or restore the folder",
         ) from error
-    trust_domain(tenant, mesh)
     former = _load_former(folder, float(since_s)) if since_s is not None else None
     issuing = _load_signer(folder, "issuing")
     return Authority(mesh, tenant, _load_signer(folder, "root"), issuing, former, folder)
