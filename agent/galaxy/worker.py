@@ -17,13 +17,12 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import threading
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, LocalProtocolError
-from cantor.workers.slots import inherited_slots
+from cantor.workers.inherited import inherited
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
 from galaxy.mesh_edge import EdgeMessage, Switchboard
@@ -265,10 +264,8 @@ def main(descriptor: int, *memory: int) -> int:
 
     ``memory`` is nothing, or the descriptors of the slots to read and of those to write.
     """
-    with socket.socket(fileno=descriptor) as sock:
-        if sock.family != socket.AF_UNIX or len(memory) not in (0, 4):
-            raise LocalProtocolError("a worker is started by its agent", where="pipeline worker")
-        reader, writer = inherited_slots(memory)
+    sock, reader, writer = inherited(descriptor, memory)
+    with sock:
         Worker(Pipe(sock, writer, reader)).serve()
     logging.shutdown()
     os._exit(0)  # a camera driver that hangs in a thread must not keep the process

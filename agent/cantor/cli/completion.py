@@ -86,7 +86,8 @@ def _tree(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator[_V
         choices = [str(choice) for choice in action.choices or ()]
         here.flags.extend(flags)
         if isinstance(action, argparse._SubParsersAction):
-            below.update(action.choices)
+            choices = [verb.dest for verb in action._choices_actions]  # what the help tells
+            below.update({verb: action.choices[verb] for verb in choices})
         if not flags:
             here.words.extend(choices)
         elif action.nargs != 0:

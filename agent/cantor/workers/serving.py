@@ -10,17 +10,16 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import sys
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import LocalProtocolError
 from cantor.workers.backend import set_backend
 from cantor.workers.children import Children
 from cantor.workers.execution import Execution, Stopped
+from cantor.workers.inherited import inherited
 from cantor.workers.messages import (
     ANSWER,
     CODE,
@@ -40,13 +39,14 @@ from cantor.workers.messages import (
     pack_message,
 )
 from cantor.workers.output import told_stream
-from cantor.workers.slots import SlotReader, SlotWriter, inherited_slots
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from types import FrameType
 
     from cantor.workers.messages import Message
+    from cantor.workers.slots import SlotReader, SlotWriter
 
 _READ_BYTES = 256 * 1024
 _PR_SET_PDEATHSIG = 1
@@ -216,10 +216,9 @@ def main(parent: int, descriptor: int, *memory: int) -> int:
     """
     with suppress(OSError, AttributeError):  # no worker outlives its pool, where Linux can say so
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        return 0
-    with socket.socket(fileno=descriptor) as sock:
-        if sock.family != socket.AF_UNIX or len(memory) not in (0, 4):
-            raise LocalProtocolError("a worker is started by its pool", where="worker")
-        Worker(sock, *inherited_slots(memory)).serve()
+    sock, reader, writer = inherited(descriptor, memory)
+    with sock:
+        if os.getppid() != parent:
+            return 0
+        Worker(sock, reader, writer).serve()
     os._exit(0)  # threads that a task left must not keep the process

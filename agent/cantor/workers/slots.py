@@ -163,18 +163,6 @@ class SlotReader:
         return (memoryview(slot).cast("B").toreadonly(),)
 
 
-def inherited_slots(descriptors: tuple[int, ...]) -> tuple[SlotReader | None, SlotWriter | None]:
-    """What a worker reads from and writes into: four descriptors that it inherited, or none."""
-    if not descriptors:
-        return None, None
-    to_read, to_write = SlotMemory(*descriptors[:2]), SlotMemory(*descriptors[2:])
-    try:
-        return SlotReader(to_read), SlotWriter(to_write)
-    finally:
-        to_read.close()
-        to_write.close()
-
-
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 

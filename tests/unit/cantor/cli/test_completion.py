@@ -69,3 +69,4 @@ def test_every_shell_gets_every_verb(shell: str, capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().out
     assert "doctor" in printed
     assert "bundle" in printed
+    assert "worker" not in printed  # for nobody to type

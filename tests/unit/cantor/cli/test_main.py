@@ -49,6 +49,32 @@ def test_a_verb_that_is_not_in_this_build_says_so(
     assert "'looms' is not in this build" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "words", ["worker 1 0", "worker 1 9999", "pipeline worker 0", "pipeline worker 9999 1 2"]
+)
+def test_a_verb_of_agents_that_is_typed_is_one_line(words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cantor.cli.main", *words.split()],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "not by hand" in line
+
+
+@pytest.mark.parametrize("words", [["--help"], ["pipeline", "--help"]])
+def test_help_tells_of_no_verb_of_agents(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+
+    assert "worker" not in capsys.readouterr().out.replace("workers", "")
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     text = EnrolmentToken(hub="127.0.0.1:1", root_pin="00" * 16, secret="a" * 39).text
 

@@ -48,6 +48,7 @@ def test_whatever_step_it_breaks_off_at_the_same_command_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    code = step = 0
     for step in itertools.count(1):
         folder = tmp_path / str(step)
         with monkeypatch.context() as patch:
