@@ -6,14 +6,16 @@ import atexit
 import threading
 from typing import TYPE_CHECKING
 
+from cantor.tasks.needs_here import grants
 from cantor.workers.backend import backend_here, set_backend
 from cantor.workers.pool import Pool
+from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from cantor.workers.backend import Backend
+from cantor.workers.backend import Backend
 
 _lock = threading.Lock()
 _pools: list[Pool] = []
@@ -21,6 +23,8 @@ _pools: list[Pool] = []
 
 class local:  # noqa: N801 (people write cantor.local())
     """Run tasks on this machine, on ``workers`` processes; needs that cannot be met here fail.
+
+    What tasks take of the machine's quantities is counted in this program, over all its pools.
 
         with cantor.local(workers=2):
             print(square.submit(3).result())
@@ -38,7 +42,12 @@ class local:  # noqa: N801 (people write cantor.local())
         tasks_max: int | None = None,
         memory_max_bytes: int | None = None,
     ) -> None:
-        self.pool = Pool(workers, warm=warm, units_max=tasks_max, memory_max_bytes=memory_max_bytes)
+        self.pool = Pool(
+            workers,
+            warm=warm,
+            wear=Wear(tasks_max, memory_max_bytes),
+            grants=grants,
+        )
         self._before: Backend | None = None
 
     def __enter__(self) -> Self:
@@ -72,7 +81,7 @@ def backend() -> Backend:
         with _lock:
             here = backend_here()
             if here is None:
-                here = Pool()
+                here = Pool(grants=grants)
                 _pools.append(here)
                 set_backend(here)
     return here

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import NeedsError
+from cantor.scheduling.expression import conditions
+from cantor.scheduling.grants.stock import Stock
 from cantor.scheduling.needs import Needs, parse
+from cantor.workers.grants import MachineGrants
 
 if TYPE_CHECKING:
-    from cantor.base.resources import Resource
-
-_lock = threading.Lock()
+    from cantor.scheduling.grants.stock import Have
 
 
 @lru_cache(maxsize=1024)
@@ -29,32 +29,40 @@ def parsed(text: str) -> Needs:
     return needs
 
 
-def taken_here(needs: Needs, name: str) -> dict[str, int | float]:
-    """What the needs take of this machine, by quantity.
+def check(needs: Needs, name: str) -> None:
+    """Refuse needs that this machine cannot meet even when all of it is free.
 
     Raises:
-        NeedsError: this machine can never meet them; says what is missing.
+        NeedsError: says what is missing.
     """
     if needs.expression is None:
-        return {}
-    resources = _resources()
-    taken = needs.takes(resources)
-    if taken is None:
+        return
+    stock = Stock()
+    stock.have = machine()
+    if why := stock.never(needs):
         raise NeedsError(
-            f"this machine can never meet its needs: {needs.explain(resources)}",
+            f"this machine can never meet its needs: {why}",
             where=name,
             remedy="change the needs, or run it where they can be met",
         )
-    return taken
 
 
-def _resources() -> tuple[Resource, ...]:
-    with _lock:
-        return _scan()
+def counted(needs: Needs) -> bool:
+    """Whether they take or test units of a quantity: then they are looked at when it begins."""
+    if needs.expression is None:
+        return False
+    quantities = {one.name for one in machine().resources if one.kind == "quantity"}
+    return any(leaf.name.text in quantities for leaf in conditions(needs.expression))
 
 
 @lru_cache(maxsize=1)
-def _scan() -> tuple[Resource, ...]:
+def machine() -> Have:
+    """What this machine has."""
+    from cantor.node.grants.offers import stock_of
     from cantor.node.hardware import load_inventory
 
-    return tuple(load_inventory().scan()[1])
+    return stock_of(*load_inventory().scan(), {})
+
+
+grants = MachineGrants(machine)
+"""What the tasks of this process take of the machine, in whichever pool they run."""

@@ -11,7 +11,7 @@ from cantor.base.errors import ConfigError
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
 from cantor.tasks.executor import results
 from cantor.tasks.local import backend
-from cantor.tasks.needs_here import parsed, taken_here
+from cantor.tasks.needs_here import check, counted, parsed
 from cantor.tasks.stream import Stream
 from cantor.workers.pool import Pool
 from cantor.workers.units import NORMAL, Terms
@@ -91,15 +91,15 @@ class Task(Generic[P, T]):
 
     @property
     def terms(self) -> Terms:
-        """The terms of each call, with the memory that its needs take.
+        """The terms of each call.
 
         Raises:
             NeedsError: its needs can never be met here.
         """
         if not self._is_checked:
-            taken = taken_here(self.needs, self._terms.name)
-            memory = taken.get("Memory")
-            self._terms = replace(self._terms, memory_bytes=None if memory is None else int(memory))
+            check(self.needs, self._terms.name)
+            if counted(self.needs):
+                self._terms = replace(self._terms, needs=str(self.needs))
             self._is_checked = True
         return self._terms
 
@@ -133,7 +133,8 @@ def task(
 ) -> Task[P, T] | Callable[[Callable[P, T]], Task[P, T]]:
     """Make a function a task.
 
-    ``needs`` says what it takes (``"GPU = 1 and Memory = 2GiB"``); memory bounds the worker.
+    ``needs`` says what it takes while it runs (``"GPU = 1 and Memory = 2GiB"``) and waits for until
+    it is free; memory bounds the worker, too.
     ``retries`` counts new attempts after its worker died; an error that it raises is its result.
     With ``at_most_once`` it never begins twice. ``deadline_s`` is from the submit to the result;
     what runs then is ended. Of what waits, lower ``priority`` goes first: 0 urgent, 1, 2.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cantor.wire.frame import Buffer
-    from cantor.workers.assignment import Seat
     from cantor.workers.messages import Message
+    from cantor.workers.seat import Seat
     from cantor.workers.units import Unit
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -176,7 +176,7 @@ class Crew:
                     number,
                     unit.body,
                     buffers,
-                    terms.memory_bytes,
+                    unit.memory_bytes,
                     terms.is_stream,
                     terms.method,
                 ]

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cantor.wire.frame import Buffer
-    from cantor.workers.assignment import Assignment, Seat
+    from cantor.workers.assignment import Assignment
     from cantor.workers.messages import Message
     from cantor.workers.processes import WorkerProcess
+    from cantor.workers.seat import Seat
     from cantor.workers.units import Listener, Shipped, Unit
 
     Submit = Callable[[Shipped, bytes, Sequence[Buffer], Listener, Terms], Unit]

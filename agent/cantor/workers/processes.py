@@ -19,8 +19,8 @@ from cantor.workers.units import Death
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cantor.workers.assignment import Seat
     from cantor.workers.messages import Message
+    from cantor.workers.seat import Seat
     from cantor.workers.units import Listener, Passed, Unit
 
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cantor.wire.frame import Buffer
-    from cantor.workers.assignment import Seat
+    from cantor.workers.lines import Ask
+    from cantor.workers.seat import Seat
 
 URGENT, NORMAL, BACKGROUND = 0, 1, 2
 """Priorities: a lower number goes first."""
@@ -57,15 +58,19 @@ class Terms:
     deadline_s: float | None = None
     """From the submit to the result."""
     memory_bytes: int | None = None
-    """How much more than an idle worker it may take."""
+    """How much more than an idle worker it may take, if its needs do not say."""
     is_stream: bool = False
     method: str = ""
     """To call it of what the worker's setup made, and not the code itself."""
+    needs: str = ""
+    """What must be granted before it begins: an expression with quantities; blank for none."""
 
     @property
     def is_plain(self) -> bool:
         """Whether it may wait inside a worker behind another: nothing is lost if that one dies."""
-        return not (self.at_most_once or self.is_stream or self.memory_bytes is not None)
+        return not (
+            self.at_most_once or self.is_stream or self.needs or self.memory_bytes is not None
+        )
 
 
 PLAIN = Terms()
@@ -122,12 +127,22 @@ class Unit:
     attempt: int = 1
     seat: Seat | None = None
     has_ended: bool = False
+    is_queued: bool = False
+    """It waits for a worker."""
+    holds: Ask | None = None
+    """What was granted for this attempt."""
     kind: str = ""
     """What takes about the same time: calls of the same function or method."""
 
     def __post_init__(self) -> None:
         method = self.terms.method
         self.kind = f"{self.code.id}.{method}" if method else self.code.id
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """How much memory it may take; None if that is not bound."""
+        taken = None if self.holds is None else self.holds.taken.get("Memory")
+        return self.terms.memory_bytes if taken is None else int(taken)
 
     @property
     def is_running(self) -> bool:

@@ -170,3 +170,23 @@ def set_up(value: int) -> None:
 
 def what_was_set_up(_: int) -> int:
     return SETTINGS["value"]
+
+
+def span(path: str, is_slow: bool = False) -> tuple[float, float]:
+    """Since when until when it ran, on the clock of the machine; with its ``finally`` blocks."""
+    began = time.monotonic()
+    try:
+        if is_slow:
+            Path(path).touch()
+            wait_for("/nonexistent")
+        time.sleep(0.01)
+    finally:
+        Path(f"{path}.ended").write_text(str(time.monotonic()), encoding="ascii")
+    return began, time.monotonic()
+
+
+@cantor.task
+def submit_with_needs(needs: str, path: str) -> bool:
+    """A task below takes what this one does not."""
+    began, ended = cantor.task(needs=needs)(span).submit(path).result()
+    return began < ended

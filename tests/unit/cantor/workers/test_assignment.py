@@ -5,7 +5,11 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from cantor.workers.assignment import AHEAD_MAX, RECALL_AFTER_S, STARTS_FAILED_MAX, Assignment, Seat
+from cantor.base.errors import NeedsError
+from cantor.workers.ahead import AHEAD_MAX, RECALL_AFTER_S
+from cantor.workers.assignment import Assignment
+from cantor.workers.seat import Seat
+from cantor.workers.starts import STARTS_FAILED_MAX
 from cantor.workers.units import PLAIN, Death, End, Terms, Unit
 
 if TYPE_CHECKING:
@@ -139,7 +143,7 @@ def test_what_waits_behind_a_long_unit_is_called_back_and_given_to_another() -> 
 
     assert bench.core.due() == pytest.approx(RECALL_AFTER_S)
     bench.core.passed(RECALL_AFTER_S)
-    (long,) = bench.core.recalls
+    (long,) = bench.core.ahead.recalls
     first, *behind = long.running
     other = next(seat for seat in bench.seats if seat is not long)
     bench.core.finished(other, other.running[0].id, 1e-5, 0.1)
@@ -147,6 +151,46 @@ def test_what_waits_behind_a_long_unit_is_called_back_and_given_to_another() -> 
 
     assert list(long.running) == [first]
     assert list(other.running) == behind
+
+
+def test_what_takes_quantities_gets_them_before_a_worker() -> None:
+    bench = Bench(size=1)
+    unit = bench.submit(Terms(needs="GPU = 1"))
+    bench.submit()
+    ((ask, is_new),) = bench.core.lines.effects
+    assert is_new
+    assert bench.given() == [(0, 2)]
+
+    bench.core.granted(ask, {"GPU": 1}, 1.0)
+    bench.core.finished(bench.seats[0], 2, 1.0, 1.0)
+    assert bench.given() == [(0, unit.id)]
+
+    bench.core.finished(bench.seats[0], unit.id, 1.0, 2.0)
+    assert bench.core.lines.effects[-1] == (ask, False)
+
+
+def test_what_an_urgent_unit_waits_for_does_not_wait_behind_others() -> None:
+    bench = Bench(size=1)
+    bench.submit()
+    background = bench.submit(Terms(needs="GPU = 1", priority=2))
+    bench.core.granted(bench.core.lines.effects[0][0], {"GPU": 1}, 0.0)
+    bench.submit()
+    bench.given()
+
+    bench.submit(Terms(needs="GPU = 1", priority=0))
+    bench.core.finished(bench.seats[0], 1, 1.0, 1.0)
+
+    assert bench.given() == [(0, background.id)]
+
+
+def test_what_can_never_be_had_ends_its_unit() -> None:
+    bench = Bench(size=1)
+    unit = bench.submit(Terms(needs="GPU = 9"))
+    error = NeedsError("there are 2")
+
+    bench.core.refused(bench.core.lines.effects[0][0], error)
+
+    assert bench.core.failures == [(unit, error)]
 
 
 def test_a_unit_whose_worker_died_is_tried_again_as_often_as_its_terms_say() -> None:

@@ -9,14 +9,24 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.unit.cantor.workers.test_assignment import NOBODY, Code
 
-from cantor.workers.assignment import Assignment, Seat
+from cantor.base.resources import Resource
+from cantor.scheduling.grants.stock import Have
+from cantor.workers.assignment import Assignment
+from cantor.workers.grants import Asking, MachineGrants
+from cantor.workers.seat import Seat
 from cantor.workers.units import Death, Terms, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cantor.workers.grants import Answer
+    from cantor.workers.lines import Ask
+
 DEATH = Death(signal=9, code=None)
 SIZE = 3
+TOTALS = {"GPU": 2, "Memory": 3}
+HAVE = Have(tuple(Resource(name, "quantity", n) for name, n in TOTALS.items()), {}, {})
+NEEDS = ["", "GPU = 1", "GPU = 2", "Memory = 2 and GPU = 1", "GPU = 2 or Memory = 3"]
 
 TERMS = st.builds(
     Terms,
@@ -24,6 +34,7 @@ TERMS = st.builds(
     retries=st.integers(0, 2),
     at_most_once=st.booleans(),
     is_stream=st.booleans(),
+    needs=st.sampled_from(NEEDS),
 )
 
 
@@ -33,6 +44,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.core = Assignment(SIZE)
+        self.asking = Asking(MachineGrants(lambda: HAVE), self.core.lines.effects, self._granted)
         self.now = 0.0
         self.units: list[Unit] = []
         self.seats: list[Seat] = []
@@ -73,10 +85,10 @@ class Life(RuleBasedStateMachine):
         def give_back(seat: Seat) -> None:
             behind = [unit.id for unit in seat.running][1:]
             back = behind if all_of_them else []
-            self.core.recalls.remove(seat)
+            self.core.ahead.recalls.remove(seat)
             self.core.returned(seat, back, self.now)
 
-        self._on_one(data, lambda seat: seat in self.core.recalls, give_back)
+        self._on_one(data, lambda seat: seat in self.core.ahead.recalls, give_back)
 
     @rule(data=st.data())
     def die(self, data: st.DataObject) -> None:
@@ -107,9 +119,18 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def every_open_unit_has_one_place(self) -> None:
         waiting = sum(unit.seat is None for unit in self.units if not unit.has_ended)
-        assert self.core.waiting == waiting
+        assert self.core.waiting + len(list(self.core.lines)) == waiting
         for seat in self.core.seats.values():
             assert all(unit.seat is seat for unit in seat.running)
+
+    @invariant()
+    def no_unit_of_a_quantity_has_two_users(self) -> None:
+        self.asking.pass_on()
+        using = [unit.holds.taken for unit in self.units if unit.holds is not None]
+        for name, total in TOTALS.items():
+            assert sum(taken.get(name, 0) for taken in using) <= total
+        for seat in self.core.seats.values():
+            assert all(unit.holds for unit in seat.running if unit.terms.needs)
 
     @invariant()
     def nothing_waits_behind_what_may_not_be_lost(self) -> None:
@@ -138,21 +159,26 @@ class Life(RuleBasedStateMachine):
                     self._die(seat)
                 elif not seat.is_ready:
                     self.core.ready(seat, self.now)
-                elif seat in self.core.recalls:
-                    self.core.recalls.remove(seat)
+                elif seat in self.core.ahead.recalls:
+                    self.core.ahead.recalls.remove(seat)
                     self.core.returned(seat, [unit.id for unit in seat.running][1:], self.now)
                 elif seat.running:
                     unit = self.core.finished(seat, seat.running[0].id, 1e-5, self.now)
                     if unit is not None:
                         self._count(unit)
+            self.asking.pass_on()
             for _ in range(self.core.missing):
                 self.start()
         self.what_ended_is_noted_once()
-        assert all(unit.has_ended for unit in self.units)
+        assert all(unit.has_ended and unit.holds is None for unit in self.units)
+
+    def _granted(self, ask: Ask, answer: Answer) -> None:
+        assert isinstance(answer, dict)
+        self.core.granted(ask, answer, self.now)
 
     def _die(self, seat: Seat) -> None:
-        if seat in self.core.recalls:
-            self.core.recalls.remove(seat)
+        if seat in self.core.ahead.recalls:
+            self.core.ahead.recalls.remove(seat)
         self.core.died(seat, DEATH, self.now)
 
     def _on_one(
