@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import weakref
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -27,17 +29,18 @@ class Stream(Generic[T]):
     """The items of one call, for ``for`` and ``async for``; read once, by one reader.
 
     The worker is at most 16 items ahead of who reads. Leave early with ``close`` or a ``with``
-    block: the generator is closed at its next item.
+    block, or forget it: the generator is closed at its next item.
     """
 
     def __init__(self, terms: Terms, *, echo: bool) -> None:
         self.future: Future[None] = Future()
         """The call itself: its output and progress, and ``cancel``."""
-        self.listener = _StreamListener(self, terms, echo=echo)
         self._items: SimpleQueue[Any] = SimpleQueue()
+        self.listener = _StreamListener(self.future, self._items, terms, echo=echo)
         self._backend: Backend | None = None
         self._unit: Any = None
-        self.future.add_done_callback(lambda _: self._items.put(_END))
+        put = self._items.put  # nothing that the backend keeps may keep the stream
+        self.future.add_done_callback(lambda _: put(_END))
 
     def __iter__(self) -> Iterator[T]:
         return self
@@ -77,10 +80,7 @@ class Stream(Generic[T]):
         """It is known under that mark there."""
         self._backend, self._unit = backend, unit
         self.future._submitted(backend, unit)
-
-    def put(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        """An item has come."""
-        self._items.put((body, buffers))
+        weakref.finalize(self, _forget, self.future, backend, unit).atexit = False
 
     def _credit(self, count: int) -> None:
         if self._backend is not None:
@@ -92,16 +92,25 @@ class Stream(Generic[T]):
         raise _Ended
 
 
+def _forget(future: Future[None], backend: Backend, unit: Any) -> None:  # noqa: ANN401
+    """Nobody can read any more. This may be any thread, also one that has locked the backend."""
+    if not future.done():
+        with suppress(RuntimeError):  # the program ends
+            threading.Thread(target=backend.credit, args=(unit, 0), daemon=True).start()
+
+
 class _Ended(Exception):  # noqa: N818 (an end, no error)
     """There are no more items: StopIteration cannot leave a thread."""
 
 
 class _StreamListener(FutureListener):
-    __slots__ = ("_stream",)
+    __slots__ = ("_items",)
 
-    def __init__(self, stream: Stream[Any], terms: Terms, *, echo: bool) -> None:
-        super().__init__(stream.future, terms, echo=echo)
-        self._stream = stream
+    def __init__(
+        self, future: Future[None], items: SimpleQueue[Any], terms: Terms, *, echo: bool
+    ) -> None:
+        super().__init__(future, terms, echo=echo)
+        self._items = items
 
     def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        self._stream.put(body, buffers)
+        self._items.put((body, buffers))

@@ -7,7 +7,7 @@ from dataclasses import astuple
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from cantor.workers.messages import CHILD, DROP, found, placed
+from cantor.workers.messages import CHILD, DROP, TAKEN, found, placed
 from cantor.workers.units import PLAIN, Death, End, Terms
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cantor.workers.slots import SlotReader, SlotWriter
     from cantor.workers.units import Listener, Shipped
 
-ANSWER_DONE, ANSWER_FAILED, ANSWER_ENDED = range(3)
+ANSWER_DONE, ANSWER_FAILED, ANSWER_ENDED, ANSWER_ITEM = range(4)
 
 
 class Children:
@@ -66,14 +66,23 @@ class Children:
         self._tell([DROP, unit])
 
     def credit(self, unit: int, count: int) -> None:
-        """Streams are read where they were submitted; a task's own tasks give one result."""
+        """This task took so many items of a child's stream; with 0 it wants no more."""
+        with self._lock:
+            is_open = unit in self._open
+        if is_open:
+            self._tell([TAKEN, unit, count])
 
     def answered(self, number: int, outcome: int, content: Any, told: Sequence[Any]) -> None:  # noqa: ANN401
-        """A child has ended."""
+        """A child has ended, or gave an item."""
         buffers = found(told, self._reader)
         with self._lock:
-            listener = self._open.pop(number, None)
+            listener = self._open.get(number)
+            if outcome != ANSWER_ITEM:
+                self._open.pop(number, None)
         if listener is None:
+            return
+        if outcome == ANSWER_ITEM:
+            listener.item(content, buffers)
             return
         if outcome == ANSWER_DONE:
             listener.resolved(content, buffers)
@@ -108,7 +117,8 @@ class ChildListener:
         self._answer(self._number, ANSWER_ENDED, [end.value, told], ())
 
     def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        """Children give no items."""
+        """Its stream gave an item."""
+        self._answer(self._number, ANSWER_ITEM, body, buffers)
 
     def progressed(self, fraction: float, text: str) -> None:
         """How far it is, its parent does not hear."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.workers.messages import ANSWER, CODE, RUN, pack_message, placed
+from cantor.workers.messages import ANSWER, CODE, CREDIT, RUN, pack_message, placed
 from cantor.workers.processes import WorkerProcess
 
 if TYPE_CHECKING:
@@ -145,13 +145,22 @@ class Crew:
         outcome: int,
         content: object,
         buffers: Sequence[Buffer],
+        *,
+        is_end: bool,
     ) -> None:
         """Tell a worker what became of a unit that it submitted."""
         worker = self.workers.get(seat)
         if worker is not None:
-            worker.children.pop(child, None)
+            if is_end:
+                worker.children.pop(child, None)
             told = placed(buffers, worker.writer)
             self.send(worker, pack_message([ANSWER, child, outcome, content, told]))
+
+    def credit(self, unit: Unit, count: int) -> None:
+        """Tell the worker of a stream how many of its items were taken."""
+        worker = None if unit.seat is None else self.workers.get(unit.seat)
+        if worker is not None:
+            self.send(worker, pack_message([CREDIT, unit.id, count]))
 
     def send(self, worker: WorkerProcess, data: bytes) -> None:
         """Write; what does not fit is written when it does."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError
+from cantor.workers.children import ANSWER_ITEM
 from cantor.workers.crew import Crew
 from cantor.workers.failures import pack_failure
 from cantor.workers.grants import Asking, NoGrants
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cantor.workers.grants import Answer, Grants
     from cantor.workers.lines import Ask
     from cantor.workers.seat import Seat
+    from cantor.workers.units import Unit
 
 
 class Desk:
@@ -81,11 +83,20 @@ class Desk:
         content: object,
         buffers: Sequence[Buffer],
     ) -> None:
-        """A unit that the unit of a seat has submitted has ended."""
+        """A unit that the unit of a seat has submitted has ended, or gave an item."""
         with self.lock:
-            self.core.child_ended(seat)
-            self.crew.answer(seat, child, outcome, content, buffers)
+            is_end = outcome != ANSWER_ITEM
+            if is_end:
+                self.core.child_ended(seat)
+            self.crew.answer(seat, child, outcome, content, buffers, is_end=is_end)
             self.carry_out()
+
+    def credit(self, unit: Unit, count: int) -> None:
+        """The caller of a stream took so many items, or wants no more; wants the lock."""
+        if unit.seat is None and count == 0:
+            self.core.cancel(unit)
+        else:
+            self.crew.credit(unit, count)
 
     def _granted(self, ask: Ask, answer: Answer) -> None:
         """An answer of the grants, in any thread."""

@@ -15,14 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cantor.wire.frame import Buffer
-    from cantor.workers.assignment import Assignment
+    from cantor.workers.desk import Desk
     from cantor.workers.messages import Message
     from cantor.workers.processes import WorkerProcess
-    from cantor.workers.seat import Seat
     from cantor.workers.units import Listener, Shipped, Unit
 
     Submit = Callable[[Shipped, bytes, Sequence[Buffer], Listener, Terms], Unit]
-    Answer = Callable[[Seat, int, int, Any, Sequence[Buffer]], None]
 
 _ENDS = (ops.DONE, ops.FAILED)
 
@@ -30,22 +28,14 @@ _ENDS = (ops.DONE, ops.FAILED)
 class Hearing:
     """Used by the pool's thread, with the pool's lock."""
 
-    def __init__(
-        self,
-        core: Assignment,
-        told: list[Callable[[], None]],
-        submit: Submit,
-        answer: Answer,
-        set_up: Callable[[WorkerProcess], bool],
-    ) -> None:
-        """``told`` is what to call without the lock; children are submitted and answered.
-
-        ``set_up`` begins a worker's setup; False if there is none.
+    def __init__(self, desk: Desk, submit: Submit, set_up: Callable[[WorkerProcess], bool]) -> None:
+        """``submit`` takes what workers submit; ``set_up`` begins their setup, False if there is
+        none.
         """
-        self._core = core
-        self._told = told
+        self._desk = desk
+        self._core = desk.core
+        self._told = desk.told
         self._submit = submit
-        self._answer = answer
         self._set_up = set_up
         self.done = 0
         """Units that ended with a word of their worker, of those that still counted."""
@@ -69,6 +59,8 @@ class Hearing:
                 self._child(worker, *message[1:])
             elif op == ops.DROP:
                 self._drop(worker, message[1])
+            elif op == ops.TAKEN:
+                self._taken(worker, *message[1:])
             else:
                 self._along(worker, *message)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -93,6 +85,11 @@ class Hearing:
         child = worker.children.get(number)
         if child is not None:
             self._core.cancel(child)
+
+    def _taken(self, worker: WorkerProcess, number: int, count: int) -> None:
+        child = worker.children.get(number)
+        if child is not None:
+            self._desk.credit(child, count)
 
     def _is_set_up(self, worker: WorkerProcess, message: Message, now: float) -> None:
         if message[0] == ops.DONE:
@@ -135,7 +132,7 @@ class Hearing:
     ) -> None:
         if data is not None:
             worker.passed[code_id] = Passed(code_id, data)
-        listener = ChildListener(number, partial(self._answer, worker.seat))
+        listener = ChildListener(number, partial(self._desk.answer, worker.seat))
         self._core.child_began(worker.seat)
         worker.children[number] = self._submit(
             worker.passed[code_id], body, found(told, worker.reader), listener, Terms(*terms)

@@ -26,11 +26,11 @@ CODE, RUN, RECALL, ANSWER, CREDIT, LEAVE = range(6)
 CODE    number, code                       what later units name by this number
 RUN     unit, code number, body, buffers, memory bytes | nil, is stream, method
 RECALL                                     give back what has not begun
-ANSWER  child, outcome, content, buffers   of a unit that the worker submitted
+ANSWER  child, outcome, content, buffers   of a unit that the worker submitted: its end, or an item
 CREDIT  unit                               the caller took an item of its stream
 LEAVE                                      end when what runs is done
 """
-READY, DONE, FAILED, ITEM, RETURNED, SAID, WROTE, CHILD, DROP = range(10, 19)
+READY, DONE, FAILED, ITEM, RETURNED, SAID, WROTE, CHILD, DROP, TAKEN = range(10, 20)
 """From a worker:
 
 READY
@@ -42,6 +42,7 @@ SAID      unit, fraction, text             its progress
 WROTE     unit | nil, descriptor, text
 CHILD     child, code number | code, terms, body, buffers       a nested submit
 DROP      child                            nobody wants it any more
+TAKEN     child, count                     items of its stream; 0 if no more are wanted
 """
 SETUP = 0
 """The number of the unit that comes before all others of a worker, which keeps its result."""

@@ -16,7 +16,7 @@ from cantor.workers.desk import Desk
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.hearing import Hearing
 from cantor.workers.keeper import Keeper
-from cantor.workers.messages import CREDIT, SETUP, pack_message
+from cantor.workers.messages import SETUP
 from cantor.workers.units import PLAIN, Unit
 from cantor.workers.wear import Wear
 
@@ -59,7 +59,7 @@ class Pool:
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
-        hearing = Hearing(self._core, self._desk.told, self._take, self._desk.answer, self._set_up)
+        hearing = Hearing(self._desk, self._take, self._set_up)
         self._keeper = Keeper(self._desk, hearing, wear or Wear())
         self._numbers = count(1)
         if warm:
@@ -111,9 +111,8 @@ class Pool:
     def credit(self, unit: Unit, count: int) -> None:
         """The caller of a stream took so many items; with 0 it wants no more."""
         with self._lock:
-            worker = self._crew.workers.get(unit.seat) if unit.seat is not None else None
-            if worker is not None:
-                self._crew.send(worker, pack_message([CREDIT, unit.id, count]))
+            self._desk.credit(unit, count)
+            self._desk.carry_out()
 
     def close(self, *, wait: bool = True, cancel_waiting: bool = False, kill: bool = False) -> None:
         """Take no more; workers end when all is done. With ``kill`` they end now."""

@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import cantor
 
 if TYPE_CHECKING:
@@ -190,3 +192,46 @@ def submit_with_needs(needs: str, path: str) -> bool:
     """A task below takes what this one does not."""
     began, ended = cantor.task(needs=needs)(span).submit(path).result()
     return began < ended
+
+
+@cantor.task
+def sum_below(number: int) -> int:
+    """Reads what a task below yields while that runs."""
+    total: int = sum(cantor.task(count_to).stream(number))
+    return total
+
+
+@cantor.task
+def first_below(closed: str, number: int) -> list[int]:
+    """Reads a few items of a task below that would yield for ever."""
+    with cantor.task(count_for_ever).stream(closed) as items:
+        return [next(items) for _ in range(number)]
+
+
+@cantor.task
+def forget_below(closed: str) -> int:
+    """Never closes what it reads."""
+    first: int = next(cantor.task(count_for_ever).stream(closed))
+    return first
+
+
+@cantor.task
+def fail_below_after(number: int) -> list[int]:
+    """What a task below yields before it fails."""
+    items: list[int] = []
+    try:
+        items.extend(cantor.task(fail_after).stream(number))
+    except ValueError as error:
+        items.append(len(str(error)))
+    return items
+
+
+@cantor.task
+def arrays_below(number: int) -> float:
+    """Reads items that pass through shared memory."""
+    return float(sum(array.sum() for array in cantor.task(yield_arrays).stream(number)))
+
+
+def yield_arrays(number: int) -> Iterator[np.ndarray]:
+    for value in range(number):
+        yield np.full(40_000, float(value))
