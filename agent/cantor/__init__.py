@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from concurrent.futures import as_completed, wait
 
     from cantor.tasks.actor import actor, find_actor
+    from cantor.tasks.connect import connect
     from cantor.tasks.executor import Executor
     from cantor.tasks.future import Future
     from cantor.tasks.local import local
@@ -22,6 +23,7 @@ __all__ = [
     "Task",
     "actor",
     "as_completed",
+    "connect",
     "find_actor",
     "local",
     "progress",
@@ -35,6 +37,7 @@ _HOMES = {
     "Task": "cantor.tasks.task",
     "actor": "cantor.tasks.actor",
     "as_completed": "concurrent.futures",
+    "connect": "cantor.tasks.connect",
     "find_actor": "cantor.tasks.actor",
     "local": "cantor.tasks.local",
     "progress": "cantor.tasks.progress",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from cantor.cli.folders import asked_folder
 from cantor.node.control import ask
+from cantor.node.folder import asked_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,12 @@ import asyncio
 import json
 import signal
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.address import Address
+from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
 from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from cantor.base.resources import Resource
     from cantor.node.agent import Agent
+    from cantor.node.settings import Work
     from cantor.node.view import NodeView
     from cantor.wire.frame import Value
 
@@ -79,6 +82,18 @@ def register(verbs: Verbs) -> None:
     agent.add_argument(
         "--public-enrol", default="", metavar="HOST:PORT", help="what the issuer's tokens say"
     )
+    agent.add_argument(
+        "--workers", type=int, metavar="N", help="run tasks in so many (default: processors)"
+    )
+    agent.add_argument(
+        "--warm-workers", type=int, default=0, metavar="N", help="of them start with the agent"
+    )
+    agent.add_argument(
+        "--code-run",
+        choices=("none", "tenant"),
+        default="none",
+        help="whose tasks run here beside this box's own: of all boxes of its tenant",
+    )
     agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")
     add_folder_option(agent)
@@ -114,6 +129,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         link_weights=parse_weights(options.link_weight),
         resources=tuple(resource_from_text(text) for text in options.resource),
         shared=dict(shared_from_text(text) for text in options.shared),
+        work=_work(options),
     )
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())
@@ -129,6 +145,15 @@ async def _run_agent(options: argparse.Namespace) -> int:
         await agent.close()
         await control.close()
     return 0
+
+
+def _work(options: argparse.Namespace) -> Work:
+    from cantor.node.settings import Work
+
+    if (options.workers or 0) < 0 or options.warm_workers < 0:
+        raise ConfigError("give 0 or more workers", where="--workers")
+    work = Work(warm=options.warm_workers, code_run=options.code_run)
+    return work if options.workers is None else replace(work, workers=options.workers)
 
 
 def _start_line(agent: Agent, *, as_json: bool) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
-from cantor.cli.folders import add_folder_option, default_folder
+from cantor.cli.folders import add_folder_option
 from cantor.identity.authority_folder import (
     export_root,
     import_root,
@@ -27,6 +27,7 @@ from cantor.identity.authority_folder import (
 from cantor.identity.files import make_private_folder
 from cantor.identity.store import IdentityFolder
 from cantor.node.control import ask
+from cantor.node.folder import default_folder
 from cantor.node.memory import NodeMemory
 
 if TYPE_CHECKING:

@@ -32,6 +32,8 @@ OWN_VERBS = {
     "node": "cantor.cli.node",
     "token": "cantor.cli.tokens",
     "doctor": "cantor.cli.doctor",
+    "run": "cantor.cli.run",
+    "task": "cantor.cli.task",
     "schema": "cantor.cli.schema",
     "worker": "cantor.cli.worker",
     "completion": "cantor.cli.completion",

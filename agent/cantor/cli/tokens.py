@@ -16,13 +16,13 @@ from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.base.ids import parse_node_id
 from cantor.base.program import parts
-from cantor.cli.folders import default_folder
 from cantor.cli.labels import parse_labels
 from cantor.cli.table import format_table
 from cantor.identity.authority_folder import load_authority
 from cantor.identity.enrolment import Approval
 from cantor.identity.office import Office, TokenWish
 from cantor.identity.tokens import EnrolmentToken
+from cantor.node.folder import default_folder
 
 if TYPE_CHECKING:
     import argparse

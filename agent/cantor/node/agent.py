@@ -119,7 +119,8 @@ class Agent(Talk):
         self._hardware.offer("configuration", (), settings.resources)
         self._lasting = LastingFacts(self._memory, self._driver.post)
         self._messages = Messages(self.node_id, epoch, self._driver.send)
-        made = registered_services() if services is None else services
+        made = registered_services(settings.work) if services is None else services
+        self.life = epoch
         self._services: dict[str, Service] = {name: made[name](self) for name in made}
         self._started: list[Service] = []
         self._changes = Changes(lambda: digest(self._core.ledger))
@@ -181,6 +182,10 @@ class Agent(Talk):
     def alive(self) -> frozenset[NodeId]:
         """The nodes that can be reached now, this one among them."""
         return frozenset((*self._core.alive, self.node_id)) - self.lifecycle.out
+
+    def tenant_of(self, node: NodeId) -> str:
+        """Whose node another is, as its certificate says; "" if that is not known here."""
+        return self.lifecycle.tenant_of(node)
 
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""

@@ -72,7 +72,7 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if _peer_user(writer) in (0, os.geteuid()):
+            if peer_user(writer) in (0, os.geteuid()):
                 request = await _receive(reader, _REQUEST_BYTES_MAX)
                 writer.writelines(await self._answer(request))
                 await writer.drain()
@@ -180,8 +180,9 @@ async def _receive(
             return frame
 
 
-def _peer_user(writer: asyncio.StreamWriter) -> int:
-    raw = writer.get_extra_info("socket").getsockopt(
+def peer_user(connection: asyncio.StreamWriter | asyncio.BaseTransport) -> int:
+    """The number of the user whose process is at the other end of a unix socket."""
+    raw = connection.get_extra_info("socket").getsockopt(
         socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
     )
     return int(_CREDENTIALS.unpack(raw)[1])

@@ -184,6 +184,7 @@ class FakeNode(Talk):
         self.folder = folder
         self.labels = labels
         self.tenant = "default"
+        self.life = 1
         self.clock = clock
         self.subscribers: list[Callable[[], None]] = []
         self.lasting: set[str] = set()
@@ -215,6 +216,9 @@ class FakeNode(Talk):
 
     def wall(self) -> float:
         return self.clock.wall()
+
+    def tenant_of(self, node: NodeId) -> str:
+        return self._mesh.nodes[node].tenant if node in self._mesh.nodes else ""
 
     def nodes(self) -> list[NodeView]:
         return view_nodes(self._mesh.held.values(), set(self.alive()))

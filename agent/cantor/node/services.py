@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from cantor.base.program import parts
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cantor.base.resources import Device, Resource
     from cantor.ledger.facts import Fact
     from cantor.node.grants.reservation import Reservation
+    from cantor.node.settings import Work
     from cantor.node.view import NodeView
     from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
@@ -99,8 +101,15 @@ class Node(Protocol):
         """Whose node it is."""
 
     @property
+    def life(self) -> int:
+        """Counts the starts of this node; it is on the disk."""
+
+    @property
     def clock(self) -> Clock:
         """Where monotonic time comes from."""
+
+    def tenant_of(self, node: NodeId) -> str:
+        """Whose node another is, as its certificate says; "" if that is not known here."""
 
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""
@@ -250,8 +259,16 @@ class Service(Protocol):
 ServiceFactory: TypeAlias = Callable[[Node], Service]
 
 
-def registered_services() -> dict[str, ServiceFactory]:
-    """The factories of this installation by name: the node's own, then the others by name."""
-    from cantor.node.bundles.service import Bundles
+def registered_services(work: Work | None = None) -> dict[str, ServiceFactory]:
+    """The factories of this installation by name: the node's own, then the others by name.
 
-    return {"bundles": Bundles, **{point.name: point.load() for point in parts(SERVICE_GROUP)}}
+    ``work`` says for whom the node runs tasks, and in how many workers.
+    """
+    from cantor.node.bundles.service import Bundles
+    from cantor.node.tasks.service import Tasks
+
+    return {
+        "bundles": Bundles,
+        "tasks": partial(Tasks, work=work),
+        **{point.name: point.load() for point in parts(SERVICE_GROUP)},
+    }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
 
@@ -14,6 +15,21 @@ if TYPE_CHECKING:
 
 PORT_DEFAULT = 7433
 LISTEN_DEFAULT = (f"0.0.0.0:{PORT_DEFAULT}",)  # only certificates of the mesh get in
+
+
+CodeRun: TypeAlias = Literal["none", "tenant"]
+"""Which other nodes may run code here: none, or those of this node's tenant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a node runs of people's functions: in ``workers`` processes, of which ``warm`` start
+    with the agent. Its own box may always; ``code_run`` says who else.
+    """
+
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    warm: int = 0
+    code_run: CodeRun = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +43,7 @@ class AgentSettings:
     ``enrol`` is where an issuer enrols boxes by HTTPS, nowhere if empty, and ``public_enrol`` what
     its tokens say where boxes reach it by another address (``host:port``); ``resources`` are what
     the box has beside what is found, and ``shared`` how many units of quantities it owns for all
-    nodes of its site, or of its tenant if it has no label ``site``.
+    nodes of its site, or of its tenant if it has no label ``site``; ``work`` is for tasks.
     """
 
     folder: Path
@@ -43,3 +59,4 @@ class AgentSettings:
     public_enrol: str = ""
     resources: tuple[Resource, ...] = ()
     shared: dict[str, int] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import threading
 from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from cantor.base.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -46,6 +49,30 @@ class Future(concurrent.futures.Future[T]):
         if self._backend is not None:
             self._backend.cancel(self._unit)
         return True
+
+    def result(self, timeout: float | None = None) -> T:
+        """What the task returns; waits for it at most ``timeout`` seconds.
+
+        Raises:
+            TimeoutError: it was not there in time.
+            CancelledError: it was cancelled.
+            LocalProtocolError: it would wait for ever, for it is called where results arrive.
+        """
+        self._refuse_deadlock()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """What the task raised, or None; waits and raises as :meth:`result`."""
+        self._refuse_deadlock()
+        return super().exception(timeout)
+
+    def _refuse_deadlock(self) -> None:
+        thread = getattr(self._backend, "thread", None)
+        if thread is threading.current_thread() and not self.done():
+            raise LocalProtocolError(
+                "a callback waits for a result, which only arrives when it has returned",
+                remedy="wait in another thread, or add a callback to that future too",
+            )
 
     def running(self) -> bool:
         """Whether its function runs now, as far as this side knows."""

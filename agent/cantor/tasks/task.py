@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cantor.base.errors import ConfigError
+from cantor.scheduling.needs import together
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
 from cantor.tasks.executor import results
 from cantor.tasks.local import backend
@@ -19,8 +20,10 @@ from cantor.workers.units import NORMAL, Terms
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from cantor.scheduling.needs import Needs
     from cantor.tasks.future import Future
     from cantor.wire.frame import Buffer
+    from cantor.workers.backend import Backend
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -36,6 +39,7 @@ class Task(Generic[P, T]):
         self.needs = parsed(needs)
         self._terms = terms
         self._is_checked = self.needs.expression is None
+        self._mesh_terms: tuple[Needs | None, Terms] = (None, terms)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.function(*args, **kwargs)
@@ -49,7 +53,8 @@ class Task(Generic[P, T]):
             NotSerialisable: an argument cannot.
             PoolClosedError: nothing is taken any more.
         """
-        return submit_call(backend(), self.function, args, kwargs, self.terms)
+        where = backend()
+        return submit_call(where, self.function, args, kwargs, self._terms_at(where))
 
     def map(self, *iterables: Iterable[Any], timeout: float | None = None) -> Iterator[T]:
         """Run it with each, all at once; the results in order. Raises as :meth:`submit`.
@@ -61,19 +66,19 @@ class Task(Generic[P, T]):
         calls = zip(*iterables, strict=False)
         where = backend()
         if isinstance(where, Pool):
-            futures = submit_calls(where, self.function, calls, self.terms)
+            futures = submit_calls(where, self.function, calls, self._terms_at(where))
         else:
             futures = [self.submit(*args) for args in calls]  # type: ignore[call-arg]
         return results(futures, until)
 
     def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]:
         """Run a generator in a worker; its items come while it runs. Raises as :meth:`submit`."""
-        terms = replace(self.terms, is_stream=True, retries=0)
+        where = backend()
+        terms = replace(self._terms_at(where), is_stream=True, retries=0)
         code = shipped(self.function)
         buffers: list[Buffer] = []
         body = packed(args, kwargs, buffers)
         stream: Stream[Any] = Stream(terms, echo=True)
-        where = backend()
         stream.submitted(where, where.submit(code, body, buffers, stream.listener, terms))
         return stream
 
@@ -88,6 +93,16 @@ class Task(Generic[P, T]):
         changed = {"retries": retries, "deadline_s": deadline_s, "priority": priority}
         given = {name: value for name, value in changed.items() if value is not None}
         return Task(self.function, str(self.needs), replace(self._terms, **given))  # type: ignore[arg-type]
+
+    def _terms_at(self, where: Backend) -> Terms:
+        """The terms there; what the mesh has, the agent looks at."""
+        besides = getattr(where, "needs", None)
+        if besides is None:
+            return self.terms
+        if self._mesh_terms[0] is not besides:
+            needs = str(together([self.needs, besides]))
+            self._mesh_terms = besides, replace(self._terms, needs=needs)
+        return self._mesh_terms[1]
 
     @property
     def terms(self) -> Terms:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.wire import DataFrame, FrameReader, encode
+from cantor.wire.reader import FRAME_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,10 +26,14 @@ class FrameStream(asyncio.BufferedProtocol):
         self,
         on_frame: Callable[[FrameStream, DataFrame], None],
         on_lost: Callable[[FrameStream, str], None],
+        *,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+        queue_bytes_max: int = QUEUE_BYTES_MAX,
     ) -> None:
         self._on_frame = on_frame
         self._on_lost = on_lost
-        self._reader = FrameReader()
+        self._reader = FrameReader(frame_bytes_max)
+        self._queue_bytes_max = queue_bytes_max
         self._pending: list[bytes | bytearray | memoryview] = []
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -59,7 +64,7 @@ class FrameStream(asyncio.BufferedProtocol):
         """Queue a frame; False if the connection is closed or its queue is full."""
         if self._transport is None or self._transport.is_closing():
             return False
-        if self._transport.get_write_buffer_size() > QUEUE_BYTES_MAX:
+        if self._transport.get_write_buffer_size() > self._queue_bytes_max:
             return False
         if not self._pending:
             self._loop.call_soon(self._flush)

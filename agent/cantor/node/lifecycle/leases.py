@@ -51,6 +51,10 @@ class Leases:
         fresh_until_s = self._fresh_until_s(node, began_s)
         return bool(tenant) and now_s >= fresh_until_s + self._policies.stale_s_max(tenant)
 
+    def tenant_of(self, node: NodeId) -> str:
+        """Whose node it is, as its certificate says; "" if none is known."""
+        return self._certified(node)[1]
+
     def _fresh_until_s(self, node: NodeId, began_s: float) -> float:
         return max(self._until_s.get(node, 0.0), began_s + LEASE_S)
 

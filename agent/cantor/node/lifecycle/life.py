@@ -205,6 +205,10 @@ class Lifecycle:
         """Whether frames from a node are dropped; an issuer hears the expired: they may renew."""
         return source in (self.denied if self.issuer is not None else self.out)
 
+    def tenant_of(self, node: NodeId) -> str:
+        """The tenant in the certificate by which a node says who it is; "" if none is known."""
+        return self._leases.tenant_of(node)
+
     def is_dead(self, node: NodeId) -> bool:
         """Whether a node was declared dead: it is denied for ever."""
         return self.denials.known.is_banned(self.identity.tenant, node)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cantor.cli.folders import asked_folder
+from cantor.node.folder import asked_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,0 +1,75 @@
+"""Which nodes may run this node's tasks, as their facts and certificates say.
+
+A node that runs tasks says so in the fact ``tasks``: ``life`` (which start of its own it is),
+``workers``, ``python`` (minor version), ``code_run`` (for whom beside itself: ``none`` or
+``tenant``) and ``load``. Whose node this one is, the other one looks up itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cantor.scheduling.tasks.records import Host, Hosts
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.node.services import Node
+    from cantor.node.view import NodeView
+    from cantor.wire.frame import Value
+
+FACT = "tasks"
+NEAR, FAR = 0.25, 1.0
+"""What it costs to reach a node of the same site, and any other, in tasks for each worker."""
+WORKERS_MAX = 4096
+
+
+def hosts_of(node: Node) -> Hosts:
+    """All that this node knows now."""
+    told = {fact.owner: fact.value for fact in node.facts(FACT) if fact.name == FACT}
+    hosts: list[Host] = []
+    others: list[tuple[Host, str]] = []
+    for view in node.nodes():
+        host, code_run = _host(node, view, told.get(view.id))
+        if view.id == node.node_id and host.workers:
+            hosts.append(host)
+        elif not view.is_alive:
+            others.append((host, "cannot be reached"))
+        elif not host.workers:
+            others.append((host, "runs no tasks"))
+        elif code_run != "tenant":
+            others.append((host, "runs only its own box's tasks (cantor agent --code-run tenant)"))
+        elif node.tenant_of(view.id) != node.tenant:
+            others.append((host, "is of another tenant"))
+        else:
+            hosts.append(host)
+    return Hosts(tuple(hosts), tuple(others))
+
+
+def _host(node: Node, view: NodeView, told: Value) -> tuple[Host, Value]:
+    """What a node says of itself; it has no workers if it says nothing of use."""
+    about = told if isinstance(told, dict) else {}
+    life, workers, load = (about.get(name) for name in ("life", "workers", "load"))
+    host = Host(
+        id=view.id,
+        name=view.name,
+        life=life if isinstance(life, int) else 0,
+        workers=min(workers, WORKERS_MAX) if isinstance(workers, int) and workers > 0 else 0,
+        python=str(about.get("python", "")),
+        resources=view.resources,
+        free=view.free(),
+        labels=view.labels,
+        load=float(load) if isinstance(load, int | float) and load >= 0 else 0.0,
+        distance=_distance(node, view),
+    )
+    return host, about.get("code_run")
+
+
+def _distance(node: Node, view: NodeView) -> float:
+    if view.id == node.node_id:
+        return 0.0
+    return NEAR if view.labels.get("site", "") == node.labels.get("site", "") else FAR
+
+
+def named(node: Node, wanted: NodeId | None) -> str:
+    """What people call a node."""
+    return next((view.name for view in node.nodes() if view.id == wanted), str(wanted)[:8])

@@ -1,0 +1,313 @@
+"""Attempts that run on this node, for its own box and for others: granted, in a pool of workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
+from cantor.bundles.code import is_id
+from cantor.node.tasks.wording import (
+    DONE,
+    DROPPED,
+    ENDED,
+    FAILED,
+    ITEM,
+    REFUSED,
+    SAID,
+    TOLD,
+    WANTED,
+    WROTE,
+    parts_of,
+    terms_from,
+    value_of,
+)
+from cantor.scheduling.needs import parse
+from cantor.scheduling.reach import can_ever
+from cantor.scheduling.tasks.hosting import Begin, End, Hosting, Key
+from cantor.workers.units import End as UnitEnd
+from cantor.workers.units import Passed, Terms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from cantor.base.ids import NodeId
+    from cantor.node.grants.reservation import Reservation
+    from cantor.node.services import Node
+    from cantor.node.settings import Work
+    from cantor.node.tasks.lines import Lines
+    from cantor.node.tasks.wording import Message, Parts
+    from cantor.scheduling.needs import Needs
+    from cantor.scheduling.tasks.hosting import Effect
+    from cantor.scheduling.tasks.records import Host
+    from cantor.wire.frame import Buffer
+    from cantor.workers.pool import Pool
+    from cantor.workers.units import Death, Unit
+
+CODES_BYTES_MAX = 256 * 1024 * 1024
+"""Of code that came from others; what was not used for longest makes room."""
+_LAST = (DONE, FAILED, ENDED)
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One that was begun: it waits for its code, for its units, or runs."""
+
+    key: Key
+    code: str
+    terms: Terms
+    may_wait: bool
+    parts: Parts
+    unit: Unit | None = None
+    reservation: Reservation | None = None
+    waiting: asyncio.Task[None] | None = None
+    told: int = 0
+
+
+class Running:
+    """``own`` tells what this node has, and whether it may run code of another node."""
+
+    def __init__(
+        self, node: Node, work: Work, lines: Lines, own: Callable[[], Host | None]
+    ) -> None:
+        self._node = node
+        self._work = work
+        self._lines = lines
+        self._own = own
+        self._core = Hosting(node.life)
+        self._attempts: dict[Key, Attempt] = {}
+        self._codes: OrderedDict[str, Passed] = OrderedDict()
+        self._wanting: dict[str, list[Attempt]] = {}
+        self._pool: Pool | None = None
+        self._reports: deque[tuple[Attempt, Message, Parts]] = deque()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_woken = False
+
+    def start(self) -> None:
+        """Start the workers that shall be warm."""
+        self._loop = asyncio.get_running_loop()
+        if self._work.warm and self._work.workers:
+            self._workers()
+
+    async def close(self) -> None:
+        """End what runs, and the workers."""
+        for attempt in list(self._attempts.values()):
+            self._end(attempt)
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.close, kill=True)
+
+    @property
+    def load(self) -> float:
+        """Tasks for each worker."""
+        return len(self._attempts) / max(1, self._work.workers)
+
+    def rows(self) -> list[Attempt]:
+        """What is here now."""
+        return list(self._attempts.values())
+
+    def run(self, source: NodeId, message: Message, parts: Parts) -> None:
+        """A node wants an attempt to run here.
+
+        Raises:
+            RemoteProtocolError: the message is odd.
+        """
+        _, life, task, number, for_life, code, told, may_wait = message
+        key = Key(source, int(life), int(task), int(number))
+        if type(code) is not str or not is_id(code):
+            raise RemoteProtocolError("a task without code")
+        attempt = Attempt(key, code, terms_from(told), bool(may_wait), parts)
+        if not self._may_run(source):
+            self._refuse(attempt, "unfit", f"{self._node.name} runs no code of this node")
+            return
+        for effect in self._core.asked(key, int(for_life)):
+            if isinstance(effect, Begin):
+                self._begin(attempt)
+            else:
+                self._carry_out((effect,))
+
+    def abort(self, source: NodeId, message: Message, _: Parts) -> None:
+        """Nobody wants an attempt any more."""
+        _, life, task, number = message
+        self._carry_out(self._core.called_off(Key(source, int(life), int(task), int(number))))
+
+    def taken(self, source: NodeId, message: Message, _: Parts) -> None:
+        """The caller of a stream has taken items."""
+        _, life, task, number, count = message
+        attempt = self._attempts.get(Key(source, life, task, number))
+        if attempt is not None and attempt.unit is not None and self._pool is not None:
+            self._pool.credit(attempt.unit, int(count))
+
+    def learn(self, source: NodeId, message: Message, parts: Parts) -> None:
+        """Code has come."""
+        _, code = message
+        if not self._may_run(source):
+            return
+        data = b"".join(bytes(part) for part in parts)
+        if type(code) is not str or code in self._codes:
+            return
+        self._codes[code] = Passed(code, data)  # the worker looks whether it has that hash
+        size = sum(len(known.data) for known in self._codes.values())
+        while size > CODES_BYTES_MAX and len(self._codes) > 1:
+            size -= len(self._codes.popitem(last=False)[1].data)
+        for attempt in self._wanting.pop(code, ()):
+            if self._core.is_running(attempt.key):
+                self._begin(attempt)
+
+    def gone(self, node: NodeId) -> None:
+        """A submitter's node cannot be reached; if it comes back, it hears what was ended."""
+        self._carry_out(self._core.gone(node), say=node != self._node.node_id)
+
+    def _may_run(self, source: NodeId) -> bool:
+        """Whether code of a node may run here: ``code.run`` of DESIGN 4.
+
+        Links prove who sends, relayed messages are sealed, and the certificate says whose node it
+        is.
+        """
+        node = self._node
+        if source == node.node_id:
+            return True
+        is_ours = node.tenant_of(source) == node.tenant
+        return self._work.code_run == "tenant" and is_ours and source in node.alive()
+
+    def _begin(self, attempt: Attempt) -> None:
+        self._attempts[attempt.key] = attempt
+        code = self._codes.get(attempt.code)
+        if code is None:
+            self._wanting.setdefault(attempt.code, []).append(attempt)
+            self._lines.tell(attempt.key.node, [WANTED, attempt.code])
+            return
+        self._codes.move_to_end(attempt.code)
+        if not attempt.terms.needs:
+            self._start(attempt, attempt.terms.memory_bytes)
+            return
+        needs, own = parse(attempt.terms.needs), self._own()
+        if own is None or not can_ever(needs, own.resources, own.labels):
+            why = needs.explain(own.resources, own.labels) if own is not None else ""
+            self._refuse(attempt, "unfit", f"{self._node.name}: {why or 'it runs no tasks'}")
+        elif not needs.takes_units and needs.satisfied_by(own.free, own.labels):
+            self._start(attempt, attempt.terms.memory_bytes)
+        else:
+            attempt.waiting = asyncio.ensure_future(self._reserve(attempt, needs))
+
+    async def _reserve(self, attempt: Attempt, needs: Needs) -> None:
+        key, me = attempt.key, self._node.node_id
+        name = f"task/{key.node[:8]}-{key.life}-{key.task}"
+        try:
+            reservation = attempt.reservation = self._node.reserve(
+                name, key.attempt, {me: needs}, may_wait=attempt.may_wait,
+                priority=-attempt.terms.priority,
+            )  # fmt: skip
+            await reservation.held()
+        except NeedsError as error:
+            self._refuse(attempt, "unfit", str(error))
+        except CantorError as error:
+            self._refuse(attempt, "busy", str(error))
+        else:
+            reservation.on_change(lambda: self._held_on(attempt))
+            memory = reservation.leases[me].taken.get("Memory")
+            self._start(attempt, None if memory is None else int(memory))
+
+    def _held_on(self, attempt: Attempt) -> None:
+        """What was granted is held no more: what uses it ends."""
+        reservation = attempt.reservation
+        if reservation is not None and reservation.is_lost and attempt.key in self._attempts:
+            self._lines.tell(attempt.key.node, [DROPPED, *_named(attempt.key)])
+            self._end(attempt)
+
+    def _start(self, attempt: Attempt, memory_bytes: int | None) -> None:
+        terms = replace(attempt.terms, retries=0, needs="", memory_bytes=memory_bytes)
+        body, buffers = value_of(attempt.parts)
+        listener = _Listener(attempt, self._report)
+        attempt.parts = ()
+        code = self._codes[attempt.code]
+        attempt.unit = self._workers().submit(code, body, buffers, listener, terms)
+
+    def _workers(self) -> Pool:
+        if self._pool is None:
+            from cantor.workers.pool import Pool
+
+            self._pool = Pool(self._work.workers, warm=self._work.warm)
+        return self._pool
+
+    def _refuse(self, attempt: Attempt, why: str, text: str) -> None:
+        self._lines.tell(attempt.key.node, [REFUSED, *_named(attempt.key), why, text])
+        self._forget(attempt)
+
+    def _carry_out(self, effects: Iterable[Effect], *, say: bool = False) -> None:
+        for effect in effects:
+            attempt = self._attempts.get(effect.key)
+            if isinstance(effect, End) and attempt is not None:
+                if say:
+                    self._lines.tell(effect.key.node, [DROPPED, *_named(effect.key)])
+                self._end(attempt)
+
+    def _end(self, attempt: Attempt) -> None:
+        if attempt.unit is not None and self._pool is not None:
+            self._pool.cancel(attempt.unit)
+        if attempt.waiting is not None:
+            attempt.waiting.cancel()
+        self._forget(attempt)
+
+    def _forget(self, attempt: Attempt) -> None:
+        self._core.ended(attempt.key)
+        self._attempts.pop(attempt.key, None)
+        if attempt.reservation is not None:
+            attempt.reservation.drop()
+
+    def _report(self, attempt: Attempt, message: Message, parts: Parts) -> None:
+        """A thread of the pool tells something: the loop takes it."""
+        self._reports.append((attempt, message, parts))
+        if not self._is_woken and self._loop is not None:
+            self._is_woken = True
+            with suppress(RuntimeError):  # the loop has ended
+                self._loop.call_soon_threadsafe(self._take_reports)
+
+    def _take_reports(self) -> None:
+        self._is_woken = False
+        while self._reports:
+            attempt, message, parts = self._reports.popleft()
+            if attempt.key not in self._attempts:
+                continue
+            told = [TOLD, *_named(attempt.key), attempt.told, message]
+            attempt.told += 1
+            self._lines.tell(attempt.key.node, told, parts)
+            if message[0] in _LAST:
+                self._forget(attempt)
+
+
+def _named(key: Key) -> tuple[int, int, int]:
+    return key.life, key.task, key.attempt
+
+
+class _Listener:
+    """What becomes of one attempt; called by the pool's thread."""
+
+    __slots__ = ("_attempt", "_report")
+
+    def __init__(self, attempt: Attempt, report: Callable[[Attempt, Message, Parts], None]) -> None:
+        self._attempt = attempt
+        self._report = report
+
+    def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
+        self._report(self._attempt, [DONE], parts_of(body, buffers))
+
+    def failed(self, failure: Sequence[object]) -> None:
+        self._report(self._attempt, [FAILED, list(failure)], ())
+
+    def ended(self, end: UnitEnd, death: Death | None) -> None:
+        told: list[Any] | None = None
+        if death is not None:
+            told = [death.signal, death.code, death.stderr, death.at_start]
+        self._report(self._attempt, [ENDED, end.value, told], ())
+
+    def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:
+        self._report(self._attempt, [ITEM], parts_of(body, buffers))
+
+    def progressed(self, fraction: float, text: str) -> None:
+        self._report(self._attempt, [SAID, fraction, text], ())
+
+    def wrote(self, descriptor: int, text: str) -> None:
+        self._report(self._attempt, [WROTE, descriptor, text], ())

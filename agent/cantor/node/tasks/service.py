@@ -1,0 +1,191 @@
+"""The tasks of a node: what its user's scripts submit, and what runs here for this node and others.
+
+``Submits`` decides where a task runs and whose result counts, ``Running`` runs what this node was
+asked to; both also where this is one and the same node.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError, RemoteProtocolError
+from cantor.bundles.code import python_here
+from cantor.node.settings import Work
+from cantor.node.tasks.lines import Lines
+from cantor.node.tasks.places import FACT, hosts_of, named
+from cantor.node.tasks.running import Running
+from cantor.node.tasks.sessions import Sessions
+from cantor.node.tasks.submits import Submits
+from cantor.node.tasks.wording import (
+    ABORT,
+    CODE,
+    DROPPED,
+    REFUSED,
+    RUN,
+    TAKEN,
+    TOLD,
+    WANTED,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.node.services import Call, Node
+    from cantor.node.tasks.wording import Message, Parts
+    from cantor.scheduling.tasks.records import Host
+    from cantor.wire.frame import Value
+
+LOAD_S = 0.5
+"""Others hear of this node's load so often at most."""
+LOADS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""What they hear: the largest of these that is not more."""
+
+
+class Tasks:
+    """The service."""
+
+    def __init__(self, node: Node, work: Work | None = None) -> None:
+        self._node = node
+        self._work = work or Work()
+        self._lines = Lines(node, self._heard)
+        self._submits = Submits(node, self._lines)
+        self._running = Running(node, self._work, self._lines, self._own)
+        self._sessions = Sessions(node.folder, self._submits)
+        self._operations: dict[int, Callable[[NodeId, Message, Parts], None]] = {
+            RUN: self._running.run,
+            ABORT: self._running.abort,
+            TAKEN: self._running.taken,
+            CODE: self._running.learn,
+            TOLD: self._submits.heard_told,
+            REFUSED: self._submits.heard_refused,
+            DROPPED: self._submits.heard_dropped,
+            WANTED: self._submits.heard_wanted,
+        }
+        self._alive: frozenset[NodeId] = frozenset()
+        self._end: Callable[[], None] | None = None
+        self._said: Value = None
+        self._saying: asyncio.Task[None] | None = None
+        self._here: Host | None = None
+
+    async def start(self) -> None:
+        """Take tasks."""
+        self._lines.start()
+        self._running.start()
+        self._alive = self._node.alive()
+        self._end = self._node.subscribe(self._changed)
+        self._saying = asyncio.ensure_future(self._say_load())
+        await self._sessions.start()
+
+    async def close(self) -> None:
+        """End all tasks, and the workers."""
+        if self._end is not None:
+            self._end()
+            self._end = None
+        await self._sessions.close()
+        self._submits.close()
+        if self._saying is not None:
+            self._saying.cancel()
+            await asyncio.gather(self._saying, return_exceptions=True)
+        await self._running.close()
+        await self._lines.close()
+
+    def calls(self) -> Mapping[str, Call]:
+        """What programs of the same user may ask."""
+        return {
+            "tasks.hosts": lambda _: [host.name for host in hosts_of(self._node).hosts],
+            "tasks.list": self._call_list,
+            "tasks.cancel": self._call_cancel,
+            "tasks.logs": self._call_logs,
+        }
+
+    def _heard(self, node: NodeId, message: Message, parts: Parts) -> None:
+        operation = self._operations.get(message[0])
+        if operation is None:
+            raise RemoteProtocolError(f"message {message[0]} about tasks")
+        operation(node, message, parts)
+
+    def _changed(self) -> None:
+        self._here = None
+        alive = self._node.alive()
+        lost = self._alive - alive
+        self._alive = alive
+        for node in lost:
+            self._lines.lost(node)
+            self._running.gone(node)
+        self._submits.changed(lost)
+
+    def _own(self) -> Host | None:
+        if self._here is None:
+            me = self._node.node_id
+            self._here = next((one for one in hosts_of(self._node).hosts if one.id == me), None)
+        return self._here
+
+    async def _say_load(self) -> None:
+        """Say what this node runs tasks with, and how busy it is."""
+        while self._work.workers:
+            told: Value = {
+                "life": self._node.life,
+                "workers": self._work.workers,
+                "python": python_here(),
+                "code_run": self._work.code_run,
+                "load": max(load for load in LOADS if load <= self._running.load),
+            }
+            if told != self._said:
+                self._node.publish(FACT, told)
+                self._said = told
+            await asyncio.sleep(LOAD_S)
+
+    def _call_list(self, _args: dict[str, Value]) -> Value:
+        now, me = self._node.clock.monotonic(), self._node.node_id
+        submitted: list[Value] = [
+            {
+                "task": task.number,
+                "name": task.terms.name,
+                "needs": task.terms.needs,
+                "state": "waits" if node is None else "runs",
+                "node": "" if node is None else named(self._node, node),
+                "attempt": task.attempt,
+                "age_s": round(now - task.began, 3),
+            }
+            for task, node in self._submits.rows()
+        ]
+        foreign: list[Value] = [
+            {
+                "task": one.key.task,
+                "name": one.terms.name,
+                "needs": one.terms.needs,
+                "state": "waits" if one.unit is None else "runs",
+                "from": named(self._node, one.key.node),
+                "attempt": one.key.attempt,
+            }
+            for one in self._running.rows()
+            if one.key.node != me
+        ]
+        return {"submitted": submitted, "for_others": foreign}
+
+    def _call_cancel(self, args: dict[str, Value]) -> Value:
+        task = self._submits.find(_number(args))
+        if task is None:
+            raise _unknown(args)
+        self._submits.cancel(task.number)
+        return {"task": task.number, "name": task.terms.name}
+
+    def _call_logs(self, args: dict[str, Value]) -> Value:
+        task = self._submits.find(_number(args))
+        if task is None:
+            raise _unknown(args)
+        return {"task": task.number, "name": task.terms.name, "output": task.output}
+
+
+def _number(args: dict[str, Value]) -> int:
+    number = args.get("task")
+    return number if isinstance(number, int) else 0
+
+
+def _unknown(args: dict[str, Value]) -> ConfigError:
+    return ConfigError(
+        f"no task {args.get('task')!r} that was submitted on this box is under way",
+        remedy="cantor task list",
+    )

@@ -1,0 +1,298 @@
+"""Tasks that were submitted on this node: sent where they run, and what comes back told on."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import count
+from typing import TYPE_CHECKING, Protocol
+
+from cantor.base.errors import CantorError, NeedsError
+from cantor.node.tasks.places import hosts_of, named
+from cantor.node.tasks.wording import (
+    ABORT,
+    CODE,
+    DONE,
+    ENDED,
+    FAILED,
+    RUN,
+    TAKEN,
+    WROTE,
+    terms_value,
+)
+from cantor.scheduling.needs import parse
+from cantor.scheduling.tasks.dispatch import Dispatch
+from cantor.scheduling.tasks.records import (
+    Abort,
+    Cancelled,
+    Commit,
+    Died,
+    Dropped,
+    Ended,
+    GiveUp,
+    Job,
+    Refused,
+    Run,
+    Submitted,
+    Tick,
+)
+from cantor.workers.errors import WorkerDiedError
+from cantor.workers.failures import pack_failure
+
+if TYPE_CHECKING:
+    from cantor.base.ids import NodeId
+    from cantor.node.services import Node
+    from cantor.node.tasks.lines import Lines
+    from cantor.node.tasks.wording import Message, Parts
+    from cantor.scheduling.needs import Needs
+    from cantor.scheduling.tasks.records import Effect, Event
+    from cantor.workers.units import Passed, Terms
+
+LOOK_S = 0.05
+"""News of nodes are looked at so long after they came, unless one is lost."""
+OUTPUT_CHARACTERS_MAX = 64 * 1024
+INLINE_BYTES_MAX = 48 * 1024
+"""Code up to this size is sent before it is asked for."""
+_LAST = (DONE, FAILED, ENDED)
+
+
+class Caller(Protocol):
+    """Who submitted; hears what becomes of it."""
+
+    def told(self, unit: int, message: Message, parts: Parts) -> None:
+        """Something of a unit, as ``wording`` says; the last of each is its end."""
+
+
+@dataclass(slots=True, eq=False)
+class Submit:
+    """One task of a caller, under the caller's number."""
+
+    number: int
+    caller: Caller
+    unit: int
+    code: Passed
+    terms: Terms
+    parts: Parts
+    began: float
+    attempt: int = 0
+    expected: int = 0
+    early: dict[int, tuple[Message, Parts]] = field(default_factory=dict)
+    last: tuple[Message, Parts] = ([], ())
+    output: str = ""
+
+
+class Submits:
+    """On the event loop only."""
+
+    def __init__(self, node: Node, lines: Lines) -> None:
+        self._node = node
+        self._lines = lines
+        self._core = Dispatch()
+        self._tasks: dict[int, Submit] = {}
+        self._numbers = count(1)
+        self._codes: dict[str, Passed] = {}
+        self._uses: Counter[str] = Counter()
+        self._told: dict[NodeId, set[str]] = {}
+        self._is_stale = True
+        self._look: asyncio.TimerHandle | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s = math.inf
+
+    def close(self) -> None:
+        """End everything."""
+        for task in list(self._tasks.values()):
+            self.cancel(task.number)
+        for timer in (self._look, self._alarm):
+            if timer is not None:
+                timer.cancel()
+
+    def rows(self) -> list[tuple[Submit, NodeId | None]]:
+        """What was submitted here and has not ended, with the node that has it."""
+        return [(task, self._core.where(number)[0]) for number, task in self._tasks.items()]
+
+    def find(self, number: int) -> Submit | None:
+        """The task of that number, if it has not ended."""
+        return self._tasks.get(number)
+
+    def submit(
+        self, caller: Caller, unit: int, code: Passed, terms: Terms, python: str, parts: Parts
+    ) -> int:
+        """Take a task; its number on this node.
+
+        Raises:
+            ConfigError: its needs do not follow the grammar.
+        """
+        needs, now = _parsed(terms.needs), self._now()
+        task = Submit(next(self._numbers), caller, unit, code, terms, parts, now)
+        self._tasks[task.number] = task
+        self._codes[code.id] = code
+        self._uses[code.id] += 1
+        if self._is_stale:
+            self._refresh()
+        deadline = math.inf if terms.deadline_s is None else now + terms.deadline_s
+        job = Job(
+            task.number, needs, terms.needs, python, terms.priority, terms.retries,
+            terms.at_most_once, deadline,
+        )  # fmt: skip
+        self._handle(Submitted(job))
+        return task.number
+
+    def cancel(self, number: int) -> None:
+        """Nobody wants it any more."""
+        self._handle(Cancelled(number))
+
+    def credit(self, number: int, count: int) -> None:
+        """The caller of a stream took so many items."""
+        node, attempt = self._core.where(number)
+        if node is not None:
+            self._lines.tell(node, [TAKEN, self._node.life, number, attempt, count])
+
+    def changed(self, lost: frozenset[NodeId]) -> None:
+        """Facts or nodes have changed; ``lost`` can be reached no more."""
+        self._is_stale = True
+        for node in lost:
+            self._told.pop(node, None)
+        if lost and self._tasks:
+            self._refresh_and_go()
+        elif self._tasks and self._look is None:
+            self._look = asyncio.get_running_loop().call_later(LOOK_S, self._refresh_and_go)
+
+    def heard_told(self, node: NodeId, message: Message, parts: Parts) -> None:
+        """An attempt tells something; only the current one counts, in the order that it spoke."""
+        _, life, number, attempt, place, told = message
+        task = self._tasks.get(number)
+        if task is None or life != self._node.life:
+            return
+        if not self._core.counts(node, number, attempt):
+            return
+        if place != task.expected:
+            task.early[place] = told, parts
+            return
+        self._take(node, task, told, parts)
+        while (early := task.early.pop(task.expected, None)) is not None:
+            self._take(node, task, *early)
+
+    def heard_refused(self, node: NodeId, message: Message, _: Parts) -> None:
+        """A node does not run an attempt."""
+        _, life, number, attempt, why, text = message
+        if life == self._node.life:
+            is_busy = why == "busy"
+            self._handle(Refused(node, number, attempt, "busy" if is_busy else "unfit", str(text)))
+
+    def heard_dropped(self, node: NodeId, message: Message, _: Parts) -> None:
+        """A node has ended an attempt, because it could not reach this one."""
+        _, life, number, attempt = message
+        if life == self._node.life:
+            self._handle(Dropped(node, number, attempt))
+
+    def heard_wanted(self, node: NodeId, message: Message, _: Parts) -> None:
+        """A node lacks code that it shall run."""
+        code = self._codes.get(message[1])
+        if code is not None:
+            self._lines.tell(node, [CODE, code.id], (code.data,))
+
+    def _take(self, node: NodeId, task: Submit, told: Message, parts: Parts) -> None:
+        task.expected += 1
+        if told[0] not in _LAST:
+            if told[0] == WROTE:
+                task.output = (task.output + str(told[2]))[-OUTPUT_CHARACTERS_MAX:]
+            task.caller.told(task.unit, told, parts)
+            return
+        task.last = told, parts
+        has_died = told[0] == ENDED and told[1] == "died"
+        self._handle((Died if has_died else Ended)(node, task.number, task.attempt))
+
+    def _refresh_and_go(self) -> None:
+        self._look = None
+        self._refresh()
+
+    def _refresh(self) -> None:
+        self._is_stale = False
+        self._handle(hosts_of(self._node))
+
+    def _handle(self, event: Event) -> None:
+        for effect in self._core.handle(event, self._now()):
+            self._carry_out(effect)
+        due = self._core.due
+        if due < self._alarm_s:
+            self._set_alarm(due)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Run():
+                self._run(self._tasks[effect.task], effect)
+            case Abort(node, number, attempt):
+                self._lines.tell(node, [ABORT, self._node.life, number, attempt])
+            case Commit(number, _):
+                task = self._forget(number)
+                task.caller.told(task.unit, *task.last)
+            case GiveUp():
+                task = self._forget(effect.task)
+                task.caller.told(task.unit, self._reason(task, effect), ())
+
+    def _run(self, task: Submit, run: Run) -> None:
+        task.attempt, task.expected = run.attempt, 0
+        task.early.clear()
+        known = self._told.setdefault(run.node, set())
+        code = task.code
+        if code.id not in known:
+            known.add(code.id)
+            if len(code.data) <= INLINE_BYTES_MAX:  # of larger ones it says whether it lacks them
+                self._lines.tell(run.node, [CODE, code.id], (code.data,))
+        terms = task.terms
+        if terms.deadline_s is not None:
+            left = terms.deadline_s - (self._now() - task.began)
+            terms = replace(terms, deadline_s=max(0.001, left))
+            told = terms_value.__wrapped__(terms)  # each has its own
+        else:
+            told = terms_value(terms)
+        attempt = (self._node.life, task.number, run.attempt)
+        message = [RUN, *attempt, run.life, code.id, told, run.may_wait]
+        self._lines.tell(run.node, message, task.parts)
+
+    def _forget(self, number: int) -> Submit:
+        task = self._tasks.pop(number)
+        self._uses[task.code.id] -= 1
+        if not self._uses[task.code.id]:
+            del self._uses[task.code.id], self._codes[task.code.id]
+        return task
+
+    def _reason(self, task: Submit, end: GiveUp) -> Message:
+        error: CantorError
+        if end.why == "never":
+            error = NeedsError(
+                f"can never be met: {end.text}",
+                where=task.terms.name,
+                remedy="cantor resources shows what nodes have",
+            )
+        elif end.why == "lost":
+            error = WorkerDiedError(
+                f"node {named(self._node, end.node)}, which ran it, was lost",
+                where=task.terms.name,
+                remedy="allow it more retries, if it may run again",
+            )
+        else:
+            return [ENDED, end.why, None]
+        return [FAILED, pack_failure(error)]
+
+    def _now(self) -> float:
+        return self._node.clock.monotonic()
+
+    def _set_alarm(self, due: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_s = due
+        pause_s = max(0.001, due - self._now())
+        self._alarm = asyncio.get_running_loop().call_later(pause_s, self._tick)
+
+    def _tick(self) -> None:
+        self._alarm, self._alarm_s = None, math.inf
+        self._handle(Tick())
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Needs:
+    return parse(text)

@@ -1,0 +1,323 @@
+"""The submitter's side: which attempt of which task runs where, and whose result counts.
+
+Only the node of the submitter begins attempts, one after the other, and only what its latest
+attempt tells is the result. So it does not matter how late or how often others speak. A task that
+may run once has one attempt: what becomes of it when its node is lost, nobody knows.
+
+A node gets as many tasks at once as it has workers, and more of them ahead if they turn out to be
+small. One whose units are taken refuses; when all have, the task waits at the best of them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING
+
+from cantor.scheduling.tasks import placing
+from cantor.scheduling.tasks.records import (
+    Abort,
+    Cancelled,
+    Commit,
+    Died,
+    Dropped,
+    Effect,
+    Ended,
+    GiveUp,
+    Hosts,
+    Refused,
+    Run,
+    Submitted,
+    Tick,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.scheduling.tasks.records import Event, Host, Job, Why
+
+AHEAD_MAX = 64
+"""So many small tasks wait at a node at most, beside those that its workers run."""
+AHEAD_S = 0.01
+"""So much work may wait there."""
+_WEIGHT = 0.2
+
+
+@dataclass(slots=True)
+class _Task:
+    job: Job
+    attempt: int = 0
+    failed: int = 0
+    """Attempts that count against its retries."""
+    node: NodeId | None = None
+    begun: float = 0.0
+    is_parked: bool = False
+    """It waits at a node for units."""
+    refused: set[NodeId] = field(default_factory=set)
+    avoided: NodeId | None = None
+    """Where its worker has died."""
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Tasks that the same nodes can run, and these nodes."""
+
+    waiting: list[tuple[int, int, _Task]] = field(default_factory=list)
+    """By priority, then by order."""
+    hosts: dict[NodeId, Host] | None = None
+
+
+class Dispatch:
+    """The tasks that were submitted at one node."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[NodeId, Host] = {}
+        self._others: tuple[tuple[Host, str], ...] = ()
+        self._kinds: dict[tuple[str, str], _Kind] = {}
+        self._tasks: dict[int, _Task] = {}
+        self._running: dict[NodeId, int] = {}
+        self._pace_s: dict[NodeId, float] = {}
+        self._ended_at: dict[NodeId, float] = {}
+        self._roomy: dict[NodeId, Host] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        self._order = count()
+        self._effects: list[Effect] = []
+
+    @property
+    def due(self) -> float:
+        """When :class:`Tick` must be told next."""
+        while self._deadlines and self._deadlines[0][1] not in self._tasks:
+            heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else math.inf
+
+    def counts(self, node: NodeId, task: int, attempt: int) -> bool:
+        """Whether what a node says of an attempt concerns anybody."""
+        known = self._tasks.get(task)
+        return known is not None and known.node == node and known.attempt == attempt
+
+    def where(self, task: int) -> tuple[NodeId | None, int]:
+        """The node that has a task, if any, and which attempt that is."""
+        known = self._tasks.get(task)
+        return (None, 0) if known is None else (known.node, known.attempt)
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take note of what happened; what shall be done, in order."""
+        effects: list[Effect] = []
+        self._effects = effects
+        match event:
+            case Submitted(job):
+                self._submitted(job)
+            case Ended(node, task, attempt):
+                self._ended(node, task, attempt, now)
+            case Hosts(hosts, others):
+                self._hosts_changed(hosts, others)
+            case Died(node, task, attempt):
+                self._died(node, task, attempt)
+            case Refused():
+                self._refused(event)
+            case Dropped(node, task, attempt):
+                self._dropped(node, task, attempt)
+            case Cancelled(task):
+                self._give_up(task, "cancelled")
+            case Tick():
+                self._expire(now)
+        self._pump(now)
+        return effects
+
+    def _submitted(self, job: Job) -> None:
+        task = self._tasks[job.id] = _Task(job)
+        if job.deadline < math.inf:
+            heappush(self._deadlines, (job.deadline, job.id))
+        if self._fitting(self._kind(job), job):
+            self._put(task)
+        else:
+            text = placing.never(job.needs, job.python, self._hosts.values(), self._others)
+            self._give_up(job.id, "never", text)
+
+    def _hosts_changed(self, hosts: tuple[Host, ...], others: tuple[tuple[Host, str], ...]) -> None:
+        before, self._others = self._hosts, others
+        self._hosts = {host.id: host for host in hosts}
+        lost = [old for old in before.values() if not _is_same(old, self._hosts.get(old.id))]
+        for kind in self._kinds.values():
+            kind.hosts = None
+        for host in lost:
+            self._running.pop(host.id, None)
+            self._pace_s.pop(host.id, None)
+        self._roomy = {one.id: one for one in hosts if self._has_room(one)}
+        for number, task in list(self._tasks.items()):
+            if any(task.node == host.id for host in lost):
+                self._lost(number, task)
+        for name in [name for name, kind in self._kinds.items() if not kind.waiting]:
+            del self._kinds[name]
+
+    def _lost(self, number: int, task: _Task) -> None:
+        """Nobody knows how far its node got with it."""
+        node, task.node = task.node, None
+        task.is_parked = False
+        if node is not None:
+            self._effects.append(Abort(node, number, task.attempt))
+        if self._may_try_again(task):
+            self._put(task, first=True)
+        else:
+            self._give_up(number, "lost", node=node)
+
+    def _dropped(self, node: NodeId, number: int, attempt: int) -> None:
+        if self.counts(node, number, attempt):
+            task = self._tasks[number]
+            self._left(task, node)
+            task.node = node
+            self._lost(number, task)
+
+    def _ended(self, node: NodeId, number: int, attempt: int, now: float) -> None:
+        if not self.counts(node, number, attempt):
+            return
+        task = self._tasks.pop(number)
+        self._left(task, node, now)
+        self._effects.append(Commit(number, attempt))
+
+    def _died(self, node: NodeId, number: int, attempt: int) -> None:
+        if not self.counts(node, number, attempt):
+            return
+        task = self._tasks[number]
+        self._left(task, node)
+        if self._may_try_again(task):
+            task.avoided = node
+            self._put(task, first=True)
+        else:
+            del self._tasks[number]
+            self._effects.append(Commit(number, attempt))
+
+    def _refused(self, refused: Refused) -> None:
+        node, number = refused.node, refused.task
+        if not self.counts(node, number, refused.attempt):
+            return
+        task = self._tasks[number]
+        self._left(task, node)
+        task.refused.add(node)
+        fits = self._fitting(self._kind(task.job), task.job)
+        if refused.why == "unfit":
+            fits.pop(node, None)
+        if fits:
+            self._put(task, first=True)
+        else:
+            self._give_up(number, "never", refused.text)
+
+    def _may_try_again(self, task: _Task) -> bool:
+        task.failed += 1
+        return not task.job.at_most_once and task.failed <= task.job.retries
+
+    def _give_up(self, number: int, why: Why, text: str = "", node: NodeId | None = None) -> None:
+        task = self._tasks.pop(number, None)
+        if task is None:
+            return
+        if task.node is not None:
+            self._effects.append(Abort(task.node, number, task.attempt))
+            self._left(task, task.node)
+        self._effects.append(GiveUp(number, why, text, node))
+
+    def _expire(self, now: float) -> None:
+        while self.due <= now:
+            self._give_up(heappop(self._deadlines)[1], "expired")
+
+    def _left(self, task: _Task, node: NodeId, now: float | None = None) -> None:
+        """A node has one task less; ``now``: it is done with it."""
+        host = self._hosts.get(node)
+        task.node = None
+        if task.is_parked or host is None:
+            task.is_parked = False
+            return
+        self._running[node] -= 1
+        if now is not None:
+            took = (now - max(task.begun, self._ended_at.get(node, 0.0))) * min(
+                host.workers, self._running[node] + 1
+            )
+            before = self._pace_s.get(node, took)
+            self._pace_s[node] = before + _WEIGHT * (took - before)
+            self._ended_at[node] = now
+        if self._has_room(host):
+            self._roomy[node] = host
+
+    def _has_room(self, host: Host) -> bool:
+        pace = self._pace_s.get(host.id)
+        ahead = 0 if pace is None else min(AHEAD_MAX, int(host.workers * AHEAD_S / (pace + 1e-9)))
+        return self._running.get(host.id, 0) < host.workers + ahead
+
+    def _put(self, task: _Task, *, first: bool = False) -> None:
+        order = next(self._order)
+        place = (task.job.priority, -order if first else order, task)
+        heappush(self._kind(task.job).waiting, place)
+
+    def _kind(self, job: Job) -> _Kind:
+        kind = self._kinds.get(job.kind)
+        if kind is None:
+            kind = self._kinds[job.kind] = _Kind()
+        return kind
+
+    def _fitting(self, kind: _Kind, job: Job) -> dict[NodeId, Host]:
+        if kind.hosts is None:
+            found = placing.fitting(job.needs, job.python, self._hosts.values())
+            kind.hosts = {host.id: host for host in found}
+        return kind.hosts
+
+    def _pump(self, now: float) -> None:
+        """Give out what waits, to nodes that have room: what is urgent first."""
+        kinds = [kind for kind in self._kinds.values() if kind.waiting]
+        while kinds:
+            heads = [(kind, head) for kind in kinds if (head := _first(kind, self._tasks))]
+            if not heads:
+                return
+            kind, (_, _, task) = min(heads, key=lambda pair: pair[1][:2])
+            if self._place(task, self._fitting(kind, task.job), now):
+                heappop(kind.waiting)
+            else:
+                kinds = [other for other, _ in heads if other is not kind]
+
+    def _place(self, task: _Task, fits: dict[NodeId, Host], now: float) -> bool:
+        needs = task.job.needs
+        if task.refused.issuperset(fits) and fits:  # all are busy: it waits at one of them
+            host = placing.best(needs, fits.values(), self._running, free_only=False)
+            if host is not None:
+                task.refused.clear()
+                self._run(task, host, now, may_wait=True)
+            return host is not None
+        open_to = list(self._open(task, fits))
+        host = placing.best(needs, open_to, self._running, free_only=True)
+        if host is None:
+            host = placing.best(needs, open_to, self._running, free_only=False)
+        if host is not None:
+            self._run(task, host, now, may_wait=False)
+        return host is not None
+
+    def _open(self, task: _Task, fits: Mapping[NodeId, Host]) -> Iterator[Host]:
+        """Nodes with room that have not refused it; where its worker died only if no other fits."""
+        for node, host in self._roomy.items():
+            if node in fits and node not in task.refused:
+                if node == task.avoided and len(fits) > 1:
+                    continue
+                yield host
+
+    def _run(self, task: _Task, host: Host, now: float, *, may_wait: bool) -> None:
+        task.attempt += 1
+        task.node, task.begun, task.is_parked = host.id, now, may_wait
+        if not may_wait:
+            self._running[host.id] = self._running.get(host.id, 0) + 1
+            if not self._has_room(host):
+                self._roomy.pop(host.id, None)
+        self._effects.append(Run(host.id, host.life, task.job.id, task.attempt, may_wait))
+
+
+def _is_same(old: Host, new: Host | None) -> bool:
+    return new is not None and new.life == old.life
+
+
+def _first(kind: _Kind, tasks: Mapping[int, _Task]) -> tuple[int, int, _Task] | None:
+    """What waits first; what nobody wants any more is forgotten."""
+    while kind.waiting:
+        head = kind.waiting[0]
+        if head[2].job.id in tasks and head[2].node is None:
+            return head
+        heappop(kind.waiting)
+    return None

@@ -1,0 +1,57 @@
+"""``cantor.connect()``: the tasks of this script run on the mesh, through the agent here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cantor.node.folder import asked_folder
+from cantor.scheduling.needs import parse
+from cantor.tasks.connection import Connection
+from cantor.workers.backend import backend_here, set_backend
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from cantor.workers.backend import Backend
+
+
+class connect:  # noqa: N801 (people write cantor.connect())
+    """Run tasks on any node of the mesh that fits, through the agent of this machine.
+
+        with cantor.connect():
+            print(square.submit(3).result())
+
+    Called without ``with`` it holds until the script ends, or ``close``. ``folder`` is that of the
+    agent; without it, as for ``cantor status``. Each task needs what ``needs`` says besides.
+    """
+
+    def __init__(self, folder: Path | str | None = None, *, needs: str = "") -> None:
+        """Connect.
+
+        Raises:
+            UnavailableError: no agent runs there, or it takes no tasks.
+            ConfigError: ``needs`` do not follow the grammar.
+        """
+        where = Path(folder) if folder is not None else asked_folder()
+        self._connection = Connection(where, parse(needs))
+        self._before: Backend | None = backend_here()
+        set_backend(self._connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close(kill=kind is not None)
+
+    def close(self, *, kill: bool = False) -> None:
+        """Wait for what was submitted, or with ``kill`` end it; then leave the agent."""
+        if backend_here() is self._connection:
+            set_backend(self._before)
+        self._connection.close(kill=kill)

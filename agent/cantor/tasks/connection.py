@@ -1,0 +1,244 @@
+"""The connection of this process to the agent of its machine: tasks go there, results come back.
+
+All that is said passes one event loop in a thread of its own; whoever submits only leaves a message
+for it. Listeners are called in that thread, so what they call may not wait for another result: a
+future says so instead of waiting for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError, reason_of
+from cantor.node.loop import loop_factory
+from cantor.node.tasks.sessions import framed
+from cantor.node.tasks.wording import (
+    CANCEL,
+    CODE,
+    CREDIT,
+    DONE,
+    ENDED,
+    FAILED,
+    FRAME_BYTES_MAX,
+    ITEM,
+    SAID,
+    SOCKET_NAME,
+    SUBMIT,
+    WROTE,
+    checked,
+    parts_of,
+    terms_value,
+    value_of,
+)
+from cantor.transport.frame_stream import FrameStream
+from cantor.workers.errors import PoolClosedError
+from cantor.workers.failures import pack_failure
+from cantor.workers.units import PLAIN, Death, End
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from cantor.node.tasks.wording import Message, Parts
+    from cantor.scheduling.needs import Needs
+    from cantor.wire import DataFrame
+    from cantor.wire.frame import Buffer
+    from cantor.workers.units import Listener, Shipped, Terms
+
+
+class Sent:
+    """One task that the agent has."""
+
+    __slots__ = ("listener", "number")
+
+    def __init__(self, number: int, listener: Listener) -> None:
+        self.number = number
+        self.listener = listener
+
+
+class Connection:
+    """A backend: see ``cantor.workers.backend``. Thread-safe."""
+
+    def __init__(self, folder: Path, needs: Needs) -> None:
+        """Connect to the agent with this folder; each task needs what ``needs`` says besides.
+
+        Raises:
+            UnavailableError: none runs there.
+        """
+        self.needs = needs
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+        self._numbers = count(1)
+        self._open: dict[int, Sent] = {}
+        self._codes: set[str] = set()
+        self._outbox: deque[tuple[Message, Parts]] = deque()
+        self._is_woken = False
+        self._is_closed = False
+        self._stream: FrameStream | None = None
+        self._loop = (loop_factory() or asyncio.new_event_loop)()
+        self.thread = threading.Thread(target=self._run, name="cantor:agent", daemon=True)
+        self.thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._connect(), self._loop).result()
+        except CantorError:
+            self._end()
+            raise
+
+    def submit(
+        self,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms = PLAIN,
+    ) -> Sent:
+        """Give a task to the agent.
+
+        Raises:
+            PoolClosedError: the connection was closed, or the agent has ended.
+        """
+        pickled = getattr(code, "pickled", b"")
+        python = code.python if pickled else ""  # type: ignore[attr-defined] # it is Code then
+        with self._lock:
+            if self._is_closed:
+                raise PoolClosedError("the connection to the agent is closed", remedy="connect")
+            sent = Sent(next(self._numbers), listener)
+            self._open[sent.number] = sent
+            if code.id not in self._codes:
+                self._codes.add(code.id)
+                self._outbox.append(([CODE, code.id], (code.data,)))
+            message = [SUBMIT, sent.number, code.id, terms_value(terms), python]
+            self._outbox.append((message, parts_of(body, buffers)))
+            self._wake()
+        return sent
+
+    def cancel(self, unit: Sent) -> None:
+        """End a task, also if it runs."""
+        self._say([CANCEL, unit.number])
+
+    def credit(self, unit: Sent, count: int) -> None:
+        """The caller of a stream took so many items; with 0 it wants no more."""
+        self._say([CREDIT, unit.number, count])
+
+    def close(self, *, kill: bool = False) -> None:
+        """Wait for what was submitted, or with ``kill`` end it; then leave the agent."""
+        with self._lock:
+            while self._open and not kill and not self._is_closed:
+                self._idle.wait()
+            self._is_closed = True
+        if self.thread.is_alive():
+            self._end()
+
+    def _say(self, message: Message) -> None:
+        with self._lock:
+            if not self._is_closed:
+                self._outbox.append((message, ()))
+                self._wake()
+
+    def _wake(self) -> None:
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._send)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    def _end(self) -> None:
+        with suppress(RuntimeError):  # it has ended already
+            self._loop.call_soon_threadsafe(self._hang_up)
+        if threading.current_thread() is not self.thread:
+            self.thread.join()
+
+    def _hang_up(self) -> None:
+        if self._stream is not None:
+            self._stream.close("the script leaves")
+        self._loop.call_soon(self._loop.stop)
+
+    async def _connect(self) -> None:
+        try:
+            _, self._stream = await self._loop.create_unix_connection(
+                lambda: FrameStream(
+                    self._heard, self._lost, frame_bytes_max=FRAME_BYTES_MAX,
+                    queue_bytes_max=4 * FRAME_BYTES_MAX,
+                ),
+                str(self._folder / SOCKET_NAME),
+            )  # fmt: skip
+        except OSError as error:
+            raise UnavailableError(
+                f"no agent takes tasks here: {reason_of(error)}",
+                where=str(self._folder),
+                remedy="start one: cantor agent",
+            ) from error
+
+    def _send(self) -> None:
+        with self._lock:
+            self._is_woken = False
+            outbox, self._outbox = self._outbox, deque()
+        for message, parts in outbox:
+            if self._stream is not None and not self._stream.send(framed(message, parts)):
+                self._stream.abort("the agent takes no more")
+
+    def _heard(self, stream: FrameStream, frame: DataFrame) -> None:
+        try:
+            self._take(checked(frame.headers.get("m")), frame.body)
+        except (RemoteProtocolError, TypeError, ValueError, LookupError) as error:
+            stream.abort(f"an odd message of the agent: {error!r}")
+
+    def _take(self, message: Message, parts: Parts) -> None:
+        kind, number, *content = message
+        is_last = kind in (DONE, FAILED, ENDED)
+        sent = self._ended(number) if is_last else self._open.get(number)
+        if sent is not None:
+            _TELL[kind](sent.listener, content, parts)
+
+    def _ended(self, number: int) -> Sent | None:
+        with self._lock:
+            sent = self._open.pop(number, None)
+            if not self._open:
+                self._idle.notify_all()
+        return sent
+
+    def _lost(self, _: FrameStream, reason: str) -> None:
+        with self._lock:
+            self._is_closed = True
+            left, self._open = list(self._open.values()), {}
+            self._idle.notify_all()
+        error = UnavailableError(
+            f"the agent was lost, and the task with it: {reason}",
+            where=str(self._folder),
+            remedy="see that the agent runs, connect and submit again",
+        )
+        for sent in left:
+            sent.listener.failed(pack_failure(error))
+
+
+def _done(listener: Listener, _: list[Any], parts: Parts) -> None:
+    listener.resolved(*value_of(parts))
+
+
+def _end(listener: Listener, content: list[Any], _: Parts) -> None:
+    end, death = content
+    listener.ended(End(end), None if death is None else Death(*death))
+
+
+def _item(listener: Listener, _: list[Any], parts: Parts) -> None:
+    listener.item(*value_of(parts))
+
+
+_TELL: dict[int, Callable[[Listener, list[Any], Parts], None]] = {
+    DONE: _done,
+    FAILED: lambda listener, content, _: listener.failed(content[0]),
+    ENDED: _end,
+    ITEM: _item,
+    SAID: lambda listener, content, _: listener.progressed(*content),
+    WROTE: lambda listener, content, _: listener.wrote(*content),
+}
