@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
-from cantor.cli.folders import default_folder
 from cantor.identity.authority_folder import load_authority
+from cantor.node.folder import default_folder
 
 if TYPE_CHECKING:
     from cantor.identity.authority import Authority
