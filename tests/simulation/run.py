@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import escrow, fetching, grants
+from tests.simulation import attempts, escrow, fetching, grants
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -162,6 +162,25 @@ def run_fetches(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     return figures, failures
 
 
+def run_tasks(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
+    """Tasks on five nodes, by seed; the figures, and what failed."""
+    fired: Counter[str] = Counter()
+    ends: Counter[str] = Counter()
+    failures: list[str] = []
+    for seed in seeds:
+        try:
+            outcome = attempts.simulate(seed)
+        except CantorError as error:
+            failures.append(f"tasks, seed {seed}: {error}")
+            print(failures[-1], flush=True)
+            continue
+        fired += outcome.fired
+        ends += outcome.ends
+    print(f"tasks: {ends['committed']} results, none twice", flush=True)
+    figures = {"ends": dict(sorted(ends.items())), "faults": dict(sorted(fired.items()))}
+    return {**figures, "failures": failures}, failures
+
+
 def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
     """A mesh of each size, or of the one asked for, formed and changed."""
     grown = []
@@ -185,6 +204,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--grants", type=int, default=0, metavar="SEEDS", help="of grants as well")
     parser.add_argument("--fetches", type=int, default=0, metavar="SEEDS", help="of blobs as well")
+    parser.add_argument("--tasks", type=int, default=0, metavar="SEEDS", help="of tasks as well")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
@@ -205,10 +225,13 @@ def main() -> int:
         for name, play in (("grants", grants.simulate), ("rights", escrow.simulate)):
             figures[name], failed = run_grants(name, play, seeds)
             failures += failed
-    if options.fetches:
-        seeds = range(options.first, options.first + options.fetches)
-        figures["fetches"], failed = run_fetches(seeds)
-        failures += failed
+    for name, count, run in (
+        ("fetches", options.fetches, run_fetches),
+        ("tasks", options.tasks, run_tasks),
+    ):
+        if count:
+            figures[name], failed = run(range(options.first, options.first + count))
+            failures += failed
     is_large = options.nodes > NODES_WITH_FAULTS_MAX and not options.site
     if options.report is not None or is_large:
         grown = run_sizes(options.nodes, is_all=options.report is not None)

@@ -34,7 +34,7 @@ from cantor.scheduling.tasks.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from cantor.base.ids import NodeId
     from cantor.scheduling.tasks.records import Event, Host, Job, Why
@@ -57,8 +57,7 @@ class _Task:
     is_parked: bool = False
     """It waits at a node for units."""
     refused: set[NodeId] = field(default_factory=set)
-    avoided: NodeId | None = None
-    """Where its worker has died."""
+    """Nodes to be asked again only after all others: they are busy, or its worker died there."""
 
 
 @dataclass(slots=True)
@@ -184,7 +183,7 @@ class Dispatch:
         task = self._tasks[number]
         self._left(task, node)
         if self._may_try_again(task):
-            task.avoided = node
+            task.refused.add(node)
             self._put(task, first=True)
         else:
             del self._tasks[number]
@@ -283,21 +282,15 @@ class Dispatch:
                 task.refused.clear()
                 self._run(task, host, now, may_wait=True)
             return host is not None
-        open_to = list(self._open(task, fits))
+        open_to = [
+            host for node, host in self._roomy.items() if node in fits and node not in task.refused
+        ]
         host = placing.best(needs, open_to, self._running, free_only=True)
         if host is None:
             host = placing.best(needs, open_to, self._running, free_only=False)
         if host is not None:
             self._run(task, host, now, may_wait=False)
         return host is not None
-
-    def _open(self, task: _Task, fits: Mapping[NodeId, Host]) -> Iterator[Host]:
-        """Nodes with room that have not refused it; where its worker died only if no other fits."""
-        for node, host in self._roomy.items():
-            if node in fits and node not in task.refused:
-                if node == task.avoided and len(fits) > 1:
-                    continue
-                yield host
 
     def _run(self, task: _Task, host: Host, now: float, *, may_wait: bool) -> None:
         task.attempt += 1

@@ -162,6 +162,14 @@ def test_after_its_worker_died_a_task_prefers_another_node() -> None:
     assert runs(core.handle(Died(WALL, 1, 1), 1.0)) == [(ROOF, 1, 2)]
 
 
+def test_a_task_whose_worker_died_here_and_that_all_others_refuse_waits_for_nobody() -> None:
+    core = dispatch(host(WALL), host(ROOF, distance=1.0))
+    core.handle(Submitted(job(1)), 0.0)
+    core.handle(Died(WALL, 1, 1), 1.0)
+
+    assert runs(core.handle(Refused(ROOF, 1, 2, "busy"), 2.0)) == [(WALL, 1, 3)]
+
+
 def test_a_node_that_lost_sight_of_us_counts_as_an_attempt() -> None:
     core = dispatch(host(WALL))
     core.handle(Submitted(job(1)), 0.0)
