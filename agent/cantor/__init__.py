@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cantor.tasks.executor import Executor
     from cantor.tasks.future import Future
     from cantor.tasks.local import local
-    from cantor.tasks.progress import progress
+    from cantor.tasks.progress import is_cancelled, progress
     from cantor.tasks.task import Task, task
 
 __version__ = "0.1.0"
@@ -25,6 +25,7 @@ __all__ = [
     "as_completed",
     "connect",
     "find_actor",
+    "is_cancelled",
     "local",
     "progress",
     "task",
@@ -39,6 +40,7 @@ _HOMES = {
     "as_completed": "concurrent.futures",
     "connect": "cantor.tasks.connect",
     "find_actor": "cantor.tasks.actor",
+    "is_cancelled": "cantor.tasks.progress",
     "local": "cantor.tasks.local",
     "progress": "cantor.tasks.progress",
     "task": "cantor.tasks.task",

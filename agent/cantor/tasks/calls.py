@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.workers.backend import Backend
     from cantor.workers.pool import Pool
+    from cantor.workers.pools import Pools
     from cantor.workers.units import Terms
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ def submit_call(
 
 
 def submit_calls(
-    pool: Pool,
+    pool: Pool | Pools,
     function: Callable[..., T],
     calls: Iterable[tuple[Any, ...]],
     terms: Terms,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cantor.tasks.needs_here import grants
 from cantor.workers.backend import backend_here, set_backend
-from cantor.workers.pool import Pool
+from cantor.workers.pools import THREADS, Pools
 from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 from cantor.workers.backend import Backend
 
 _lock = threading.Lock()
-_pools: list[Pool] = []
+_pools: list[Pools] = []
 
 
 class local:  # noqa: N801 (people write cantor.local())
@@ -30,7 +30,8 @@ class local:  # noqa: N801 (people write cantor.local())
             print(square.submit(3).result())
 
     Without it, tasks run on as many workers as there are processors. ``warm`` of them start at
-    once, the others when there is work. A worker that holds more than ``memory_max_bytes`` when it
+    once, the others when there is work. Tasks of ``mode="thread"`` run in one worker more, at most
+    ``threads`` at once. A worker that holds more than ``memory_max_bytes`` when it
     is idle, or has run ``tasks_max`` tasks, is replaced.
     """
 
@@ -39,12 +40,14 @@ class local:  # noqa: N801 (people write cantor.local())
         workers: int | None = None,
         *,
         warm: int = 0,
+        threads: int = THREADS,
         tasks_max: int | None = None,
         memory_max_bytes: int | None = None,
     ) -> None:
-        self.pool = Pool(
+        self.pool = Pools(
             workers,
             warm=warm,
+            threads=threads,
             wear=Wear(tasks_max, memory_max_bytes),
             grants=grants,
         )
@@ -81,7 +84,7 @@ def backend() -> Backend:
         with _lock:
             here = backend_here()
             if here is None:
-                here = Pool(grants=grants)
+                here = Pools(grants=grants)
                 _pools.append(here)
                 set_backend(here)
     return here

@@ -14,8 +14,8 @@ from cantor.tasks.executor import results
 from cantor.tasks.local import backend
 from cantor.tasks.needs_here import check, counted, parsed
 from cantor.tasks.stream import Stream
-from cantor.workers.pool import Pool
-from cantor.workers.units import NORMAL, Terms
+from cantor.workers.pools import Pools
+from cantor.workers.units import NORMAL, PROCESS, THREAD, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 RETRIES = 2
+MODES = {"process": PROCESS, "thread": THREAD}
 
 
 class Task(Generic[P, T]):
@@ -65,7 +66,7 @@ class Task(Generic[P, T]):
         until = None if timeout is None else time.monotonic() + timeout
         calls = zip(*iterables, strict=False)
         where = backend()
-        if isinstance(where, Pool):
+        if isinstance(where, Pools):
             futures = submit_calls(where, self.function, calls, self._terms_at(where))
         else:
             futures = [self.submit(*args) for args in calls]  # type: ignore[call-arg]
@@ -128,6 +129,7 @@ def task(function: Callable[P, T], /) -> Task[P, T]:
 def task(
     *,
     needs: str = "",
+    mode: str = "process",
     retries: int = RETRIES,
     deadline_s: float | None = None,
     priority: int = NORMAL,
@@ -141,6 +143,7 @@ def task(
     /,
     *,
     needs: str = "",
+    mode: str = "process",
     retries: int = RETRIES,
     deadline_s: float | None = None,
     priority: int = NORMAL,
@@ -149,7 +152,8 @@ def task(
     """Make a function a task.
 
     ``needs`` says what it takes while it runs (``"GPU = 1 and Memory = 2GiB"``) and waits for until
-    it is free; memory bounds the worker, too.
+    it is free; memory bounds the worker, too. ``mode`` is "process", which it has for itself, or
+    "thread": beside others in one process, for what waits more than it computes.
     ``retries`` counts new attempts after its worker died; an error that it raises is its result.
     With ``at_most_once`` it never begins twice. ``deadline_s`` is from the submit to the result;
     what runs then is ended. Of what waits, lower ``priority`` goes first: 0 urgent, 1, 2.
@@ -160,6 +164,8 @@ def task(
 
     def make(function: Callable[P, T]) -> Task[P, T]:
         name = getattr(function, "__qualname__", type(function).__qualname__)
+        if mode not in MODES:
+            raise ConfigError(f"mode is {mode!r}", where=name, remedy="write process or thread")
         if priority not in (0, 1, 2) or retries < 0 or (deadline_s is not None and deadline_s <= 0):
             raise ConfigError(
                 "priority is 0, 1 or 2, retries at least 0, deadline_s more than 0", where=name
@@ -170,6 +176,7 @@ def task(
             retries=retries,
             at_most_once=at_most_once,
             deadline_s=deadline_s,
+            mode=MODES[mode],
         )
         return Task(function, needs, terms)
 

@@ -22,10 +22,11 @@ _WEIGHT = 0.2
 
 
 class Ahead:
-    """Which seats have more than the unit that they run; ``recalls`` are those to be asked back."""
+    """Which seats have more than the unit that they run."""
 
-    def __init__(self) -> None:
-        self.recalls: list[Seat] = []
+    def __init__(self, recalls: list[Seat]) -> None:
+        """``recalls`` takes the seats that are to be asked back."""
+        self._recalls = recalls
         self._seats: set[Seat] = set()
         self._took_s: dict[str, float] = {}
 
@@ -41,7 +42,7 @@ class Ahead:
 
     def fill(self, seat: Seat, queue: Waiting, give: Callable[[Seat, Unit], None]) -> None:
         """Give more units to a seat that is busy, while all of them are known to be small."""
-        if seat.is_ending or seat.is_gone or seat.children or seat.is_recalled or seat.is_long:
+        if seat.is_ending or seat.is_gone or seat.parents or seat.is_recalled or seat.is_long:
             return
         if not seat.running[0].terms.is_plain:
             return
@@ -74,7 +75,7 @@ class Ahead:
         """Ask a seat to give back what it has not begun."""
         if len(seat.running) > 1 and not seat.is_recalled and not seat.is_ending:
             seat.is_recalled = seat.is_long = True
-            self.recalls.append(seat)
+            self._recalls.append(seat)
 
     def due(self) -> float | None:
         """When :meth:`passed` must be called next."""

@@ -30,8 +30,11 @@ class Children:
         read_beside: Callable[[], None],
         reader: SlotReader | None,
         writer: SlotWriter | None,
+        unit_here: Callable[[], int | None],
     ) -> None:
+        """``unit_here`` is the unit that submits."""
         self._tell = tell
+        self._unit_here = unit_here
         self._read_beside = read_beside
         self._reader = reader
         self._writer = writer
@@ -50,13 +53,14 @@ class Children:
     ) -> int:
         """Submit to the pool; the number of the child."""
         self._read_beside()
+        parent = self._unit_here() or 0
         with self._lock:
             number = next(self._numbers)
             self._open[number] = listener
             data = None if code.id in self._told else code.data
             self._told.add(code.id)
             told = placed(buffers, self._writer)
-            self._tell([CHILD, number, code.id, data, astuple(terms), body, told])
+            self._tell([CHILD, number, parent, code.id, data, astuple(terms), body, told])
         return number
 
     def cancel(self, unit: int) -> None:
@@ -102,18 +106,22 @@ class ChildListener:
         """``answer`` gets the child's number, the outcome, its content and buffers."""
         self._number = number
         self._answer = answer
+        self.has_ended = False
 
     def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
         """It has a result."""
+        self.has_ended = True
         self._answer(self._number, ANSWER_DONE, body, buffers)
 
     def failed(self, failure: Sequence[object]) -> None:
         """Its function raised."""
+        self.has_ended = True
         self._answer(self._number, ANSWER_FAILED, list(failure), ())
 
     def ended(self, end: End, death: Death | None) -> None:
         """It ended without a result."""
         told = None if death is None else astuple(death)
+        self.has_ended = True
         self._answer(self._number, ANSWER_ENDED, [end.value, told], ())
 
     def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:

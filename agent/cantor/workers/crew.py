@@ -188,6 +188,7 @@ class Crew:
                     unit.memory_bytes,
                     terms.is_stream,
                     terms.method,
+                    terms.mode,
                 ]
             )
         )

@@ -13,16 +13,16 @@ from cantor.workers.children import ANSWER_ITEM
 from cantor.workers.crew import Crew
 from cantor.workers.failures import pack_failure
 from cantor.workers.grants import Asking, NoGrants
-from cantor.workers.messages import RECALL, pack_message
+from cantor.workers.messages import RECALL, STOP, pack_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cantor.base.clock import Clock
     from cantor.wire.frame import Buffer
-    from cantor.workers.assignment import Assignment
     from cantor.workers.grants import Answer, Grants
     from cantor.workers.lines import Ask
+    from cantor.workers.queueing import Queueing
     from cantor.workers.seat import Seat
     from cantor.workers.units import Unit
 
@@ -32,8 +32,10 @@ class Desk:
     lock ``asking.pass_on``.
     """
 
-    def __init__(self, core: Assignment, grants: Grants | None, clock: Clock | None) -> None:
+    def __init__(self, core: Queueing, grants: Grants | None, clock: Clock | None) -> None:
         self.lock = threading.Lock()
+        self.quiet = threading.Condition(self.lock)
+        """Told when all units have ended."""
         self.clock = clock or SystemClock()
         self.core = core
         self.crew = Crew()
@@ -53,7 +55,7 @@ class Desk:
         if core.gives:
             self.crew.give(core.gives)
             core.gives.clear()
-        if core.ahead.recalls or core.kills:
+        if core.recalls or core.kills or core.stops:
             self._signal()
         if core.ends or core.failures:
             self._note_ends()
@@ -78,6 +80,7 @@ class Desk:
     def answer(
         self,
         seat: Seat,
+        parent: int,
         child: int,
         outcome: int,
         content: object,
@@ -87,7 +90,7 @@ class Desk:
         with self.lock:
             is_end = outcome != ANSWER_ITEM
             if is_end:
-                self.core.child_ended(seat)
+                self.core.child_ended(seat, parent)
             self.crew.answer(seat, child, outcome, content, buffers, is_end=is_end)
             self.carry_out()
 
@@ -119,12 +122,17 @@ class Desk:
 
     def _signal(self) -> None:
         now = self.clock.monotonic()
-        for seat in self.core.ahead.recalls:
+        for seat in self.core.recalls:
             worker = self.crew.workers.get(seat)
             if worker is not None:
                 self.crew.send(worker, pack_message([RECALL]))
                 worker.ask_back()
-        self.core.ahead.recalls.clear()
+        self.core.recalls.clear()
+        for seat, unit in self.core.stops:
+            worker = self.crew.workers.get(seat)
+            if worker is not None:
+                self.crew.send(worker, pack_message([STOP, unit.id]))
+        self.core.stops.clear()
         for seat in self.core.kills:
             worker = self.crew.workers.get(seat)
             if worker is not None:

@@ -30,25 +30,48 @@ class Stopped(BaseException):
     """Raised in the function that runs, so that its ``finally`` blocks run too."""
 
 
+class Library:
+    """The code that a worker has learnt, and what its setup returned. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._codes: dict[int, Code] = {}
+        self._functions: dict[int, Callable[..., Any]] = {}
+        self.kept: Any = None
+        """What the worker's setup returned."""
+
+    def learn(self, number: int, code_id: str, data: bytes) -> None:
+        """Units will name this code by that number."""
+        self._codes[number] = Code.decode(data, code_id)
+
+    def code(self, number: int) -> Code:
+        """The code of that number."""
+        return self._codes[number]
+
+    def function(self, number: int, method: str) -> Callable[..., Any]:
+        """What to call: the code, or a method of what the setup returned."""
+        found = self._functions.get(number)
+        if found is None:
+            found = self._functions[number] = load(self._codes[number])
+        return getattr(self.kept, method) if method else found
+
+
 class Execution:
-    """Runs units; ``tell`` sends a message."""
+    """Runs units one after the other; ``tell`` sends a message."""
 
     def __init__(
         self,
+        library: Library,
         tell: Callable[[Message], None],
         reader: SlotReader | None,
         writer: SlotWriter | None,
         may_give: Callable[[int], bool],
     ) -> None:
         """``may_give`` waits until a stream's unit may send an item; False if nobody wants more."""
+        self._library = library
         self._tell = tell
         self._reader = reader
         self._writer = writer
         self._may_give = may_give
-        self._codes: dict[int, Code] = {}
-        self._functions: dict[int, Callable[..., Any]] = {}
-        self._kept: Any = None
-        """What the worker's setup returned."""
         self.unit: int | None = None
         """The one that runs."""
         self.is_inside = False
@@ -56,13 +79,9 @@ class Execution:
         self.entering: Callable[[], None] = lambda: None
         """Called right before a function is."""
 
-    def learn(self, number: int, code_id: str, data: bytes) -> None:
-        """Units will name this code by that number."""
-        self._codes[number] = Code.decode(data, code_id)
-
     def run(self, message: Message) -> None:
         """Run one unit and tell its end."""
-        _, unit, number, body, told, memory_bytes, is_stream, method = message
+        _, unit, number, body, told, memory_bytes, is_stream, method, _ = message
         self.unit = unit
         began = time.perf_counter()
         try:
@@ -93,9 +112,7 @@ class Execution:
         is_stream: bool,
         method: str,
     ) -> Message:
-        function = self._functions.get(number) or self._found(number)
-        if method:
-            function = getattr(self._kept, method)
+        function = self._library.function(number, method)
         args, kwargs = self._arguments(number, body, told)
         self.is_inside = True
         self.entering()
@@ -107,7 +124,7 @@ class Execution:
             result = None
         self.is_inside = False
         if unit == SETUP:
-            self._kept, result = result, None
+            self._library.kept, result = result, None
         buffers: list[Buffer] = []
         packed = pack(result, buffers)
         return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]
@@ -115,12 +132,8 @@ class Execution:
     def _arguments(self, number: int, body: bytes, told: Iterable[Any]) -> Any:  # noqa: ANN401
         if body == NO_ARGUMENTS:
             return (), {}
-        classes = classes_of(self._codes[number])
+        classes = classes_of(self._library.code(number))
         return unpack(body, found(list(told), self._reader), classes=classes)
-
-    def _found(self, number: int) -> Callable[..., Any]:
-        function = self._functions[number] = load(self._codes[number])
-        return function
 
     def _give(self, unit: int, items: Any) -> None:  # noqa: ANN401 (whatever the function returned)
         iterator: Iterator[Any] = iter(items)

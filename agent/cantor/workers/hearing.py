@@ -5,22 +5,26 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cantor.base.errors import RemoteProtocolError
+from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.workers import messages as ops
 from cantor.workers.children import ChildListener
+from cantor.workers.failures import pack_failure
 from cantor.workers.messages import found
 from cantor.workers.units import Passed, Terms
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Sequence
 
     from cantor.wire.frame import Buffer
+    from cantor.workers.backend import Backend
     from cantor.workers.desk import Desk
     from cantor.workers.messages import Message
     from cantor.workers.processes import WorkerProcess
-    from cantor.workers.units import Listener, Shipped, Unit
+    from cantor.workers.units import Shipped, Unit
 
-    Submit = Callable[[Shipped, bytes, Sequence[Buffer], Listener, Terms], Unit]
+    ChildCall = tuple[Shipped, bytes, Sequence[Buffer], ChildListener, Terms]
+
 
 _ENDS = (ops.DONE, ops.FAILED)
 
@@ -28,14 +32,17 @@ _ENDS = (ops.DONE, ops.FAILED)
 class Hearing:
     """Used by the pool's thread, with the pool's lock."""
 
-    def __init__(self, desk: Desk, submit: Submit, set_up: Callable[[WorkerProcess], bool]) -> None:
-        """``submit`` takes what workers submit; ``set_up`` begins their setup, False if there is
-        none.
+    def __init__(
+        self, desk: Desk, children: Backend, set_up: Callable[[WorkerProcess], bool]
+    ) -> None:
+        """``children`` takes what workers submit, also while their pool is being closed.
+
+        ``set_up`` begins a worker's setup; False if there is none.
         """
         self._desk = desk
         self._core = desk.core
         self._told = desk.told
-        self._submit = submit
+        self._children = children
         self._set_up = set_up
         self.done = 0
         """Units that ended with a word of their worker, of those that still counted."""
@@ -58,9 +65,9 @@ class Hearing:
             elif op == ops.CHILD:
                 self._child(worker, *message[1:])
             elif op == ops.DROP:
-                self._drop(worker, message[1])
+                self._told.append(partial(self._drop, worker, message[1]))
             elif op == ops.TAKEN:
-                self._taken(worker, *message[1:])
+                self._told.append(partial(self._taken, worker, *message[1:]))
             else:
                 self._along(worker, *message)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -81,16 +88,6 @@ class Hearing:
         else:
             self._told.append(partial(unit.listener.failed, content[0]))
 
-    def _drop(self, worker: WorkerProcess, number: int) -> None:
-        child = worker.children.get(number)
-        if child is not None:
-            self._core.cancel(child)
-
-    def _taken(self, worker: WorkerProcess, number: int, count: int) -> None:
-        child = worker.children.get(number)
-        if child is not None:
-            self._desk.credit(child, count)
-
     def _is_set_up(self, worker: WorkerProcess, message: Message, now: float) -> None:
         if message[0] == ops.DONE:
             self._core.ready(worker.seat, now)
@@ -101,8 +98,7 @@ class Hearing:
 
     def _along(self, worker: WorkerProcess, op: int, number: int | None, *content: Any) -> None:  # noqa: ANN401
         """Something that a unit says while it runs."""
-        running = worker.seat.running
-        unit = running[0] if running and number in (None, running[0].id) else None
+        unit = _speaker(worker.seat.running, number)
         if unit is None and (op == ops.WROTE or number == ops.SETUP):
             return  # between two units, or before them
         if unit is None:
@@ -124,6 +120,7 @@ class Hearing:
         self,
         worker: WorkerProcess,
         number: int,
+        parent: int,
         code_id: str,
         data: bytes | None,
         terms: list[Any],
@@ -132,8 +129,35 @@ class Hearing:
     ) -> None:
         if data is not None:
             worker.passed[code_id] = Passed(code_id, data)
-        listener = ChildListener(number, partial(self._desk.answer, worker.seat))
-        self._core.child_began(worker.seat)
-        worker.children[number] = self._submit(
-            worker.passed[code_id], body, found(told, worker.reader), listener, Terms(*terms)
-        )
+        listener = ChildListener(number, partial(self._desk.answer, worker.seat, parent))
+        self._core.child_began(worker.seat, parent)
+        call = worker.passed[code_id], body, found(told, worker.reader), listener, Terms(*terms)
+        self._told.append(partial(self._submit, worker, number, call))
+
+    def _submit(self, worker: WorkerProcess, number: int, call: ChildCall) -> None:
+        """Without the lock: it may go to another pool."""
+        code, body, buffers, listener, terms = call
+        try:
+            child = self._children.submit(code, body, buffers, listener, terms)
+        except CantorError as error:
+            listener.failed(pack_failure(error))
+            return
+        if not listener.has_ended:
+            worker.children[number] = child
+
+    def _drop(self, worker: WorkerProcess, number: int) -> None:
+        child = worker.children.get(number)
+        if child is not None:
+            self._children.cancel(child)
+
+    def _taken(self, worker: WorkerProcess, number: int, count: int) -> None:
+        child = worker.children.get(number)
+        if child is not None:
+            self._children.credit(child, count)
+
+
+def _speaker(running: deque[Unit], number: int | None) -> Unit | None:
+    """Which of the units of a worker says something; the first if it gives no number."""
+    if number is None:
+        return running[0] if running else None
+    return next((unit for unit in running if unit.id == number), None)

@@ -34,6 +34,13 @@ class Keeper:
         self.taken = 0
         """Units that the pool has taken."""
         self.is_closing = False
+        self.is_over = False
+        """All was done, and no worker is left."""
+
+    @property
+    def open(self) -> int:
+        """Units that were taken and have not ended."""
+        return self.taken - self._desk.ended - self._hearing.done
 
     def begin(self) -> None:
         """Start the thread, if it has not begun; wants the lock."""
@@ -61,13 +68,17 @@ class Keeper:
     def _is_over(self) -> bool:
         """Whether all is done, and no worker is left."""
         with self._lock:
-            if not self.is_closing or self.taken - self._desk.ended - self._hearing.done:
+            if self.open:
+                return False
+            self._desk.quiet.notify_all()
+            if not self.is_closing:
                 return False
             self._core.starts.warm = 0
             for seat in self._crew.workers:
                 self._core.retire(seat)
             self._desk.carry_out()
-            return not self._crew.workers
+            self.is_over = not self._crew.workers
+            return self.is_over
 
     def _until(self) -> float | None:
         """How long to wait for news."""
@@ -94,7 +105,7 @@ class Keeper:
         except RemoteProtocolError:
             worker.kill()
         seat = worker.seat
-        if not seat.running and self._wear.is_worn(worker):
+        if (not seat.running or seat.running[0].terms.mode) and self._wear.is_worn(worker):
             self._core.retire(seat)
 
     def _wrote(self, worker: WorkerProcess, text: str) -> None:

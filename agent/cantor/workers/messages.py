@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.workers.slots import SlotReader, SlotWriter
 
-CODE, RUN, RECALL, ANSWER, CREDIT, LEAVE = range(6)
+CODE, RUN, RECALL, ANSWER, CREDIT, LEAVE, STOP = range(7)
 """To a worker:
 
 CODE    number, code                       what later units name by this number
-RUN     unit, code number, body, buffers, memory bytes | nil, is stream, method
+RUN     unit, code number, body, buffers, memory bytes | nil, is stream, method, mode
 RECALL                                     give back what has not begun
 ANSWER  child, outcome, content, buffers   of a unit that the worker submitted: its end, or an item
 CREDIT  unit                               the caller took an item of its stream
 LEAVE                                      end when what runs is done
+STOP    unit                               nobody waits for it; others run beside it
 """
 READY, DONE, FAILED, ITEM, RETURNED, SAID, WROTE, CHILD, DROP, TAKEN = range(10, 20)
 """From a worker:
@@ -40,7 +41,7 @@ ITEM      unit, body, buffers
 RETURNED  units
 SAID      unit, fraction, text             its progress
 WROTE     unit | nil, descriptor, text
-CHILD     child, code number | code, terms, body, buffers       a nested submit
+CHILD     child, unit, code, its data | nil, terms, body, buffers    a nested submit
 DROP      child                            nobody wants it any more
 TAKEN     child, count                     items of its stream; 0 if no more are wanted
 """

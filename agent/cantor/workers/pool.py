@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from cantor.workers.errors import PoolClosedError
 from cantor.workers.hearing import Hearing
 from cantor.workers.keeper import Keeper
 from cantor.workers.messages import SETUP
-from cantor.workers.units import PLAIN, Unit
+from cantor.workers.sharing import Sharing
+from cantor.workers.units import PLAIN, PROCESS, Unit
 from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
 
     from cantor.base.clock import Clock
     from cantor.wire.frame import Buffer
+    from cantor.workers.backend import Backend
     from cantor.workers.grants import Grants
     from cantor.workers.processes import WorkerProcess
+    from cantor.workers.queueing import Queueing
     from cantor.workers.units import Listener, Shipped, Terms
 
     Call = tuple[Shipped, bytes, Sequence[Buffer], Listener]
@@ -37,8 +41,9 @@ class Pool:
 
     ``warm`` of them start without work; one that is worn by ``wear`` is replaced. ``setup`` is
     called in each worker before all units, which may name methods of what it returns; after
-    ``starts_max`` workers no more start. What units need is asked of ``grants``; without, none may
-    need quantities.
+    ``starts_max`` workers no more start. With ``places`` each runs so many units at once. What
+    units submit themselves goes to ``children``, else it stays here. What they need is asked of
+    ``grants``; without, none may need quantities.
     """
 
     def __init__(
@@ -49,17 +54,20 @@ class Pool:
         wear: Wear | None = None,
         starts_max: int | None = None,
         setup: Call | None = None,
+        places: int | None = None,
+        children: Backend | None = None,
         grants: Grants | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.size = size or os.cpu_count() or 1
         self._setup = None if setup is None else Unit(SETUP, *setup)
-        self._core = Assignment(self.size, warm=warm, starts_max=starts_max)
+        self._is_alone = places is None
+        self._core = _core(self.size, places, warm, starts_max)
         self._desk = Desk(self._core, grants, clock)
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
-        hearing = Hearing(self._desk, self._take, self._set_up)
+        hearing = Hearing(self._desk, children or Adopting(self), self._set_up)
         self._keeper = Keeper(self._desk, hearing, wear or Wear())
         self._numbers = count(1)
         if warm:
@@ -81,6 +89,28 @@ class Pool:
         """
         with self._lock:
             self._refuse_closed()
+            unit = self._take(code, body, buffers, listener, terms)
+            self._desk.carry_out()
+        self._desk.asking.pass_on()
+        return unit
+
+    def adopt(
+        self,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms = PLAIN,
+    ) -> Unit:
+        """Take what a unit submits: as :meth:`submit`, also while what was taken is being done.
+
+        Raises:
+            PoolClosedError: all was done.
+        """
+        with self._lock:
+            if self._keeper.is_over:
+                raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
+            self._keeper.begin()
             unit = self._take(code, body, buffers, listener, terms)
             self._desk.carry_out()
         self._desk.asking.pass_on()
@@ -133,6 +163,17 @@ class Pool:
         elif wait and thread is not threading.current_thread():
             thread.join()
 
+    @property
+    def open(self) -> int:
+        """Units that were taken and have not ended."""
+        with self._lock:
+            return self._keeper.open
+
+    def drain(self) -> None:
+        """Wait until all is done that was taken so far."""
+        with self._desk.quiet:
+            self._desk.quiet.wait_for(lambda: not self._keeper.open)
+
     def processes(self) -> list[int]:
         """The process ids of the workers."""
         with self._lock:
@@ -165,6 +206,8 @@ class Pool:
         terms: Terms,
         now: float,
     ) -> Unit:
+        if terms.mode and self._is_alone:
+            terms = replace(terms, mode=PROCESS)
         deadline = None if terms.deadline_s is None else now + terms.deadline_s
         self._keeper.taken += 1
         return Unit(next(self._numbers), code, body, buffers, listener, terms, deadline)
@@ -173,3 +216,18 @@ class Pool:
         if self._keeper.is_closing:
             raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
         self._keeper.begin()
+
+
+class Adopting:
+    """Takes what units of a pool submit themselves."""
+
+    def __init__(self, parent: Pool) -> None:
+        self.submit = parent.adopt
+        self.cancel = parent.cancel
+        self.credit = parent.credit
+
+
+def _core(size: int, places: int | None, warm: int, starts_max: int | None) -> Queueing:
+    if places is None:
+        return Assignment(size, warm=warm, starts_max=starts_max)
+    return Sharing(size, places, warm=warm, starts_max=starts_max)

@@ -8,7 +8,7 @@ import socket
 import subprocess
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import UnavailableError, reason_of
 from cantor.base.program import own_command
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cantor.workers.messages import Message
     from cantor.workers.seat import Seat
-    from cantor.workers.units import Listener, Passed, Unit
+    from cantor.workers.units import Listener, Passed
 
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Libraries that a task loads shall not start threads that wait by spinning, unless told to."""
@@ -47,7 +47,8 @@ class WorkerProcess:
         self.outbox: deque[memoryview] = deque()
         self.writer: SlotWriter | None = None
         self.reader: SlotReader | None = None
-        self.children: dict[int, Unit] = {}
+        self.children: dict[int, Any] = {}
+        """Marks of the units that its own have submitted."""
         self.passed: dict[str, Passed] = {}
         self.latest: Listener | None = None
         self.kill_at: float | None = None

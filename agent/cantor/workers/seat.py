@@ -27,6 +27,8 @@ class Seat:
     """What it runs takes long: nothing more is given to wait behind it."""
     is_gone: bool = False
     """Its process has ended; what it still said is being heard."""
-    children: int = 0
-    """Units that its own unit has submitted and that have not ended."""
+    is_leaving: bool = False
+    """It gets nothing more, and ends when what it runs has ended."""
+    parents: dict[int, int] = field(default_factory=dict)
+    """Who of its units has submitted others, and how many of those have not ended."""
     units_run: int = 0

@@ -13,12 +13,14 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from cantor.workers.backend import set_backend
+from cantor.workers.beside import Threads, unit_here
 from cantor.workers.children import Children
-from cantor.workers.execution import Execution, Stopped
+from cantor.workers.execution import Execution, Library, Stopped
 from cantor.workers.inherited import inherited
 from cantor.workers.messages import (
     ANSWER,
@@ -34,11 +36,13 @@ from cantor.workers.messages import (
     RETURNED,
     RUN,
     SAID,
+    STOP,
     WROTE,
     Stream,
     pack_message,
 )
-from cantor.workers.output import told_stream
+from cantor.workers.output import Divided, told_stream
+from cantor.workers.units import THREAD
 
 if TYPE_CHECKING:
     import socket
@@ -69,16 +73,21 @@ class Worker:
         self._is_asked_back = False
         self._credit = threading.Condition()
         self._given: dict[int, int] = {}
-        """Items of the stream that runs which its caller has not taken; -1 if it wants no more."""
-        self._execution = Execution(self.tell, reader, writer, self._may_give)
+        """Items of streams that their callers have not taken; -1 if one wants no more."""
+        library = Library()
+        self._new_execution = partial(Execution, library, self.tell, reader, writer, self._may_give)
+        self._execution = self._new_execution()
         self._execution.entering = self._look_up
-        self._children = Children(self.tell, self.read_beside, reader, writer)
+        self._threads = Threads(self._new_execution, self._begin_output, self.tell)
+        self._children = Children(self.tell, self.read_beside, reader, writer, self._unit)
         self._operations: dict[int, Callable[..., None]] = {
-            CODE: self._execution.learn,
+            CODE: library.learn,
             RECALL: self._give_back,
             ANSWER: self._children.answered,
             CREDIT: self._credited,
+            STOP: self._stop,
         }
+        self._divided: list[Divided] = []
         self._outputs = [told_stream(number, self._wrote) for number in (1, 2)]
 
     def serve(self) -> None:
@@ -91,13 +100,20 @@ class Worker:
         self.tell([READY])
         with suppress(Stopped):
             while (message := self._next()) is not None and message[0] != LEAVE:
-                self._execution.run(message)
+                if message[-1] == THREAD:
+                    self._divide_output()
+                    self._threads.run(message)
+                else:
+                    self._execution.run(message)
         self._flush()
 
     def tell(self, message: Message) -> None:
         """Send a message; waits while the pool is slow."""
         if message[0] in _AFTER_OUTPUT:
             self._flush()
+            if self._given and message[0] != ITEM:
+                with self._credit:
+                    self._given.pop(message[1], None)
         data = pack_message(message)
         with self._sending:
             try:
@@ -106,9 +122,17 @@ class Worker:
                 os._exit(0)  # the pool has gone
 
     def said(self, fraction: float, text: str) -> None:
-        """Tell the progress of the unit that runs."""
-        if self._execution.unit is not None:
-            self.tell([SAID, self._execution.unit, fraction, text])
+        """Tell the progress of the unit that runs, and end it here if nobody waits for it."""
+        unit = self._unit()
+        if unit is not None:
+            if self.is_stopped():
+                raise Stopped
+            self.tell([SAID, unit, fraction, text])
+
+    def is_stopped(self) -> bool:
+        """Whether nobody waits any more for the unit that runs here."""
+        unit = unit_here()
+        return unit is not None and self._threads.is_stopped(unit)
 
     def read_beside(self) -> None:
         """Read the socket in a thread from now on."""
@@ -166,13 +190,17 @@ class Worker:
     def _may_give(self, unit: int) -> bool:
         self.read_beside()
         with self._credit:
-            if unit not in self._given:
-                self._given = {unit: 0}
+            self._given.setdefault(unit, 0)
             self._credit.wait_for(lambda: self._given[unit] < ITEMS_AHEAD)
             if self._given[unit] < 0:
                 return False
             self._given[unit] += 1
             return True
+
+    def _stop(self, unit: int) -> None:
+        self._threads.stop(unit)
+        if unit in self._given:
+            self._credited(unit, 0)
 
     def _asked_back(self, _: int, __: FrameType | None) -> None:
         """A signal: the pool wants to be heard. Only a function may be interrupted by that."""
@@ -192,10 +220,26 @@ class Worker:
         os._exit(0)
 
     def _wrote(self, descriptor: int, text: str) -> None:
-        self.tell([WROTE, self._execution.unit, descriptor, text])
+        self.tell([WROTE, self._unit(), descriptor, text])
+
+    def _unit(self) -> int | None:
+        own = unit_here()
+        return self._execution.unit if own is None else own
+
+    def _divide_output(self) -> None:
+        """From now on units write at the same time."""
+        if self._divided:
+            return
+        for number, others in enumerate(self._outputs, 1):
+            self._divided.append(Divided(number, self._wrote, others))
+        sys.stdout, sys.stderr = (cast("TextIO", one) for one in self._divided)
+
+    def _begin_output(self) -> None:
+        for output in self._divided:
+            output.begin()
 
     def _flush(self) -> None:
-        for output in self._outputs:
+        for output in self._divided or self._outputs:
             output.flush()
 
 
@@ -207,6 +251,11 @@ def say_progress(fraction: float, text: str) -> None:
     """Tell the caller of the task that runs here how far it is; elsewhere nobody hears it."""
     if _Here.worker is not None:
         _Here.worker.said(fraction, text)
+
+
+def is_cancelled() -> bool:
+    """Whether nobody waits any more for the task that runs here; False elsewhere."""
+    return _Here.worker is not None and _Here.worker.is_stopped()
 
 
 def main(parent: int, descriptor: int, *memory: int) -> int:

@@ -24,14 +24,16 @@ class Starts:
         self._failed = 0
         self._last_death: Death | None = None
 
-    def missing(self, seats: Collection[Seat], waiting: int, idle: int) -> int:
-        """How many workers should be started now."""
-        alive = starting = waits = 0
+    def missing(self, seats: Collection[Seat], lacking: int, waits: int = 0) -> int:
+        """How many workers should be started now, if ``lacking`` more could be used.
+
+        For each that ``waits`` one more may run.
+        """
+        alive = starting = 0
         for seat in seats:
-            alive += not seat.is_ending
+            alive += not (seat.is_ending or seat.is_leaving)
             starting += not (seat.is_ready or seat.is_ending)
-            waits += seat.children > 0
-        wanted = max(waiting - starting - idle, self.warm - alive)
+        wanted = max(lacking - starting, self.warm - alive)
         if self._left is not None:
             wanted = min(wanted, self._left)
         return max(0, min(wanted, self.size + waits - alive))

@@ -17,6 +17,10 @@ URGENT, NORMAL, BACKGROUND = 0, 1, 2
 """Priorities: a lower number goes first."""
 
 
+PROCESS, THREAD, LOOP = range(3)
+"""How a unit runs in its worker: alone, in a thread beside others, on an event loop with others."""
+
+
 class Shipped(Protocol):
     """Code by its content: what ``cantor.bundles.shipping.ship`` makes of a function."""
 
@@ -62,6 +66,7 @@ class Terms:
     is_stream: bool = False
     method: str = ""
     """To call it of what the worker's setup made, and not the code itself."""
+    mode: int = PROCESS
     needs: str = ""
     """What must be granted before it begins: an expression with quantities; blank for none."""
 
@@ -148,4 +153,6 @@ class Unit:
     def is_running(self) -> bool:
         """Whether its function has been called, as far as the pool knows."""
         seat = self.seat
-        return seat is not None and bool(seat.running) and seat.running[0] is self
+        if seat is None or not seat.running:
+            return False
+        return self.terms.mode != PROCESS or seat.running[0] is self

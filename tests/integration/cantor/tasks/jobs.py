@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -235,3 +236,48 @@ def arrays_below(number: int) -> float:
 def yield_arrays(number: int) -> Iterator[np.ndarray]:
     for value in range(number):
         yield np.full(40_000, float(value))
+
+
+def meet(folder: str, name: str, number: int) -> tuple[int, int]:
+    """Runs until so many have come to that folder: process and thread."""
+    (Path(folder) / name).touch()
+    while len(list(Path(folder).iterdir())) < number:
+        time.sleep(0.002)
+    return os.getpid(), threading.get_ident()
+
+
+def talk_in_turns(folder: str, name: str, number: int) -> None:
+    """Prints half a line, lets others print, and prints the rest."""
+    print(f"{name} begins", end=" ")  # noqa: T201
+    meet(folder, name, number)
+    print(f"and {name} ends")  # noqa: T201
+    print(f"{name} warns", file=sys.stderr)  # noqa: T201
+
+
+def run_until_cancelled(begun: str, ended: str) -> None:
+    Path(begun).touch()
+    while not cantor.is_cancelled():
+        time.sleep(0.002)
+    Path(ended).touch()
+
+
+def tell_progress_for_ever(begun: str, ended: str) -> None:
+    Path(begun).touch()
+    try:
+        while True:
+            cantor.progress(0.5)
+            time.sleep(0.002)
+    finally:
+        Path(ended).touch()
+
+
+def add_below(one: int, other: int, mode: str) -> int:
+    """Waits for a task of that mode."""
+    return cantor.task(mode=mode)(add).submit(one, other).result()
+
+
+def both_below(number: int, mode: str, other: str) -> int:
+    """Each waits for one of the other mode, so many deep."""
+    if number == 0:
+        return 0
+    return 1 + cantor.task(mode=other)(both_below).submit(number - 1, other, mode).result()

@@ -143,7 +143,7 @@ def test_what_waits_behind_a_long_unit_is_called_back_and_given_to_another() -> 
 
     assert bench.core.due() == pytest.approx(RECALL_AFTER_S)
     bench.core.passed(RECALL_AFTER_S)
-    (long,) = bench.core.ahead.recalls
+    (long,) = bench.core.recalls
     first, *behind = long.running
     other = next(seat for seat in bench.seats if seat is not long)
     bench.core.finished(other, other.running[0].id, 1e-5, 0.1)
@@ -268,11 +268,11 @@ def test_a_deadline_ends_what_waits_and_what_runs() -> None:
 def test_a_seat_whose_unit_waits_for_its_children_leaves_its_place_to_another_worker() -> None:
     bench = Bench(size=1)
     bench.submit()
-    bench.core.child_began(bench.seats[0])
+    bench.core.child_began(bench.seats[0], 1)
     bench.submit()
     assert bench.core.missing == 1
 
-    bench.core.child_ended(bench.seats[0])
+    bench.core.child_ended(bench.seats[0], 1)
     assert bench.core.missing == 0
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from cantor.workers.grants import Answer
     from cantor.workers.lines import Ask
+    from cantor.workers.queueing import Queueing
 
 DEATH = Death(signal=9, code=None)
 SIZE = 3
@@ -43,7 +44,7 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.core = Assignment(SIZE)
+        self.core = self.make_core()
         self.asking = Asking(MachineGrants(lambda: HAVE), self.core.lines.effects, self._granted)
         self.now = 0.0
         self.units: list[Unit] = []
@@ -51,9 +52,16 @@ class Life(RuleBasedStateMachine):
         self.ends: dict[int, int] = {}
         self.begun: dict[int, int] = {}
         self.number = 0
+        self.children: list[tuple[Seat, int, Unit]] = []
+
+    def make_core(self) -> Queueing:
+        return Assignment(SIZE)
 
     @rule(terms=TERMS, code=st.sampled_from("ab"), after=st.none() | st.floats(0.0, 2.0))
     def submit(self, terms: Terms, code: str, after: float | None) -> None:
+        self.submit_one(terms, code, after)
+
+    def submit_one(self, terms: Terms, code: str, after: float | None) -> None:
         deadline = None if after is None else self.now + after
         unit = Unit(len(self.units) + 1, Code(code), b"", (), NOBODY, terms, deadline)
         self.units.append(unit)
@@ -74,21 +82,25 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data(), took_s=st.sampled_from([1e-5, 1e-4, 1.0]))
     def finish(self, data: st.DataObject, took_s: float) -> None:
         def end(seat: Seat) -> None:
-            unit = self.core.finished(seat, seat.running[0].id, took_s, self.now)
+            done = data.draw(st.sampled_from(self.may_end(seat)))
+            unit = self.core.finished(seat, done.id, took_s, self.now)
             if unit is not None:
                 self._count(unit)
 
         self._on_one(data, lambda seat: bool(seat.running), end)
+
+    def may_end(self, seat: Seat) -> list[Unit]:
+        return [seat.running[0]]
 
     @rule(data=st.data(), all_of_them=st.booleans())
     def give_back(self, data: st.DataObject, all_of_them: bool) -> None:
         def give_back(seat: Seat) -> None:
             behind = [unit.id for unit in seat.running][1:]
             back = behind if all_of_them else []
-            self.core.ahead.recalls.remove(seat)
+            self.core.recalls.remove(seat)
             self.core.returned(seat, back, self.now)
 
-        self._on_one(data, lambda seat: seat in self.core.ahead.recalls, give_back)
+        self._on_one(data, lambda seat: seat in self.core.recalls, give_back)
 
     @rule(data=st.data())
     def die(self, data: st.DataObject) -> None:
@@ -102,6 +114,24 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def retire(self, data: st.DataObject) -> None:
         self._on_one(data, lambda seat: seat.is_ready, self.core.retire)
+
+    @rule(data=st.data())
+    def submit_below(self, data: st.DataObject) -> None:
+        """A unit that runs submits another, and may wait for it."""
+
+        def submit(seat: Seat) -> None:
+            parent = data.draw(st.sampled_from(self.may_end(seat)))
+            self.core.child_began(seat, parent.id)
+            self.submit_one(Terms(), "a", None)
+            self.children.append((seat, parent.id, self.units[-1]))
+
+        self._on_one(data, lambda seat: bool(seat.running), submit)
+
+    @invariant()
+    def what_was_submitted_below_ends(self) -> None:
+        for seat, parent, child in [one for one in self.children if one[2].has_ended]:
+            self.core.child_ended(seat, parent)
+            self.children.remove((seat, parent, child))
 
     @rule(by=st.floats(0.0, 3.0))
     def time_passes(self, by: float) -> None:
@@ -141,7 +171,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_while_a_worker_is_idle(self) -> None:
         idle = [s for s in self.core.seats.values() if s.is_ready and not s.is_ending]
-        assert not self.core.waiting or all(seat.running for seat in idle)
+        assert not self.core.waiting or all(map(self.is_full, idle))
+
+    def is_full(self, seat: Seat) -> bool:
+        return bool(seat.running)
 
     @invariant()
     def at_most_once_is_given_once(self) -> None:
@@ -159,8 +192,8 @@ class Life(RuleBasedStateMachine):
                     self._die(seat)
                 elif not seat.is_ready:
                     self.core.ready(seat, self.now)
-                elif seat in self.core.ahead.recalls:
-                    self.core.ahead.recalls.remove(seat)
+                elif seat in self.core.recalls:
+                    self.core.recalls.remove(seat)
                     self.core.returned(seat, [unit.id for unit in seat.running][1:], self.now)
                 elif seat.running:
                     unit = self.core.finished(seat, seat.running[0].id, 1e-5, self.now)
@@ -177,8 +210,8 @@ class Life(RuleBasedStateMachine):
         self.core.granted(ask, answer, self.now)
 
     def _die(self, seat: Seat) -> None:
-        if seat in self.core.ahead.recalls:
-            self.core.ahead.recalls.remove(seat)
+        if seat in self.core.recalls:
+            self.core.recalls.remove(seat)
         self.core.died(seat, DEATH, self.now)
 
     def _on_one(

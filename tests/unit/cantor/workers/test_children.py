@@ -28,7 +28,7 @@ class Parent:
     def __init__(self) -> None:
         self.told: list[Message] = []
         self.heard: list[tuple[Any, ...]] = []
-        self.children = Children(self.told.append, lambda: None, None, None)
+        self.children = Children(self.told.append, lambda: None, None, None, lambda: 7)
 
     def submit(self) -> int:
         return self.children.submit(CODE, b"", (), cast("Listener", self), Terms())
@@ -51,7 +51,7 @@ def test_code_goes_to_the_pool_once() -> None:
     parent.submit()
     parent.submit()
 
-    assert [message[:4] for message in parent.told] == [
+    assert [[*message[:2], *message[3:5]] for message in parent.told] == [
         [CHILD, 1, "f", b"code"],
         [CHILD, 2, "f", None],
     ]

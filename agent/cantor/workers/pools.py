@@ -1,0 +1,119 @@
+"""All the workers of one principal and one set of bundles: processes, and one that runs threads.
+
+Nothing of another principal ever runs in them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cantor.workers.errors import PoolClosedError
+from cantor.workers.pool import Pool
+from cantor.workers.units import PLAIN, THREAD
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cantor.wire.frame import Buffer
+    from cantor.workers.grants import Grants
+    from cantor.workers.pool import Call
+    from cantor.workers.units import Listener, Shipped, Terms, Unit
+    from cantor.workers.wear import Wear
+
+THREADS = 16
+
+
+class Pools:
+    """Units run in a process of their own each, or in threads of one, as their terms say.
+
+    At most ``size`` busy processes, ``warm`` of them started at once, and ``threads`` busy threads
+    in one more, which starts when it is needed. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        size: int | None = None,
+        *,
+        warm: int = 0,
+        threads: int = THREADS,
+        wear: Wear | None = None,
+        grants: Grants | None = None,
+    ) -> None:
+        self._is_closing = False
+        children = _Adopting(self)
+        self._alone = Pool(size, warm=warm, wear=wear, children=children, grants=grants)
+        self._beside = Pool(1, places=threads, wear=wear, children=children, grants=grants)
+
+    def submit(
+        self,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms = PLAIN,
+    ) -> Unit:
+        """Take one call.
+
+        Raises:
+            PoolClosedError: no more is taken.
+        """
+        return self._open(terms).submit(code, body, buffers, listener, terms)
+
+    def submit_all(self, calls: Sequence[Call], terms: Terms = PLAIN) -> list[Unit]:
+        """Take many calls with few writes.
+
+        Raises:
+            PoolClosedError: no more is taken.
+        """
+        return self._open(terms).submit_all(calls, terms)
+
+    def cancel(self, unit: Unit) -> None:
+        """End a unit; in a thread it is asked to end."""
+        self.of(unit.terms).cancel(unit)
+
+    def credit(self, unit: Unit, count: int) -> None:
+        """The caller of a stream took so many items; with 0 it wants no more."""
+        self.of(unit.terms).credit(unit, count)
+
+    def close(self, *, kill: bool = False) -> None:
+        """Take no more; workers end when all is done. With ``kill`` they end now."""
+        self._is_closing = True
+        while not kill and (self._alone.open or self._beside.open):
+            self._alone.drain()  # what each has may submit to the other
+            self._beside.drain()
+        for pool in (self._alone, self._beside):
+            pool.close(wait=False, kill=kill)
+        for pool in (self._alone, self._beside):
+            pool.close()
+
+    def processes(self) -> list[int]:
+        """The process ids of the workers."""
+        return [*self._alone.processes(), *self._beside.processes()]
+
+    def of(self, terms: Terms) -> Pool:
+        """The pool for such terms."""
+        return self._beside if terms.mode == THREAD else self._alone
+
+    def _open(self, terms: Terms) -> Pool:
+        if self._is_closing:
+            raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
+        return self.of(terms)
+
+
+class _Adopting:
+    """What units submit goes to the pool of its own terms."""
+
+    def __init__(self, pools: Pools) -> None:
+        self._pools = pools
+        self.cancel = pools.cancel
+        self.credit = pools.credit
+
+    def submit(
+        self,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms = PLAIN,
+    ) -> Unit:
+        return self._pools.of(terms).adopt(code, body, buffers, listener, terms)
