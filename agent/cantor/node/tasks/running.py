@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
 from cantor.bundles.code import is_id
+from cantor.node.tasks.granting import NodeGrants
 from cantor.node.tasks.wording import (
     DONE,
     DROPPED,
@@ -229,7 +230,8 @@ class Running:
         if self._pool is None:
             from cantor.workers.pool import Pool
 
-            self._pool = Pool(self._work.workers, warm=self._work.warm)
+            grants = NodeGrants(self._node, asyncio.get_running_loop())
+            self._pool = Pool(self._work.workers, warm=self._work.warm, grants=grants)
         return self._pool
 
     def _refuse(self, attempt: Attempt, why: str, text: str) -> None:

@@ -333,3 +333,10 @@ def test_the_command_line_lists_tasks_shows_what_they_print_and_ends_them(
         future.result(SOON_S)
     assert json.loads(told("list", "--json"))["submitted"] == []
     assert main(["task", "logs", "1", "--data", str(boxes["desk"].folder)]) == 2
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_task_below_takes_of_the_grants_of_its_node(tmp_path: Path) -> None:
+    on_wall = cantor.task(needs="Camera9 == 1")(jobs.submit_with_needs.function)
+
+    assert on_wall.submit("CPU = 1", str(tmp_path / "below")).result(SOON_S)
