@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from cantor.tasks.connect import connect
     from cantor.tasks.executor import Executor
     from cantor.tasks.future import Future
+    from cantor.tasks.group import Group, group
     from cantor.tasks.local import local
     from cantor.tasks.progress import is_cancelled, progress
     from cantor.tasks.task import Task, task
@@ -20,11 +21,13 @@ __version__ = "0.1.0"
 __all__ = [
     "Executor",
     "Future",
+    "Group",
     "Task",
     "actor",
     "as_completed",
     "connect",
     "find_actor",
+    "group",
     "is_cancelled",
     "local",
     "progress",
@@ -40,6 +43,8 @@ _HOMES = {
     "as_completed": "concurrent.futures",
     "connect": "cantor.tasks.connect",
     "find_actor": "cantor.tasks.actor",
+    "Group": "cantor.tasks.group",
+    "group": "cantor.tasks.group",
     "is_cancelled": "cantor.tasks.progress",
     "local": "cantor.tasks.local",
     "progress": "cantor.tasks.progress",

@@ -55,6 +55,13 @@ def counted(needs: Needs) -> bool:
     return any(leaf.name.text in quantities for leaf in conditions(needs.expression))
 
 
+def memory_taken(needs: Needs) -> int | None:
+    """The memory in bytes that they take of this machine, if any."""
+    taken = None if needs.expression is None else needs.takes(machine().resources)
+    memory = None if taken is None else taken.get("Memory")
+    return None if memory is None else int(memory)
+
+
 @lru_cache(maxsize=1)
 def machine() -> Have:
     """What this machine has."""

@@ -11,6 +11,7 @@ from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import together
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
 from cantor.tasks.executor import results
+from cantor.tasks.group import Call
 from cantor.tasks.local import backend
 from cantor.tasks.needs_here import check, counted, parsed
 from cantor.tasks.stream import Stream
@@ -71,6 +72,16 @@ class Task(Generic[P, T]):
         else:
             futures = [self.submit(*args) for args in calls]  # type: ignore[call-arg]
         return results(futures, until)
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call:
+        """A call for :func:`cantor.group`, which begins it together with others.
+
+        Raises:
+            NeedsError: its needs can never be met here.
+            NotShippable: the function cannot travel; the error says which name in it.
+            NotSerialisable: an argument cannot.
+        """
+        return Call.of(self.function, args, kwargs, self.needs, self.terms)
 
     def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]:
         """Run a generator in a worker; its items come while it runs. Raises as :meth:`submit`."""

@@ -51,7 +51,7 @@ class Ahead:
             load_s += self._took_s.get(unit.kind, AHEAD_S)
         while len(seat.running) < AHEAD_MAX:
             following = queue.first()
-            if following is None or not following.terms.is_plain:
+            if following is None or following.gang is not None or not following.terms.is_plain:
                 break
             load_s += self._took_s.get(following.kind, AHEAD_S)
             if load_s > AHEAD_S:

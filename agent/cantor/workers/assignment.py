@@ -99,10 +99,11 @@ class Assignment(Queueing):
         self._idle.append(seat)
 
     def _fill(self, now: float) -> None:
-        while self._idle and (unit := self._queue.take()) is not None:
-            seat = self._idle.pop()
-            seat.begun = now
-            self._give(seat, unit)
+        while self._idle and (units := self._next_of_queue(len(self._idle))):
+            for unit in units:
+                seat = self._idle.pop()
+                seat.begun = now
+                self._give(seat, unit)
         if self._queue:
             for seat in self.seats.values():
                 if seat.running:
@@ -114,12 +115,14 @@ class Assignment(Queueing):
             return
         if not seat.running:
             self._ahead.forget(seat)
-            unit = self._queue.take()
-            if unit is None:
+            first = self._queue.first()
+            if first is None or first.gang is not None:
                 self._idle.append(seat)
+                self._fill(now)
                 return
             seat.begun = now
-            self._give(seat, unit)
+            self._queue.take()
+            self._give(seat, first)
         elif seat.running[0].has_ended and not seat.is_recalled:
             self._kill(seat)
             return

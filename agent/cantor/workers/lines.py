@@ -28,6 +28,8 @@ class Ask:
     priority: int
     label: str
     taken: Mapping[str, int | float] = field(default_factory=dict)
+    users: int = 0
+    """Units that hold it: several, if they began together."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,10 +76,13 @@ class Lines:
     def granted(self, ask: Ask, taken: Mapping[str, int | float]) -> Unit | None:
         """The unit that has what it needs now; None if nobody waited for it any more."""
         unit = self._answered(ask)
-        if unit is not None:
-            ask.taken = taken
-            unit.holds = ask
-            self.ready.add(unit)
+        if unit is None:
+            return None
+        ask.taken = taken
+        for one in unit.companions:
+            ask.users += 1
+            one.holds = ask
+            self.ready.add(one)
         return unit
 
     def refused(self, ask: Ask) -> Unit | None:
@@ -86,10 +91,13 @@ class Lines:
 
     def free(self, unit: Unit) -> None:
         """Give back what a unit holds; its worker uses it no more."""
-        if unit.holds is not None:
-            self.effects.append((unit.holds, False))
+        ask = unit.holds
+        if ask is not None:
             unit.holds = None
             self.ready.discard(unit)
+            ask.users -= 1
+            if not ask.users:
+                self.effects.append((ask, False))
 
     def _answered(self, ask: Ask) -> Unit | None:
         line = self._lines.get((ask.needs, ask.priority))
@@ -105,7 +113,7 @@ class Lines:
         wanted = min(len(line.units), self._asks_max)
         terms = unit.terms
         while len(line.asks) < wanted:
-            ask = Ask(terms.needs, terms.priority, terms.name)
+            ask = Ask(unit.needs, terms.priority, terms.name)
             line.asks.append(ask)
             self.effects.append((ask, True))
         while len(line.asks) > wanted:
@@ -115,4 +123,4 @@ class Lines:
 
 
 def _key_of(unit: Unit) -> tuple[str, int]:
-    return unit.terms.needs, unit.terms.priority
+    return unit.needs, unit.terms.priority

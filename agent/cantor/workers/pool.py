@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
+from cantor.base.errors import ConfigError
 from cantor.workers.assignment import Assignment
 from cantor.workers.desk import Desk
 from cantor.workers.errors import PoolClosedError
@@ -19,7 +20,7 @@ from cantor.workers.hearing import Hearing
 from cantor.workers.keeper import Keeper
 from cantor.workers.messages import SETUP
 from cantor.workers.sharing import Sharing
-from cantor.workers.units import PLAIN, PROCESS, Unit
+from cantor.workers.units import PLAIN, PROCESS, Gang, Unit
 from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Pool:
         self.size = size or os.cpu_count() or 1
         self._setup = None if setup is None else Unit(SETUP, *setup)
         self._is_alone = places is None
+        self.room = self.size * (places or 1)
+        """So many units run at once."""
         self._core = _core(self.size, places, warm, starts_max)
         self._desk = Desk(self._core, grants, clock)
         self._clock = self._desk.clock
@@ -130,6 +133,34 @@ class Pool:
             self._desk.carry_out()
         self._desk.asking.pass_on()
         return units
+
+    def submit_together(
+        self, calls: Sequence[Call], terms: Sequence[Terms], needs: str
+    ) -> list[Unit]:
+        """Take calls that begin together or not at all; ``needs`` are those of all of them.
+
+        Raises:
+            ConfigError: more than ever run at once here.
+            PoolClosedError: no more is taken.
+        """
+        if len(calls) > self.room:
+            raise ConfigError(
+                f"{len(calls)} tasks cannot begin together: {self.room} run at once here",
+                where=terms[0].name,
+                remedy=f"cantor.local(workers={len(calls)}), or threads={len(calls)} for threads",
+            )
+        with self._lock:
+            self._refuse_closed()
+            now = self._clock.monotonic()
+            gang = Gang([], needs)
+            for call, one in zip(calls, terms, strict=True):
+                unit = self._unit(*call, one, now)
+                unit.gang = gang
+                gang.units.append(unit)
+            self._core.submit_together(gang, now)
+            self._desk.carry_out()
+        self._desk.asking.pass_on()
+        return gang.units
 
     def cancel(self, unit: Unit) -> None:
         """End a unit; if it runs, its worker is ended with it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cantor.base.errors import ConfigError
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.pool import Pool
 from cantor.workers.units import PLAIN, THREAD
@@ -66,6 +67,22 @@ class Pools:
             PoolClosedError: no more is taken.
         """
         return self._open(terms).submit_all(calls, terms)
+
+    def submit_together(
+        self, calls: Sequence[Call], terms: Sequence[Terms], needs: str
+    ) -> list[Unit]:
+        """Take calls that begin together or not at all; ``needs`` are those of all of them.
+
+        Raises:
+            ConfigError: more than ever run at once here, or of two modes.
+            PoolClosedError: no more is taken.
+        """
+        if len({one.mode for one in terms}) > 1:
+            raise ConfigError(
+                "tasks that begin together have one mode", where=terms[0].name,
+                remedy="write the same mode for all of them",
+            )  # fmt: skip
+        return self._open(terms[0]).submit_together(calls, terms, needs)
 
     def cancel(self, unit: Unit) -> None:
         """End a unit; in a thread it is asked to end."""

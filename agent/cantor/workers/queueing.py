@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cantor.base.errors import CantorError
     from cantor.workers.lines import Ask
     from cantor.workers.seat import Seat
-    from cantor.workers.units import Death, Unit
+    from cantor.workers.units import Death, Gang, Unit
 
 
 class Queueing(ABC):
@@ -74,11 +74,24 @@ class Queueing(ABC):
         self._end_what_nobody_runs()
         self._fill(now)
 
+    def submit_together(self, gang: Gang, now: float) -> None:
+        """Take units that begin together or not at all."""
+        for unit in gang.units:
+            self._deadlines.put(unit)
+        if gang.needs:
+            self._line_up(gang.units[0])
+        else:
+            for unit in gang.units:
+                self._queue.put(unit)
+        self._end_what_nobody_runs()
+        self._fill(now)
+
     def granted(self, ask: Ask, taken: Mapping[str, int | float], now: float) -> None:
         """What a unit needs is its own now."""
         unit = self.lines.granted(ask, taken)
         if unit is not None:
-            self._put(unit)
+            for one in unit.companions:
+                self._queue.put(one)
             self._end_what_nobody_runs()
             self._fill(now)
 
@@ -86,8 +99,9 @@ class Queueing(ABC):
         """What a unit needs can never be had: it ends with that."""
         unit = self.lines.refused(ask)
         if unit is not None:
-            unit.has_ended = True
-            self.failures.append((unit, error))
+            for one in unit.companions:
+                one.has_ended = True
+                self.failures.append((one, error))
 
     def started(self, seat: Seat) -> None:
         """A process has been started for a seat; it is not ready yet."""
@@ -161,8 +175,9 @@ class Queueing(ABC):
 
     def cancel_waiting(self) -> None:
         """End every unit that no seat has."""
-        for unit in (*self._queue, *self.lines):
-            self._stop(unit, End.CANCELLED)
+        while waiting := (*self._queue, *self.lines):
+            for unit in waiting:
+                self._stop(unit, End.CANCELLED)
 
     @abstractmethod
     def retire(self, seat: Seat) -> None:
@@ -191,6 +206,23 @@ class Queueing(ABC):
     @abstractmethod
     def _is_room_left(self) -> bool:
         """Whether any seat has room."""
+
+    def _next_of_queue(self, room: int) -> list[Unit]:
+        """What to give to seats with so much room in all: a unit, a whole gang, or nothing.
+
+        What is behind a gang waits until there is room for that: running units end, no new begin.
+        """
+        unit = self._queue.first()
+        if unit is None:
+            return []
+        units = unit.companions
+        if len(units) > room:
+            return []
+        if unit.gang is not None:
+            unit.gang.has_begun = True
+        for one in units:
+            self._queue.forget(one)
+        return units
 
     @abstractmethod
     def _has_room(self, seat: Seat) -> None:
@@ -221,9 +253,12 @@ class Queueing(ABC):
         self._put(unit, first=True)
 
     def _put(self, unit: Unit, *, first: bool = False) -> None:
-        if not unit.terms.needs or unit.holds is not None:
+        if not unit.terms.needs:
             self._queue.put(unit, first=first)
-            return
+        else:
+            self._line_up(unit, first=first)
+
+    def _line_up(self, unit: Unit, *, first: bool = False) -> None:
         self.lines.put(unit, first=first)
         for other in self.lines.ready:  # what it waits for must not wait behind what it goes before
             self._queue.hurry(other, unit.terms.priority)
@@ -247,8 +282,12 @@ class Queueing(ABC):
         if unit.is_queued:
             self._queue.forget(unit)
             self.lines.free(unit)
-        else:
+            return
+        first, *others = unit.companions
+        if unit is first:  # it stood there for all
             self.lines.forget(unit)
+            if others:
+                self._line_up(others[0], first=True)
 
     def _kill(self, seat: Seat) -> None:
         if not seat.is_ending:

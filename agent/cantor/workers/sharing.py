@@ -37,8 +37,8 @@ class Sharing(Queueing):
     @property
     def missing(self) -> int:
         """How many workers should be started now."""
-        lacking = 0 if self._is_room_left else -(-len(self._queue) // self._places)
-        return self.starts.missing(self.seats.values(), lacking)
+        lacking = len(self._queue) - sum(map(self._room, self._open))
+        return self.starts.missing(self.seats.values(), -(-lacking // self._places))
 
     def finished(self, seat: Seat, unit_id: int, took_s: float, now: float) -> Unit | None:
         """A unit of a seat is done; it, if its result still counts.
@@ -110,13 +110,12 @@ class Sharing(Queueing):
         self._open.append(seat)
 
     def _fill(self, now: float) -> None:
-        while self._queue and self._open:
-            seat = max(self._open, key=self._room)
-            if not self._room(seat):
+        while self._open:
+            units = self._next_of_queue(sum(map(self._room, self._open)))
+            if not units:
                 return
-            unit = self._queue.take()
-            if unit is not None:
-                self._give(seat, unit)
+            for unit in units:
+                self._give(max(self._open, key=self._room), unit)
 
     def _had_begun(self, seat: Seat) -> bool:
         return True

@@ -119,6 +119,20 @@ class Death:
 
 
 @dataclass(slots=True, eq=False)
+class Gang:
+    """Units that begin together or not at all; ``needs`` are those of all of them, added up."""
+
+    units: list[Unit]
+    needs: str = ""
+    has_begun: bool = False
+
+    @property
+    def open(self) -> list[Unit]:
+        """Those that have not ended."""
+        return [unit for unit in self.units if not unit.has_ended]
+
+
+@dataclass(slots=True, eq=False)
 class Unit:
     """One call. ``deadline`` is on the pool's steady clock."""
 
@@ -136,6 +150,7 @@ class Unit:
     """It waits for a worker."""
     holds: Ask | None = None
     """What was granted for this attempt."""
+    gang: Gang | None = None
     kind: str = ""
     """What takes about the same time: calls of the same function or method."""
 
@@ -144,9 +159,22 @@ class Unit:
         self.kind = f"{self.code.id}.{method}" if method else self.code.id
 
     @property
+    def companions(self) -> list[Unit]:
+        """What begins together with it, itself among them."""
+        gang = self.gang
+        return [self] if gang is None or gang.has_begun else gang.open
+
+    @property
+    def needs(self) -> str:
+        """What must be granted before it begins; of a gang, what all need."""
+        gang = self.gang
+        return self.terms.needs if gang is None or gang.has_begun else gang.needs
+
+    @property
     def memory_bytes(self) -> int | None:
         """How much memory it may take; None if that is not bound."""
-        taken = None if self.holds is None else self.holds.taken.get("Memory")
+        alone = self.holds if self.gang is None else None
+        taken = None if alone is None else alone.taken.get("Memory")
         return self.terms.memory_bytes if taken is None else int(taken)
 
     @property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import cantor
+from cantor.base.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -281,3 +282,19 @@ def both_below(number: int, mode: str, other: str) -> int:
     if number == 0:
         return 0
     return 1 + cantor.task(mode=other)(both_below).submit(number - 1, other, mode).result()
+
+
+def fail_when(path: str, text: str) -> None:
+    """Waits for that file, and fails."""
+    wait_for(path)
+    raise ValueError(text)
+
+
+@cantor.task
+def begin_a_group() -> str:
+    """A task cannot."""
+    try:
+        cantor.group([cantor.task(add).call(1, 2)])
+    except LocalProtocolError as error:
+        return str(error)
+    return ""

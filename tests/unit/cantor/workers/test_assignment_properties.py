@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from hypothesis import settings
@@ -14,7 +15,7 @@ from cantor.scheduling.grants.stock import Have
 from cantor.workers.assignment import Assignment
 from cantor.workers.grants import Asking, MachineGrants
 from cantor.workers.seat import Seat
-from cantor.workers.units import Death, Terms, Unit
+from cantor.workers.units import Death, Gang, Terms, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class Life(RuleBasedStateMachine):
         self.ends: dict[int, int] = {}
         self.begun: dict[int, int] = {}
         self.number = 0
+        self.gangs: list[Gang] = []
         self.children: list[tuple[Seat, int, Unit]] = []
 
     def make_core(self) -> Queueing:
@@ -127,6 +129,29 @@ class Life(RuleBasedStateMachine):
 
         self._on_one(data, lambda seat: bool(seat.running), submit)
 
+    @rule(terms=st.lists(TERMS, min_size=2, max_size=SIZE), needs=st.sampled_from(NEEDS))
+    def submit_together(self, terms: list[Terms], needs: str) -> None:
+        gang = Gang([], needs)
+        for one in terms:
+            alike = replace(one, priority=terms[0].priority)
+            number = len(self.units) + 1
+            unit = Unit(number, Code("a"), b"", (), NOBODY, alike, gang=gang)
+            self.units.append(unit)
+            gang.units.append(unit)
+        self.gangs.append(gang)
+        self.core.submit_together(gang, self.now)
+
+    @invariant()
+    def gangs_begin_together_or_not_at_all(self) -> None:
+        self.at_most_once_is_given_once()
+        for gang in self.gangs:
+            begun = [unit for unit in gang.units if unit.id in self.begun]
+            if gang.has_begun:
+                assert all(unit.id in self.begun for unit in gang.open)
+            else:
+                assert not begun
+                assert len({unit.holds for unit in gang.open}) <= 1
+
     @invariant()
     def what_was_submitted_below_ends(self) -> None:
         for seat, parent, child in [one for one in self.children if one[2].has_ended]:
@@ -149,18 +174,20 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def every_open_unit_has_one_place(self) -> None:
         waiting = sum(unit.seat is None for unit in self.units if not unit.has_ended)
-        assert self.core.waiting + len(list(self.core.lines)) == waiting
+        behind = [g.open[1:] for g in self.gangs if g.open and not g.has_begun and g.needs]
+        stand_behind = sum(not unit.is_queued for units in behind for unit in units)
+        assert self.core.waiting + len(list(self.core.lines)) + stand_behind == waiting
         for seat in self.core.seats.values():
             assert all(unit.seat is seat for unit in seat.running)
 
     @invariant()
     def no_unit_of_a_quantity_has_two_users(self) -> None:
         self.asking.pass_on()
-        using = [unit.holds.taken for unit in self.units if unit.holds is not None]
+        using = [ask.taken for ask in {unit.holds for unit in self.units} if ask is not None]
         for name, total in TOTALS.items():
             assert sum(taken.get(name, 0) for taken in using) <= total
         for seat in self.core.seats.values():
-            assert all(unit.holds for unit in seat.running if unit.terms.needs)
+            assert all(unit.holds or unit.gang for unit in seat.running if unit.terms.needs)
 
     @invariant()
     def nothing_waits_behind_what_may_not_be_lost(self) -> None:
@@ -171,7 +198,8 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_waits_while_a_worker_is_idle(self) -> None:
         idle = [s for s in self.core.seats.values() if s.is_ready and not s.is_ending]
-        assert not self.core.waiting or all(map(self.is_full, idle))
+        if not any(gang.open[0].is_queued for gang in self.gangs if gang.open):
+            assert not self.core.waiting or all(map(self.is_full, idle))
 
     def is_full(self, seat: Seat) -> bool:
         return bool(seat.running)
