@@ -1,11 +1,14 @@
-"""``cantor agent``, ``cantor nodes`` and ``cantor status``: run a node; ask the one that runs."""
+"""``cantor agent``, ``cantor nodes`` and ``cantor status``: run a node; ask the one that runs.
+
+Exit codes of ``cantor nodes --needs``: 0 a node meets it; 1 none does now; 2 the expression is
+wrong, or no node can ever meet it; 69 no agent answers here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import signal
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
@@ -17,13 +20,13 @@ from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
 from cantor.cli.labels import parse_labels, parse_weights
 from cantor.cli.log import start_logging
+from cantor.cli.needs import check_needs, fitting, not_now
 from cantor.cli.table import format_table
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
 from cantor.node.control import ControlServer, ask
 from cantor.node.loop import run_loop
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
-from cantor.scheduling.reach import Place, missing
 
 if TYPE_CHECKING:
     import argparse
@@ -169,24 +172,16 @@ def _start_line(agent: Agent, *, as_json: bool) -> str:
 def _nodes(options: argparse.Namespace) -> int:
     needs = parse(options.needs)
     answer = cast("list[dict[str, Value]]", asyncio.run(ask(options.data, "nodes")))
-    fitting = [
-        (raw, view)
-        for raw, view in ((raw, view_from_value(raw)) for raw in answer)
-        if not options.needs or needs.satisfied_by(view.free(), view.labels)
-    ]
+    views = [view_from_value(raw) for raw in answer]
+    check_needs(options.needs, needs, views)
+    found = fitting(needs, views)
     if options.json:
-        print(json.dumps([raw for raw, _ in fitting], indent=1, ensure_ascii=False))
+        ids = {view.id for view in found}
+        shown = [raw for raw, view in zip(answer, views, strict=True) if view.id in ids]
+        print(json.dumps(shown, indent=1, ensure_ascii=False))
     else:
-        rows = [_row(view) for _, view in fitting]
-        print(format_table(("NODE", "NAME", "STATE", "RESOURCES"), rows))
-    if not fitting:
-        places = [
-            Place(view.name, view.resources, view.labels) for view in map(view_from_value, answer)
-        ]
-        why = missing(needs, places)
-        text = f"no node can ever meet it: {why}" if why else "no node has so much free now"
-        print(f"cantor: {text}", file=sys.stderr)
-    return 0
+        print(format_table(("NODE", "NAME", "STATE", "RESOURCES"), [_row(view) for view in found]))
+    return 0 if found else not_now()
 
 
 def _row(view: NodeView) -> tuple[str, str, str, str]:

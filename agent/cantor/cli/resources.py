@@ -11,16 +11,15 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import NeedsError
 from cantor.base.resources import without
 from cantor.base.units import format_size
 from cantor.cli.agent import resource_text
 from cantor.cli.folders import add_folder_option
+from cantor.cli.needs import check_needs, not_now
 from cantor.cli.table import format_table
 from cantor.node.control import ask
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
-from cantor.scheduling.reach import Place, missing
 
 if TYPE_CHECKING:
     import argparse
@@ -67,16 +66,11 @@ def _resources(options: argparse.Namespace) -> int:
     needs = parse(options.needs)
     told = asyncio.run(ask(options.data, "resources", timeout_s=TIMEOUT_S))
     nodes = [(view_from_value(row), row) for row in cast("list[Row]", told)]
-    if why := missing(needs, [Place(view.name, view.resources, view.labels) for view, _ in nodes]):
-        raise NeedsError(
-            f"no node can ever meet it: {why}",
-            where="--needs",
-            remedy="ask for less, or add what is missing (cantor agent --resource NAME=UNITS)",
-        )
+    check_needs(options.needs, needs, [view for view, _ in nodes])
     fitting = [
         (view, row)
         for view, row in nodes
-        if not options.needs
+        if needs.expression is None
         or (view.is_alive and needs.satisfied_by(_free(view, row), view.labels))
     ]
     if options.json:
@@ -88,7 +82,7 @@ def _resources(options: argparse.Namespace) -> int:
         shared = [line for view, row in nodes for line in _shared(view.name, row, names)]
         if shared:
             print(format_table(SHARED_HEADER, shared))
-    return 0 if fitting else 1
+    return 0 if fitting else not_now()
 
 
 def _shared(owner: str, row: Row, names: Mapping[str, str]) -> Iterator[tuple[str, ...]]:

@@ -13,6 +13,7 @@ import logging
 import os
 import socket
 import struct
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError, UnavailableError
@@ -35,6 +36,15 @@ _CHUNK_BYTES = 64 * 1024
 _REQUEST_BYTES_MAX = 4 * 1024 * 1024
 _CREDENTIALS = struct.Struct("3i")
 _log = logging.getLogger(__name__)
+_caller: ContextVar[int] = ContextVar("caller", default=0)
+
+
+def caller() -> int:
+    """The number of the process that asks, inside a call; 0 where that is not known.
+
+    It has not ended, for it waits for the answer.
+    """
+    return _caller.get()
 
 
 class ControlServer:
@@ -72,7 +82,9 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            if peer_user(writer) in (0, os.geteuid()):
+            process, user = peer(writer)
+            if user in (0, os.geteuid()):
+                _caller.set(process)
                 request = await _receive(reader, _REQUEST_BYTES_MAX)
                 writer.writelines(await self._answer(request))
                 await writer.drain()
@@ -180,9 +192,10 @@ async def _receive(
             return frame
 
 
-def peer_user(connection: asyncio.StreamWriter | asyncio.BaseTransport) -> int:
-    """The number of the user whose process is at the other end of a unix socket."""
+def peer(connection: asyncio.StreamWriter | asyncio.BaseTransport) -> tuple[int, int]:
+    """The process and the user at the other end of a unix socket."""
     raw = connection.get_extra_info("socket").getsockopt(
         socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
     )
-    return int(_CREDENTIALS.unpack(raw)[1])
+    process, user, _ = _CREDENTIALS.unpack(raw)
+    return process, user

@@ -1,6 +1,6 @@
 """What processes here ask about resources: who has what, who holds it; and what they add.
 
-What is advertised stays until it is withdrawn or the agent ends.
+What is advertised stays until it is withdrawn, or the program that said it or the agent ends.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import CantorError, ConfigError
 from cantor.base.resources import Resource, ResourceValue
+from cantor.base.units import parse_size
+from cantor.node.control import caller
+from cantor.node.grants.advertised import AGENT, Advertised
 from cantor.node.grants.grants import SHOW_TOPIC
 from cantor.node.grants.sharing import is_shared
 from cantor.scheduling.expression import KEYWORDS, NAME
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
 SHOW_TIMEOUT_S = 2.0
 VALUE_CHARACTERS_MAX = 256
-ADVERTISED_MAX = 256
 NUMBER_MAX = 2**63
 _RESOURCE = re.compile(rf"({NAME.pattern})\s*(==?)\s*(.*)", re.DOTALL)
 
@@ -46,14 +48,21 @@ def resource_from_text(text: str) -> Resource:
             remedy="write Licence=4 for units that are taken, Detectron2==1 for what holds",
         )
     name, sign, written = match.groups()
-    value: ResourceValue = written.strip("\"'")
+    value, unit = value_from_text(written)
+    return checked(Resource(name, "quantity" if sign == "=" else "condition", value, unit))
+
+
+def value_from_text(text: str) -> tuple[ResourceValue, str]:
+    """A value and its unit: ``4``, ``0.5``, ``8GiB`` (bytes), ``true``, else text."""
     for read in (int, float):
         try:
-            value = read(written)
-            break
+            return read(text), ""
         except ValueError:
             continue
-    return checked(Resource(name, "quantity" if sign == "=" else "condition", value))
+    try:
+        return parse_size(text), "B"
+    except ValueError:
+        return {"true": True, "false": False}.get(text, text.strip("\"'")), ""
 
 
 def shared_from_text(text: str) -> tuple[str, int]:
@@ -106,7 +115,7 @@ class ResourceCalls:
     def __init__(self, node: Node, grants: Grants) -> None:
         self._node = node
         self._grants = grants
-        self._advertised: dict[str, Resource] = {}
+        self._advertised = Advertised(lambda given: node.offer("advertised", (), given))
 
     def calls(self) -> Mapping[str, Call]:
         """By name."""
@@ -142,17 +151,18 @@ class ResourceCalls:
 
     def _advertise(self, args: dict[str, Value]) -> Value:
         name, kind, value = str(args.get("name", "")), args.get("kind"), args.get("value")
+        process = AGENT if args.get("stays") is True else caller()
         if value is None:
-            self._advertised.pop(name, None)
+            self._advertised.withdraw(process, name)
         elif kind not in ("condition", "quantity") or not isinstance(value, ResourceValue):
             raise ConfigError("give a condition or a quantity", where=name)
-        elif len(self._advertised) >= ADVERTISED_MAX and name not in self._advertised:
-            raise ConfigError(f"{ADVERTISED_MAX} resources are advertised already", where=name)
         else:
-            made = Resource(name, "quantity" if kind == "quantity" else "condition", value)
-            self._advertised[name] = checked(made)
-        self._node.offer("advertised", (), tuple(self._advertised.values()))
-        return cast("Value", sorted(self._advertised))
+            unit = ""
+            if kind == "quantity" and isinstance(value, str):
+                value, unit = value_from_text(value)
+            made = Resource(name, "quantity" if kind == "quantity" else "condition", value, unit)
+            self._advertised.add(process, checked(made))
+        return cast("Value", self._advertised.names)
 
 
 def _counts(headers: Mapping[str, Value]) -> Value:

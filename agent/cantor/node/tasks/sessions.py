@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.base.ids import BROADCAST
-from cantor.node.control import peer_user
+from cantor.node.control import peer
 from cantor.node.tasks.wording import (
     CANCEL,
     CODE,
@@ -113,7 +113,7 @@ class _Stream(FrameStream):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if peer_user(transport) not in (0, os.geteuid()):
+        if peer(transport)[1] not in (0, os.geteuid()):
             self.abort("a process of another user")
 
 

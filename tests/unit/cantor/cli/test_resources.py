@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cantor.node.fake import FakeNode
+    from cantor.node.services import Call
     from cantor.wire.frame import Value
 
 WALL, ROOF, OFFICE = NodeId("a" * 64), NodeId("b" * 64), NodeId("c" * 64)
@@ -37,7 +39,8 @@ async def served(folder: Path) -> AsyncIterator[FakeNode]:
     camera = Resource("USBCamera", "condition", value=True)
     mesh.add(ROOF, folder, name="roof", resources=[camera])
     await node.reserve("run/belt", 1, {WALL: parse("GPU = 1 and Memory = 1GiB")}).held(5)
-    server = ControlServer(folder, ResourceCalls(node, node.grants).calls())
+    nodes: Call = lambda _: [view.as_value() for view in node.nodes()]  # noqa: E731
+    server = ControlServer(folder, {"nodes": nodes, **ResourceCalls(node, node.grants).calls()})
     await server.start()
     try:
         yield node
@@ -82,8 +85,26 @@ async def test_needs_that_nobody_meets_now_or_ever_are_told_apart(
         assert "wall" in capsys.readouterr().out
         assert await cantor(*asked, "GPU = 2") == 1
         assert "wall" not in capsys.readouterr().out
+        assert await cantor(*asked, "USBCamera = 1") == 2
+        assert "needs, column 1: USBCamera is a condition" in capsys.readouterr().err
         assert await cantor(*asked, "GPU = 3") == 2
     assert "no node has GPU = 3 (the most is 2 on wall)" in capsys.readouterr().err
+
+
+async def test_nodes_that_satisfy_needs_are_listed_and_the_exit_code_says_whether_any_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path) as node:
+        asked = ("nodes", "--data", str(tmp_path), "--json", "--needs")
+        assert await cantor(*asked, "USBCamera == 1") == 0
+        assert [one["name"] for one in json.loads(capsys.readouterr().out)] == ["roof"]
+        assert await cantor(*asked, "Memory = 2GiB or USBCamera == 1") == 0
+        node._mesh.kill(ROOF)
+        assert await cantor(*asked, "USBCamera == 1") == 1
+        assert "no node has so much free now" in capsys.readouterr().err
+        assert await cantor(*asked, "GPU = 1 and USBCamera = 1") == 2
+        assert "needs, column 13: USBCamera is a condition" in capsys.readouterr().err
+        assert await cantor(*asked, "GPU = 1 and") == 2
 
 
 async def test_a_program_advertises_and_withdraws(tmp_path: Path) -> None:
@@ -99,6 +120,41 @@ async def test_a_program_advertises_and_withdraws(tmp_path: Path) -> None:
         assert "Licence" not in {resource.name for resource in there}
         with pytest.raises(ConfigError, match="no name of a resource"):
             await asyncio.to_thread(resources.advertise, "not", folder=tmp_path)
+
+
+async def test_what_a_block_or_a_program_advertises_ends_with_it(tmp_path: Path) -> None:
+    def there(node: FakeNode) -> set[Resource]:
+        return set(next(view.resources for view in node.nodes() if view.id == WALL))
+
+    def in_a_block() -> None:
+        with resources.advertise("Scratch", units="8GiB", folder=tmp_path):
+            assert Resource("Scratch", "quantity", 2**33, "B") in there(node)
+
+    program = (
+        "import pathlib, sys; from cantor.resources import advertise;"
+        "folder = pathlib.Path(sys.argv[1]); advertise('Licence', units=4, folder=folder);"
+        "advertise('Stays', folder=folder, stays=True); print('said'); sys.stdin.read()"
+    )
+    async with served(tmp_path) as node:
+        await asyncio.to_thread(in_a_block)
+        assert not any(one.name == "Scratch" for one in there(node))
+
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, str(tmp_path),
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"said\n"
+        assert Resource("Licence", "quantity", 4) in there(node)
+        gone = asyncio.Event()
+        node.subscribe(gone.set)
+        process.kill()
+        await process.wait()
+        async with asyncio.timeout(10):
+            while Resource("Licence", "quantity", 4) in there(node):
+                await gone.wait()
+                gone.clear()
+        assert Resource("Stays", "condition", value=True) in there(node)
 
 
 async def test_shared_quantities_show_who_has_how_many_rights(
@@ -149,6 +205,9 @@ def test_what_cannot_be_shared_is_refused(text: str) -> None:
         ("Licence=4", Resource("Licence", "quantity", 4)),
         ("Load = 0.5", Resource("Load", "quantity", 0.5)),
         ("Detectron2==1", Resource("Detectron2", "condition", 1)),
+        ("Scratch=8GiB", Resource("Scratch", "quantity", 2**33, "B")),
+        ("VideoMemory == 8GB", Resource("VideoMemory", "condition", 8 * 10**9, "B")),
+        ("Open==true", Resource("Open", "condition", value=True)),
         ('colour == "red"', Resource("colour", "condition", "red")),
     ],
 )
