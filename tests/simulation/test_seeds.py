@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.simulation.happenings import Send
 from tests.simulation.places import row
-from tests.simulation.scenario import deliver_all, simulate
+from tests.simulation.scenario import deliver_all, send, simulate
 from tests.simulation.world import World
 
 from cantor.wire import DataFrame, Kind
@@ -63,6 +63,22 @@ def test_what_failed_once_holds(nodes: int, seed: int) -> None:
 
 def test_the_same_seed_gives_the_same_run_whatever_the_hash_seed() -> None:
     assert run("1", "--nodes", "9", "--seed", "3") == run("2", "--nodes", "9", "--seed", "3")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_links_that_are_well_are_never_taken_for_silent_while_traffic_comes_and_goes(
+    seed: int,
+) -> None:
+    mesh = World(20, seed)
+    mesh.run(3.0)
+    for step in range(300):
+        if step < 20:
+            source, target = mesh.traffic.sample(mesh.ids, 2)
+            send(mesh, source, target, step)
+        mesh.run(mesh.now + 0.05)
+        assert not [
+            link for box in mesh.boxes.values() for link in box.core.links if link.is_stalled
+        ]
 
 
 @pytest.mark.parametrize("nodes", [10, 40])

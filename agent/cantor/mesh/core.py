@@ -47,7 +47,6 @@ from cantor.mesh.events import (
 from cantor.mesh.exchange import Exchange
 from cantor.mesh.links import (
     BEAT_IDLE_S,
-    BEAT_SLACK_S,
     BEAT_TOGETHER_S,
     BEATS_MISSED_MAX,
     STALL_S,
@@ -284,11 +283,9 @@ class MeshCore:
                 self._beat(link, now)
         self._links.renew_due()
 
-    def _beat(self, link: Link, now: float, *, after_s: float = 0.0) -> None:
-        """Send a heartbeat; the next one is due a beat later and ``after_s``."""
-        beat_s = link.beat_s(now)
-        link.beat_sent_at, link.beat_at = now, now + beat_s + after_s
-        self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": int(1000 * beat_s)})
+    def _beat(self, link: Link, now: float, *, is_answer: bool = False) -> None:
+        beat_ms = int(1000 * link.beat(now, is_answer=is_answer))
+        self._exchange.transmit(link, Kind.HEARTBEAT, {"beat_ms": beat_ms})
 
     def _silent(self, link: Link, now: float) -> None:
         is_news = not link.is_stalled
@@ -374,24 +371,14 @@ class MeshCore:
     def _beaten(self, link: Link, frame: DataFrame, now: float) -> None:
         beat_ms = frame.headers.get("beat_ms")
         if isinstance(beat_ms, int) and 50 <= beat_ms <= 5000:
-            link.peer_beat_s = beat_ms / 1000
+            link.promised(beat_ms / 1000, now)
         wants_to_part = frame.headers.get("part") is True
         if wants_to_part and self._surplus.agrees(link, len(self._links.ordered()), now):
             link.is_parting = True
             self._out.append(CloseLink(link.peer, link.nonce, "both ends have enough links"))
             self._link_down(link.peer, link.nonce, now)
-        elif link.peer < self.node:
-            self._follow(link, now)
-
-    def _follow(self, link: Link, now: float) -> None:
-        """Let heartbeats be answers to those of the lower node.
-
-        So an acknowledgement rides on each answer, and one packet in four is saved.
-        """
-        if now - link.beat_sent_at > link.beat_s(now) / 2:
-            self._beat(link, now, after_s=BEAT_SLACK_S)
-        else:  # at most half a beat was put off: the lower node may beat a little more often
-            link.beat_at = now + link.beat_s(now) + BEAT_SLACK_S
+        elif link.peer < self.node and link.is_to_answer(now):
+            self._beat(link, now, is_answer=True)
 
     def _stop(self, now: float) -> None:
         links = self._links.ordered()
