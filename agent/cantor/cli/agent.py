@@ -11,6 +11,7 @@ import json
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.address import Address
@@ -89,7 +90,10 @@ def register(verbs: Verbs) -> None:
         "--workers", type=int, metavar="N", help="run tasks in so many (default: processors)"
     )
     agent.add_argument(
-        "--warm-workers", type=int, default=0, metavar="N", help="of them start with the agent"
+        "--warm-workers", type=int, metavar="N", help="of them start with the agent (0)"
+    )
+    agent.add_argument(
+        "--workers-file", type=Path, metavar="FILE", help="how many, and what each may take"
     )
     agent.add_argument(
         "--code-run",
@@ -132,7 +136,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         link_weights=parse_weights(options.link_weight),
         resources=tuple(resource_from_text(text) for text in options.resource),
         shared=dict(shared_from_text(text) for text in options.shared),
-        work=_work(options),
+        work=work_of(options),
     )
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())
@@ -150,13 +154,23 @@ async def _run_agent(options: argparse.Namespace) -> int:
     return 0
 
 
-def _work(options: argparse.Namespace) -> Work:
-    from cantor.node.settings import Work
+def work_of(options: argparse.Namespace) -> Work:
+    """What the options and the file that they name say of workers.
 
-    if (options.workers or 0) < 0 or options.warm_workers < 0:
+    Raises:
+        ConfigError: there is no such file, or a value is of no use.
+    """
+    from cantor.node.settings import Work
+    from cantor.workers.settings import WorkerSettings, load_worker_settings
+
+    if (options.workers or 0) < 0 or (options.warm_workers or 0) < 0:
         raise ConfigError("give 0 or more workers", where="--workers")
-    work = Work(warm=options.warm_workers, code_run=options.code_run)
-    return work if options.workers is None else replace(work, workers=options.workers)
+    file = options.workers_file
+    told = WorkerSettings() if file is None else load_worker_settings(file)
+    warm = told.warm if options.warm_workers is None else options.warm_workers
+    work = Work(warm=warm, code_run=options.code_run, wear=told.wear)
+    workers = told.workers if options.workers is None else options.workers
+    return work if workers is None else replace(work, workers=workers)
 
 
 def _start_line(agent: Agent, *, as_json: bool) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
+from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,12 +25,14 @@ CodeRun: TypeAlias = Literal["none", "tenant"]
 @dataclass(frozen=True, slots=True)
 class Work:
     """What a node runs of people's functions: in ``workers`` processes, of which ``warm`` start
-    with the agent. Its own box may always; ``code_run`` says who else.
+    with the agent, each until it is worn by ``wear``. Its own box may always; ``code_run`` says
+    who else.
     """
 
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     warm: int = 0
     code_run: CodeRun = "none"
+    wear: Wear = field(default_factory=Wear)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import threading
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.tasks.needs_here import grants
 from cantor.workers.backend import backend_here, set_backend
-from cantor.workers.pools import THREADS, Pools
-from cantor.workers.wear import Wear
+from cantor.workers.pools import Pools
+from cantor.workers.settings import WorkerSettings, load_worker_settings
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,26 +33,34 @@ class local:  # noqa: N801 (people write cantor.local())
 
     Without it, tasks run on as many workers as there are processors. ``warm`` of them start at
     once, the others when there is work. Tasks of ``mode="thread"`` run in one worker more, at most
-    ``threads`` at once. A worker that holds more than ``memory_max_bytes`` when it
-    is idle, or has run ``tasks_max`` tasks, is replaced.
+    ``threads`` at once. A worker is replaced when it has run ``tasks_max`` tasks, and when it is
+    idle and holds more than ``memory_max_bytes``, or ``memory_growth_max_bytes`` more than before
+    its first task; ``pool.replaced`` tells. All that can stand in a ``file`` (``workers.yaml``);
+    what is given here goes before it.
     """
 
     def __init__(
         self,
         workers: int | None = None,
         *,
-        warm: int = 0,
-        threads: int = THREADS,
+        warm: int | None = None,
+        threads: int | None = None,
         tasks_max: int | None = None,
         memory_max_bytes: int | None = None,
+        memory_growth_max_bytes: int | None = None,
+        file: str | Path | None = None,
     ) -> None:
-        self.pool = Pools(
-            workers,
-            warm=warm,
-            threads=threads,
-            wear=Wear(tasks_max, memory_max_bytes),
-            grants=grants,
-        )
+        given = {
+            "workers": workers,
+            "warm": warm,
+            "threads": threads,
+            "tasks_max": tasks_max,
+            "memory_max_bytes": memory_max_bytes,
+            "memory_growth_max_bytes": memory_growth_max_bytes,
+        }
+        told = WorkerSettings() if file is None else load_worker_settings(Path(file))
+        here = {name: value for name, value in given.items() if value is not None}
+        self.pool = Pools(replace(told, **here), grants=grants)
         self._before: Backend | None = None
 
     def __enter__(self) -> Self:

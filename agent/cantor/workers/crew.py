@@ -176,7 +176,7 @@ class Crew:
             frames.append(pack_message([CODE, number, code.id, code.data]))
         buffers = placed(unit.buffers, worker.writer) if unit.buffers else ()
         terms = unit.terms
-        worker.latest = unit.listener
+        worker.latest, worker.latest_name = unit.listener, terms.name
         frames.append(
             pack_message(
                 [

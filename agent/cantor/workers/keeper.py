@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from cantor.workers.desk import Desk
     from cantor.workers.hearing import Hearing
     from cantor.workers.processes import WorkerProcess
-    from cantor.workers.wear import Wear
+    from cantor.workers.wear import Worn
 
 
 class Keeper:
     """Keeps the workers of one pool."""
 
-    def __init__(self, desk: Desk, hearing: Hearing, wear: Wear) -> None:
+    def __init__(self, desk: Desk, hearing: Hearing, worn: Worn) -> None:
         self._desk = desk
         self._core = desk.core
         self._crew = desk.crew
         self._lock = desk.lock
         self._hearing = hearing
-        self._wear = wear
+        self._worn = worn
         self._seats = count(1)
         self.taken = 0
         """Units that the pool has taken."""
@@ -98,6 +98,7 @@ class Keeper:
 
     def _hear(self, news: News, now: float) -> None:
         worker = news.worker
+        was_ready = worker.seat.is_ready
         self._wrote(worker, news.written)
         try:
             for message in news.messages:
@@ -105,7 +106,11 @@ class Keeper:
         except RemoteProtocolError:
             worker.kill()
         seat = worker.seat
-        if (not seat.running or seat.running[0].terms.mode) and self._wear.is_worn(worker):
+        if seat.is_ready and not was_ready:
+            self._worn.wear.begin(worker)
+        if seat.is_ending or seat.is_leaving:
+            return
+        if (not seat.running or seat.running[0].terms.mode) and self._worn.is_worn(worker):
             self._core.retire(seat)
 
     def _wrote(self, worker: WorkerProcess, text: str) -> None:

@@ -21,7 +21,7 @@ from cantor.workers.keeper import Keeper
 from cantor.workers.messages import SETUP
 from cantor.workers.sharing import Sharing
 from cantor.workers.units import PLAIN, PROCESS, Gang, Unit
-from cantor.workers.wear import Wear
+from cantor.workers.wear import Wear, Worn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,13 +65,14 @@ class Pool:
         self._is_alone = places is None
         self.room = self.size * (places or 1)
         """So many units run at once."""
+        self.worn = Worn(wear or Wear())
         self._core = _core(self.size, places, warm, starts_max)
         self._desk = Desk(self._core, grants, clock)
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
         hearing = Hearing(self._desk, children or Adopting(self), self._set_up)
-        self._keeper = Keeper(self._desk, hearing, wear or Wear())
+        self._keeper = Keeper(self._desk, hearing, self.worn)
         self._numbers = count(1)
         if warm:
             with self._lock:

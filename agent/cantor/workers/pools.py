@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import ConfigError
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.pool import Pool
+from cantor.workers.settings import WorkerSettings
 from cantor.workers.units import PLAIN, THREAD
 
 if TYPE_CHECKING:
@@ -19,31 +20,27 @@ if TYPE_CHECKING:
     from cantor.workers.grants import Grants
     from cantor.workers.pool import Call
     from cantor.workers.units import Listener, Shipped, Terms, Unit
-    from cantor.workers.wear import Wear
-
-THREADS = 16
+    from cantor.workers.wear import Replaced
 
 
 class Pools:
     """Units run in a process of their own each, or in threads of one, as their terms say.
 
-    At most ``size`` busy processes, ``warm`` of them started at once, and ``threads`` busy threads
-    in one more, which starts when it is needed. Thread-safe.
+    The worker of threads starts when it is needed. Thread-safe.
     """
 
     def __init__(
-        self,
-        size: int | None = None,
-        *,
-        warm: int = 0,
-        threads: int = THREADS,
-        wear: Wear | None = None,
-        grants: Grants | None = None,
+        self, settings: WorkerSettings | None = None, *, grants: Grants | None = None
     ) -> None:
+        told = settings or WorkerSettings()
         self._is_closing = False
         children = _Adopting(self)
-        self._alone = Pool(size, warm=warm, wear=wear, children=children, grants=grants)
-        self._beside = Pool(1, places=threads, wear=wear, children=children, grants=grants)
+        self._alone = Pool(
+            told.workers, warm=told.warm, wear=told.wear, children=children, grants=grants
+        )
+        self._beside = Pool(
+            1, places=told.threads, wear=told.wear, children=children, grants=grants
+        )
 
     def submit(
         self,
@@ -106,6 +103,11 @@ class Pools:
     def processes(self) -> list[int]:
         """The process ids of the workers."""
         return [*self._alone.processes(), *self._beside.processes()]
+
+    @property
+    def replaced(self) -> list[Replaced]:
+        """Workers whose place others took because they were worn: the last hundred of each kind."""
+        return [*self._alone.worn.replaced, *self._beside.worn.replaced]
 
     def of(self, terms: Terms) -> Pool:
         """The pool for such terms."""

@@ -51,6 +51,10 @@ class WorkerProcess:
         """Marks of the units that its own have submitted."""
         self.passed: dict[str, Passed] = {}
         self.latest: Listener | None = None
+        self.latest_name = ""
+        """Of the function that was sent to it last."""
+        self.ready_bytes = 0
+        """The memory that it held before its first unit, if that was looked at."""
         self.kill_at: float | None = None
         self._stream = Stream()
         self._stderr = b""

@@ -231,7 +231,9 @@ class Running:
             from cantor.workers.pool import Pool
 
             grants = NodeGrants(self._node, asyncio.get_running_loop())
-            self._pool = Pool(self._work.workers, warm=self._work.warm, grants=grants)
+            self._pool = Pool(
+                self._work.workers, warm=self._work.warm, wear=self._work.wear, grants=grants
+            )
         return self._pool
 
     def _refuse(self, attempt: Attempt, why: str, text: str) -> None:

@@ -298,3 +298,12 @@ def begin_a_group() -> str:
     except LocalProtocolError as error:
         return str(error)
     return ""
+
+
+LEAKED: list[bytearray] = []
+
+
+def leak(mebibytes: int) -> int:
+    """Keeps memory for ever."""
+    LEAKED.append(bytearray(b"x") * (mebibytes * 2**20))
+    return os.getpid()

@@ -182,12 +182,40 @@ def test_an_expression_out_of_grammar_is_refused_where_it_is_written() -> None:
         cantor.task(needs="GPU = = 1")(jobs.add)
 
 
-def test_a_leaking_worker_is_replaced() -> None:
-    with cantor.local(workers=1, memory_max_bytes=1) as here:
-        first, second = (cantor.task(jobs.pid).submit().result(SOON_S) for _ in range(2))
+def test_a_leaking_worker_is_replaced_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    with cantor.local(workers=1, memory_growth_max_bytes=32 * 2**20) as here:
+        first = cantor.task(jobs.pid).submit().result(SOON_S)
+        assert cantor.task(jobs.pid).submit().result(SOON_S) == first
+        assert cantor.task(jobs.leak).submit(64).result(SOON_S) == first
+        until(lambda: bool(here.pool.replaced))
+        second = cantor.task(jobs.pid).submit().result(SOON_S)
 
     assert here.pool.processes() == []
     assert first != second
+    assert f"worker {first} is replaced" in caplog.text
+    assert "it ran leak last" in str(here.pool.replaced[0])
+
+
+@pytest.mark.parametrize("mode", ["process", "thread"])
+def test_a_worker_is_replaced_after_so_many_tasks(mode: str) -> None:
+    pid = cantor.task(mode=mode)(jobs.pid)
+    with cantor.local(workers=1, tasks_max=2):
+        pids = [pid.submit().result(SOON_S) for _ in range(6)]
+
+    assert len(set(pids)) == 3
+
+
+def test_workers_are_as_a_file_says(tmp_path: Path) -> None:
+    file = tmp_path / "workers.yaml"
+    file.write_text("workers: 1\nwarm: 1\ntasks_max: 1\n", encoding="utf-8")
+
+    with cantor.local(file=file, tasks_max=5) as here:
+        until(lambda: len(here.pool.processes()) == 1)
+        pids = {cantor.task(jobs.pid).submit().result(SOON_S) for _ in range(5)}
+
+    assert len(pids) == 1
+    with pytest.raises(ConfigError, match="no number from 1 on"):
+        cantor.local(workers=0)
 
 
 @pytest.mark.usefixtures("here")

@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import argparse
+from typing import TYPE_CHECKING
+
 import pytest
 
+from cantor.base.errors import ConfigError
 from cantor.base.resources import Resource
-from cantor.cli.agent import resource_text, status_report
+from cantor.cli.agent import register, resource_text, status_report, work_of
+from cantor.node.settings import Work
+from cantor.workers.wear import Wear
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -56,3 +65,25 @@ def test_links_stand_one_to_a_line_with_their_queues_and_what_was_dropped() -> N
 
 def test_an_answer_of_an_older_agent_without_links_is_shown_too() -> None:
     assert status_report({"name": "old"}) == "name         old\ndropped      nothing"
+
+
+def work(*arguments: str) -> Work:
+    parser = argparse.ArgumentParser()
+    register(parser.add_subparsers())
+    return work_of(parser.parse_args(["agent", *arguments]))
+
+
+def test_workers_are_as_the_file_says_unless_an_option_does(tmp_path: Path) -> None:
+    file = tmp_path / "workers.yaml"
+    file.write_text("workers: 3\nwarm: 2\nmemory_max: 1GiB\n", encoding="utf-8")
+
+    told = work("--workers-file", str(file), "--warm-workers", "0", "--code-run", "tenant")
+
+    assert told == Work(3, 0, "tenant", Wear(memory_max_bytes=2**30))
+    assert work("--workers", "0").workers == 0
+    assert work() == Work()
+    with pytest.raises(ConfigError, match="0 or more"):
+        work("--workers", "-1")
+    file.write_text("wokers: 3\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="no such key"):
+        work("--workers-file", str(file))
