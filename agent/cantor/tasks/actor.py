@@ -1,15 +1,23 @@
-"""Actors: objects that live in a worker process of their own and answer calls in order."""
+"""Actors: objects that live in a worker process of their own and take calls in order."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 import threading
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from uuid import uuid4
 
-from cantor.base.errors import ConfigError
-from cantor.tasks.calls import setup_call, submit_call
+from cantor.base.errors import ConfigError, LocalProtocolError
+from cantor.tasks.calls import setup_call, submit_code
+from cantor.tasks.local import backend
+from cantor.workers.backend import backend_here
+from cantor.workers.children import Children
+from cantor.workers.living import Living, lives, lives_no_more, living, must_live
 from cantor.workers.pool import Pool
-from cantor.workers.units import Terms
+from cantor.workers.units import LOOP, PROCESS, Passed, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+CALLS_MAX = 1000
+"""So many calls of an actor with ``async def`` methods run at once; more wait."""
 _named: dict[str, Handle] = {}
 _lock = threading.Lock()
 
@@ -44,7 +54,7 @@ class Actor(Generic[P, T]):
             NotShippable: the class cannot travel.
             NotSerialisable: an argument cannot.
         """
-        return Handle(self.kind, self._restarts, args, kwargs)
+        return _live(self.kind, self._restarts, args, kwargs)
 
     def start_named(self, name: str, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """As :meth:`start`, and :func:`find_actor` finds it in this process until it is closed.
@@ -61,32 +71,29 @@ class Actor(Generic[P, T]):
         return handle
 
 
+@dataclass(frozen=True, slots=True)
 class Handle:
     """An actor that lives in a worker: ``handle.method(…)`` waits, ``handle.method.submit(…)`` not.
 
-    Calls run one after the other, in the order in which each thread made them. If its process dies,
-    the call that ran raises WorkerDiedError; if restarts are left it begins anew with the same
-    arguments, without what it knew, and goes on with the calls that wait.
+    Calls begin in the order in which each thread made them. They run one after the other, unless
+    the class has ``async def`` methods: then all run on one event loop, and those that wait
+    overlap. If its process dies, the calls that ran raise WorkerDiedError; if restarts are left it
+    begins anew with the same arguments, without what it knew, and goes on with those that wait.
+
+    A handle can be an argument of tasks and of other actors.
     """
 
-    def __init__(
-        self,
-        kind: Callable[..., object],
-        restarts: int,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-    ) -> None:
-        self._kind = kind
-        setup = setup_call(kind, args, kwargs)
-        self._pool = Pool(1, warm=1, setup=setup, starts_max=restarts + 1)
+    address: str
+    kind: str
+    """The name of its class."""
+    methods: tuple[str, ...]
+    mode: int
+    """How its calls run: PROCESS, or LOOP."""
 
     def __getattr__(self, name: str) -> Method:
-        function = getattr(self._kind, name, None)
-        if name.startswith("_") or not callable(function):
-            raise AttributeError(f"actor {self._kind.__name__} has no method {name!r}")
-        method = Method(self._pool, self._kind, name)
-        self.__dict__[name] = method  # the next call finds it without this
-        return method
+        if name not in self.methods:
+            raise AttributeError(f"actor {self.kind} has no method {name!r}")
+        return Method(self.address, _terms(self.address, self.kind, name, self.mode))
 
     def __enter__(self) -> Self:
         return self
@@ -95,20 +102,32 @@ class Handle:
         self.close()
 
     def close(self, *, kill: bool = False) -> None:
-        """Wait for the calls that were made, or with ``kill`` end them; then end its process."""
+        """Wait for the calls that were made, or with ``kill`` end them; then end its process.
+
+        Raises:
+            LocalProtocolError: this is a task, and the actor was not started in it.
+        """
+        here = living(self.address)
+        if here is None and isinstance(backend_here(), Children):
+            raise LocalProtocolError(
+                "an actor is closed by the program that started it", where=self.kind
+            )
         with _lock:
-            for name in [name for name, handle in _named.items() if handle is self]:
+            for name in [name for name, handle in _named.items() if handle == self]:
                 del _named[name]
-        self._pool.close(kill=kill)
+        if here is not None:
+            here.pool.close(kill=kill)
+            lives_no_more(self.address)
 
 
 class Method:
     """A method of an actor that lives in a worker."""
 
-    def __init__(self, pool: Pool, kind: Callable[..., object], name: str) -> None:
-        self._pool = pool
-        self._kind = kind
-        self._terms = Terms(name=f"{getattr(kind, '__qualname__', kind)}.{name}", method=name)
+    __slots__ = ("_address", "_terms")
+
+    def __init__(self, address: str, terms: Terms) -> None:
+        self._address = address
+        self._terms = terms
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (the method's own)
         """Call it and wait for what it returns."""
@@ -119,9 +138,42 @@ class Method:
 
         Raises:
             NotSerialisable: an argument cannot travel.
-            PoolClosedError: the actor was closed.
+            PoolClosedError: the actor was closed, or lives in another program.
         """
-        return submit_call(self._pool, self._kind, args, kwargs, self._terms)
+        here = living(self._address)
+        if here is not None:
+            return submit_code(here, here.code, args, kwargs, self._terms)
+        above = backend_here()
+        if not isinstance(above, Children):  # this is no task, which could ask its program
+            above = must_live(self._address, self._terms.name)
+        return submit_code(above, Passed(self._address, b""), args, kwargs, self._terms)
+
+
+def _live(
+    kind: Callable[..., object], restarts: int, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Handle:
+    """A new actor."""
+    names = [name for name in dir(kind) if not name.startswith("_")]
+    methods = tuple(name for name in names if callable(getattr(kind, name)))
+    overlaps = any(inspect.iscoroutinefunction(getattr(kind, name)) for name in methods)
+    setup = setup_call(kind, args, kwargs)
+    pool = Pool(
+        1,
+        warm=1,
+        setup=setup,
+        starts_max=restarts + 1,
+        places=CALLS_MAX if overlaps else None,
+        children=backend,
+    )
+    name = getattr(kind, "__qualname__", str(kind))
+    handle = Handle(uuid4().hex, name, methods, LOOP if overlaps else PROCESS)
+    lives(handle.address, Living(pool, setup[0]))
+    return handle
+
+
+@lru_cache(maxsize=4096)
+def _terms(address: str, kind: str, method: str, mode: int) -> Terms:
+    return Terms(name=f"{kind}.{method}", method=method, actor=address, mode=mode)
 
 
 def find_actor(name: str) -> Handle:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cantor.workers.backend import Backend
     from cantor.workers.pool import Pool
     from cantor.workers.pools import Pools
-    from cantor.workers.units import Terms
+    from cantor.workers.units import Shipped, Terms
 
 T = TypeVar("T")
 
@@ -44,10 +44,22 @@ def submit_call(
         NotSerialisable: an argument cannot.
         TaskError: a module submits while it is loaded in a worker.
     """
-    code = shipped(function)
+    return submit_code(backend, shipped(function), args, kwargs, terms, echo=echo)
+
+
+def submit_code(
+    backend: Backend,
+    code: Shipped,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    terms: Terms,
+    *,
+    echo: bool = True,
+) -> Future[Any]:
+    """Call what is code already. Raises as :func:`submit_call`."""
     buffers: list[Buffer] = []
     body = packed(args, kwargs, buffers)
-    future: Future[T] = Future()
+    future: Future[Any] = Future()
     listener = FutureListener(future, terms, echo=echo)
     unit = backend.submit(code, body, buffers, listener, terms)
     future._submitted(backend, unit)

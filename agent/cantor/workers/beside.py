@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING
 
-from cantor.workers.execution import Execution, Stopped
+from cantor.workers.execution import STOPPED, Execution, Stopped
 from cantor.workers.messages import FAILED
 
 if TYPE_CHECKING:
@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 
 THREADS_MAX = 10_000
 """No bound: the pool counts."""
-STOPPED = [None, "cancelled", "it was cancelled", ""]
-"""The failure of a unit that nobody waits for."""
 _unit: ContextVar[int | None] = ContextVar("cantor:unit", default=None)
 
 
 def unit_here() -> int | None:
     """The unit that runs in this thread or coroutine beside others."""
     return _unit.get()
+
+
+def begin_unit(unit: int) -> None:
+    """This thread or coroutine runs that unit from now on."""
+    _unit.set(unit)
 
 
 class Threads:
@@ -63,7 +66,7 @@ class Threads:
 
     def _run(self, message: Message) -> None:
         unit = message[1]
-        _unit.set(unit)
+        begin_unit(unit)
         self._begin()
         try:
             self._execution().run(message)

@@ -26,6 +26,10 @@ _OUR_FRAMES = 2
 """Of a traceback: those of this module are not shown."""
 
 
+STOPPED = [None, "cancelled", "it was cancelled", ""]
+"""The failure of a unit that nobody waits for."""
+
+
 class Stopped(BaseException):
     """Raised in the function that runs, so that its ``finally`` blocks run too."""
 
@@ -103,6 +107,25 @@ class Execution:
         self.unit = None
         self._tell(end)
 
+    async def run_beside(self, message: Message) -> None:
+        """Run one unit on the event loop, beside others."""
+        _, unit, number, body, told, _, _, method, _ = message
+        began = time.perf_counter()
+        try:
+            function = self._library.function(number, method)
+            args, kwargs = self._arguments(number, body, told)
+            result = function(*args, **kwargs)
+            if inspect.isawaitable(result):
+                result = await result
+            end = self._done(unit, result)
+            end[2] = time.perf_counter() - began
+        except asyncio.CancelledError:
+            end = [FAILED, unit, time.perf_counter() - began, STOPPED]
+        except BaseException as error:  # noqa: BLE001 (SystemExit is the call's, not the worker's)
+            failure = pack_failure(error, skip=1)
+            end = [FAILED, unit, time.perf_counter() - began, failure]
+        self._tell(end)
+
     def _call(
         self,
         unit: int,
@@ -125,6 +148,9 @@ class Execution:
         self.is_inside = False
         if unit == SETUP:
             self._library.kept, result = result, None
+        return self._done(unit, result)
+
+    def _done(self, unit: int, result: object) -> Message:
         buffers: list[Buffer] = []
         packed = pack(result, buffers)
         return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]

@@ -9,6 +9,7 @@ from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.workers import messages as ops
 from cantor.workers.children import ChildListener
 from cantor.workers.failures import pack_failure
+from cantor.workers.living import must_live
 from cantor.workers.messages import found
 from cantor.workers.units import Passed, Terms
 
@@ -33,9 +34,12 @@ class Hearing:
     """Used by the pool's thread, with the pool's lock."""
 
     def __init__(
-        self, desk: Desk, children: Backend, set_up: Callable[[WorkerProcess], bool]
+        self,
+        desk: Desk,
+        children: Callable[[], Backend],
+        set_up: Callable[[WorkerProcess], bool],
     ) -> None:
-        """``children`` takes what workers submit, also while their pool is being closed.
+        """``children`` tells who takes what workers submit.
 
         ``set_up`` begins a worker's setup; False if there is none.
         """
@@ -138,22 +142,25 @@ class Hearing:
         """Without the lock: it may go to another pool."""
         code, body, buffers, listener, terms = call
         try:
-            child = self._children.submit(code, body, buffers, listener, terms)
+            to = must_live(terms.actor, terms.name) if terms.actor else self._children()
+            child = to.submit(code, body, buffers, listener, terms)
         except CantorError as error:
             listener.failed(pack_failure(error))
             return
         if not listener.has_ended:
-            worker.children[number] = child
+            worker.children[number] = to, child
 
     def _drop(self, worker: WorkerProcess, number: int) -> None:
-        child = worker.children.get(number)
-        if child is not None:
-            self._children.cancel(child)
+        found = worker.children.get(number)
+        if found is not None:
+            backend, child = found
+            backend.cancel(child)
 
     def _taken(self, worker: WorkerProcess, number: int, count: int) -> None:
-        child = worker.children.get(number)
-        if child is not None:
-            self._children.credit(child, count)
+        found = worker.children.get(number)
+        if found is not None:
+            backend, child = found
+            backend.credit(child, count)
 
 
 def _speaker(running: deque[Unit], number: int | None) -> Unit | None:

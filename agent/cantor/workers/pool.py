@@ -24,7 +24,7 @@ from cantor.workers.units import PLAIN, PROCESS, Gang, Unit
 from cantor.workers.wear import Wear, Worn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cantor.base.clock import Clock
     from cantor.wire.frame import Buffer
@@ -43,8 +43,8 @@ class Pool:
     ``warm`` of them start without work; one that is worn by ``wear`` is replaced. ``setup`` is
     called in each worker before all units, which may name methods of what it returns; after
     ``starts_max`` workers no more start. With ``places`` each runs so many units at once. What
-    units submit themselves goes to ``children``, else it stays here. What they need is asked of
-    ``grants``; without, none may need quantities.
+    units submit themselves goes where ``children`` says, else it stays here. What they need is
+    asked of ``grants``; without, none may need quantities.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Pool:
         starts_max: int | None = None,
         setup: Call | None = None,
         places: int | None = None,
-        children: Backend | None = None,
+        children: Callable[[], Backend] | None = None,
         grants: Grants | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class Pool:
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
-        hearing = Hearing(self._desk, children or Adopting(self), self._set_up)
+        hearing = Hearing(self._desk, children or Adopting(self).here, self._set_up)
         self._keeper = Keeper(self._desk, hearing, self.worn)
         self._numbers = count(1)
         if warm:
@@ -257,6 +257,10 @@ class Adopting:
         self.submit = parent.adopt
         self.cancel = parent.cancel
         self.credit = parent.credit
+
+    def here(self) -> Backend:
+        """Itself."""
+        return self
 
 
 def _core(size: int, places: int | None, warm: int, starts_max: int | None) -> Queueing:

@@ -34,12 +34,12 @@ class Pools:
     ) -> None:
         told = settings or WorkerSettings()
         self._is_closing = False
-        children = _Adopting(self)
+        adopting = _Adopting(self)
         self._alone = Pool(
-            told.workers, warm=told.warm, wear=told.wear, children=children, grants=grants
+            told.workers, warm=told.warm, wear=told.wear, children=lambda: adopting, grants=grants
         )
         self._beside = Pool(
-            1, places=told.threads, wear=told.wear, children=children, grants=grants
+            1, places=told.threads, wear=told.wear, children=lambda: adopting, grants=grants
         )
 
     def submit(

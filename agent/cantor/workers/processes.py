@@ -19,6 +19,7 @@ from cantor.workers.units import Death
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cantor.workers.backend import Backend
     from cantor.workers.messages import Message
     from cantor.workers.seat import Seat
     from cantor.workers.units import Listener, Passed
@@ -47,8 +48,8 @@ class WorkerProcess:
         self.outbox: deque[memoryview] = deque()
         self.writer: SlotWriter | None = None
         self.reader: SlotReader | None = None
-        self.children: dict[int, Any] = {}
-        """Marks of the units that its own have submitted."""
+        self.children: dict[int, tuple[Backend, Any]] = {}
+        """Where the units are that its own have submitted, and their marks there."""
         self.passed: dict[str, Passed] = {}
         self.latest: Listener | None = None
         self.latest_name = ""

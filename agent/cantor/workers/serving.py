@@ -42,7 +42,8 @@ from cantor.workers.messages import (
     pack_message,
 )
 from cantor.workers.output import Divided, told_stream
-from cantor.workers.units import THREAD
+from cantor.workers.overlap import Loop
+from cantor.workers.units import PROCESS, THREAD
 
 if TYPE_CHECKING:
     import socket
@@ -79,6 +80,7 @@ class Worker:
         self._execution = self._new_execution()
         self._execution.entering = self._look_up
         self._threads = Threads(self._new_execution, self._begin_output, self.tell)
+        self._loop: Loop | None = None
         self._children = Children(self.tell, self.read_beside, reader, writer, self._unit)
         self._operations: dict[int, Callable[..., None]] = {
             CODE: library.learn,
@@ -100,12 +102,21 @@ class Worker:
         self.tell([READY])
         with suppress(Stopped):
             while (message := self._next()) is not None and message[0] != LEAVE:
-                if message[-1] == THREAD:
-                    self._divide_output()
-                    self._threads.run(message)
-                else:
-                    self._execution.run(message)
+                self._run(message)
         self._flush()
+
+    def _run(self, message: Message) -> None:
+        mode = message[-1]
+        if mode == PROCESS:
+            self._execution.run(message)
+            return
+        self._divide_output()
+        if mode == THREAD:
+            self._threads.run(message)
+            return
+        if self._loop is None:
+            self._loop = Loop(self._new_execution, self._begin_output)
+        self._loop.run(message)
 
     def tell(self, message: Message) -> None:
         """Send a message; waits while the pool is slow."""
@@ -199,6 +210,8 @@ class Worker:
 
     def _stop(self, unit: int) -> None:
         self._threads.stop(unit)
+        if self._loop is not None:
+            self._loop.stop(unit)
         if unit in self._given:
             self._credited(unit, 0)
 

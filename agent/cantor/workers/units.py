@@ -67,6 +67,8 @@ class Terms:
     method: str = ""
     """To call it of what the worker's setup made, and not the code itself."""
     mode: int = PROCESS
+    actor: str = ""
+    """The address of the actor whose method it is, if its caller knows no more of it."""
     needs: str = ""
     """What must be granted before it begins: an expression with quantities; blank for none."""
 

@@ -19,6 +19,8 @@ from cantor.base.errors import LocalProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cantor.tasks import actor
+
 
 def add(one: int, other: int) -> int:
     return one + other
@@ -156,11 +158,74 @@ class CounterHere:
     def die(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    async def add_slowly(self, number: int) -> int:
+    def add_below(self, number: int) -> int:
+        """A task below does it."""
+        self.count = cantor.task(add).submit(self.count, number).result()
+        return self.count
+
+
+class GateHere:
+    """Its methods overlap."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.order: list[str] = []
+
+    async def wait(self, name: str) -> str:
+        self.order.append(name)
+        print(f"{name} waits")  # noqa: T201
+        try:
+            await self.opened.wait()
+        finally:
+            self.order.append(f"{name} ends")
+        return name
+
+    def open(self) -> list[str]:
+        self.opened.set()
+        return list(self.order)
+
+    def seen(self) -> list[str]:
+        return list(self.order)
+
+    async def fail(self, text: str) -> None:
         await asyncio.sleep(0)
-        return self.add(number)
+        raise ValueError(text)
+
+    async def add_to(self, counter: actor.Handle, number: int) -> int:
+        """Another actor counts."""
+        total: int = await counter.add.submit(number)
+        return total
+
+    def die(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
+@cantor.task
+def add_to(counter: actor.Handle, number: int) -> int:
+    """A task calls an actor that lives elsewhere."""
+    total: int = counter.add(number)
+    return total
+
+
+@cantor.task
+def close_actor(counter: actor.Handle) -> str:
+    try:
+        counter.close()
+    except LocalProtocolError as error:
+        return str(error)
+    return ""
+
+
+@cantor.task
+def start_an_actor(number: int) -> int:
+    """An actor of its own, which it gives to a task below."""
+    with Counter.start(number) as counter:
+        total: int = counter.add(1)
+        return total
+
+
+Gate = cantor.actor(GateHere)
+RestartedGate = cantor.actor(restarts=1)(GateHere)
 Counter = cantor.actor(CounterHere)
 RestartedCounter = cantor.actor(restarts=1)(CounterHere)
 

@@ -28,8 +28,80 @@ def test_called_as_usual_it_is_an_object_here() -> None:
 
 
 async def test_calls_can_be_awaited_and_methods_be_coroutines() -> None:
-    with jobs.Counter.start() as counter:
-        assert await counter.add_slowly.submit(2) == 2
+    with jobs.Counter.start() as counter, jobs.Gate.start() as gate:
+        assert await counter.add.submit(2) == 2
+        assert await gate.add_to.submit(counter, 3) == 5
+
+
+def test_coroutines_overlap_and_all_begin_in_order() -> None:
+    with jobs.Gate.start() as gate:
+        waiting = [gate.wait.submit(str(number)) for number in range(50)]
+        seen = gate.seen.submit()
+        assert seen.result(SOON_S) == [str(number) for number in range(50)]
+
+        gate.open()
+
+        assert [future.result(SOON_S) for future in waiting] == [str(n) for n in range(50)]
+        assert waiting[7].output == "7 waits\n"
+
+
+def test_a_cancelled_coroutine_ends_and_its_actor_lives_on() -> None:
+    with jobs.Gate.start() as gate:
+        first, second = gate.wait.submit("first"), gate.wait.submit("second")
+        while gate.seen() != ["first", "second"]:
+            pass
+
+        assert first.cancel()
+        while "first ends" not in gate.seen():
+            pass
+
+        gate.open()
+        assert second.result(SOON_S) == "second"
+
+
+def test_a_coroutine_that_fails_is_the_error_of_its_call_only() -> None:
+    with jobs.Gate.start() as gate:
+        waiting = gate.wait.submit("on")
+        with pytest.raises(ValueError, match="odd") as caught:
+            gate.fail("odd")
+
+        assert "raise ValueError(text)" in str(caught.value.__cause__)
+        gate.open()
+        assert waiting.result(SOON_S) == "on"
+
+
+def test_when_its_process_dies_all_calls_that_ran_end() -> None:
+    with jobs.RestartedGate.start() as gate:
+        waiting = gate.wait.submit("lost")
+        dying = gate.die.submit()
+
+        for future in (waiting, dying):
+            with pytest.raises(WorkerDiedError, match="signal 9"):
+                future.result(SOON_S)
+        assert gate.seen() == []  # it began anew
+
+
+def test_an_actor_submits_tasks_to_the_pool_of_the_program() -> None:
+    with cantor.local(workers=1), jobs.Counter.start(1) as counter:
+        assert counter.add_below.submit(2).result(SOON_S) == 3
+
+
+def test_tasks_call_actors_by_their_handle() -> None:
+    with cantor.local(workers=2), jobs.Counter.start() as counter:
+        futures = [jobs.add_to.submit(counter, 1) for _ in range(20)]
+
+        assert sorted(future.result(SOON_S) for future in futures) == list(range(1, 21))
+        assert "by the program that started it" in jobs.close_actor.submit(counter).result(SOON_S)
+        assert jobs.start_an_actor.submit(6).result(SOON_S) == 7
+
+
+def test_a_handle_of_an_actor_that_is_closed_says_so_in_a_task_too() -> None:
+    with cantor.local(workers=1):
+        with jobs.Counter.start() as counter:
+            pass
+        with pytest.raises(PoolClosedError, match="was closed"):
+            jobs.add_to.submit(counter, 1).result(SOON_S)
+        counter.close()
 
 
 def test_two_actors_are_apart() -> None:
