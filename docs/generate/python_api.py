@@ -11,6 +11,7 @@ import cantor.scheduling.needs
 import cantor.tasks.actor
 import cantor.tasks.executor
 import cantor.tasks.future
+import cantor.tasks.group
 import cantor.tasks.local
 import cantor.tasks.progress
 import cantor.tasks.stream
@@ -30,7 +31,8 @@ FURTHER: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
     (cantor.tasks.future, ("Future",)),
     (cantor.tasks.stream, ("Stream",)),
     (cantor.tasks.local, ("local",)),
-    (cantor.tasks.progress, ("progress",)),
+    (cantor.tasks.group, ("group", "Group", "Call")),
+    (cantor.tasks.progress, ("progress", "is_cancelled")),
     (cantor.tasks.executor, ("Executor",)),
     (cantor.tasks.actor, ("actor", "Actor", "Handle", "Method", "find_actor")),
     (galaxy.builder, ("PipelineBuilder", "FilterHandle")),

@@ -27,7 +27,7 @@ class Ahead:
     def __init__(self, recalls: list[Seat]) -> None:
         """``recalls`` takes the seats that are to be asked back."""
         self._recalls = recalls
-        self._seats: set[Seat] = set()
+        self._seats: dict[Seat, None] = {}  # in order, so that the same happens each time
         self._took_s: dict[str, float] = {}
 
     def learn(self, kind: str, took_s: float) -> None:
@@ -63,13 +63,13 @@ class Ahead:
     def note(self, seat: Seat) -> None:
         """What a seat runs has changed."""
         if len(seat.running) > 1:
-            self._seats.add(seat)
+            self._seats[seat] = None
         else:
-            self._seats.discard(seat)
+            self._seats.pop(seat, None)
 
     def forget(self, seat: Seat) -> None:
         """A seat is given nothing more."""
-        self._seats.discard(seat)
+        self._seats.pop(seat, None)
 
     def recall(self, seat: Seat) -> None:
         """Ask a seat to give back what it has not begun."""

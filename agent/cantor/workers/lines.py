@@ -50,7 +50,7 @@ class Lines:
         self._lines: dict[tuple[str, int], _Line] = {}
         self.effects: deque[tuple[Ask, bool]] = deque()
         """Questions to ask (True), and those to take back with what was granted for them."""
-        self.ready: set[Unit] = set()
+        self.ready: dict[Unit, None] = {}
         """Those that have what they need and no worker yet."""
 
     def __iter__(self) -> Iterator[Unit]:
@@ -82,7 +82,7 @@ class Lines:
         for one in unit.companions:
             ask.users += 1
             one.holds = ask
-            self.ready.add(one)
+            self.ready[one] = None
         return unit
 
     def refused(self, ask: Ask) -> Unit | None:
@@ -94,7 +94,7 @@ class Lines:
         ask = unit.holds
         if ask is not None:
             unit.holds = None
-            self.ready.discard(unit)
+            self.ready.pop(unit, None)
             ask.users -= 1
             if not ask.users:
                 self.effects.append((ask, False))

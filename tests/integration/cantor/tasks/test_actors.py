@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.cantor.tasks import jobs
@@ -11,8 +13,17 @@ import cantor
 from cantor.base.errors import ConfigError
 from cantor.workers.errors import PoolClosedError, WorkerDiedError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 pytestmark = pytest.mark.integration
 SOON_S = 30.0
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + SOON_S
+    while not holds():
+        assert time.monotonic() < end
 
 
 def test_an_actor_keeps_its_state_and_answers_in_order() -> None:
@@ -48,12 +59,10 @@ def test_coroutines_overlap_and_all_begin_in_order() -> None:
 def test_a_cancelled_coroutine_ends_and_its_actor_lives_on() -> None:
     with jobs.Gate.start() as gate:
         first, second = gate.wait.submit("first"), gate.wait.submit("second")
-        while gate.seen() != ["first", "second"]:
-            pass
+        until(lambda: gate.seen() == ["first", "second"])
 
         assert first.cancel()
-        while "first ends" not in gate.seen():
-            pass
+        until(lambda: "first ends" in gate.seen())
 
         gate.open()
         assert second.result(SOON_S) == "second"
