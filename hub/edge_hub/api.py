@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from edge_hub.mesh_api import MeshApi
     from edge_hub.preview import Previews
     from edge_hub.projects import Projects
+    from edge_hub.resource_api import ResourceApi
     from edge_hub.stream import Stream
     from edge_hub.tokens import Tokens
 
@@ -63,6 +64,7 @@ class Services:
     projects: Projects
     deployments: DeploymentApi
     mesh_api: MeshApi
+    resource_api: ResourceApi
     previews: Previews
     replies: IdempotentReplies
     stream: Stream
@@ -109,6 +111,7 @@ class Api:
                   self.revoke_token, status=204),
             *self._hub.deployments.routes(),
             *self._hub.mesh_api.routes(),
+            *self._hub.resource_api.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,
                   reply=EventList, query=page),
             Route("GET", "/openapi.json", "This document", self.describe, public=True, place=""),

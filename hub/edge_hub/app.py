@@ -39,6 +39,7 @@ from edge_hub.mesh_api import MeshApi
 from edge_hub.preview import Previews
 from edge_hub.problems import problems_middleware
 from edge_hub.projects import Projects
+from edge_hub.resource_api import ResourceApi
 from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
 from edge_hub.stream import Stream
@@ -116,7 +117,10 @@ async def start_hub(
         )  # fmt: skip
         stack.push_async_callback(board.close)
         mesh = MeshApi(fleet, mesh_view)
-        stream = Stream(database, fleet, board, mesh, clock, https=settings.console_is_https)
+        resources = ResourceApi(fleet, mesh_view)
+        stream = Stream(
+            database, fleet, board, mesh, resources, clock, https=settings.console_is_https
+        )
         board.refreshed = lambda: stream.changed(("deployments",))
         enroller = Enroller(
             database, authority, clock, mesh_view, seeds=settings.seeds, changed=stream.changed
@@ -138,6 +142,7 @@ async def start_hub(
                 board, blueprints, fleet, mesh_view, previews, replies, changed=stream.changed
             ),
             mesh_api=mesh,
+            resource_api=resources,
             previews=previews,
             replies=replies,
             stream=stream,

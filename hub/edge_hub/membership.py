@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.identity.authority import Authority
+    from cantor.node.grants.sharing import Sharing
+    from cantor.node.grants.showing import Shown
     from cantor.node.graph import MeshGraph
     from cantor.node.lifecycle.issuer import Issuer
     from cantor.wire.frame import Value
@@ -60,6 +62,8 @@ class AgentView:
                 addresses=view.addresses,
                 resources=view.resources,
                 devices=view.devices,
+                taken=view.taken,
+                waiting=view.waiting,
                 seen_at_s=self._seen_at_s.get(view.id),
             )
         return found
@@ -108,6 +112,12 @@ class AgentView:
 
     async def links_of(self, node: NodeId) -> Sequence[Mapping[str, Value]]:
         return await self._agent.mesh.links_of(node)
+
+    def sharing(self) -> Sharing:
+        return self._agent.grants.rights.sharing
+
+    async def grants_of(self, node: NodeId) -> Shown | None:
+        return await self._agent.grants.shown_by(node)
 
 
 class AgentMembership:

@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from cantor.base.errors import UnavailableError
 from cantor.base.ids import NodeId
 from cantor.ledger.facts import Fact
+from cantor.node.grants.sharing import Sharing
 from cantor.node.graph import LINKS_FACT, mesh_graph
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from cantor.base.resources import Device, Resource
+    from cantor.node.grants.showing import Shown
     from cantor.node.graph import MeshGraph
     from cantor.wire.frame import Value
 
 
 @dataclass(frozen=True, slots=True)
 class LiveNode:
-    """What the ledger says about a node now; ``seen_at_s`` is wall time, None if never."""
+    """What the ledger says about a node now; ``seen_at_s`` is wall time, None if never.
+
+    ``taken`` and ``waiting`` are the hints of :class:`cantor.node.view.NodeView`.
+    """
 
     id: NodeId
     state: Literal["online", "stale", "expired", "offline", "denied"]
@@ -31,6 +36,8 @@ class LiveNode:
     addresses: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
     devices: tuple[Device, ...] = ()
+    taken: Mapping[str, Mapping[str, int | float]] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
     seen_at_s: float | None = None
 
 
@@ -86,6 +93,12 @@ class MeshView(Protocol):
             RemoteProtocolError: it does not understand.
         """
 
+    def sharing(self) -> Sharing:
+        """The quantities that nodes share."""
+
+    async def grants_of(self, node: NodeId) -> Shown | None:
+        """What a node has granted and who waits there now; None if it does not answer."""
+
 
 class FakeMeshView:
     """A mesh that a test, or a hub alone, moves by hand."""
@@ -96,6 +109,8 @@ class FakeMeshView:
         self._nodes: dict[NodeId, LiveNode] = {}
         self._links: dict[NodeId, Value] = {}
         self.told: dict[NodeId, Sequence[Mapping[str, Value]]] = {}
+        self.granted: dict[NodeId, Shown] = {}
+        self.shared = Sharing({}, {}, {})
         self._subscribers: list[Callable[[], None]] = []
 
     def put(self, node: LiveNode) -> None:
@@ -154,3 +169,9 @@ class FakeMeshView:
         if node not in self.told:
             raise UnavailableError("there is no path to it", where=node)
         return self.told[node]
+
+    def sharing(self) -> Sharing:
+        return self.shared
+
+    async def grants_of(self, node: NodeId) -> Shown | None:
+        return self.granted.get(node)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from edge_hub.fleet import Fleet
     from edge_hub.mesh_api import MeshApi
     from edge_hub.mesh_schemas import MeshLink, MeshNode
+    from edge_hub.resource_api import ResourceApi
+    from edge_hub.resource_schemas import MeshResource
     from edge_hub.schemas import Event, Node
 
 PROTOCOL = 1
@@ -36,13 +38,14 @@ SEND_TIME_S_MAX = 10.0
 HEARTBEAT_S = 25.0
 EVENTS_SHOWN = 50
 _log = logging.getLogger(__name__)
-MESH_REST_S = 0.5
-"""Figures of links come one by one from every node: a console is sent those of so long together."""
-Topic = Literal["nodes", "events", "deployments", "mesh"]
-TOPICS: tuple[Topic, ...] = ("nodes", "events", "deployments", "mesh")
+REST_S = 0.5
+"""Figures come one by one from every node: a console is sent those of so long together."""
+Topic = Literal["nodes", "events", "deployments", "mesh", "resources"]
+TOPICS: tuple[Topic, ...] = ("nodes", "events", "deployments", "mesh", "resources")
+RESTING: tuple[Topic, ...] = ("mesh", "resources")
 TOPICS_AT_FIRST: tuple[Topic, ...] = ("nodes", "events")
 if TYPE_CHECKING:
-    Items = dict[str | int, Node | Event | Deployment | MeshNode | MeshLink]
+    Items = dict[str | int, Node | Event | Deployment | MeshNode | MeshLink | MeshResource]
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
@@ -65,7 +68,7 @@ class _Client:
     shown: dict[Topic, Items] = field(default_factory=dict)
     due: set[Topic] = field(default_factory=lambda: set(TOPICS))
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    mesh_from_s: float = 0.0
+    from_s: dict[Topic, float] = field(default_factory=dict)
 
     def look(self, topics: Iterable[Topic]) -> None:
         """Look at these topics again."""
@@ -86,6 +89,7 @@ class Stream:
         fleet: Fleet,
         board: Board,
         mesh: MeshApi,
+        resources: ResourceApi,
         clock: Clock,
         *,
         https: bool,
@@ -94,6 +98,7 @@ class Stream:
         self._fleet = fleet
         self._board = board
         self._mesh = mesh
+        self._resources = resources
         self._clock = clock
         self._https = https
         self._clients: set[_Client] = set()
@@ -212,6 +217,8 @@ class Stream:
                 return {key: node for key, (node, _) in fleet.items()}
             if topic == "mesh":
                 return {**self._mesh.items(fleet)}
+            if topic == "resources":
+                return {**self._resources.items(fleet)}
             names = {key: node.name for key, (node, _) in fleet.items()}
             return {view.id: self._board.shown(view, names) for view in self._board.views(scope)}
         async with self._database.read() as connection:
@@ -224,12 +231,13 @@ class Stream:
 
 
 def _rest(client: _Client, due: set[Topic]) -> None:
-    """Put the mesh off if this console was sent it a moment ago."""
+    """Put off what this console was sent a moment ago."""
     loop = asyncio.get_running_loop()
-    if "mesh" not in due or "mesh" not in client.topics:
-        return
-    if loop.time() < client.mesh_from_s:
-        due.remove("mesh")
-        loop.call_at(client.mesh_from_s, client.look, ("mesh",))
-    else:
-        client.mesh_from_s = loop.time() + MESH_REST_S
+    for topic in RESTING:
+        if topic not in due or topic not in client.topics:
+            continue
+        if loop.time() < client.from_s.get(topic, 0.0):
+            due.remove(topic)
+            loop.call_at(client.from_s[topic], client.look, (topic,))
+        else:
+            client.from_s[topic] = loop.time() + REST_S

@@ -2,6 +2,7 @@
 
     CantorError
     ├── ConfigError           a file or option that a person wrote is wrong        exit 2
+    │   ├── ExpressionError   needs that cannot be read, with the column           exit 2
     │   └── NeedsError        needs that no node can ever meet                     exit 2
     ├── LocalProtocolError    our own code broke the protocol's rules              exit 70
     ├── RemoteProtocolError   bytes from another party broke them                  exit 76
@@ -90,6 +91,18 @@ class UnavailableError(CantorError):
     """A party that must answer cannot be reached."""
 
     exit_code = 69
+
+
+class ExpressionError(ConfigError):
+    """Needs that cannot be read, or do not fit what nodes have; ``column`` counts from 1.
+
+    ``advice`` is the remedy without the line that shows the place.
+    """
+
+    def __init__(self, what: str, *, column: int, advice: str, shown: str) -> None:
+        self.column = column
+        self.advice = advice
+        super().__init__(what, where=f"needs, column {column}", remedy=f"{advice}\n{shown}")
 
 
 class NeedsError(ConfigError):

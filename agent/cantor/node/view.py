@@ -42,6 +42,8 @@ class NodeView:
     standing: str = ""
     taken: Mapping[str, Mapping[str, int | float]] = field(default_factory=dict)
     """What is granted of its quantities, by kind of work; a hint, some tenths of a second old."""
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    """How many wait for each of its quantities; a hint as well."""
 
     def free(self, *, but: str = "") -> tuple[Resource, ...]:
         """Its resources less what is granted, but not to the kind of work ``but``: as is known."""
@@ -74,6 +76,7 @@ class NodeView:
             "resources": pack_resources(self.resources),
             "devices": pack_devices(self.devices),
             "taken": {kind: dict(amounts) for kind, amounts in self.taken.items()},
+            "waiting": dict(self.waiting),
         }
 
 
@@ -85,7 +88,7 @@ def view_from_value(value: Value) -> NodeView:
     """
     if not isinstance(value, dict) or not isinstance(value.get("id"), str):
         raise RemoteProtocolError("the agent's answer holds no nodes")
-    facts = {name: value.get(name) for name in ("resources", "devices", "taken")}
+    facts = {name: value.get(name) for name in ("resources", "devices", "taken", "waiting")}
     facts["node"] = value
     owner = NodeId(_text(value["id"]))
     state = value.get("state")
@@ -164,6 +167,7 @@ def _view(owner: NodeId, values: dict[str, Value], *, is_alive: bool, standing: 
         devices=tuple(_devices(values.get("devices"))),
         standing=standing,
         taken=_taken(values.get("taken")),
+        waiting=_waiting(values.get("waiting")),
     )
 
 
@@ -178,6 +182,11 @@ def _taken(value: Value) -> dict[str, dict[str, int | float]]:
         for kind, amounts in rows.items()
         if isinstance(amounts, dict)
     }
+
+
+def _waiting(value: Value) -> dict[str, int]:
+    counts = value if isinstance(value, dict) else {}
+    return {name: count for name, count in counts.items() if type(count) is int and count > 0}
 
 
 def _resources(value: Value) -> Iterable[Resource]:

@@ -26,7 +26,7 @@ def check_kinds(source: str, needs: Needs, resources: Iterable[Resource]) -> Non
     """Hold ``needs``, read from the text ``source``, against all ``resources`` of the mesh.
 
     Raises:
-        ConfigError: a condition can never hold, whatever its number is: it takes what is no
+        ExpressionError: a condition can never hold, whatever its number is: it takes what is no
             quantity, or compares text with a number, or counts bytes of what has none. The message
             points at it.
     """

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from cantor.base.errors import ConfigError
+from cantor.base.errors import ExpressionError
 from cantor.scheduling.expression import NAME
 
 TEXT_CHARACTERS_MAX = 4096
@@ -44,22 +44,22 @@ class Token:
     column: int
 
 
-def error_at(source: str, column: int, what: str, remedy: str) -> ConfigError:
-    """A :class:`ConfigError` that shows the place in the text with a caret under it."""
+def error_at(source: str, column: int, what: str, remedy: str) -> ExpressionError:
+    """An error that shows the place in the text with a caret under it."""
     start = max(source.rfind("\n", 0, column) + 1, column - EXCERPT_CHARACTERS)
     end = source.find("\n", column)
     end = min(len(source) if end < 0 else end, column + EXCERPT_CHARACTERS)
     excerpt = "".join(c if c.isprintable() else " " for c in source[start:end])
     pad = "".join("\u3000" if _is_wide(c) else " " for c in excerpt[: column - start])
-    where = f"needs, column {column + 1}"
-    return ConfigError(what, where=where, remedy=f"{remedy}\n    {excerpt}\n    {pad}^")
+    shown = f"    {excerpt}\n    {pad}^"
+    return ExpressionError(what, column=column + 1, advice=remedy, shown=shown)
 
 
 def tokens(source: str) -> list[Token]:
     """The tokens of ``source``, the last of kind ``end``.
 
     Raises:
-        ConfigError: the text is too long or holds what is no token; the message points at it.
+        ExpressionError: the text is too long or holds what is no token; the message points at it.
     """
     if len(source) > TEXT_CHARACTERS_MAX:
         what = f"the expression has {len(source)} characters (limit {TEXT_CHARACTERS_MAX})"
@@ -82,7 +82,8 @@ def unquote(source: str, token: Token) -> str:
     """The value of a string token.
 
     Raises:
-        ConfigError: it holds a control character, or an escape other than of a quote or backslash.
+        ExpressionError: it holds a control character, or an escape of something else than a quote
+            or a backslash.
     """
     inside = token.text[1:-1]
     for match in _ESCAPE.finditer(inside):
@@ -105,7 +106,7 @@ def _check_length(source: str, token: Token) -> None:
         raise error_at(source, token.column, "the number is too long", remedy)
 
 
-def _unknown(source: str, column: int) -> ConfigError:
+def _unknown(source: str, column: int) -> ExpressionError:
     character = source[column]
     what = "the string does not end" if character in "\"'" else f"unexpected {character!r}"
     remedy = _REMEDIES.get(character, "write conditions such as USBCamera == 1 and GPU = 1")

@@ -142,8 +142,8 @@ def parse(text: str) -> Needs:
     """Read an expression in the grammar above; nothing in it is ever executed.
 
     Raises:
-        ConfigError: it does not follow the grammar or passes a limit; the message shows the line
-            with a caret under the place, and says what to write.
+        ExpressionError: it does not follow the grammar or passes a limit; the message shows the
+            line with a caret under the place, and says what to write.
     """
     return Needs(parse_expression(text))
 

@@ -28,7 +28,7 @@ from cantor.scheduling.expression import (
 from cantor.scheduling.lexer import Token, error_at, tokens, unquote
 
 if TYPE_CHECKING:
-    from cantor.base.errors import ConfigError
+    from cantor.base.errors import ExpressionError
 
 DEPTH_MAX = 32
 CONDITIONS_MAX = 256
@@ -40,7 +40,7 @@ def parse_expression(source: str) -> Expression | None:
     """The tree of ``source``; None if it is blank.
 
     Raises:
-        ConfigError: it breaks the grammar or passes a limit; the message points at the place.
+        ExpressionError: it breaks the grammar or passes a limit; the message points at the place.
     """
     return _Parser(source).whole()
 
@@ -82,7 +82,7 @@ class _Parser:
             return True
         return False
 
-    def _error(self, what: str, remedy: str, token: Token | None = None) -> ConfigError:
+    def _error(self, what: str, remedy: str, token: Token | None = None) -> ExpressionError:
         return error_at(self._source, (token or self._next).column, what, remedy)
 
     def _joiner_remedy(self) -> str:

@@ -14,6 +14,7 @@ import { Shell } from "./shell/Shell";
 const parts = {
   Overview: () => import("./pages/Overview"),
   Devices: () => import("./pages/devices/Devices"),
+  Resources: () => import("./pages/resources/Resources"),
   Pipelines: () => import("./pages/pipelines/Pipelines"),
   DeploymentPage: () => import("./pages/pipelines/DeploymentPage"),
   LivePage: () => import("./pages/live/LivePage"),
@@ -22,6 +23,7 @@ const parts = {
 const Overview = lazy(parts.Overview);
 const Devices = lazy(parts.Devices);
 const Mesh = lazy(() => import("./pages/mesh/Mesh"));
+const Resources = lazy(parts.Resources);
 const Pipelines = lazy(parts.Pipelines);
 const DeploymentPage = lazy(parts.DeploymentPage);
 const LivePage = lazy(parts.LivePage);
@@ -132,6 +134,7 @@ export function App() {
           <Route index element={<Overview />} />
           <Route path="devices" element={<Devices />} />
           <Route path="mesh" element={<Mesh />} />
+          <Route path="resources" element={<Resources />} />
           <Route path="pipelines" element={<Pipelines />} />
           <Route path="pipelines/:id" element={<DeploymentPage />} />
           <Route path="live" element={<LivePage />} />

@@ -37,6 +37,8 @@ CALLS = {"ProblemError", "FieldError", "Problem", "MediaError", "ModelError", "_
 BLANK = re.compile(r"\{[^{}]*\}")
 # The router's own words for addresses that no page asks for, and one text with two beginnings,
 # each of which is translated.
+# They stand within others, which are translated.
+PARTS = {"the end", "no node has all of it at once: ", "; and {} more"}
 UNSPOKEN = {"{} {}: {}", "{} its outputs {}"}
 
 
@@ -82,6 +84,22 @@ def spoken() -> set[str]:
     return {BLANK.sub("{}", json.loads(key)) for key in keys}
 
 
+def written(path: Path) -> Iterator[str]:
+    """All texts of more than a word in a module that speaks to people, but its documentation."""
+    tree = ast.parse(path.read_text())
+    inside: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            inside.update(ast.walk(node))
+            inside.discard(node)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            inside.add(node.value)
+    for node in ast.walk(tree):
+        text = template(node) if isinstance(node, ast.expr) and node not in inside else None
+        if text and re.search(r"[a-z] |^expected ", text):
+            yield text
+
+
 def test_every_error_that_people_meet_is_translated() -> None:
     sources = [
         path
@@ -119,3 +137,11 @@ def test_every_parameter_of_a_built_in_filter_is_translated() -> None:
     }
 
     assert sorted(texts - spoken()) == []
+
+
+@pytest.mark.parametrize("name", ["lexer", "parser", "kinds", "reach"])
+def test_what_is_said_of_an_expression_is_translated(name: str) -> None:
+    texts = set(written(ROOT / "agent" / "cantor" / "scheduling" / f"{name}.py"))
+
+    assert texts
+    assert sorted(texts - spoken() - PARTS) == []

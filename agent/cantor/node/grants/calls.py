@@ -9,28 +9,25 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import CantorError, ConfigError
+from cantor.base.errors import ConfigError
 from cantor.base.resources import Resource, ResourceValue
 from cantor.base.units import parse_size
 from cantor.node.control import caller
 from cantor.node.grants.advertised import AGENT, Advertised
-from cantor.node.grants.grants import SHOW_TOPIC
 from cantor.node.grants.sharing import is_shared
 from cantor.scheduling.expression import KEYWORDS, NAME
 from cantor.scheduling.grants.book import UNITS_MAX
-from cantor.scheduling.grants.reading import lease_from_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cantor.node.grants.grants import Grants
     from cantor.node.services import Call, Node
-    from cantor.node.view import NodeView
     from cantor.wire.frame import Value
 
-SHOW_TIMEOUT_S = 2.0
 VALUE_CHARACTERS_MAX = 256
 NUMBER_MAX = 2**63
+NOT_KNOWN: dict[str, Value] = {"held": None, "waiting": None, "elsewhere": None}
 _RESOURCE = re.compile(rf"({NAME.pattern})\s*(==?)\s*(.*)", re.DOTALL)
 
 
@@ -126,28 +123,17 @@ class ResourceCalls:
         }
 
     async def _resources(self, _args: dict[str, Value]) -> Value:
-        views = self._node.nodes()
-        told = await asyncio.gather(*(self._held_on(view) for view in views))
+        views, sharing = self._node.nodes(), self._grants.rights.sharing
+        told = await asyncio.gather(*(self._grants.shown_by(view.id) for view in views))
         return [
-            {**view.as_value(), **held, "shared": self._grants.rights.shared_by(view.id)}
-            for view, held in zip(views, told, strict=True)
+            {
+                **view.as_value(),
+                **(NOT_KNOWN if shown is None else shown.as_value()),
+                "shared": [cast("Value", row) for row in sharing.shown(view.id)],
+                "pooled": dict(sharing.pooled(view.id)),
+            }
+            for view, shown in zip(views, told, strict=True)
         ]
-
-    async def _held_on(self, view: NodeView) -> dict[str, Value]:
-        """What a node says of its grants; ``held`` is None where it cannot be asked or read."""
-        if view.id == self._node.node_id:
-            return self._grants.shown()
-        if view.is_alive:
-            try:
-                answer = await self._node.request(view.id, SHOW_TOPIC, timeout_s=SHOW_TIMEOUT_S)
-                held: list[Value] = [
-                    dict(lease_from_value(row).as_value()) for row in _rows(answer.headers, "held")
-                ]
-            except CantorError:
-                return {"held": None, "waiting": None}
-            waiting: list[Value] = [dict(row) for row in _rows(answer.headers, "waiting")]
-            return {"held": held, "waiting": waiting, "elsewhere": _counts(answer.headers)}
-        return {"held": None, "waiting": None}
 
     def _advertise(self, args: dict[str, Value]) -> Value:
         name, kind, value = str(args.get("name", "")), args.get("kind"), args.get("value")
@@ -163,15 +149,3 @@ class ResourceCalls:
             made = Resource(name, "quantity" if kind == "quantity" else "condition", value, unit)
             self._advertised.add(process, checked(made))
         return cast("Value", self._advertised.names)
-
-
-def _counts(headers: Mapping[str, Value]) -> Value:
-    told = headers.get("elsewhere")
-    if not isinstance(told, dict):
-        return {}
-    return {str(name): units for name, units in told.items() if type(units) is int}
-
-
-def _rows(headers: Mapping[str, Value], name: str) -> list[dict[str, Value]]:
-    told = headers.get(name)
-    return [row for row in told if isinstance(row, dict)] if isinstance(told, list) else []

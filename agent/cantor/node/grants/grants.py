@@ -13,14 +13,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
+from cantor.node.grants.hints import Hints
 from cantor.node.grants.journal_file import JournalFile
 from cantor.node.grants.offers import stock_of
 from cantor.node.grants.reservation import Reservation
 from cantor.node.grants.rights import Rights
+from cantor.node.grants.showing import SHOW_TOPIC, Shown, Waiter, ask_shown
 from cantor.node.services import Reply
 from cantor.scheduling.grants import claim as claims
 from cantor.scheduling.grants.claim import Claim
-from cantor.scheduling.grants.events import Changed, Tell, Tick, Write
+from cantor.scheduling.grants.events import Tell, Tick, Write
 from cantor.scheduling.grants.grantor import Grantor
 from cantor.scheduling.grants.reading import answer_from_value, asked_from_value
 from cantor.scheduling.grants.records import TASK_CHARACTERS_MAX, TTL_DEFAULT_S, Granted, Release
@@ -37,16 +39,12 @@ if TYPE_CHECKING:
     from cantor.scheduling.grants.records import Answer, Asked
     from cantor.scheduling.grants.stock import Have
     from cantor.scheduling.needs import Needs
-    from cantor.wire.frame import Value
 
 JOURNAL_NAME = "grants.journal"
-TAKEN_FACT = "taken"
-ASK_TOPIC, ANSWER_TOPIC, SHOW_TOPIC = "grants.ask", "grants.answer", "grants.show"
+ASK_TOPIC, ANSWER_TOPIC = "grants.ask", "grants.answer"
 OWN_TTL_S = 3.0
 """How long the processes of an agent that was killed may need to end: then their units are free."""
-HINT_S = 0.25
 ALARM_MIN_S = 0.001
-SHOWN_MAX = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -75,8 +73,6 @@ class Grants:
         self._claims: dict[tuple[str, int], tuple[Claim, Reservation]] = {}
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = math.inf
-        self._hint: asyncio.TimerHandle | None = None
-        self._said: Value = None
         self._have: Have | None = None
         self.rights = Rights(
             node,
@@ -86,6 +82,7 @@ class Grants:
             is_dead=is_dead,
             disk=rights_disk,
         )
+        self._hints = Hints(node, lambda: self._grantor, self.rights.elsewhere)
 
     def start(self) -> None:
         """Read the journal, begin a life, and answer; nothing if it has begun.
@@ -104,7 +101,7 @@ class Grants:
         self._grantor = Grantor(self._node.node_id, epoch, self._now(), kept, is_lost)
         self._node.on_message(ASK_TOPIC, self._asked)
         self._node.on_message(ANSWER_TOPIC, self._answered)
-        self._node.answer(SHOW_TOPIC, lambda _: Reply(self.shown()))
+        self._node.answer(SHOW_TOPIC, lambda _: Reply(self.shown().as_value()))
         self._tell(Tick())
         if self._have is not None:
             self._tell(self._have)
@@ -114,9 +111,9 @@ class Grants:
         """Give back what is held, and write that down."""
         for _, reservation in list(self._claims.values()):
             reservation.drop()
-        for timer in (self._alarm, self._hint):
-            if timer is not None:
-                timer.cancel()
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._hints.close()
         await asyncio.to_thread(self._file.close)
         await self.rights.close()
         self._grantor = None
@@ -132,7 +129,7 @@ class Grants:
             self._have = replace(self._have, away=self.rights.away())
         if self._have is not None and self._grantor is not None:
             self._tell(self._have)
-            self._hint_soon()
+            self._hints.soon()
 
     def reserve(
         self,
@@ -170,17 +167,21 @@ class Grants:
         self._follow(claim, reservation, claim.tick(self._now()))
         return reservation
 
-    def shown(self) -> dict[str, Value]:
+    def shown(self) -> Shown:
         """What is granted and who waits, for people."""
         if self._grantor is None:
-            return {"held": [], "waiting": [], "elsewhere": {}}
-        rows: list[Value] = [dict(one.as_value()) for one in self._grantor.leases[:SHOWN_MAX]]
-        waiting: list[Value] = [
-            {"task": one.key.task, "needs": str(one.needs), "since": one.now}
-            for one in self._grantor.waiting[:SHOWN_MAX]
-        ]
-        elsewhere: Value = dict(self.rights.elsewhere())
-        return {"held": rows, "waiting": waiting, "elsewhere": elsewhere}
+            return Shown()
+        waiting = (
+            Waiter(one.key.task, one.holder, one.project, str(one.needs), one.now)
+            for one in self._grantor.waiting
+        )
+        return Shown(tuple(self._grantor.leases), tuple(waiting), self.rights.elsewhere())
+
+    async def shown_by(self, node: NodeId) -> Shown | None:
+        """What any node shows; None if it cannot be asked now."""
+        if node == self._node.node_id:
+            return self.shown()
+        return await ask_shown(self._node, node) if node in self._node.alive() else None
 
     def end_former(self, prefix: str) -> None:
         """Give back what this node held in a former life under names that begin so."""
@@ -207,13 +208,11 @@ class Grants:
         if self._grantor is None:
             return
         for effect in self._grantor.handle(event, self._now()):
-            match effect:
-                case Write(number, record):
-                    self._file.append(number, record)
-                case Tell(holder, answer):
-                    self._answer(holder, answer)
-                case Changed():
-                    self._hint_soon()
+            if isinstance(effect, Write):
+                self._file.append(effect.number, effect.record)
+            elif isinstance(effect, Tell):
+                self._answer(effect.holder, effect.answer)
+        self._hints.soon()
         self._wake_at(self._grantor.wake_s)
         self.rights.stir()
 
@@ -283,22 +282,3 @@ class Grants:
                 self._follow(claim, reservation, claim.tick(self._now()))
         self._tell(Tick())
         self._wake_at(min((claim.wake_s for claim, _ in self._claims.values()), default=math.inf))
-
-    def _hint_soon(self) -> None:
-        """Say what is taken, but a few times a second at most."""
-        if self._hint is None:
-            self._hint = asyncio.get_running_loop().call_later(HINT_S, self._say)
-
-    def _say(self) -> None:
-        self._hint = None
-        taken: dict[str, dict[str, int | float]] = {}
-        for lease in self._grantor.leases if self._grantor else ():
-            kind = taken.setdefault(lease.key.task.partition("/")[0][:64], {})
-            for name, amount in lease.taken.items():
-                kind[name] = kind.get(name, 0) + amount
-        if elsewhere := self.rights.elsewhere():
-            taken["elsewhere"] = dict(elsewhere)
-        value: Value = {kind: dict(amounts) for kind, amounts in taken.items()}
-        if value != self._said:
-            self._node.publish(TAKEN_FACT, value)
-            self._said = value

@@ -138,9 +138,10 @@ class Rights:
         }
         return {name: n for name, away in self.away().items() if (n := max(0, away - free[name]))}
 
-    def shared_by(self, owner: NodeId) -> list[Value]:
-        """What a node shares, who has rights to it, and whether its rights must be counted."""
-        return self._sharing.shown(owner)
+    @property
+    def sharing(self) -> Sharing:
+        """What the mesh says of shared quantities."""
+        return self._sharing
 
     def stir(self) -> None:
         """Somebody waits, or has got or given back something."""

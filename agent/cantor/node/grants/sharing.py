@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict
 
+from cantor.base.ids import NodeId
 from cantor.scheduling.expression import KEYWORDS, NAME
 from cantor.scheduling.grants.book import UNITS_MAX
 from cantor.scheduling.grants.purse import Pool
@@ -12,7 +13,6 @@ from cantor.scheduling.grants.purse import Pool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
     from cantor.node.services import Node
     from cantor.wire.frame import Value
@@ -21,9 +21,21 @@ NAME_CHARACTERS_MAX = 64
 SITE_LABEL = "site"
 
 
+class SharedRow(TypedDict):
+    """A shared quantity of one owner: units that nobody has a right to, and who has the rest."""
+
+    name: str
+    total: int
+    free: int
+    held: dict[NodeId, int]
+    is_frozen: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Sharing:
     """The pools that this node may have rights to, where nodes are, and what owners say.
+
+    ``everywhere`` are all pools that are known, also those of other sites and tenants.
 
     A quantity is shared among the nodes of its owner's tenant; if the owner has the label
     ``site``, among those with the same label.
@@ -32,6 +44,19 @@ class Sharing:
     pools: Mapping[tuple[NodeId, str], Pool]
     places: Mapping[NodeId, tuple[str, str]]
     said: Mapping[NodeId, Mapping[str, Mapping[str, Value]]]
+    everywhere: Mapping[tuple[NodeId, str], Pool] = field(default_factory=dict)
+
+    def may_have(self, owner: NodeId, node: NodeId) -> bool:
+        """Whether a node may have rights of this owner."""
+        return may_hold(self.places, owner, node)
+
+    def pooled(self, node: NodeId) -> dict[str, int]:
+        """How many units of each stand in the total of a node, whoever owns them."""
+        pooled: dict[str, int] = {}
+        for pool in self.everywhere.values():
+            if may_hold(self.places, pool.owner, node):
+                pooled[pool.name] = pooled.get(pool.name, 0) + pool.total
+        return pooled
 
     @property
     def totals(self) -> dict[str, int]:
@@ -45,23 +70,28 @@ class Sharing:
         """All nodes that are known and may have rights of this owner."""
         return {node for node in self.places if may_hold(self.places, owner, node)}
 
-    def shown(self, owner: NodeId) -> list[Value]:
+    def shown(self, owner: NodeId) -> list[SharedRow]:
         """What a node shares, for people."""
-        rows: list[Value] = []
-        for pool in self.pools.values():
-            if pool.owner == owner:
-                said = self.said.get(owner, {}).get(pool.name, {})
-                held, is_frozen = said.get("held"), said.get("frozen") is True
-                rows.append(
-                    {
-                        "name": pool.name,
-                        "total": pool.total,
-                        "free": pool.free,
-                        "held": held if isinstance(held, dict) else {},
-                        "is_frozen": is_frozen,
-                    }
-                )
-        return rows
+        return [
+            {
+                "name": pool.name,
+                "total": pool.total,
+                "free": pool.free,
+                "held": self.held(owner, pool.name),
+                "is_frozen": self._said_of(owner, pool.name).get("frozen") is True,
+            }
+            for pool in self.everywhere.values()
+            if pool.owner == owner
+        ]
+
+    def held(self, owner: NodeId, name: str) -> dict[NodeId, int]:
+        """How many units of a pool each node has a right to, as its owner says."""
+        held = self._said_of(owner, name).get("held")
+        rows = held if isinstance(held, dict) else {}
+        return {NodeId(node): units for node, units in rows.items() if type(units) is int}
+
+    def _said_of(self, owner: NodeId, name: str) -> Mapping[str, Value]:
+        return self.said.get(owner, {}).get(name, {})
 
 
 def may_hold(places: Mapping[NodeId, tuple[str, str]], owner: NodeId, node: NodeId) -> bool:
@@ -87,16 +117,16 @@ def read_sharing(facts: Iterable[Fact], node: Node, is_dead: Callable[[NodeId], 
         owner: {name: one for name, one in value.items() if isinstance(one, dict)}
         for owner, value in by_name["rights"].items()
     }
-    pools = {
+    everywhere = {
         (owner, name): Pool(owner, name, total, _free(said.get(owner, {}).get(name), total))
         for owner, value in sorted(by_name["shared"].items())
         for name, total in _units(value).items()
-        if is_shared(name, total)
-        and may_hold(places, owner, node.node_id)
-        and not is_dead(owner)
-        and isinstance(total, int)
+        if is_shared(name, total) and not is_dead(owner) and isinstance(total, int)
     }
-    return Sharing(pools, places, said)
+    pools = {
+        key: pool for key, pool in everywhere.items() if may_hold(places, pool.owner, node.node_id)
+    }
+    return Sharing(pools, places, said, everywhere)
 
 
 def is_shared(name: str, total: object) -> bool:

@@ -10,6 +10,7 @@ from cantor.scheduling.expression import Take, conditions
 
 if TYPE_CHECKING:
     from cantor.scheduling.grants.records import Lease, Reserve
+    from cantor.scheduling.needs import Needs
 
 
 @dataclass(slots=True)
@@ -34,7 +35,12 @@ class Waits:
     names: frozenset[str]
 
 
+def names_in(needs: Needs) -> frozenset[str]:
+    """The quantities that ``needs`` may take."""
+    leaves = conditions(needs.expression) if needs.expression is not None else []
+    return frozenset(leaf.name.text for leaf in leaves if isinstance(leaf, Take))
+
+
 def names_of(asked: Reserve) -> frozenset[str]:
     """The quantities that it may take."""
-    leaves = conditions(asked.needs.expression) if asked.needs.expression is not None else []
-    return frozenset(leaf.name.text for leaf in leaves if isinstance(leaf, Take))
+    return names_in(asked.needs)

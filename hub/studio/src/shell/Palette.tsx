@@ -10,6 +10,7 @@ import {
   IconSearch,
   IconServer2,
   IconSettings,
+  IconStack2,
   IconSunMoon,
   IconTopologyStar3,
 } from "@tabler/icons-react";
@@ -46,6 +47,7 @@ function useOptions(words: string): Option[] {
     { id: "overview", text: t("nav.overview"), icon: <IconLayoutDashboard size={17} />, run: () => navigate("/") },
     { id: "devices", text: t("nav.devices"), icon: <IconServer2 size={17} />, run: () => navigate("/devices") },
     { id: "mesh", text: t("nav.mesh"), icon: <IconTopologyStar3 size={17} />, run: () => navigate("/mesh") },
+    { id: "resources", text: t("nav.resources"), icon: <IconStack2 size={17} />, run: () => navigate("/resources") },
     { id: "pipelines", text: t("nav.pipelines"), icon: <IconSchema size={17} />, run: () => navigate("/pipelines") },
     { id: "live", text: t("nav.live"), icon: <IconDeviceCctv size={17} />, run: () => navigate("/live") },
     { id: "settings", text: t("nav.settings"), icon: <IconSettings size={17} />, run: () => navigate("/settings") },

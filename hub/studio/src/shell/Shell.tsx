@@ -12,6 +12,7 @@ import {
   IconSearch,
   IconServer2,
   IconSettings,
+  IconStack2,
   IconTopologyStar3,
 } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
@@ -44,6 +45,7 @@ function Rail() {
     { to: "/", text: t("nav.overview"), Icon: IconLayoutDashboard },
     { to: "/devices", text: t("nav.devices"), Icon: IconServer2 },
     { to: "/mesh", text: t("nav.mesh"), Icon: IconTopologyStar3 },
+    { to: "/resources", text: t("nav.resources"), Icon: IconStack2 },
     { to: "/pipelines", text: t("nav.pipelines"), Icon: IconSchema },
     { to: "/live", text: t("nav.live"), Icon: IconDeviceCctv },
     { to: "/settings", text: t("nav.settings"), Icon: IconSettings },

@@ -59,10 +59,32 @@ async def test_the_table_says_what_is_free_and_who_holds_the_rest(
         node.reserve("run/next", 1, {WALL: parse("GPU = 2")})
         assert await cantor("resources", "--data", str(tmp_path)) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["NODE", "RESOURCE", "TOTAL", "TAKEN", "FREE", "WAITING"]
     assert lines[1] == ["roof", "USBCamera", "==", "1"]
-    assert lines[2][:6] == ["wall", "GPU", "1", "2", "run/belt", "1"]
-    assert lines[3][:5] == ["Memory", "1.0", "GiB", "2.0", "GiB"]
-    assert lines[4] == ["GPU", "=", "2", "run/next", "waits"]
+    assert lines[2] == ["wall", "GPU", "2", "1", "1", "1"]
+    assert lines[3] == ["Memory", "2.0", "GiB", "1.0", "GiB", "1.0", "GiB"]
+    held, waits = lines[6], lines[9]
+    assert held[:4] == ["run/belt", "#1", "wall", "wall"]
+    assert " ".join(held[4:-3]) == "GPU = 1, Memory = 1.0 GiB"
+    assert waits[:6] == ["run/next", "wall", "wall", "GPU", "=", "2"]
+
+
+async def test_each_resource_is_summed_over_the_nodes_that_are_reached(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with served(tmp_path) as node:
+        node._mesh.nodes[ROOF].offer("more", (), [Resource("GPU", "quantity", 3)])
+        asked = ("resources", "--sum", "--data", str(tmp_path))
+        assert await cantor(*asked) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert lines[1] == ["GPU", "5", "1", "4", "2"]
+        assert lines[3] == ["USBCamera", "==", "1", "1"]
+        node._mesh.kill(ROOF)
+        assert await cantor(*asked, "--json") == 0
+    summed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    gpu = summed["GPU"]
+    assert (gpu["total"], gpu["taken"], gpu["free"], gpu["nodes"]) == (2, 1, 1, [WALL])
+    assert summed["USBCamera"]["nodes"] == []
 
 
 async def test_json_names_every_holder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,11 +191,14 @@ async def test_shared_quantities_show_who_has_how_many_rights(
         await until_known(node)
         assert await cantor("resources", "--data", str(tmp_path)) == 0
         lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-        assert ["Licence", "5", "8"] in [line[:3] for line in lines]
-        assert lines[-1][:4] == ["Licence", "office", "5", "8"]
+        assert ["Licence", "8", "0", "5"] in [line[:4] for line in lines]
+        assert lines[-1][:4] == ["Licence", "office", "8", "5"]
         assert " ".join(lines[-1][4:]) == (
             "must be counted: cantor resources --count; wall 1, roof 2"
         )
+        assert await cantor("resources", "--sum", "--data", str(tmp_path)) == 0
+        lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+        assert ["Licence", "8", "0", "8", "2"] in lines  # once, though each node may have all
         assert await cantor("resources", "--count", "3", "--data", str(tmp_path)) == 2
         assert "this node shares nothing" in capsys.readouterr().err
 

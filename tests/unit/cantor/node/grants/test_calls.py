@@ -9,7 +9,7 @@ import pytest
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh
 from cantor.node.grants.calls import ResourceCalls
-from cantor.node.grants.grants import SHOW_TOPIC
+from cantor.node.grants.showing import SHOW_TOPIC
 from cantor.node.services import Reply
 from cantor.scheduling.grants.records import Key, Lease
 

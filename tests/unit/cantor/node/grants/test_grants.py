@@ -138,9 +138,9 @@ async def test_a_group_holds_units_of_two_nodes_and_gives_them_back(tmp_path: Pa
     wants = {WALL: parse("GPU = 2"), ROOF: parse("GPU = 1")}
     group = await wall.reserve("group", 1, wants).held(5)
     assert set(group.leases) == {WALL, ROOF}
-    assert [row["task"] for row in roof.grants.shown()["held"]] == ["group"]  # type: ignore[index,union-attr,call-overload]
+    assert [lease.key.task for lease in roof.grants.shown().held] == ["group"]
     await group.release()
-    assert roof.grants.shown()["held"] == []
+    assert roof.grants.shown().held == ()
     await wall.grants.close()
     await roof.grants.close()
 

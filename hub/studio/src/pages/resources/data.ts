@@ -1,0 +1,51 @@
+/** The resources of the project shown: asked once, then kept fresh by the stream while the page is open. */
+import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { get } from "../../api/client";
+import { useStream } from "../../api/live";
+import { mergeById } from "../../api/merge";
+import type { MeshResource, NeedsAnswer, ResourceDetail } from "./types";
+
+const KEY = ["resources"] as const;
+const ASK_EVERY_MS = 5_000;
+
+export interface ResourceList {
+  items: MeshResource[];
+}
+
+export function useResources() {
+  const stream = useStream();
+  const client = useQueryClient();
+  useEffect(
+    () =>
+      stream?.watch("resources", (rows, removed, whole) => {
+        const fresh = rows as MeshResource[];
+        client.setQueryData<ResourceList>(KEY, (known) => {
+          if (whole || !known) return whole ? { items: fresh } : known;
+          return { items: mergeById(known.items, fresh, removed) };
+        });
+      }),
+    [stream, client],
+  );
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<ResourceList>("/resources", signal) });
+}
+
+/** Who holds it and who waits, asked of its nodes: again when its figures have changed, which `version` tells. */
+export function useResource(id: string, version: string) {
+  return useQuery({
+    queryKey: ["resource", id, version],
+    queryFn: ({ signal }) => get<ResourceDetail>(`/resources/${encodeURIComponent(id)}`, signal),
+    refetchInterval: ASK_EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** Who satisfies an expression; asked again when what nodes have has changed, which `version` tells. */
+export function useNeeds(needs: string, version: string) {
+  return useQuery({
+    queryKey: ["needs", needs, version],
+    queryFn: ({ signal }) => get<NeedsAnswer>(`/needs?${new URLSearchParams({ needs }).toString()}`, signal),
+    enabled: needs !== "",
+    placeholderData: (before, query) => (query?.queryKey[1] === needs ? before : undefined),
+  });
+}
