@@ -34,15 +34,21 @@ class Ask:
 
 @dataclass(slots=True, eq=False)
 class _Line:
+    needs: str
+    priority: int
     units: deque[Unit] = field(default_factory=deque)
     asks: list[Ask] = field(default_factory=list)
     """Those not answered yet."""
+    ready: int = 0
+    """Units that have what they need and no worker yet."""
 
 
 class Lines:
-    """What waits for quantities; at most ``asks_max`` questions of a line are open at once.
+    """What waits for quantities.
 
-    Its driver passes ``effects`` on in their order and tells the answers.
+    Of each line, at most ``asks_max`` questions are open or granted without a worker at once: what
+    no worker can use yet is left to others. Its driver passes ``effects`` on in their order and
+    tells the answers.
     """
 
     def __init__(self, asks_max: int) -> None:
@@ -50,7 +56,7 @@ class Lines:
         self._lines: dict[tuple[str, int], _Line] = {}
         self.effects: deque[tuple[Ask, bool]] = deque()
         """Questions to ask (True), and those to take back with what was granted for them."""
-        self.ready: dict[Unit, None] = {}
+        self.ready: dict[Unit, _Line] = {}
         """Those that have what they need and no worker yet."""
 
     def __iter__(self) -> Iterator[Unit]:
@@ -59,68 +65,80 @@ class Lines:
 
     def put(self, unit: Unit, *, first: bool = False) -> None:
         """Let a unit wait for what it needs."""
-        line = self._lines.setdefault(_key_of(unit), _Line())
+        key = unit.needs, unit.terms.priority
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = _Line(*key)
         if first:
             line.units.appendleft(unit)
         else:
             line.units.append(unit)
-        self._even(unit, line)
+        self._even(line)
 
     def forget(self, unit: Unit) -> None:
         """It waits no longer."""
-        line = self._lines.get(_key_of(unit))
+        line = self._lines.get((unit.needs, unit.terms.priority))
         if line is not None and unit in line.units:
             line.units.remove(unit)
-            self._even(unit, line)
+            self._even(line)
 
     def granted(self, ask: Ask, taken: Mapping[str, int | float]) -> Unit | None:
         """The unit that has what it needs now; None if nobody waited for it any more."""
-        unit = self._answered(ask)
-        if unit is None:
+        line = self._answered(ask)
+        if line is None:
             return None
         ask.taken = taken
+        unit = line.units.popleft()
         for one in unit.companions:
             ask.users += 1
             one.holds = ask
-            self.ready[one] = None
+            self.ready[one] = line
+            line.ready += 1
+        self._even(line)
         return unit
 
     def refused(self, ask: Ask) -> Unit | None:
         """The unit that can never have what it needs."""
-        return self._answered(ask)
+        line = self._answered(ask)
+        if line is None:
+            return None
+        unit = line.units.popleft()
+        self._even(line)
+        return unit
+
+    def begun(self, unit: Unit) -> None:
+        """A unit that holds something has a worker now, or waits for none any more."""
+        line = self.ready.pop(unit, None)
+        if line is not None:
+            line.ready -= 1
+            self._even(line)
 
     def free(self, unit: Unit) -> None:
         """Give back what a unit holds; its worker uses it no more."""
         ask = unit.holds
         if ask is not None:
             unit.holds = None
-            self.ready.pop(unit, None)
             ask.users -= 1
             if not ask.users:
                 self.effects.append((ask, False))
+            self.begun(unit)
 
-    def _answered(self, ask: Ask) -> Unit | None:
+    def _answered(self, ask: Ask) -> _Line | None:
+        """The line that asked; None if that was taken back, and so what was granted."""
         line = self._lines.get((ask.needs, ask.priority))
         if line is None or ask not in line.asks:
-            return None  # taken back meanwhile, which also gives back what was granted
+            return None
         line.asks.remove(ask)
-        unit = line.units.popleft()
-        self._even(unit, line)
-        return unit
+        return line
 
-    def _even(self, unit: Unit, line: _Line) -> None:
+    def _even(self, line: _Line) -> None:
         """As many questions as units, but not more than are allowed."""
-        wanted = min(len(line.units), self._asks_max)
-        terms = unit.terms
+        wanted = min(len(line.units), max(0, self._asks_max - line.ready))
         while len(line.asks) < wanted:
-            ask = Ask(unit.needs, terms.priority, terms.name)
+            ask = Ask(line.needs, line.priority, line.units[0].terms.name)
             line.asks.append(ask)
             self.effects.append((ask, True))
         while len(line.asks) > wanted:
             self.effects.append((line.asks.pop(), False))
-        if not line.units:
-            del self._lines[_key_of(unit)]
-
-
-def _key_of(unit: Unit) -> tuple[str, int]:
-    return unit.needs, unit.terms.priority
+        if not line.units and not line.ready:
+            self._lines.pop((line.needs, line.priority), None)

@@ -267,7 +267,7 @@ class Queueing(ABC):
         seat.running.append(unit)
         unit.seat = seat
         if unit.holds is not None:
-            self.lines.ready.pop(unit, None)
+            self.lines.begun(unit)
         self.gives.append((seat, unit))
 
     def _stop(self, unit: Unit, end: End) -> None:

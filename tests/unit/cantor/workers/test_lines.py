@@ -25,8 +25,12 @@ def test_few_questions_are_open_however_many_units_wait() -> None:
 
     (first, _), (second, _) = done(lines)
     assert lines.granted(second, {"GPU": 1}) is units[0]
-    assert len(done(lines)) == 1
     assert lines.granted(first, {"GPU": 1}) is units[1]
+    assert done(lines) == []  # both have no worker yet: what is left is for others
+
+    lines.begun(units[0])
+    ((third, _),) = done(lines)
+    assert lines.granted(third, {"GPU": 1}) is units[2]
 
 
 def test_each_need_and_each_priority_has_a_line_of_its_own() -> None:
