@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STREAMS_PER_SOURCE_MAX = 1024
 EARLY_FRAMES_MAX = 1024
 EARLY_BYTES_MAX = 64 * 1024 * 1024
-"""Of all streams together; more is not kept, and comes again."""
+"""Of all sources together; of one no more than is left for the others. More comes again."""
 FORGET_S = 600.0
 TOPIC_LENGTH_MAX = 256
 _PACKED: dict[str, Value] = {}
@@ -57,6 +57,7 @@ class StreamReceiver:
         self._to_tell: list[tuple[NodeId, int, _Stream | None]] = []
         self._now = 0.0
         self._early_bytes = 0
+        self._early_bytes_of: dict[NodeId, int] = {}
 
     def received(self, frame: DataFrame) -> list[Taken]:
         """Take a STREAM frame; the messages that are now next in order.
@@ -158,14 +159,20 @@ class StreamReceiver:
         # Headers are kept packed: their objects take up to sixty times as much.
         packed: bytes = pack_headers(taken.headers) if taken.headers is not None else b""
         size = _size(taken, packed)
-        if self._early_bytes + size <= EARLY_BYTES_MAX:
+        share = self._early_bytes_of.get(taken.source, 0) + size
+        if share <= EARLY_BYTES_MAX - self._early_bytes - size:
             headers = None if taken.headers is None else _PACKED
             stream.early[first] = replace(taken, headers=headers), messages, packed
             self._early_bytes += size
+            self._early_bytes_of[taken.source] = share
 
     def _forget_early(self, stream: _Stream, first: int) -> tuple[Taken, int]:
         taken, messages, packed = stream.early.pop(first)
-        self._early_bytes -= _size(taken, packed)
+        size = _size(taken, packed)
+        self._early_bytes -= size
+        self._early_bytes_of[taken.source] -= size
+        if not self._early_bytes_of[taken.source]:
+            del self._early_bytes_of[taken.source]
         if taken.headers is not None:
             taken = replace(taken, headers=unpack_headers(packed))
         return taken, messages

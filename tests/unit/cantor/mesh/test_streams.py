@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.mesh import stream_receiver
-from cantor.mesh.stream_receiver import EARLY_FRAMES_MAX, StreamReceiver, Taken
+from cantor.mesh.stream_receiver import EARLY_FRAMES_MAX, FORGET_S, StreamReceiver, Taken
 from cantor.mesh.stream_sender import TIMEOUT_FIRST_S, StreamSender
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
     from cantor.wire.frame import Value
 
-A, B = NodeId("a" * 32), NodeId("b" * 32)
+A, B, C, D = (NodeId(letter * 32) for letter in "abcd")
 
 
 class Network:
@@ -157,7 +157,7 @@ def test_frames_that_come_far_too_early_are_kept_within_a_limit() -> None:
 def test_headers_of_frames_that_come_too_early_count_and_are_kept_packed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stream_receiver, "EARLY_BYTES_MAX", 100_000)
+    monkeypatch.setattr(stream_receiver, "EARLY_BYTES_MAX", 200_000)
     receiver = StreamReceiver(B)
     many: Value = [[]] * 30_000  # 30 kB on the wire, 60 times as much as objects
     about: dict[str, Value] = {"s": 1, "t": "t", "b": True, "h": {"x": many}}
@@ -168,7 +168,43 @@ def test_headers_of_frames_that_come_too_early_count_and_are_kept_packed(
     assert [early.headers for early, _, _ in stream.early.values()] == [{}] * 3
     taken = receiver.received(DataFrame(Kind.STREAM, A, B, headers={**about, "n": 0}))
     assert [one.headers for one in taken] == [{"x": many}] * 4  # the fourth comes again
-    assert (stream.expected, receiver._early_bytes) == (4, 0)
+    assert (stream.expected, receiver._early_bytes, receiver._early_bytes_of) == (4, 0, {})
+
+
+def early(source: NodeId, number: int, size: int = 1000) -> DataFrame:
+    headers: dict[str, Value] = {"s": 1, "n": number, "t": "t", "b": True}
+    return DataFrame(Kind.STREAM, source, B, headers=headers, body=(bytes(size),))
+
+
+def test_one_source_leaves_others_as_much_room_for_what_comes_too_early_as_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream_receiver, "EARLY_BYTES_MAX", 300_000)
+    receiver = StreamReceiver(B)
+    for number in range(1, 1000):
+        receiver.received(early(A, number))
+    assert 148_000 <= receiver._early_bytes <= 150_000
+
+    receiver.received(early(C, 1, 70_000))  # of an honest one, which is wanted
+
+    assert len(receiver.received(early(C, 0, 1))) == 2
+    assert receiver._early_bytes <= 150_000
+
+
+@given(st.lists(st.tuples(st.sampled_from([A, C, D]), st.integers(0, 9), st.integers(0, 40_000))))
+def test_what_is_kept_early_never_exceeds_its_bounds(
+    frames: list[tuple[NodeId, int, int]],
+) -> None:
+    receiver = StreamReceiver(B)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream_receiver, "EARLY_BYTES_MAX", 100_000)
+        for source, number, size in frames:
+            receiver.received(early(source, number, size))
+            kept = receiver._early_bytes_of
+            assert receiver._early_bytes == sum(kept.values()) <= 100_000
+            assert all(0 < of <= 50_000 for of in kept.values())
+    receiver.tick(FORGET_S + 1.0)
+    assert (receiver._early_bytes, receiver._early_bytes_of) == (0, {})
 
 
 @pytest.mark.parametrize(
