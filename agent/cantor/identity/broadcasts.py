@@ -66,24 +66,27 @@ class Broadcasts:
         return outer
 
     def verified(self, frame: DataFrame) -> DataFrame | None:
-        """The frame inside one for all nodes; None, and counted, if it is not to be believed."""
+        """The frame inside one for all nodes; None, and counted, if it is not worth a check.
+
+        Raises:
+            RemoteProtocolError: it was checked and does not hold.
+        """
         if frame.kind != Kind.SIGNED:
             self._counters["unsealed"] += 1
             return None
         if self._has_come(frame):
             self._counters["replayed"] += 1
             return None
+        content, signature, certificate = signed_parts(frame, FRAME_BYTES_MAX)
+        said = _PURPOSE + bound_header(frame) + content
         try:
-            content, signature, certificate = signed_parts(frame, FRAME_BYTES_MAX)
-            said = _PURPOSE + bound_header(frame) + content
-            source = self._vouching.signed_by(frame.source, said, signature, certificate)
-            inner = inner_frame(frame, content)
-        except (IdentityError, RemoteProtocolError):
-            self._counters["forged"] += 1
-            return None
-        if self._is_refused(source):
-            self._counters["forged"] += 1
-            return None
+            if self._is_refused(self._vouching.vouched(certificate).identity):
+                self._counters["forged"] += 1
+                return None
+            self._vouching.signed_by(frame.source, said, signature, certificate)
+        except IdentityError as error:
+            raise RemoteProtocolError("a signature does not hold") from error
+        inner = inner_frame(frame, content)
         heard = self._heard.setdefault(frame.source, [])
         heapq.heappush(heard, frame.hlc)
         if len(heard) > REMEMBERED:

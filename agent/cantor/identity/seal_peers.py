@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cantor.base.allowance import Allowance
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -16,24 +18,6 @@ if TYPE_CHECKING:
 SESSIONS_PER_PEER_MAX = 3
 HELLOS_PER_PEER_PER_S = 5.0
 RETRY_FIRST_S = 0.5
-
-
-class Allowance:
-    """So many per second, and as many at once after a pause."""
-
-    def __init__(self, per_s: float) -> None:
-        self._per_s = per_s
-        self._left = per_s
-        self._at = 0.0
-
-    def take(self, now: float) -> bool:
-        """Whether one more is allowed; it then counts."""
-        self._left = min(self._per_s, self._left + (now - self._at) * self._per_s)
-        self._at = now
-        if self._left < 1.0:
-            return False
-        self._left -= 1.0
-        return True
 
 
 @dataclass(slots=True)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from cantor.base.allowance import Allowance
 from cantor.base.errors import IdentityError, RemoteProtocolError
 from cantor.identity.broadcasts import Broadcasts
 from cantor.identity.seal_hellos import (
@@ -30,7 +31,7 @@ from cantor.identity.seal_hellos import (
     transcript,
     verify_hello,
 )
-from cantor.identity.seal_peers import RETRY_FIRST_S, Allowance, Offer, Peer, Reply
+from cantor.identity.seal_peers import RETRY_FIRST_S, Offer, Peer, Reply
 from cantor.identity.seals import Session
 from cantor.wire.frame import DataFrame, Kind
 

@@ -77,6 +77,7 @@ class MeshCore:
     facts stamped more than 60 s ahead of it are refused. Set it anew when the wall clock is set.
     ``counters`` holds what was dropped, by reason; ``clocks_ahead`` the owners whose facts are
     refused because of their stamps, with the seconds by which the newest of them was ahead.
+    ``quota`` bounds what neighbours can make this node verify in vain.
     """
 
     def __init__(
@@ -102,6 +103,8 @@ class MeshCore:
         self._exchange = Exchange(
             node, ledger, self._routes, self.counters, self._out, wall_offset_s=wall_offset_s
         )
+        self.clocks_ahead = self._exchange.reader.clocks_ahead
+        self.quota = self._exchange.reader.quota
         self._announcing = Pace(ANNOUNCE_S, ANNOUNCE_MAX_S)
         self._wakes_at = NEVER
 
@@ -137,11 +140,6 @@ class MeshCore:
     @wall_offset_s.setter
     def wall_offset_s(self, offset_s: float) -> None:
         self._exchange.reader.wall_offset_s = offset_s
-
-    @property
-    def clocks_ahead(self) -> dict[NodeId, float]:
-        """The owners whose clocks are too far ahead, and by how many seconds."""
-        return self._exchange.reader.clocks_ahead
 
     def handle(self, event: Event, now: float) -> list[Effect]:
         """Take one event; return what must be done."""

@@ -9,6 +9,7 @@ from cantor.base.clock import HybridClock, seconds_ahead
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.ledger.facts import Batch, OverShareError, UnvouchedError
+from cantor.mesh.verify_quota import VerifyQuota
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -29,6 +30,7 @@ class FactReader:
         self._clock = HybridClock()
         self.wall_offset_s = wall_offset_s
         self.clocks_ahead: dict[NodeId, float] = {}
+        self.quota = VerifyQuota()
 
     def stamp(self, now: float) -> int:
         """A new stamp for facts of this node."""
@@ -44,26 +46,36 @@ class FactReader:
         if not isinstance(owners, list) or 3 * len(owners) != len(frame.body):
             raise RemoteProtocolError("facts without owner, signature or certificate")
         for index, owner in enumerate(owners):
+            if self.quota.is_spent(frame.source, now):
+                self._counters["verify_over_quota"] += len(owners) - index
+                return
             parts = [bytes(part) for part in frame.body[3 * index : 3 * index + 3]]
             batch = Batch(NodeId(str(owner)), *parts)
             try:
                 new, changed = self._ledger.merge(
                     batch, self.stamp(now), observe=partial(self._observe, batch.owner, now)
                 )
-            except _AheadError:  # the neighbour that passes it on does nothing wrong
+            except (_AheadError, UnvouchedError, OverShareError, RemoteProtocolError) as error:
+                self.quota.failed(frame.source, now)
+                self._count(error, batch.owner, frame.source)
+            else:
+                batches += new
+                facts += changed
+
+    def _count(self, error: Exception, owner: NodeId, neighbour: NodeId) -> None:
+        """Of what was not taken: the neighbour that passes it on mostly does nothing wrong."""
+        match error:
+            case _AheadError():
                 self._counters["facts_ahead"] += 1
-                continue
-            except UnvouchedError:  # its owner was away while the mesh went over to another root
+            case UnvouchedError():  # its owner was away while the mesh went over to another root
                 self._counters["facts_unvouched"] += 1
-                continue
-            except OverShareError as error:
+            case OverShareError() if owner != neighbour:
                 # Of several that say too much each node has room for another: only the owner lies.
-                if batch.owner == frame.source:
-                    raise RemoteProtocolError("more facts than its share") from error
                 self._counters["facts_over_share"] += 1
-                continue
-            batches += new
-            facts += changed
+            case OverShareError():
+                raise RemoteProtocolError("more facts than its share") from error
+            case _:
+                raise error
 
     def _observe(self, owner: NodeId, now: float, stamp: int) -> None:
         wall_s = now + self.wall_offset_s

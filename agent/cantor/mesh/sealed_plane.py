@@ -7,6 +7,7 @@ signed. Everything else is dropped and counted:
     unsealed   it names another source than the neighbour that it came from, and has no seal
     forged     a seal, a signature or a hello does not hold
     replayed   it has come before, or is too old to tell
+    verify_over_quota   the neighbour that it came from has sent too much that did not hold
 
 Seals know by themselves what has come before. A relay is not to blame for what it passes on, so no
 link is closed for any of it.
@@ -17,7 +18,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
+from cantor.base.ids import NodeId
 from cantor.mesh.plane import NO_PATH, DataPlane
+from cantor.mesh.verify_quota import VerifyQuota
 from cantor.wire.frame import STREAM_KINDS, Kind
 from cantor.wire.reader import parse_frame
 from cantor.wire.record_fields import KIND, NAME
@@ -26,7 +29,6 @@ from cantor.wire.records import PREFIX_SIZE, Parts, pack, unpack
 if TYPE_CHECKING:
     from collections import Counter
 
-    from cantor.base.ids import NodeId
     from cantor.mesh.inlet import Inflow
     from cantor.mesh.outlet import Flow, Item, Outlet
     from cantor.wire.frame import DataFrame
@@ -57,7 +59,11 @@ class Sealing(Protocol):
         """A frame for all nodes as it may travel over relays."""
 
     def verified(self, frame: DataFrame) -> DataFrame | None:
-        """The frame inside one for all nodes; None if its source has not signed it just now."""
+        """The frame inside one for all nodes; None if its source has not signed it just now.
+
+        Raises:
+            RemoteProtocolError: its signature was checked and does not hold.
+        """
 
     def take_output(self) -> list[DataFrame]:
         """Frames to be sent: hellos, and those whose wait is over."""
@@ -66,9 +72,16 @@ class Sealing(Protocol):
 class SealedPlane(DataPlane):
     """The data plane of a real node. Call ``send_seals`` after the seals were told of anything."""
 
-    def __init__(self, node: NodeId, counters: Counter[str], seals: Sealing) -> None:
+    def __init__(
+        self,
+        node: NodeId,
+        counters: Counter[str],
+        seals: Sealing,
+        quota: VerifyQuota | None = None,
+    ) -> None:
         super().__init__(node, counters)
         self._seals = seals
+        self._quota = quota or VerifyQuota()
 
     def send_seals(self) -> None:
         """Send hellos that are due and what waited for a seal."""
@@ -133,11 +146,16 @@ class SealedPlane(DataPlane):
         if name in self._seen:
             self._refuse("duplicate", inflow, size)
             return
-        outer = _unpack_relayed(record)
-        if outer is None:
+        neighbour = NodeId(inflow.inlet.peer.hex())
+        if self._quota.is_spent(neighbour, self._now):
+            self._refuse("verify_over_quota", inflow, size)
+            return
+        try:
+            inner = self._seals.verified(unpack(record))
+        except RemoteProtocolError:
+            self._quota.failed(neighbour, self._now)
             self._refuse("forged", inflow, size)
             return
-        inner = self._seals.verified(outer)
         if inner is None:
             self._left(inflow, size)
             return

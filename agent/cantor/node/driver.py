@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from cantor.wire.records import Record
 
 MEASURE_S = 1.0
+_OVER_QUOTA = "a neighbour sends much that does not hold: most of it is not even checked any more"
 _log = logging.getLogger(__name__)
 
 
@@ -79,7 +80,7 @@ class MeshDriver:
         self._on_effect = on_effect
         self._on_frame = on_frame
         self._seals = seals
-        self._plane = SealedPlane(core.node, core.counters, seals)
+        self._plane = SealedPlane(core.node, core.counters, seals, core.quota)
         self.streams = Streams(self._plane, core.ledger.epoch, clock, self.wake)
         self._on_reached = on_reached
         self._links: Links | None = None
@@ -308,6 +309,8 @@ class MeshDriver:
         self.post(Traffic(heard, carried, self._acknowledged()))
         self.post(TimerFired(name))
         self._measure(carried)
+        for peer in self._core.quota.take_spent():
+            _log.warning(_OVER_QUOTA, extra={"peer": short_name(peer)})
 
     def _acknowledged(self) -> frozenset[NodeId]:
         """The neighbours whose systems answer, whatever their agents do."""

@@ -6,6 +6,9 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING
 
+import pytest
+
+from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.identity.broadcasts import Broadcasts
 from cantor.identity.seal_hellos import Signer
@@ -37,10 +40,11 @@ def test_a_broadcast_is_believed_once_and_only_from_who_signed_it(
         dataclasses.replace(again, body=(bytes(content) + b"y", signature, certificate)),
         dataclasses.replace(again, body=(content, signature, c.folder.chain.pem)),
         dataclasses.replace(again, body=(content,)),
-        dataclasses.replace(again, kind=Kind.DATA),
     ):
-        assert b.seals.verified(forged) is None
-    assert (b.counters["forged"], b.counters["unsealed"]) == (6, 1)
+        with pytest.raises(RemoteProtocolError):
+            b.seals.verified(forged)
+    assert b.seals.verified(dataclasses.replace(again, kind=Kind.DATA)) is None
+    assert (b.counters["forged"], b.counters["unsealed"]) == (0, 1)  # its caller counts
     assert b.seals.verified(dataclasses.replace(again, ttl=2)) is not None
     b.epoch = 9
     b.start()
@@ -48,10 +52,13 @@ def test_a_broadcast_is_believed_once_and_only_from_who_signed_it(
     assert b.counters["replayed"] == 1
 
 
-def test_a_broadcast_of_a_denied_node_is_refused(a: Node, b: Node) -> None:
+def test_a_broadcast_of_a_denied_node_is_refused_without_a_check(a: Node, b: Node) -> None:
     a.restart()
     b.denied.add(a.id)
-    assert b.seals.verified(a.seals.sign(DataFrame(Kind.DATA, a.id, NodeId("f" * 32)))) is None
+    signed = a.seals.sign(DataFrame(Kind.DATA, a.id, NodeId("f" * 32)))
+    content, _, certificate = signed.body
+    unchecked = dataclasses.replace(signed, body=(content, b"", certificate))
+    assert b.seals.verified(unchecked) is None
     assert b.counters["forged"] == 1
 
 

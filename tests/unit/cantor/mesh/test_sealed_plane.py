@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
-from cantor.base.errors import LocalProtocolError
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.base.ids import BROADCAST, NodeId
 from cantor.mesh.effects import RoutesChanged
 from cantor.mesh.plane import ROOM_BYTES, DataPlane
 from cantor.mesh.sealed_plane import SealedPlane
+from cantor.mesh.verify_quota import FAILED_AT_ONCE, FAILED_PER_S
 from cantor.wire import DataFrame, Kind
 from cantor.wire.frame import HEADER
 from cantor.wire.reader import FRAME_BYTES_MAX
 from cantor.wire.records import INNER_BYTES_MAX, PREFIX_SIZE, RecordReader, pack, unpack
 from cantor.wire.sealed import content_of, inner_frame, outer_frame
+
+if TYPE_CHECKING:
+    from cantor.mesh.inlet import Inflow, Inlet
 
 A, B, C, D = (NodeId(letter * 32) for letter in "abcd")
 ALL = (0, 1, 2)
@@ -29,6 +34,7 @@ class OpenSeals:
         self.ready = True
         self.waiting: list[DataFrame] = []
         self.output: list[DataFrame] = []
+        self.checks = 0
 
     def is_ready(self, destination: NodeId) -> bool:
         return self.ready
@@ -62,8 +68,11 @@ class OpenSeals:
     def verified(self, frame: DataFrame) -> DataFrame | None:
         if frame.kind != Kind.SIGNED:
             return None
+        self.checks += 1
         inner = inner_frame(frame, frame.body[0])
-        return inner if inner.body != (b"forged",) else None
+        if inner.body == (b"forged",):
+            raise RemoteProtocolError("forged")
+        return inner
 
     def take_output(self) -> list[DataFrame]:
         output, self.output = self.output, []
@@ -206,6 +215,31 @@ def test_a_broadcast_is_signed_and_only_signed_ones_are_heard_and_passed_on() ->
     assert bring(node, "n", true, true) == [data(B, BROADCAST)]
     assert [frame.kind for frame in out(node, "m")] == [Kind.SIGNED]
     assert node.counters["duplicate"] == 1
+
+
+def test_a_flood_of_forged_broadcasts_is_checked_no_more_and_keeps_no_other_neighbour_out() -> None:
+    node, seals = plane()
+    forged = [seals.sign(data(D, BROADCAST, number, b"forged")) for number in range(5000)]
+
+    assert bring(node, "n", *forged) == []
+    assert seals.checks == node.counters["forged"] == FAILED_AT_ONCE
+    assert node.counters["verify_over_quota"] == len(forged) - FAILED_AT_ONCE
+    true = seals.sign(data(D, BROADCAST, 6000))
+    assert bring(node, "n", true) == []
+    assert bring(node, "m", true) == [data(D, BROADCAST, 6000)]
+
+    node.link_down("n")  # to begin anew gives nothing back
+    node.link_up(B, "o")
+    node.tick(1.0)
+    assert bring(node, "o", *forged) == []
+    assert node.counters["forged"] == FAILED_AT_ONCE + FAILED_PER_S
+    node.tick(1.1)
+    assert bring(node, "o", seals.sign(data(D, BROADCAST, 6001))) == [data(D, BROADCAST, 6001)]
+    assert not any(inflow.held for inlet in node._inlets.values() for inflow in flows_of(inlet))
+
+
+def flows_of(inlet: Inlet) -> list[Inflow]:
+    return [flow for flows in inlet._flows for flow in flows.values()]
 
 
 def test_what_had_not_left_a_direct_link_is_sealed_for_the_way_by_a_relay() -> None:
