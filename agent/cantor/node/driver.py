@@ -94,6 +94,7 @@ class MeshDriver:
     def start(self, links: Links) -> None:
         """Begin, over these links; the core knows the time."""
         self._links = links
+        self._tick()  # what is sent before the first timer must not count as sent long ago
         self._seals.begin()
         self.post(Started())
 
@@ -301,16 +302,20 @@ class MeshDriver:
         self._lateness.note(self._clock.monotonic() - at)
         if self._links is not None:
             self._links.rest(self._clock.monotonic())
-        self._plane.tick(self._clock.monotonic())
-        self._seals.tick(self._clock.monotonic())
+        self._tick()
         self._plane.send_seals()
-        self.streams.tick(self._clock.monotonic())
         heard, carried = self._plane.take_traffic()
         self.post(Traffic(heard, carried, self._acknowledged()))
         self.post(TimerFired(name))
         self._measure(carried)
         for peer in self._core.quota.take_spent():
             _log.warning(_OVER_QUOTA, extra={"peer": short_name(peer)})
+
+    def _tick(self) -> None:
+        now = self._clock.monotonic()
+        self._plane.tick(now)
+        self._seals.tick(now)
+        self.streams.tick(now)
 
     def _acknowledged(self) -> frozenset[NodeId]:
         """The neighbours whose systems answer, whatever their agents do."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, ParamSpec
 
 from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError
@@ -18,7 +19,7 @@ from cantor.node.services import Message, Reply
 from cantor.wire import DataFrame, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Answer, Handler
@@ -42,7 +43,8 @@ class Messages:
         self._handlers: dict[str, Handler] = {}
         self._answers: dict[str, Answer] = {}
         self._asked: dict[int, tuple[NodeId, asyncio.Future[Message]]] = {}
-        self._answering: dict[tuple[NodeId, int], asyncio.Task[None]] = {}
+        self._answering: dict[tuple[NodeId, int], asyncio.Future[Reply]] = {}
+        self._is_closed = False
 
     def on_message(self, topic: str, handler: Handler) -> None:
         """Call ``handler`` for every message of this topic."""
@@ -129,7 +131,8 @@ class Messages:
                 future.set_exception(UnavailableError("it was lost meanwhile", where=where))
 
     async def close(self) -> None:
-        """End the answers under way."""
+        """End the answers under way, and begin no more."""
+        self._is_closed = True
         tasks = list(self._answering.values())
         for task in tasks:
             task.cancel()
@@ -170,7 +173,7 @@ class Messages:
             self._reply(topic, number, message, priority, Reply(), "this node does not answer that")
             return
         key = (message.source, number)
-        if key in self._answering:
+        if key in self._answering or self._is_closed:
             return
         if len(self._answering) >= ANSWERING_MAX:
             _log.warning("too many requests at once", extra={"topic": topic})
@@ -183,19 +186,21 @@ class Messages:
         if isinstance(result, Reply):
             self._reply(topic, number, message, priority, result, "")
             return
-        task = asyncio.ensure_future(self._answer(topic, number, message, priority, result))
-        self._answering[key] = task
-        task.add_done_callback(lambda _: self._answering.pop(key, None))
+        # The answer itself and nothing around it: so it also ends well if it has not begun yet.
+        task = self._answering[key] = asyncio.ensure_future(result)
+        task.add_done_callback(partial(self._answered, topic, number, message, priority))
 
-    async def _answer(
-        self, topic: str, number: int, message: Message, priority: int, result: Awaitable[Reply]
+    def _answered(
+        self, topic: str, number: int, message: Message, priority: int, task: asyncio.Future[Reply]
     ) -> None:
-        reply, refusal = Reply(), ""
-        try:
-            reply = await result
-        except Exception as error:  # noqa: BLE001 (what a service gets wrong must not end the agent)
-            refusal = _refusal(topic, error)
-        self._reply(topic, number, message, priority, reply, refusal)
+        self._answering.pop((message.source, number), None)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is None:
+            self._reply(topic, number, message, priority, task.result(), "")
+        else:
+            self._reply(topic, number, message, priority, Reply(), _refusal(topic, error))
 
     def _reply(
         self, topic: str, number: int, message: Message, priority: int, reply: Reply, refusal: str
@@ -229,7 +234,7 @@ def _where(topic: str, node: NodeId) -> str:
     return f"{topic} on node {short_name(node)}"
 
 
-def _refusal(topic: str, error: Exception) -> str:
+def _refusal(topic: str, error: BaseException) -> str:
     if isinstance(error, CantorError):
         return str(error)
     _log.error("an answer failed", exc_info=error, extra={"topic": topic})

@@ -125,10 +125,10 @@ class Renewing:
 
     async def _run(self) -> None:
         while True:
+            self._wake.clear()  # what is told from here on is looked at next
             wish = self.plan.wish(self._node.wall(), self._node.clock.monotonic())
             if wish is not Wish.NOTHING:
                 await self._ask(wants_certificate=wish is Wish.CERTIFICATE)
-            self._wake.clear()
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._wake.wait()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -202,3 +203,28 @@ async def test_messages_out_of_shape_are_left_alone(
     left(mesh).messages.delivered(DataFrame(Kind.DATA, RIGHT, LEFT, headers=dict(headers)))
 
     assert got == []
+
+
+async def test_a_node_that_closes_ends_what_has_not_begun_and_begins_no_more() -> None:
+    said: list[DataFrame] = []
+    begun: list[Message] = []
+
+    async def late(message: Message) -> Reply:
+        begun.append(message)
+        return Reply()
+
+    def post(frame: DataFrame) -> str:
+        said.append(frame)
+        return ""
+
+    messages = Messages(RIGHT, 1, post)
+    messages.answer("late", late)
+    about: dict[str, Value] = {"t": "late", "h": {}}
+    messages.delivered(DataFrame(Kind.DATA, LEFT, RIGHT, headers={**about, "q": 1}))
+
+    await messages.close()
+    messages.delivered(DataFrame(Kind.DATA, LEFT, RIGHT, headers={**about, "q": 2}))
+    await asyncio.sleep(0)
+    gc.collect()  # a coroutine that nobody ended complains here
+
+    assert (begun, said, messages._answering) == ([], [], {})

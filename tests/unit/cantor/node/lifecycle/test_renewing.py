@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cantor.base.ids import NodeId
+from cantor.identity import life_plan
 from cantor.identity.authority import Authority
 from cantor.identity.statements import StatementReader
 from cantor.identity.store import IdentityFolder
 from cantor.node.fake import FakeMesh
+from cantor.node.lifecycle import renewing
 from cantor.node.lifecycle.renewing import TOPIC, Renewing
 from cantor.node.services import Message, Reply
 
@@ -86,3 +88,27 @@ async def test_a_node_asks_again_after_what_nobody_could_foresee(
             asking.back()
             await asyncio.sleep(0)
     await asking.renewing.close()
+
+
+async def test_a_root_that_is_heard_of_during_a_question_is_followed_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(life_plan, "FOLLOW_WITHIN_S", 0.0)
+    monkeypatch.setattr(renewing, "LOOK_EVERY_S", 2 * WAIT_S)
+    asking = Asking(tmp_path, b"", is_issuer=False)
+    asked, has_asked_again = [], asyncio.Event()
+
+    async def ask(*, wants_certificate: bool) -> None:
+        asked.append(wants_certificate)
+        if not wants_certificate:
+            asking.renewing.follow()
+            await asyncio.sleep(0)
+        else:
+            has_asked_again.set()
+
+    monkeypatch.setattr(asking.renewing, "_ask", ask)
+    asking.renewing.start()
+    async with asyncio.timeout(WAIT_S):
+        await has_asked_again.wait()
+    await asking.renewing.close()
+    assert asked[:2] == [False, True]
