@@ -7,6 +7,7 @@ import errno
 import logging
 import os
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -96,34 +97,37 @@ async def connect(address: Address) -> socket.socket:
     """
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    attempts = [
-        asyncio.ensure_future(_connect(socket.socket(family, kind, protocol), where))
-        for family, kind, protocol, _, where in dict.fromkeys(found)
-    ]
+    attempts: dict[asyncio.Future[socket.socket], socket.socket] = {}
+    for family, kind, protocol, _, where in dict.fromkeys(found):
+        connecting = socket.socket(family, kind, protocol)
+        attempts[asyncio.ensure_future(_connect(connecting, where))] = connecting
     refused = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     connected: socket.socket | None = None
     try:
-        for attempt in asyncio.as_completed(attempts):
+        for answer in asyncio.as_completed(attempts):
             try:
-                connected = await attempt
+                connected = await answer
             except OSError as error:
                 refused = error
             else:
                 return connected
     finally:
-        for pending in attempts:
-            pending.cancel()
-        for ended in await asyncio.gather(*attempts, return_exceptions=True):
-            if isinstance(ended, socket.socket) and ended is not connected:
-                ended.close()  # it was second by a hair
+        for attempt, connecting in attempts.items():
+            if connecting is not connected:
+                # Once the event loop has let go of it; waited for here, who gives this up meanwhile
+                # would lose the one that is connected.
+                attempt.cancel()
+                attempt.add_done_callback(partial(_close, connecting))
     raise refused
+
+
+def _close(connecting: socket.socket, attempt: asyncio.Future[socket.socket]) -> None:
+    connecting.close()
+    if not attempt.cancelled():
+        attempt.exception()  # nobody else asks for it
 
 
 async def _connect(connecting: socket.socket, where: _Where) -> socket.socket:
     connecting.setblocking(False)
-    try:
-        await asyncio.get_running_loop().sock_connect(connecting, where)
-    except BaseException:
-        connecting.close()
-        raise
+    await asyncio.get_running_loop().sock_connect(connecting, where)
     return connecting

@@ -22,6 +22,12 @@ def meanings(hosts: Iterable[str]) -> Callable[..., Any]:
     return getaddrinfo
 
 
+async def turns(count: int) -> None:
+    """Let the event loop go round."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def connected_to(
     monkeypatch: pytest.MonkeyPatch, hosts: list[str], answers: dict[str, OSError | None]
 ) -> str:
@@ -30,14 +36,10 @@ async def connected_to(
 
     async def connect(connecting: socket.socket, where: tuple[str, int]) -> socket.socket:
         begun[connecting] = where[0]
-        try:
-            if where[0] not in answers:
-                await asyncio.Event().wait()
-            if (error := answers[where[0]]) is not None:
-                raise error
-        except BaseException:
-            connecting.close()
-            raise
+        if where[0] not in answers:
+            await asyncio.Event().wait()
+        if (error := answers[where[0]]) is not None:
+            raise error
         return connecting
 
     monkeypatch.setattr(listener, "_connect", connect)
@@ -45,6 +47,7 @@ async def connected_to(
     try:
         found = await listener.connect(Address("box.local", 1))
     finally:
+        await turns(3)
         left = [end for end in begun if end.fileno() >= 0]
     name = begun[found]
     found.close()
@@ -70,3 +73,32 @@ async def test_when_none_answers_the_reason_is_told(monkeypatch: pytest.MonkeyPa
 async def test_without_any_meaning_it_cannot_be_dialled(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="assign"):
         await connected_to(monkeypatch, [], {})
+
+
+async def test_who_gives_up_while_the_others_end_loses_no_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun: list[socket.socket] = []
+    ending = asyncio.Event()
+
+    async def connect(connecting: socket.socket, where: tuple[str, int]) -> socket.socket:
+        begun.append(connecting)
+        if where[0] == "slow":
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ending.set()
+                await turns(3)
+        return connecting
+
+    monkeypatch.setattr(listener, "_connect", connect)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", meanings(["slow", "good"]))
+    dial = asyncio.ensure_future(listener.connect(Address("box.local", 1)))
+    await ending.wait()
+    dial.cancel()
+    (found,) = await asyncio.gather(dial, return_exceptions=True)
+    await turns(6)
+
+    assert [end for end in begun if end.fileno() >= 0 and end is not found] == []
+    if isinstance(found, socket.socket):
+        found.close()
