@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from cantor.tasks.needs_here import grants
 from cantor.workers.backend import backend_here, set_backend
 from cantor.workers.pools import Pools
+from cantor.workers.sandbox.levels import Sandbox, level_named
 from cantor.workers.settings import WorkerSettings, load_worker_settings
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+
+    from cantor.workers.sandbox.levels import Level
 
 from cantor.workers.backend import Backend
 
@@ -37,6 +40,9 @@ class local:  # noqa: N801 (people write cantor.local())
     idle and holds more than ``memory_max_bytes``, or ``memory_growth_max_bytes`` more than before
     its first task; ``pool.replaced`` tells. All that can stand in a ``file`` (``workers.yaml``);
     what is given here goes before it.
+
+    ``sandbox`` closes workers in: "full" leaves them no network and no files but their own and the
+    system's programs, "net" leaves them the network; "none", the default, is for one's own script.
     """
 
     def __init__(
@@ -49,7 +55,14 @@ class local:  # noqa: N801 (people write cantor.local())
         memory_max_bytes: int | None = None,
         memory_growth_max_bytes: int | None = None,
         file: str | Path | None = None,
+        sandbox: Sandbox | Level = "none",
     ) -> None:
+        """See the class.
+
+        Raises:
+            SandboxError: this machine cannot give such a sandbox.
+            ConfigError: there is no such level, or the file is of no use.
+        """
         given = {
             "workers": workers,
             "warm": warm,
@@ -60,7 +73,8 @@ class local:  # noqa: N801 (people write cantor.local())
         }
         told = WorkerSettings() if file is None else load_worker_settings(Path(file))
         here = {name: value for name, value in given.items() if value is not None}
-        self.pool = Pools(replace(told, **here), grants=grants)
+        closed = sandbox if isinstance(sandbox, Sandbox) else Sandbox(level_named(sandbox))
+        self.pool = Pools(replace(told, **here), grants=grants, sandbox=closed)
         self._before: Backend | None = None
 
     def __enter__(self) -> Self:

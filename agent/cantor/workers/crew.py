@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cantor.wire.frame import Buffer
     from cantor.workers.messages import Message
+    from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.seat import Seat
     from cantor.workers.units import Unit
 
@@ -43,7 +44,8 @@ class Crew:
     the others want the pool's lock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
         self.workers: dict[Seat, WorkerProcess] = {}
         self._numbers = count(1)
         self._selector = selectors.DefaultSelector()
@@ -65,7 +67,7 @@ class Crew:
         Raises:
             UnavailableError: the system cannot.
         """
-        worker = WorkerProcess(seat)
+        worker = WorkerProcess(seat, self._sandbox)
         self._selector.register(worker.socket, selectors.EVENT_READ, (worker, _SOCKET))
         self._selector.register(worker.stderr, selectors.EVENT_READ, (worker, _STDERR))
         # A child of the worker may hold its socket open after it: only this tells the end then.

@@ -14,6 +14,7 @@ from cantor.workers.crew import Crew
 from cantor.workers.failures import pack_failure
 from cantor.workers.grants import Asking, NoGrants
 from cantor.workers.messages import RECALL, STOP, pack_message
+from cantor.workers.sandbox.levels import OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cantor.workers.grants import Answer, Grants
     from cantor.workers.lines import Ask
     from cantor.workers.queueing import Queueing
+    from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.seat import Seat
     from cantor.workers.units import Unit
 
@@ -32,13 +34,19 @@ class Desk:
     lock ``asking.pass_on``.
     """
 
-    def __init__(self, core: Queueing, grants: Grants | None, clock: Clock | None) -> None:
+    def __init__(
+        self,
+        core: Queueing,
+        grants: Grants | None,
+        clock: Clock | None,
+        sandbox: Sandbox = OPEN,
+    ) -> None:
         self.lock = threading.Lock()
         self.quiet = threading.Condition(self.lock)
         """Told when all units have ended."""
         self.clock = clock or SystemClock()
         self.core = core
-        self.crew = Crew()
+        self.crew = Crew(sandbox)
         self.asking = Asking(grants or NoGrants(), core.lines.effects, self._granted)
         self.told: list[Callable[[], None]] = []
         """What to call without the lock."""

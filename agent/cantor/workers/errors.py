@@ -15,6 +15,12 @@ class PoolClosedError(TaskError, RuntimeError):
     """A pool that was shut down takes no more."""
 
 
+class SandboxError(TaskError):
+    """This machine cannot close a worker as was asked; nothing runs in less."""
+
+    exit_code = 69
+
+
 class WorkerDiedError(TaskError):
     """The process that ran the task has ended: a crash, a kill, or an exit of the function itself.
 

@@ -62,6 +62,7 @@ class Hearing:
             if op in _ENDS:
                 self._ended(worker, message, now)
             elif op == ops.READY:
+                worker.greeted(message[1])
                 if not self._set_up(worker):
                     self._core.ready(seat, now)
             elif op == ops.RETURNED:

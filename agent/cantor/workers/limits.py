@@ -18,7 +18,9 @@ def memory_of(limit_bytes: int | None) -> Iterator[None]:
         yield
         return
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (_data_bytes() + limit_bytes, before[1]))
+    wanted, most = _data_bytes() + limit_bytes, before[1]
+    soft = wanted if most == resource.RLIM_INFINITY else min(wanted, most)  # of its sandbox
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, most))
     try:
         yield
     finally:

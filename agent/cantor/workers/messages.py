@@ -34,7 +34,7 @@ STOP    unit                               nobody waits for it; others run besid
 READY, DONE, FAILED, ITEM, RETURNED, SAID, WROTE, CHILD, DROP, TAKEN = range(10, 20)
 """From a worker:
 
-READY
+READY     process                          its number outside any sandbox
 DONE      unit, seconds, body, buffers
 FAILED    unit, seconds, failure           see ``cantor.workers.failures``
 ITEM      unit, body, buffers

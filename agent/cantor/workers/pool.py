@@ -19,6 +19,8 @@ from cantor.workers.errors import PoolClosedError
 from cantor.workers.hearing import Hearing
 from cantor.workers.keeper import Keeper
 from cantor.workers.messages import SETUP
+from cantor.workers.sandbox.levels import OPEN
+from cantor.workers.sandbox.trial import require
 from cantor.workers.sharing import Sharing
 from cantor.workers.units import PLAIN, PROCESS, Gang, Unit
 from cantor.workers.wear import Wear, Worn
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from cantor.workers.grants import Grants
     from cantor.workers.processes import WorkerProcess
     from cantor.workers.queueing import Queueing
+    from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.units import Listener, Shipped, Terms
 
     Call = tuple[Shipped, bytes, Sequence[Buffer], Listener]
@@ -58,8 +61,15 @@ class Pool:
         places: int | None = None,
         children: Callable[[], Backend] | None = None,
         grants: Grants | None = None,
+        sandbox: Sandbox = OPEN,
         clock: Clock | None = None,
     ) -> None:
+        """``sandbox`` is what its workers are closed in.
+
+        Raises:
+            SandboxError: this machine cannot give that.
+        """
+        require(sandbox)
         self.size = size or os.cpu_count() or 1
         self._setup = None if setup is None else Unit(SETUP, *setup)
         self._is_alone = places is None
@@ -67,7 +77,7 @@ class Pool:
         """So many units run at once."""
         self.worn = Worn(wear or Wear())
         self._core = _core(self.size, places, warm, starts_max)
-        self._desk = Desk(self._core, grants, clock)
+        self._desk = Desk(self._core, grants, clock, sandbox)
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
@@ -209,7 +219,7 @@ class Pool:
     def processes(self) -> list[int]:
         """The process ids of the workers."""
         with self._lock:
-            return [worker.process.pid for worker in self._crew.workers.values()]
+            return [worker.pid for worker in self._crew.workers.values()]
 
     def _set_up(self, worker: WorkerProcess) -> bool:
         if self._setup is not None:

@@ -5,11 +5,13 @@ Nothing of another principal ever runs in them.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.pool import Pool
+from cantor.workers.sandbox.levels import OPEN
 from cantor.workers.settings import WorkerSettings
 from cantor.workers.units import PLAIN, THREAD
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.workers.grants import Grants
     from cantor.workers.pool import Call
+    from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.units import Listener, Shipped, Terms, Unit
     from cantor.workers.wear import Replaced
 
@@ -30,17 +33,25 @@ class Pools:
     """
 
     def __init__(
-        self, settings: WorkerSettings | None = None, *, grants: Grants | None = None
+        self,
+        settings: WorkerSettings | None = None,
+        *,
+        grants: Grants | None = None,
+        sandbox: Sandbox = OPEN,
     ) -> None:
+        """``sandbox`` is what all of them are closed in.
+
+        Raises:
+            SandboxError: this machine cannot give that.
+        """
         told = settings or WorkerSettings()
         self._is_closing = False
         adopting = _Adopting(self)
-        self._alone = Pool(
-            told.workers, warm=told.warm, wear=told.wear, children=lambda: adopting, grants=grants
+        make = partial(
+            Pool, wear=told.wear, children=lambda: adopting, grants=grants, sandbox=sandbox
         )
-        self._beside = Pool(
-            1, places=told.threads, wear=told.wear, children=lambda: adopting, grants=grants
-        )
+        self._alone = make(told.workers, warm=told.warm)
+        self._beside = make(1, places=told.threads)
 
     def submit(
         self,

@@ -10,9 +10,10 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cantor.base.errors import UnavailableError, reason_of
+from cantor.base.errors import RemoteProtocolError, UnavailableError, reason_of
 from cantor.base.program import own_command
 from cantor.workers.messages import Stream
+from cantor.workers.sandbox.environment import cleaned
 from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
 from cantor.workers.units import Death
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from cantor.workers.backend import Backend
     from cantor.workers.messages import Message
+    from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.seat import Seat
     from cantor.workers.units import Listener, Passed
 
@@ -37,8 +39,8 @@ _room = bytearray(_READ_BYTES)  # one pool thread reads at a time, and keeps not
 class WorkerProcess:
     """One process and its socket. Nothing here waits: what the socket does not take is kept."""
 
-    def __init__(self, seat: Seat) -> None:
-        """Start it.
+    def __init__(self, seat: Seat, sandbox: Sandbox) -> None:
+        """Start it, in this sandbox.
 
         Raises:
             UnavailableError: the system cannot start a process.
@@ -57,6 +59,8 @@ class WorkerProcess:
         self.ready_bytes = 0
         """The memory that it held before its first unit, if that was looked at."""
         self.kill_at: float | None = None
+        self._is_greeted = False
+        self._handle: int | None = None
         self._stream = Stream()
         self._stderr = b""
         self.last_written = ""
@@ -65,18 +69,20 @@ class WorkerProcess:
         self.socket, theirs = socket.socketpair()
         self.stderr, stderr = os.pipe()
         inherited = (theirs.fileno(), *(number for one in memory for number in one.descriptors))
+        closed = ["--sandbox", sandbox.encode()] if sandbox.is_closed else []
+        environment = cleaned(os.environ, sandbox.level) if closed else os.environ
         try:
             for end in (self.socket, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
             # A session of its own: Ctrl-C in a terminal is the caller's to act on.
             self.process = subprocess.Popen(  # noqa: S603 (this program itself)
-                [*own_command(), "worker", str(os.getpid()), *map(str, inherited)],
+                [*own_command(), "worker", str(os.getpid()), *map(str, inherited), *closed],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,
                 pass_fds=inherited,
                 start_new_session=True,
-                env={**QUIET, **os.environ},
+                env={**QUIET, **environment},
             )
         except OSError as error:
             self.socket.close()
@@ -89,8 +95,24 @@ class WorkerProcess:
             os.close(stderr)
             for one in memory:
                 one.close()
+        self.pid = self.process.pid
+        """Of the process that runs functions, as soon as it is ready."""
         self.socket.setblocking(False)
         os.set_blocking(self.stderr, False)
+
+    def greeted(self, pid: object) -> None:
+        """It is ready, before any function that came from elsewhere runs in it.
+
+        Raises:
+            RemoteProtocolError: it says so a second time, or what it says is no process.
+        """
+        if self._is_greeted or type(pid) is not int or pid <= 0:
+            raise RemoteProtocolError("a worker that is ready twice", where="worker")
+        self._is_greeted = True
+        self.pid = pid
+        if pid != self.process.pid:  # in a sandbox, where the process that we started only waits
+            with suppress(OSError):
+                self._handle = os.pidfd_open(pid)
 
     def send(self, data: bytes) -> bool:
         """Write to it; False if a part is left for :meth:`send_more`."""
@@ -160,8 +182,9 @@ class WorkerProcess:
             self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
-        self._signal(signal.SIGKILL)
+        """End it, and in a sandbox all that it has started."""
+        with suppress(ProcessLookupError):
+            self.process.kill()
 
     def death(self) -> Death:
         """How it ended; waits for the moment between its sockets' end and its own."""
@@ -183,11 +206,17 @@ class WorkerProcess:
         """Give its descriptors back. Bodies that somebody still holds stay."""
         self.socket.close()
         os.close(self.stderr)
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
         self.writer = self.reader = None
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
-            self.process.send_signal(number)
+            if self._handle is not None:
+                signal.pidfd_send_signal(self._handle, number)
+            else:
+                self.process.send_signal(number)
 
     def _share_memory(self) -> tuple[SlotMemory, ...]:
         made: list[SlotMemory] = []

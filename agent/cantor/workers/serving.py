@@ -92,14 +92,14 @@ class Worker:
         self._divided: list[Divided] = []
         self._outputs = [told_stream(number, self._wrote) for number in (1, 2)]
 
-    def serve(self) -> None:
-        """Work until the pool has gone, or asks to end."""
+    def serve(self, number: int) -> None:
+        """Work until the pool has gone, or asks to end; it knows this process by ``number``."""
         signal.signal(signal.SIGUSR1, self._asked_back)
         signal.signal(signal.SIGTERM, self._asked_to_end)
         set_backend(self._children)
         _Here.worker = self
         sys.stdout, sys.stderr = self._outputs
-        self.tell([READY])
+        self.tell([READY, number])
         with suppress(Stopped):
             while (message := self._next()) is not None and message[0] != LEAVE:
                 self._run(message)
@@ -271,16 +271,18 @@ def is_cancelled() -> bool:
     return _Here.worker is not None and _Here.worker.is_stopped()
 
 
-def main(parent: int, descriptor: int, *memory: int) -> int:
+def main(parent: int, descriptor: int, *memory: int, number: int | None = None) -> int:
     """Run a worker of process ``parent`` on an inherited socket; the process's exit code.
 
-    ``memory`` is nothing, or the descriptors of the slots to read and of those to write.
+    ``memory`` is nothing, or the descriptors of the slots to read and of those to write. ``number``
+    is what the pool knows this process by, if it is in a sandbox, where its own is another.
     """
-    with suppress(OSError, AttributeError):  # no worker outlives its pool, where Linux can say so
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if number is None:
+        with suppress(OSError, AttributeError):  # no worker outlives its pool, if Linux can say so
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     sock, reader, writer = inherited(descriptor, memory)
     with sock:
-        if os.getppid() != parent:
+        if number is None and os.getppid() != parent:
             return 0
-        Worker(sock, reader, writer).serve()
+        Worker(sock, reader, writer).serve(os.getpid() if number is None else number)
     os._exit(0)  # threads that a task left must not keep the process

@@ -32,7 +32,7 @@ class Wear:
     def begin(self, worker: WorkerProcess) -> None:
         """A worker is ready for its first unit."""
         if self.growth_max_bytes is not None:
-            worker.ready_bytes = resident_bytes(worker.process.pid)
+            worker.ready_bytes = resident_bytes(worker.pid)
 
     def why(self, worker: WorkerProcess) -> str:
         """Why another must take its place; empty if it is well."""
@@ -41,7 +41,7 @@ class Wear:
             return f"it has run {run} tasks"
         if not run or (self.memory_max_bytes is None and self.growth_max_bytes is None):
             return ""  # one that has run nothing yet would be replaced by the same
-        held = resident_bytes(worker.process.pid)
+        held = resident_bytes(worker.pid)
         if self.memory_max_bytes is not None and held > self.memory_max_bytes:
             return f"it holds {format_size(held)} when it has nothing to do"
         grown = held - worker.ready_bytes
@@ -75,7 +75,7 @@ class Worn:
         why = self.wear.why(worker)
         if not why:
             return False
-        replaced = Replaced(worker.process.pid, why, worker.latest_name)
+        replaced = Replaced(worker.pid, why, worker.latest_name)
         self.replaced.append(replaced)
         is_leak = self.wear.units_max is None or worker.seat.units_run < self.wear.units_max
         _log.log(logging.WARNING if is_leak else logging.DEBUG, "%s", replaced)
