@@ -33,7 +33,7 @@ def refuse(errno: int) -> int:
     return _ERRNO | errno
 
 
-class Test(Enum):
+class Compare(Enum):
     """What is asked of an argument."""
 
     IS = "is"
@@ -44,7 +44,7 @@ class Test(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What becomes of a call; with ``test``, only if that holds for an argument.
+    """What becomes of a call; with ``compare``, only if that holds for an argument.
 
     ``values`` are what it is compared with: any of them for IS, none of them for IS_NONE_OF, the
     bits for HAS_ANY_BIT, a mask and then any of the others for MASKED_IS.
@@ -53,7 +53,7 @@ class Rule:
     call: str
     action: int
     argument: int = 0
-    test: Test | None = None
+    compare: Compare | None = None
     values: tuple[int, ...] = ()
 
 
@@ -90,19 +90,19 @@ def assemble(machine: Machine, rules: Sequence[Rule], known_max: int, unknown: i
 def _body(rule: Rule) -> list[tuple[int, int, int, int]]:
     """What follows when the number fits; the number is loaded again where it goes on."""
     decide = (_RETURN, 0, 0, rule.action)
-    if rule.test is None:
+    if rule.compare is None:
         return [decide]
     load = (_LOAD, 0, 0, _ARGUMENTS_AT + 8 * rule.argument)
     again = (_LOAD, 0, 0, _NUMBER_AT)
     values = list(rule.values)
     head = [load]
-    if rule.test is Test.MASKED_IS:
+    if rule.compare is Compare.MASKED_IS:
         head.append((_AND, 0, 0, values.pop(0)))
-    if rule.test is Test.HAS_ANY_BIT:
+    if rule.compare is Compare.HAS_ANY_BIT:
         (bits,) = values
         return [*head, (_JUMP_ANY_BIT, 0, 1, bits), decide, again]
     last = len(values)
-    if rule.test is Test.IS_NONE_OF:  # any equal one jumps over the decision
+    if rule.compare is Compare.IS_NONE_OF:  # any equal one jumps over the decision
         tests = [(_JUMP_EQUAL, last - at, 0, value) for at, value in enumerate(values)]
         return [*head, *tests, decide, again]
     tests = [  # any equal one jumps to the decision, the last other one over it

@@ -7,7 +7,7 @@ import socket
 import stat
 from typing import TYPE_CHECKING
 
-from cantor.workers.sandbox.bpf import Rule, Test, assemble, refuse
+from cantor.workers.sandbox.bpf import Compare, Rule, assemble, refuse
 from cantor.workers.sandbox.syscalls import KNOWN_MAX
 
 if TYPE_CHECKING:
@@ -57,14 +57,14 @@ def rules_of(level: Level) -> tuple[Rule, ...]:
     devices = (stat.S_IFMT(0xFFFF), stat.S_IFCHR, stat.S_IFBLK)
     return (
         *(Rule(name, _DENIED) for name in _FOREVER_DENIED),
-        Rule("clone", _DENIED, 0, Test.HAS_ANY_BIT, (_NAMESPACES,)),
+        Rule("clone", _DENIED, 0, Compare.HAS_ANY_BIT, (_NAMESPACES,)),
         Rule("clone3", _UNKNOWN),  # its flags lie in memory, where no filter sees them
-        Rule("ioctl", _DENIED, 1, Test.IS, (_TIOCSTI, _TIOCLINUX, _TIOCSETD)),
-        Rule("personality", _DENIED, 0, Test.IS_NONE_OF, _PERSONALITIES),
-        Rule("mknod", _DENIED, 1, Test.MASKED_IS, devices),
-        Rule("mknodat", _DENIED, 2, Test.MASKED_IS, devices),
-        Rule("socket", refuse(errno.EACCES), 0, Test.IS_NONE_OF, _OF_LEVEL[level]),
-        Rule("socket", refuse(errno.EACCES), 1, Test.MASKED_IS, (0xF, int(socket.SOCK_RAW))),
+        Rule("ioctl", _DENIED, 1, Compare.IS, (_TIOCSTI, _TIOCLINUX, _TIOCSETD)),
+        Rule("personality", _DENIED, 0, Compare.IS_NONE_OF, _PERSONALITIES),
+        Rule("mknod", _DENIED, 1, Compare.MASKED_IS, devices),
+        Rule("mknodat", _DENIED, 2, Compare.MASKED_IS, devices),
+        Rule("socket", refuse(errno.EACCES), 0, Compare.IS_NONE_OF, _OF_LEVEL[level]),
+        Rule("socket", refuse(errno.EACCES), 1, Compare.MASKED_IS, (0xF, int(socket.SOCK_RAW))),
     )
 
 
