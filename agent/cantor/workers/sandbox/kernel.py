@@ -7,6 +7,7 @@ seccomp(2).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -44,7 +45,7 @@ def call(name: str, *arguments: int | bytes | None) -> int:
     machine = MACHINES.get(os.uname().machine)
     number = machine.number(name) if machine is not None else None
     if number is None:
-        raise OSError(38, f"{name} on this machine")
+        raise OSError(errno.ENOSYS, f"{name} on this machine")
     told = [ctypes.c_long(one) if isinstance(one, int) else one for one in arguments]
     return _checked(_libc.syscall(ctypes.c_long(number), *told), name)
 

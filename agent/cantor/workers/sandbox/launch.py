@@ -92,17 +92,18 @@ def enter(sandbox: Sandbox, parent: int, keep: Sequence[int]) -> int:
 
 
 def _leave_namespaces(sandbox: Sandbox) -> None:
-    """Into new namespaces, with one user. Who is outside writes which, and knows that we are in."""
-    user, group = os.geteuid(), os.getegid()
-    if user == 0:
-        os.setgroups(sorted({Path(path).stat().st_gid for path in sandbox.devices}))
-        user = group = USER_FOR_ROOT
+    """Into new namespaces, with one user; a process that stays outside says which."""
     launcher = os.getpid()
+    users = [(os.geteuid(), os.getegid())]
+    if os.geteuid() == 0:
+        users.insert(0, (USER_FOR_ROOT, USER_FOR_ROOT))
+        with suppress(PermissionError):  # root of a namespace that has no others
+            os.setgroups(sorted({Path(path).stat().st_gid for path in sandbox.devices}))
     ready, say_ready = os.pipe()
     mapper = os.fork()
     if mapper == 0:
         os.close(say_ready)
-        _exit_with(lambda: _map(launcher, ready, user, group))
+        _exit_with(lambda: _map(Path(f"/proc/{launcher}"), ready, users))
     os.close(ready)
     network = 0 if sandbox.level == "net" else kernel.CLONE_NEWNET
     try:
@@ -112,20 +113,25 @@ def _leave_namespaces(sandbox: Sandbox) -> None:
         os.close(say_ready)
         _, status = os.waitpid(mapper, 0)
     if status:
-        raise OSError(os.waitstatus_to_exitcode(status), "the user of the sandbox cannot be set")
+        number = os.waitstatus_to_exitcode(status)
+        raise OSError(number, f"{os.strerror(number)} (the user of the sandbox)")
 
 
-def _map(launcher: int, ready: int, user: int, group: int) -> int:
+def _map(launcher: Path, ready: int, users: Sequence[tuple[int, int]]) -> int:
+    """Say who the launcher is outside: the first that this process may give it."""
+    number = 0
     if not os.read(ready, 1):
-        return 0
-    place = Path(f"/proc/{launcher}")
-    try:
-        (place / "setgroups").write_text("deny", encoding="ascii")
-        (place / "uid_map").write_text(f"{USER_INSIDE} {user} 1", encoding="ascii")
-        (place / "gid_map").write_text(f"{USER_INSIDE} {group} 1", encoding="ascii")
-    except OSError as error:
-        return error.errno or FAILED
-    return 0
+        return number
+    (launcher / "setgroups").write_text("deny", encoding="ascii")
+    for user, group in users:
+        try:
+            (launcher / "uid_map").write_text(f"{USER_INSIDE} {user} 1", encoding="ascii")
+            (launcher / "gid_map").write_text(f"{USER_INSIDE} {group} 1", encoding="ascii")
+        except OSError as error:
+            number = error.errno or FAILED
+        else:
+            return 0
+    return number
 
 
 def _close_in(sandbox: Sandbox, view: View, go: int) -> None:
@@ -209,10 +215,12 @@ def _exit_with(work: Callable[[], int]) -> NoReturn:
     code = FAILED
     try:
         code = work()
+    except OSError as error:
+        code = error.errno or FAILED
     finally:
         os._exit(code)
 
 
 def _fail(error: OSError) -> NoReturn:
-    os.write(2, f"sandbox: {error}\n".encode())
+    os.write(2, f"sandbox: {error.strerror or error}\n".encode())
     os._exit(FAILED)
