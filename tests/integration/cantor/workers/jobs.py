@@ -38,8 +38,8 @@ def leave_child_and_wait(mark: str) -> None:
 
 
 def call_when_ended(port: int) -> None:
-    print("started", flush=True)  # noqa: T201
     try:
+        print("started", flush=True)  # noqa: T201
         time.sleep(600)
     finally:
         connect(port)
