@@ -21,7 +21,7 @@ def worker(units_run: int = 1, ready_bytes: int = 0) -> WorkerProcess:
         "WorkerProcess",
         SimpleNamespace(
             seat=seat,
-            process=SimpleNamespace(pid=os.getpid()),
+            pid=os.getpid(),
             ready_bytes=ready_bytes,
             latest_name="leak",
         ),
