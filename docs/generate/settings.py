@@ -19,15 +19,21 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("agent", "devices", "hub/edge_hub", "firmware-bridge", "packaging", "hil-tests")
 VARIABLES = {
     "CANTOR_BRIDGE": "The `bridge.yaml` of this node, instead of the one in its folder.",
+    "CANTOR_DATA": "Told to a pushed service: its folder, the same for all revisions.",
     "CANTOR_HOME": "The node's folder: its key, certificate and what it remembers. Default:"
     " `/var/lib/cantor` for root, else `~/.local/share/cantor`. A hub keeps its own data in `hub`"
     " below it. `--data` overrides it.",
+    "CANTOR_NODE": "Told to a pushed service: what its node is called.",
     "CANTOR_PASSPHRASE": "What seals the root's key, for `cantor mesh export-root` and"
     " `import-root`, which else ask.",
+    "CANTOR_PORT_": "Told to a pushed service, with the name of each of its ports behind it.",
+    "CANTOR_REVISION": "Told to a pushed service: the number of its revision.",
+    "CANTOR_RUN": "A node's mark in the processes of its services, by which it ends them.",
+    "CANTOR_SERVICE": "Told to a pushed service: its name.",
     "CANTOR_SIMULATED_CAMERA": "`1` gives this box a simulated camera; `seed=7,size=640x480,fps=30`"
     " says which scene, size and rate (any of the three).",
 }
-"""Every variable that the code reads, in words; a test compares this with the code."""
+"""Every variable that the code reads or gives, in words; a test compares this with the code."""
 
 
 def settings() -> str:

@@ -35,6 +35,7 @@ CORES = (
     "cantor/mesh",
     "cantor/ledger",
     "cantor/scheduling",
+    "cantor/services",
     "cantor/bundles/fetching",
     "galaxy/placement",
 )

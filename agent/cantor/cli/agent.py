@@ -99,7 +99,7 @@ def register(verbs: Verbs) -> None:
         "--code-run",
         choices=("none", "tenant"),
         default="none",
-        help="whose tasks run here beside this box's own: of all boxes of its tenant",
+        help="whose tasks and services run here beside this box's own: of all boxes of its tenant",
     )
     agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")

@@ -35,7 +35,10 @@ OWN_VERBS = {
     "run": "cantor.cli.run",
     "task": "cantor.cli.task",
     "schema": "cantor.cli.schema",
+    "push": "cantor.cli.push",
+    "service": "cantor.cli.service",
     "worker": "cantor.cli.worker",
+    "launch": "cantor.cli.launch",
     "completion": "cantor.cli.completion",
 }
 """Cantor's own verbs, each with the module that brings it."""

@@ -31,7 +31,7 @@ from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
 from cantor.node.peers import Peers
 from cantor.node.services import registered_services
-from cantor.node.signing import FactSigner, FactVerifier, make_seals
+from cantor.node.signing import FactSigner, FactVerifier, SignedWords, make_seals
 from cantor.node.talk import Talk
 from cantor.node.view import NodeView, view_nodes
 from cantor.transport.addresses import told_addresses
@@ -106,12 +106,11 @@ class Agent(Talk):
             forget=lambda lost: self._driver.post(TrustLost(lost)),
             day_begun=lambda day: self._driver.post(DaySaid(day)),
         )
+        is_denied = self.lifecycle.denials.is_denied
         self._links = Links(
-            self.identity,
-            self._driver,
-            now=self.lifecycle.judging_s,
-            is_denied=self.lifecycle.denials.is_denied,
+            self.identity, self._driver, now=self.lifecycle.judging_s, is_denied=is_denied
         )
+        self.words = SignedWords(self.identity, signer, verifier, is_denied, settings.work.code_run)
         epoch, is_dead = self._core.ledger.epoch, self.lifecycle.is_dead
         self.grants = Grants(self, epoch=epoch, shared=settings.shared, is_dead=is_dead)
         found = inventory or load_inventory()

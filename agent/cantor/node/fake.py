@@ -7,9 +7,12 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgpack
+
 from cantor.base.clock import SystemClock
-from cantor.base.errors import UnavailableError
+from cantor.base.errors import IdentityError, UnavailableError
 from cantor.base.resources import merge_resources
+from cantor.identity.words import Word
 from cantor.ledger.facts import Fact
 from cantor.node.grants.grants import Grants
 from cantor.node.messages import Messages
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
     from cantor.node.grants.reservation import Reservation
-    from cantor.node.services import Handler, StreamHandler
+    from cantor.node.services import Handler, Service, StreamHandler
     from cantor.node.view import NodeView
     from cantor.scheduling.needs import Needs
     from cantor.wire import DataFrame
@@ -104,6 +107,30 @@ class FakeStream:
 
     def close(self) -> None:
         """Nothing waits."""
+
+
+class FakeWords:
+    """Words that are believed as they are; ``denied`` are nodes whose words do not hold."""
+
+    def __init__(self, node: NodeId) -> None:
+        self._node = node
+        self.denied: set[NodeId] = set()
+
+    def say(self, kind: str, content: Mapping[str, Value]) -> bytes:
+        packed: bytes = msgpack.packb([kind, self._node, dict(content)])
+        return packed
+
+    def read(self, packed: object, kind: str) -> Word:
+        try:
+            said, by, content = msgpack.unpackb(packed)
+        except (TypeError, ValueError) as error:
+            raise IdentityError("a signed word does not hold", where="identity") from error
+        if said != kind or by in self.denied:
+            raise IdentityError("a signed word does not hold", where="identity")
+        return Word(kind, by, "default", content)
+
+    def may_run_code(self, word: Word) -> bool:
+        return word.by not in self.denied
 
 
 class FakeMesh:
@@ -186,6 +213,8 @@ class FakeNode(Talk):
         self.tenant = "default"
         self.life = 1
         self.clock = clock
+        self.words = FakeWords(node_id)
+        self.services: dict[str, Service] = {}
         self.subscribers: list[Callable[[], None]] = []
         self.lasting: set[str] = set()
         self._mesh = mesh
@@ -193,6 +222,9 @@ class FakeNode(Talk):
         self._streams = FakeStreams(self.messages)
         self._offers: dict[str, tuple[Sequence[Device], Sequence[Resource]]] = {}
         self.grants = Grants(self, epoch=1, disk=FakeDisk(), rights_disk=FakeDisk())
+
+    def service(self, name: str) -> Service | None:
+        return self.services.get(name)
 
     async def kept(self) -> None:
         """Nothing is written here."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.base.ids import NodeId
     from cantor.base.resources import Device, Resource
+    from cantor.identity.words import Word
     from cantor.ledger.facts import Fact
     from cantor.node.grants.reservation import Reservation
     from cantor.node.settings import Work
@@ -77,6 +78,27 @@ class Stream(Protocol):
         """Write no more; what the other node has not taken yet is still sent."""
 
 
+class Words(Protocol):
+    """What a node signs in its own name, and what others have signed so."""
+
+    def say(self, kind: str, content: Mapping[str, Value]) -> bytes:
+        """A word of this node, which proves itself whoever hands it on.
+
+        Raises:
+            IdentityError: it is too long.
+        """
+
+    def read(self, packed: object, kind: str) -> Word:
+        """A word of that kind.
+
+        Raises:
+            IdentityError: it does not hold, or its signer was put out of the mesh.
+        """
+
+    def may_run_code(self, word: Word) -> bool:
+        """Whether whoever signed the word has ``code.run`` on this node."""
+
+
 class Node(Protocol):
     """The node that a service runs on. Everything is used on the event loop only."""
 
@@ -110,6 +132,13 @@ class Node(Protocol):
 
     def tenant_of(self, node: NodeId) -> str:
         """Whose node another is, as its certificate says; "" if that is not known here."""
+
+    @property
+    def words(self) -> Words:
+        """What it signs, and what others have signed."""
+
+    def service(self, name: str) -> Service | None:
+        """Another service of this node, once all are made; None if it has none of that name."""
 
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""
@@ -265,10 +294,12 @@ def registered_services(work: Work | None = None) -> dict[str, ServiceFactory]:
     ``work`` says for whom the node runs tasks, and in how many workers.
     """
     from cantor.node.bundles.service import Bundles
+    from cantor.node.push.service import Push
     from cantor.node.tasks.service import Tasks
 
     return {
         "bundles": Bundles,
+        "push": Push,
         "tasks": partial(Tasks, work=work),
         **{point.name: point.load() for point in parts(SERVICE_GROUP)},
     }

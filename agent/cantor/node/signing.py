@@ -11,16 +11,20 @@ from cantor.base.errors import IdentityError
 from cantor.identity.seal_hellos import Signer
 from cantor.identity.sealing import Seals
 from cantor.identity.vouching import Vouching, is_own_word
+from cantor.identity.words import make_word, read_word
 from cantor.ledger.facts import UnvouchedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from cantor.base.clock import Clock
     from cantor.base.ids import NodeId
     from cantor.identity.contexts import PeerIdentity
-    from cantor.identity.store import IdentityFolder
+    from cantor.identity.store import Identity, IdentityFolder
+    from cantor.identity.words import Word
     from cantor.mesh.core import MeshCore
+    from cantor.node.settings import CodeRun
+    from cantor.wire.frame import Value
 
 _ALGORITHM = ec.ECDSA(hashes.SHA256())
 
@@ -62,6 +66,50 @@ class FactVerifier:
                 raise UnvouchedError from error
             return False
         return True
+
+
+class SignedWords:
+    """What this node signs in its own name, and what others have signed so.
+
+    ``code_run`` says whose code runs here beside this node's own.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        signer: FactSigner,
+        verifier: FactVerifier,
+        is_denied: Callable[[PeerIdentity], bool],
+        code_run: CodeRun = "none",
+    ) -> None:
+        self._node = identity.node_id
+        self._tenant = identity.tenant
+        self._signer = signer
+        self._vouching = verifier.vouching
+        self._is_denied = is_denied
+        self._code_run = code_run
+
+    def say(self, kind: str, content: Mapping[str, Value]) -> bytes:
+        """A word of this node.
+
+        Raises:
+            IdentityError: it is too long.
+        """
+        signer, mesh = self._signer, self._vouching.mesh
+        return make_word(kind, content, self._node, mesh, signer, signer.certificate)
+
+    def read(self, packed: object, kind: str) -> Word:
+        """A word of that kind.
+
+        Raises:
+            IdentityError: it does not hold, or its signer was put out of the mesh.
+        """
+        return read_word(packed, kind, self._vouching, self._is_denied)
+
+    def may_run_code(self, word: Word) -> bool:
+        """Whether whoever signed the word has ``code.run`` on this node."""
+        is_named = self._code_run == "tenant" or word.by == self._node
+        return is_named and word.tenant == self._tenant
 
 
 def make_seals(

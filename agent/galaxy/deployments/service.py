@@ -20,13 +20,13 @@ from cantor.base.errors import (
     UnavailableError,
 )
 from cantor.node.services import Reply
+from cantor.node.tenants import HUB_ROLE, check_tenant
 from cantor.scheduling.needs import parse, together
 from galaxy.deployments import keeper
 from galaxy.deployments.calls import Calls, text_of
 from galaxy.deployments.figures import Preview, Rates, merge_figures
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
-from galaxy.deployments.tenants import HUB_ROLE, check_tenant
 from galaxy.deployments.units import TASKS
 from galaxy.filter import BaseSource
 from galaxy.registry import Registry
@@ -306,7 +306,7 @@ class Deployments:
     def _check_tenant(self, message: Message) -> None:
         view = self.view(text_of(message.headers, "deployment"))
         if message.source not in (view.created_by, self._node.node_id):
-            check_tenant(view, message.source, self._node.facts("node"))
+            check_tenant(view.tenant, view.id, message.source, self._node.facts("node"))
 
     async def _write(self, deployment: Deployment) -> None:
         try:

@@ -101,8 +101,15 @@ class Bundles:
         self._have(manifest)
         return manifest
 
-    async def get(self, manifest_id: str, holders: Iterable[NodeId] = ()) -> Manifest:
+    async def get(
+        self,
+        manifest_id: str,
+        holders: Iterable[NodeId] = (),
+        check: Callable[[Manifest], None] | None = None,
+    ) -> Manifest:
         """Have all parts of a bundle here; ``holders`` are said to have it, others are found.
+
+        ``check`` looks at the manifest before any part is fetched, and raises what it likes.
 
         Raises:
             UnavailableError: nobody gives it, or there is no room for it.
@@ -110,7 +117,7 @@ class Bundles:
         """
         if not is_id(manifest_id):
             raise BundleError(f"not the id of a bundle: {manifest_id[:80]!r}")
-        work = partial(self._get, manifest_id, tuple(holders))
+        work = partial(self._get, manifest_id, tuple(holders), check)
         return await _once(self._getting, manifest_id, work)
 
     def file(self, part: Part) -> Path:
@@ -126,11 +133,18 @@ class Bundles:
             )
         return path
 
-    async def _get(self, manifest_id: str, holders: tuple[NodeId, ...]) -> Manifest:
+    async def _get(
+        self,
+        manifest_id: str,
+        holders: tuple[NodeId, ...],
+        check: Callable[[Manifest], None] | None,
+    ) -> Manifest:
         manifest = self._manifests.get(manifest_id)
         costs = self._costs([*holders, *self._holders_of(manifest_id)])
         if manifest is None:
             manifest = await self._manifest_from(manifest_id, costs)
+        if check is not None:
+            check(manifest)
         self._manifests[manifest_id] = manifest
         for part in manifest.parts:
             if self._store().blob(part.id) is None:

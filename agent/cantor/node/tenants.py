@@ -1,4 +1,4 @@
-"""Whose deployment another node may ask about, as far as nodes say whose they are."""
+"""Whose work another node may ask about, as far as nodes say whose they are."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
-    from galaxy.deployments.views import DeploymentView
 
 HUB_ROLE = "hub"
 
 
-def check_tenant(view: DeploymentView, asker: NodeId, facts: Iterable[Fact]) -> None:
+def check_tenant(tenant: str, what: str, asker: NodeId, facts: Iterable[Fact]) -> None:
     """Refuse a node of another tenant; a hub speaks for every tenant of its console.
 
     ``facts`` are those named ``node``. A node that says nothing of its tenant is answered.
 
     Raises:
-        RemoteProtocolError: the deployment is another tenant's.
+        RemoteProtocolError: ``what`` is another tenant's.
     """
     for fact in facts:
         if fact.name != "node" or fact.owner != asker or not isinstance(fact.value, dict):
             continue
-        labels, tenant = fact.value.get("labels"), fact.value.get("tenant")
+        labels, theirs = fact.value.get("labels"), fact.value.get("tenant")
         is_hub = isinstance(labels, dict) and labels.get("role") == HUB_ROLE
-        if isinstance(tenant, str) and tenant not in ("", view.tenant) and not is_hub:
-            raise RemoteProtocolError("it belongs to another tenant", where=view.id)
+        if isinstance(theirs, str) and theirs not in ("", tenant) and not is_hub:
+            raise RemoteProtocolError("it belongs to another tenant", where=what)

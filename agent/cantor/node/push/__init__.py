@@ -1,0 +1,1 @@
+"""Pushed services on a node: their orders, their code, their processes, their logs."""

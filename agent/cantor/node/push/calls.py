@@ -1,0 +1,222 @@
+"""What the command line and other nodes ask about services."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import ConfigError, UnavailableError, reason_of
+from cantor.base.ids import NodeId
+from cantor.bundles import tree
+from cantor.node.push.shelf import check_size, manifest_in
+from cantor.node.services import Reply
+from cantor.node.tenants import check_tenant
+from cantor.node.view import find_node
+from cantor.scheduling.needs import parse, together
+from cantor.scheduling.reach import Place, missing
+from cantor.services.manifest import check_name
+from cantor.services.orders import CANARIES_MAX, NEEDS_MAX, Key, first_order
+from cantor.services.wishes import is_met
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cantor.bundles.fetching.manifest import Manifest
+    from cantor.node.push.service import Push
+    from cantor.node.services import Call, Message, Node
+    from cantor.services.orders import Order, Revision, Wanted
+    from cantor.wire.frame import Value
+
+    Args = dict[str, Value]
+
+LOGS_TOPIC = "services.logs"
+LINES_DEFAULT, LINES_MAX = 100, 5000
+_SHARE = re.compile(r"(\d{1,3})\s*(%?)")
+
+
+class Calls:
+    """The calls of one node."""
+
+    def __init__(self, push: Push, node: Node) -> None:
+        self._push = push
+        self._node = node
+
+    def start(self) -> None:
+        """Answer other nodes."""
+        self._node.answer(LOGS_TOPIC, self._logs_asked)
+
+    def by_name(self) -> Mapping[str, Call]:
+        """Each call with its name."""
+        return {
+            "service.push": self._pushed,
+            "service.list": lambda _: list(self._push.views()),
+            "service.refused": lambda _: list(self._push.refused()),
+            "service.logs": self._logs,
+            "service.stop": lambda args: self._wanted(args, "stopped"),
+            "service.start": lambda args: self._wanted(args, "running"),
+            "service.remove": lambda args: self._wanted(args, "removed"),
+            "service.return": self._return,
+        }
+
+    async def _pushed(self, args: Args) -> Value:
+        """Push the parts in ``files`` (paths by name; the folder's blob is called "")."""
+        files = args.get("files")
+        if not isinstance(files, dict) or "" not in files:
+            raise ConfigError("no code", where="files", remedy="give the folder's blob as ''")
+        paths = {name: Path(str(path)) for name, path in files.items()}
+        manifest = manifest_in(await asyncio.to_thread(_unpacked, paths[""]))
+        name = str(args.get("name") or "") or manifest.name
+        key = Key(self._node.tenant, check_name(name, "name"))
+        needs = str(
+            together(parse(text) for text in (manifest.needs, str(args.get("needs") or "")) if text)
+        )
+        if len(needs) > NEEDS_MAX:
+            raise ConfigError(f"longer than {NEEDS_MAX} characters", where="needs")
+        bundle = await self._push.bundles.add({"": paths.pop(""), **paths})
+        check_size(bundle)
+        order = self._next(key, bundle, needs, args)
+        await self._push.give(order)
+        return {**self._view(key), "warning": self._nobody(needs)}
+
+    def _next(self, key: Key, bundle: Manifest, needs: str, args: Args) -> Order:
+        me, now = self._node.node_id, self._node.wall()
+        note = str(args.get("note") or "")
+        hold_s = args.get("hold_s") or 0.0
+        if isinstance(hold_s, bool) or not isinstance(hold_s, int | float) or hold_s < 0:
+            raise ConfigError("must be a number of seconds", where="hold_s")
+        known = self._push.orders().get(key)
+        if known is None:
+            project = str(args.get("project") or "default")
+            order = first_order(key, me, bundle.id, needs, now, project=project, note=note)
+        else:
+            order = known.pushed(me, bundle.id, needs, now, note=note)
+        canaries = self._canaries(key, order.revision, str(args.get("canary") or ""))
+        return replace(order, canaries=canaries, hold_s=float(hold_s))
+
+    def _canaries(self, key: Key, revision: Revision, share: str) -> tuple[NodeId, ...]:
+        """The nodes that go first: others at each revision, so that no box is always the first."""
+        if not share:
+            return ()
+        match = _SHARE.fullmatch(share.strip())
+        if match is None or int(match[1]) < 1:
+            raise ConfigError(
+                f"not a number of nodes: {share[:20]!r}", where="canary", remedy="write 1 or 10%"
+            )
+        welcoming = {fact.owner for fact in self._node.facts("tasks") if _runs_code(fact.value)}
+        fitting = [
+            view.id
+            for view in self._node.nodes()
+            if view.is_alive
+            and is_met(revision, view.resources, view.labels)
+            and (view.id == self._node.node_id or view.id in welcoming)
+        ]
+        count = math.ceil(len(fitting) * int(match[1]) / 100) if match[2] else int(match[1])
+
+        def turn(node: NodeId) -> bytes:
+            return hashlib.sha256(f"{key.name} {revision.stamp.number} {node}".encode()).digest()
+
+        return tuple(sorted(fitting, key=turn)[: min(count, CANARIES_MAX)])
+
+    def _nobody(self, needs: str) -> str:
+        """Why no node meets the needs; empty if one does."""
+        nodes = [view for view in self._node.nodes() if view.is_alive]
+        return missing(parse(needs), [Place(v.name, v.resources, v.labels) for v in nodes])
+
+    async def _wanted(self, args: Args, wanted: str) -> Value:
+        order = self._order(args)
+        if order.wanted != wanted:
+            by, now = self._node.node_id, self._node.wall()
+            await self._push.give(order.with_wanted(by, cast("Wanted", wanted), now))
+        return {"name": order.key.name, "wanted": wanted}
+
+    async def _return(self, args: Args) -> Value:
+        order = self._order(args)
+        number = args.get("revision")
+        to = order.revision_of(number) if type(number) is int and number else order.previous
+        if to is None or to is order.revision:
+            raise ConfigError(
+                "there is no such revision to return to",
+                where=order.key.name,
+                remedy=f"cantor service history {order.key.name} shows those that are known",
+            )
+        await self._push.give(order.returned(self._node.node_id, to, self._node.wall(), ""))
+        return self._view(order.key)
+
+    async def _logs(self, args: Args) -> Value:
+        """The last lines of each node that has some, or of ``node`` alone."""
+        order = self._order(args)
+        lines = args.get("lines") or LINES_DEFAULT
+        count = lines if type(lines) is int and 0 < lines <= LINES_MAX else LINES_DEFAULT
+        views = self._node.nodes()
+        if node := str(args.get("node") or ""):
+            nodes = [find_node(views, node).id]
+        else:
+            rows = cast("list[Args]", self._view(order.key)["nodes"])
+            nodes = [NodeId(str(row["node"])) for row in rows if row["is_alive"]]
+        names = {view.id: view.name for view in views}
+        told = await asyncio.gather(*(self._logs_of(one, order.key, count) for one in nodes))
+        return [
+            {"node": one, "name": names.get(one, one), **answer}
+            for one, answer in zip(nodes, told, strict=True)
+        ]
+
+    async def _logs_of(self, node: NodeId, key: Key, lines: int) -> Args:
+        if node == self._node.node_id:
+            return {"lines": cast("list[Value]", self._tail(key, lines))}
+        asked: Args = {"tenant": key.tenant, "name": key.name, "lines": lines}
+        try:
+            answer = await self._node.request(node, LOGS_TOPIC, asked, priority=2)
+        except UnavailableError as error:
+            return {"lines": [], "error": str(error)}
+        text = b"".join(answer.body).decode("utf-8", "replace")
+        return {"lines": cast("list[Value]", text.split("\n") if text else [])}
+
+    def _logs_asked(self, message: Message) -> Reply:
+        asked = message.headers
+        key = Key(str(asked.get("tenant")), str(asked.get("name")))
+        check_tenant(key.tenant, key.name, message.source, self._node.facts("node"))
+        lines = asked.get("lines")
+        count = lines if type(lines) is int and 0 < lines <= LINES_MAX else LINES_DEFAULT
+        return Reply(body=("\n".join(self._tail(key, count)).encode(),))
+
+    def _tail(self, key: Key, lines: int) -> list[str]:
+        local = self._push.local(key)
+        return [] if local is None else local.log.tail(lines)
+
+    def _order(self, args: Args) -> Order:
+        name = str(args.get("name"))
+        order = self._push.orders().get(Key(self._node.tenant, name))
+        if order is None or order.wanted == "removed":
+            raise ConfigError(
+                "there is no such service", where=name[:60], remedy="cantor service list shows them"
+            )
+        return order
+
+    def _view(self, key: Key) -> Args:
+        return next(
+            view
+            for view in self._push.views()
+            if view["name"] == key.name and view["tenant"] == key.tenant
+        )
+
+
+def _runs_code(value: Value) -> bool:
+    """Whether a node says that it runs code of other boxes: in its fact ``tasks``."""
+    return isinstance(value, dict) and value.get("code_run") == "tenant"
+
+
+def _unpacked(path: Path) -> dict[str, tree.File]:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"the code cannot be read: {reason_of(error)}",
+            where=str(path),
+            remedy="give a file that the agent's user may read",
+        ) from error
+    return tree.unpack(data)

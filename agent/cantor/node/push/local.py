@@ -1,0 +1,317 @@
+"""One service on this node: its code is made ready, its processes are kept up, and told about."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import BundleError, CantorError, ConfigError, UnavailableError
+from cantor.node.push.logs import Log
+from cantor.node.push.memory import STATE_FILE, Remembered
+from cantor.node.push.running import Running
+from cantor.node.push.shelf import Shelf, check_size
+from cantor.scheduling.needs import parse
+from cantor.services.reports import Report
+from cantor.services.upkeep import Keep, Plan, Start, Stop, Upkeep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cantor.bundles.fetching.manifest import Manifest
+    from cantor.node.bundles.service import Bundles
+    from cantor.node.late_writer import LateWriter
+    from cantor.node.push.shelf import Prepared
+    from cantor.node.services import Node
+    from cantor.services.orders import Key, Order, Revision, Stamp
+    from cantor.services.upkeep import Effect
+
+AGAIN_S, AGAIN_MAX_S = 1.0, 30.0
+_log = logging.getLogger(__name__)
+
+
+class LocalService:
+    """Follows what it is told to run; on the event loop only. ``changed`` hears of every change."""
+
+    def __init__(
+        self,
+        node: Node,
+        bundles: Bundles,
+        key: Key,
+        folder: Path,
+        memory: Remembered,
+        writer: LateWriter,
+        changed: Callable[[], None],
+    ) -> None:
+        self.key = key
+        self._node = node
+        self._bundles = bundles
+        self._folder = folder
+        self._memory = memory
+        self._writer = writer
+        self._changed = changed
+        self.log = Log(folder, node.wall)
+        self._shelf = Shelf(folder)
+        self._upkeep: Upkeep | None = None
+        self._revisions: dict[Stamp, Revision] = {}
+        self._prepared: dict[str, Prepared] = {}
+        self._asked: tuple[Revision, float] | None = None
+        self._ready: tuple[Revision, float] | None = None
+        self._asked_anew = asyncio.Event()
+        self._why = ""
+        self._working: asyncio.Task[None] | None = None
+        self._running: dict[int, Running] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_closing = False
+
+    def want(self, revision: Revision | None, hold_s: float) -> None:
+        """Run this revision from now on; ``hold_s`` is how long it is on trial, 0 as it says."""
+        asked = None if revision is None else (revision, hold_s)
+        if asked == self._asked or self._is_closing:
+            return
+        self._asked, self._why = asked, ""
+        self._asked_anew.set()
+        if asked is None:
+            self._ready = None
+            if self._upkeep is not None:
+                self._follow(self._upkeep.want(None, self._now()))
+        elif self._working is None:
+            self._working = asyncio.ensure_future(self._get_ready())
+
+    def remember(self, order: Order, packed: bytes) -> None:
+        """Keep an order over restarts."""
+        if packed != self._memory.packed_order:
+            self._memory = replace(self._memory, order=order, packed_order=packed)
+            self._write()
+
+    def report(self, wanted: Stamp, why: str) -> Report | None:
+        """How it is; ``wanted`` is what the order says, ``why`` what this node waits for."""
+        asked = self._asked
+        if asked is None:
+            return Report(wanted, "stopping") if self._running else None
+        base = self._upkeep.report(0.0) if self._upkeep else None
+        running = base.running if base else 0
+        if asked[0].stamp != wanted:
+            return Report(wanted, "waiting", running, why)
+        if base is None or asked != self._ready:
+            return Report(wanted, "fetching", running, self._why)
+        ports: dict[str, int] = {}
+        for run, plan in self._plans():
+            if plan.stamp.number == running:
+                ports = run.ports
+            elif plan.stamp == wanted and run.waits_for and base.state == "starting":
+                base = replace(base, state="waiting", why=run.waits_for)
+        return replace(base, ports=ports)
+
+    async def close(self) -> None:
+        """End its processes; it is remembered."""
+        self._is_closing = True
+        if self._working is not None:
+            self._asked_anew.set()
+            await asyncio.gather(self._working, return_exceptions=True)
+        if self._upkeep is not None:
+            self._follow(self._upkeep.want(None, self._now()))
+        await asyncio.gather(*(run.ended() for run in list(self._running.values())))
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def remove(self) -> None:
+        """End its processes, and forget it with all that it has on the disk."""
+        await self.close()
+        await asyncio.to_thread(self._writer.kept)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _get_ready(self) -> None:
+        """Make code ready until it is what was asked for last."""
+        try:
+            while self._asked is not None and self._asked != self._ready and not self._is_closing:
+                self._asked_anew.clear()
+                await self._make_ready(*self._asked)
+        except Exception:  # noqa: BLE001 (one service that fails so must not end the others)
+            _log.exception("a service could not be made ready", extra={"what": self.key.name})
+        finally:
+            self._working = None
+            if self._asked is not None and self._asked != self._ready and not self._is_closing:
+                loop = asyncio.get_running_loop()
+                loop.call_later(AGAIN_S, self._work_again)
+
+    def _work_again(self) -> None:
+        if self._working is None and not self._is_closing and self._asked != self._ready:
+            self._working = asyncio.ensure_future(self._get_ready())
+
+    async def _make_ready(self, revision: Revision, hold_s: float) -> None:
+        pause_s = AGAIN_S
+        upkeep = await self._opened()
+        plan: Plan | None = None
+        while plan is None:
+            try:
+                plan = await self._plan(revision, hold_s)
+            except UnavailableError as error:
+                self._say_why(str(error))
+                if await self._is_asked_anew(pause_s):
+                    return
+                pause_s = min(2 * pause_s, AGAIN_MAX_S)
+            except (BundleError, ConfigError) as error:
+                self._revisions[revision.stamp] = revision
+                self._ready = revision, hold_s
+                self.log.note(f"revision {revision.stamp.number} is refused: {error}")
+                _log.warning("code is refused", extra={"what": self.key.name, "reason": str(error)})
+                refused = Plan(revision.stamp, revision.bundle)
+                self._follow(upkeep.refuse(refused, str(error), self._now()))
+                return
+        if self._asked == (revision, hold_s) and not self._is_closing:
+            self._ready = self._asked
+            self._follow(upkeep.want(plan, self._now()))
+            await self._tidy()
+
+    async def _opened(self) -> Upkeep:
+        """The upkeep, with what was good before this node was started."""
+        if self._upkeep is None:
+            good, failed = self._memory.good, self._memory.failed
+            plan = None
+            if good is not None and self._shelf.has(good.bundle):
+                with suppress(CantorError):
+                    plan = await self._plan(good, 0.0)
+            self._upkeep = Upkeep(plan, failed)
+        return self._upkeep
+
+    async def _plan(self, revision: Revision, hold_s: float) -> Plan:
+        """What upkeep needs to know of a revision, whose code is here then.
+
+        Raises:
+            UnavailableError: nobody gives it, or the disk does not take it.
+            BundleError, ConfigError: it cannot be used here.
+        """
+        if revision.bundle not in self._prepared:
+            self._prepared[revision.bundle] = await self._code(revision)
+        self._revisions[revision.stamp] = revision
+        manifest = self._prepared[revision.bundle].manifest
+        return Plan(
+            revision.stamp,
+            revision.bundle,
+            manifest.restart,
+            manifest.health.within_s,
+            hold_s or manifest.health.hold_s,
+            manifest.fixed_ports,
+            revision.needs if parse(revision.needs).takes_units else "",
+        )
+
+    async def _code(self, revision: Revision) -> Prepared:
+        if self._shelf.has(revision.bundle):
+            try:
+                prepared = await asyncio.to_thread(self._shelf.prepare, revision.bundle)
+                parts = await asyncio.to_thread(self._shelf.parts, revision.bundle)
+            except BundleError as error:
+                _log.warning("kept code is lost", extra={"reason": str(error)})
+            else:
+                await self._bundles.add(parts)  # others may have it from here
+                return prepared
+        bundle = await self._fetched(revision)
+        files = {part.name: self._bundles.file(part) for part in bundle.parts}
+        await asyncio.to_thread(self._shelf.put, bundle, files)
+        return await asyncio.to_thread(self._shelf.prepare, revision.bundle)
+
+    async def _fetched(self, revision: Revision) -> Manifest:
+        """The bundle of a revision, all of it in this node's cache; given up for another wish."""
+        holders = [revision.stamp.by]
+        getting = asyncio.ensure_future(self._bundles.get(revision.bundle, holders, check_size))
+        waiting = asyncio.ensure_future(self._asked_anew.wait())
+        await asyncio.wait((getting, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if not getting.done():
+            getting.cancel()
+            raise UnavailableError("something else is wanted meanwhile", where=self.key.name)
+        return getting.result()
+
+    async def _is_asked_anew(self, within_s: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._asked_anew.wait()
+        return self._asked_anew.is_set()
+
+    async def _tidy(self) -> None:
+        stamps = list(self._revisions)
+        wanted = [self._revisions[stamp].bundle for stamp in stamps if self._is_used(stamp)]
+        for stamp in stamps:
+            if not self._is_used(stamp):
+                del self._revisions[stamp]
+        self._prepared = {one: kept for one, kept in self._prepared.items() if one in wanted}
+        await asyncio.to_thread(self._shelf.tidy, wanted)
+
+    def _is_used(self, stamp: Stamp) -> bool:
+        good = self._upkeep.good if self._upkeep else None
+        used = {stamp for run, plan in self._plans() for stamp in (run.plan.stamp, plan.stamp)}
+        return stamp in used or stamp in {
+            one.stamp for one in (good, self._asked and self._asked[0]) if one is not None
+        }
+
+    def _plans(self) -> list[tuple[Running, Plan]]:
+        """The processes, with what they are for now."""
+        upkeep = self._upkeep
+        found = [(run, upkeep.plan_of(n)) for n, run in self._running.items()] if upkeep else []
+        return [(run, plan or run.plan) for run, plan in found]
+
+    def _say_why(self, why: str) -> None:
+        self._why = why
+        self._changed()
+
+    def _follow(self, effects: list[Effect]) -> None:
+        """Do what upkeep wants; then look when it wants to hear of the time again."""
+        for effect in effects:
+            match effect:
+                case Start(number, plan):
+                    self._start(number, plan)
+                case Stop(number):
+                    self._running[number].stop()
+                case Keep(good, failed):
+                    revision = self._revisions.get(good.stamp) if good else None
+                    self._memory = replace(self._memory, good=revision, failed=failed)
+                    self._write()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self._upkeep.next_at() if self._upkeep else None
+        if at is not None and not self._is_closing:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, at - self._now()), self._tick)
+        self._changed()
+
+    def _start(self, number: int, plan: Plan) -> None:
+        upkeep = self._upkeep
+        assert upkeep is not None  # noqa: S101 (it has asked for this)
+
+        def ended(how: str, *, is_success: bool) -> None:
+            del self._running[number]
+            self.log.note(f"revision {plan.stamp.number}: {how}")
+            now = self._now()
+            self._follow(upkeep.ended(number, how, is_success=is_success, now=now))
+
+        self._running[number] = Running(
+            self._node,
+            self.key,
+            plan,
+            self._prepared[plan.bundle],
+            self._folder,
+            self.log,
+            begun=lambda: upkeep.begun(number, self._now()),
+            well=lambda: self._follow(upkeep.well(number, self._now())),
+            ill=lambda why: self._follow(upkeep.ill(number, why)),
+            ended=ended,
+            waits=self._changed,
+        )
+
+    def _tick(self) -> None:
+        self._timer = None
+        if self._upkeep is not None:
+            self._follow(self._upkeep.tick(self._now()))
+
+    def _write(self) -> None:
+        memory = self._memory
+        self._writer.put(self._folder / STATE_FILE, memory.packed)
+
+    def _now(self) -> float:
+        return self._node.clock.monotonic()

@@ -1,0 +1,173 @@
+"""One process of a service from its units and ports to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+from typing import TYPE_CHECKING, Protocol
+
+from cantor.base.errors import CantorError
+from cantor.node.push.checks import Checks
+from cantor.node.push.process import ServiceProcess, told
+from cantor.scheduling.needs import parse
+from cantor.services.manifest import AUTO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from cantor.node.grants.reservation import Reservation
+    from cantor.node.push.logs import Log
+    from cantor.node.push.shelf import Prepared
+    from cantor.node.services import Node
+    from cantor.services.orders import Key
+    from cantor.services.upkeep import Plan
+
+KIND = "service/"
+"""How the names of these holders of units begin."""
+INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+"""What a service gets of the agent's environment: nothing that could be a secret."""
+_attempts = iter(range(1 << 62))
+
+
+class Ended(Protocol):
+    """Hears how a process ended."""
+
+    def __call__(self, how: str, *, is_success: bool) -> None:
+        """It has ended, with all its children."""
+
+
+class Running:
+    """Begins at once. ``ended`` is called once, ``begun``, ``well`` and ``ill`` before that."""
+
+    def __init__(
+        self,
+        node: Node,
+        key: Key,
+        plan: Plan,
+        prepared: Prepared,
+        folder: Path,
+        log: Log,
+        *,
+        begun: Callable[[], None],
+        well: Callable[[], None],
+        ill: Callable[[str], None],
+        ended: Ended,
+        waits: Callable[[], None],
+    ) -> None:
+        self.plan = plan
+        self.ports: dict[str, int] = {}
+        self.waits_for = ""
+        self.well, self.ill = well, ill
+        self._node = node
+        self._key = key
+        self._prepared = prepared
+        self._data = folder / "data"
+        self._log = log
+        self._begun = begun
+        self._tell_end = ended
+        self._waits = waits
+        self._stop = asyncio.Event()
+        self._is_over = asyncio.Event()
+        self._task = asyncio.ensure_future(self._live())
+
+    def stop(self) -> None:
+        """End it; ``ended`` is called when it is gone."""
+        self._stop.set()
+
+    async def ended(self) -> None:
+        """Wait for its end."""
+        await self._is_over.wait()
+
+    async def _live(self) -> None:
+        how, is_success = "it was stopped", False
+        held: Reservation | None = None
+        try:
+            held = await self._held()
+            if not self._stop.is_set():
+                code = await self._run(held)
+                how, is_success = told(code), code == 0
+        except CantorError as error:
+            how = str(error)
+        finally:
+            if held is not None:
+                held.drop()
+            self._tell_end(how, is_success=is_success)
+            self._is_over.set()
+
+    async def _held(self) -> Reservation | None:
+        """The units that it takes; None if it takes none, or was stopped before it had them."""
+        if not self.plan.takes:
+            return None
+        task = f"{KIND}{self._key.tenant}/{self._key.name}"
+        attempt = int(self._node.wall() * 1000) + next(_attempts)  # never one of an earlier life
+        held = self._node.reserve(task, attempt, {self._node.node_id: parse(self.plan.takes)})
+
+        def changed() -> None:
+            self.waits_for = "" if held.is_held else held.why
+            self._waits()
+
+        held.on_change(changed)
+        changed()
+        waiting = asyncio.ensure_future(held.held())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((waiting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if not waiting.done():
+            waiting.cancel()
+            return None
+        return waiting.result()
+
+    async def _run(self, held: Reservation | None) -> int:
+        manifest = self._prepared.manifest
+        self.ports = {
+            n: port if port != AUTO else _free_port() for n, port in manifest.ports.items()
+        }
+        environment = self._environment()
+        checks = Checks(manifest, self.ports, self._prepared.folder, environment, self)
+        mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
+        process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data)))
+        lease = held.leases.get(self._node.node_id) if held else None
+        memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
+        self._data.mkdir(exist_ok=True)
+        self._log.note(f"revision {self.plan.stamp.number} is started")
+        await process.start(
+            manifest.run, self._prepared.folder, environment, memory_bytes=memory_bytes
+        )
+        self._begun()
+        checking = asyncio.ensure_future(checks.run())
+        ending = asyncio.ensure_future(process.wait())
+        stopped = asyncio.ensure_future(self._stop.wait())
+        await asyncio.wait((ending, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not ending.done():
+            await process.stop(manifest.stop_s)
+        code = await ending
+        for task in (checking, stopped):
+            task.cancel()
+        await asyncio.gather(checking, stopped, return_exceptions=True)
+        self._log.end()
+        return code
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        libraries = os.pathsep.join(map(str, self._prepared.libraries))
+        return {
+            **kept,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **({"PYTHONPATH": libraries} if libraries else {}),
+            **self._prepared.manifest.environment,
+            "CANTOR_SERVICE": self._key.name,
+            "CANTOR_REVISION": str(self.plan.stamp.number),
+            "CANTOR_NODE": self._node.name,
+            "CANTOR_DATA": str(self._data),
+            **{f"CANTOR_PORT_{name.upper()}": str(port) for name, port in self.ports.items()},
+        }
+
+
+def _free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

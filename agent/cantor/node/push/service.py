@@ -1,0 +1,288 @@
+"""Code push on a node: follows the orders of the mesh, and gives orders that people ask for.
+
+Works the same with the hub on or off: an order is a signed word in the ledger, and every node that
+meets its needs fetches the bundle from the nearest holder and runs it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from cantor.base.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
+from cantor.node.late_writer import LateWriter
+from cantor.node.push.book import Book
+from cantor.node.push.calls import Calls
+from cantor.node.push.local import LocalService
+from cantor.node.push.memory import remembered
+from cantor.node.push.process import end_marked
+from cantor.node.push.running import KIND as HOLDERS
+from cantor.node.push.views import view_of
+from cantor.services.orders import KIND, Key
+from cantor.services.reports import REPORT, Report, report_fact, report_from, reported_key
+from cantor.services.wishes import is_forgotten, is_met, is_mine_to_copy, own_return, wish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from cantor.base.ids import NodeId
+    from cantor.node.bundles.service import Bundles
+    from cantor.node.push.book import Entry
+    from cantor.node.services import Call, Node
+    from cantor.node.view import NodeView
+    from cantor.services.orders import Order
+    from cantor.wire.frame import Value
+
+FOLDER = "services"
+TICK_S = 2.0
+PAUSE_MIN_S = 0.01
+PAUSE_FACTOR = 3.0
+"""A look is followed by a pause so many times as long, so that it costs a quarter of a core."""
+GREET_S = 1.5
+"""How long a node that has just started publishes no copies: it does not know the mesh yet."""
+Reports = dict[Key, "dict[NodeId, Report]"]
+_log = logging.getLogger(__name__)
+
+
+class Push:
+    """The service ``push`` of a node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._folder = node.folder / FOLDER
+        self._book = Book(node)
+        self._local: dict[Key, LocalService] = {}
+        self._removing: dict[Key, asyncio.Future[None]] = {}
+        self._said: dict[Key, Report] = {}
+        self._writer = LateWriter()
+        self._wake = asyncio.Event()
+        self._started_s = 0.0
+        self._is_closing = False
+        self._unsubscribe: Callable[[], None] = lambda: None
+        self._task: asyncio.Task[None] | None = None
+        self._calls = Calls(self, node)
+
+    async def start(self) -> None:
+        """End what an agent that was killed has left, and follow the orders."""
+        await asyncio.to_thread(end_marked, f"{self._node.node_id}.")
+        self._node.end_former(HOLDERS)
+        self._started_s = self._node.clock.monotonic()
+        for folder in sorted(self._folder.glob("*.*")):
+            memory = remembered(folder)
+            if memory.order is not None:
+                self._book.believe(memory.order, memory.packed_order)
+        self._calls.start()
+        self._unsubscribe = self._node.subscribe(self._wake.set)
+        self._task = asyncio.ensure_future(self._keep())
+
+    async def close(self) -> None:
+        """End what runs here; it is started again with the agent."""
+        self._unsubscribe()
+        self._unsubscribe = lambda: None
+        self._is_closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        await asyncio.gather(
+            *(local.close() for local in self._local.values()), *self._removing.values()
+        )
+        await asyncio.to_thread(self._writer.close)
+
+    def calls(self) -> Mapping[str, Call]:
+        """What the command line asks."""
+        return self._calls.by_name()
+
+    @property
+    def bundles(self) -> Bundles:
+        """Where code comes from.
+
+        Raises:
+            UnavailableError: this node has no bundles.
+        """
+        bundles = self._node.service("bundles")
+        if bundles is None:
+            raise UnavailableError("this node has no bundles", where=self._node.name)
+        return cast("Bundles", bundles)
+
+    def orders(self) -> dict[Key, Order]:
+        """The orders that hold, the removed among them."""
+        return {key: entry.order for key, entry in self._book.look().items()}
+
+    def refused(self) -> list[str]:
+        """Why words about services do not count here."""
+        return list(self._book.refused.values())
+
+    def local(self, key: Key) -> LocalService | None:
+        """A service on this node."""
+        return self._local.get(key)
+
+    def views(self) -> list[dict[str, Value]]:
+        """Every service that the mesh knows, as people see it."""
+        nodes, reports = self._node.nodes(), self._reports()
+        return [
+            view_of(order, reports.get(key, {}), nodes)
+            for key, order in sorted(self.orders().items())
+            if order.wanted != "removed"
+        ]
+
+    async def give(self, order: Order) -> None:
+        """Sign an order and tell the mesh.
+
+        Raises:
+            UnavailableError: this node holds too many orders, or the disk does not take it.
+            IdentityError: the order is too long.
+        """
+        packed = self._node.words.say(KIND, order.content())
+        self._publish(order.key, packed)
+        self._book.believe(order, packed)
+        self._wake.set()
+        await self._node.kept()
+
+    def _publish(self, key: Key, packed: bytes | None) -> None:
+        try:
+            self._node.publish(key.fact, packed, lasting=True)
+        except LocalProtocolError as error:
+            raise UnavailableError(
+                "this node holds too many services",
+                where=self._node.name,
+                remedy="remove some (cantor service remove), or push from another node",
+            ) from error
+
+    async def _keep(self) -> None:
+        while not self._is_closing:
+            self._wake.clear()
+            began_s = self._node.clock.monotonic()
+            try:
+                await self._look()
+            except Exception:  # noqa: BLE001 (what is odd must not end the keeping of the rest)
+                _log.exception("services could not be kept")
+            took_s = self._node.clock.monotonic() - began_s
+            await asyncio.sleep(min(TICK_S, max(PAUSE_MIN_S, PAUSE_FACTOR * took_s)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._wake.wait()
+
+    async def _look(self) -> None:
+        nodes = {view.id: view for view in self._node.nodes()}
+        reports, me = self._reports(), nodes.get(self._node.node_id)
+        entries = self._book.look()
+        for key in [key for key in self._book.unwelcome if key not in entries]:
+            self._say(key, self._unwelcome(key, me))
+        for key, entry in list(entries.items()):
+            try:
+                self._copy(key, entry)
+                if key.tenant == self._node.tenant and me is not None:
+                    await self._follow(key, entry, me, nodes, reports.get(key, {}))
+            except Exception:  # noqa: BLE001 (one that cannot be kept must not end all others)
+                _log.exception("a service could not be kept", extra={"what": key.name})
+
+    def _unwelcome(self, key: Key, me: NodeView | None) -> Report | None:
+        """What is told of an order that counts elsewhere, if its code might run here but may not."""
+        order, why = self._book.unwelcome.get(key, (None, ""))
+        if order is None or me is None or order.wanted != "running":
+            return None
+        if not is_met(order.revision, me.resources, me.labels):
+            return None
+        return Report(order.revision.stamp, "refused", why=why)
+
+    async def _follow(
+        self,
+        key: Key,
+        entry: Entry,
+        me: NodeView,
+        nodes: Mapping[NodeId, NodeView],
+        reports: Mapping[NodeId, Report],
+    ) -> None:
+        order = entry.order
+        if order.wanted == "removed":
+            self._remove(key)
+            return
+        names = {node: view.name for node, view in nodes.items()}
+        found = wish(order, me.id, me.resources, me.labels, reports, names)
+        local = self._local.get(key)
+        if local is None and key in self._removing:
+            return  # one of that name still ends; its end wakes this up
+        if local is None and found.revision is None:
+            self._say(
+                key,
+                Report(order.revision.stamp, "waiting", why=found.why)
+                if found.is_waiting
+                else None,
+            )
+            return
+        if local is None:
+            local = self._local[key] = self._new_local(key)
+        local.remember(order, entry.packed)
+        is_last = found.revision is not None and found.revision == order.revision
+        local.want(found.revision, order.hold_s if is_last else 0.0)
+        report = local.report(order.revision.stamp, found.why)
+        if report is None and found.is_waiting:
+            report = Report(order.revision.stamp, "waiting", why=found.why)
+        self._say(key, self._unwelcome(key, me) or report)
+        if report is not None:
+            returning = own_return(order, entry.packed, report, me.id, self._node.wall(), me.name)
+            if returning is not None:
+                await self.give(returning)
+
+    def _new_local(self, key: Key) -> LocalService:
+        folder = self._place(key)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        memory = remembered(folder)
+        wake = self._wake.set
+        return LocalService(self._node, self.bundles, key, folder, memory, self._writer, wake)
+
+    def _remove(self, key: Key) -> None:
+        self._say(key, None)
+        local = self._local.pop(key, None)
+        if local is None and key not in self._removing and self._place(key).is_dir():
+            local = self._new_local(key)  # it was removed while this node was off
+        if local is not None:
+            removing = self._removing[key] = asyncio.ensure_future(local.remove())
+            removing.add_done_callback(lambda _: self._removed(key))
+
+    def _removed(self, key: Key) -> None:
+        self._removing.pop(key, None)
+        self._wake.set()
+
+    def _place(self, key: Key) -> Path:
+        return self._folder / f"{key.tenant}.{key.name}"
+
+    def _say(self, key: Key, report: Report | None) -> None:
+        """Tell the mesh how it is here, if that is news."""
+        before = self._said.get(key)
+        if report is None:
+            if self._said.pop(key, None) is not None:
+                self._node.publish(report_fact(key), None)
+            return
+        since = before.since if before and before.state == report.state else self._node.wall()
+        report = replace(report, since=since)
+        if report != before:
+            self._said[key] = report
+            self._node.publish(report_fact(key), report.as_value())
+
+    def _copy(self, key: Key, entry: Entry) -> None:
+        """Renew this node's own copy, make one that is missing, or withdraw one that is old."""
+        me, wall = self._node.node_id, self._node.wall()
+        has_one = me in entry.holders or me in entry.outdated
+        if is_forgotten(entry.order, wall):
+            if has_one:
+                self._publish(key, None)
+            self._book.forget(key)
+            return
+        knows_the_mesh = self._node.clock.monotonic() - self._started_s >= GREET_S
+        is_missing = knows_the_mesh and is_mine_to_copy(entry.holders, self._node.alive(), me)
+        if me in entry.outdated or (is_missing and me not in entry.holders):
+            self._publish(key, entry.packed)
+
+    def _reports(self) -> Reports:
+        found: Reports = {}
+        for fact in self._node.facts(REPORT):
+            key = reported_key(fact.name)
+            with contextlib.suppress(RemoteProtocolError):
+                if key is not None:
+                    found.setdefault(key, {})[fact.owner] = report_from(fact.value)
+        return found
