@@ -110,11 +110,11 @@ class FakeStream:
 
 
 class FakeWords:
-    """Words that are believed as they are; ``denied`` are nodes whose words do not hold."""
+    """Words that are believed as they are; ``strangers`` are nodes whose code may not run here."""
 
     def __init__(self, node: NodeId) -> None:
         self._node = node
-        self.denied: set[NodeId] = set()
+        self.strangers: set[NodeId] = set()
 
     def say(self, kind: str, content: Mapping[str, Value]) -> bytes:
         packed: bytes = msgpack.packb([kind, self._node, dict(content)])
@@ -125,12 +125,12 @@ class FakeWords:
             said, by, content = msgpack.unpackb(packed)
         except (TypeError, ValueError) as error:
             raise IdentityError("a signed word does not hold", where="identity") from error
-        if said != kind or by in self.denied:
+        if said != kind:
             raise IdentityError("a signed word does not hold", where="identity")
         return Word(kind, by, "default", content)
 
     def may_run_code(self, word: Word) -> bool:
-        return word.by not in self.denied
+        return word.by not in self.strangers
 
 
 class FakeMesh:

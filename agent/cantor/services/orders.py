@@ -178,12 +178,13 @@ def first_order(
     needs: str,
     at: float,
     *,
+    number: int = 1,
     project: str = "default",
     note: str = "",
 ) -> Order:
-    """The first order of a service."""
-    revision = Revision(Stamp(1, by), bundle, needs, at, note[:TEXT_MAX])
-    return Order(key, 1, by, revision, project=project, at=at)
+    """The first order of a service; ``number`` is above those that do not count here."""
+    revision = Revision(Stamp(number, by), bundle, needs, at, note[:TEXT_MAX])
+    return Order(key, number, by, revision, project=project, at=at)
 
 
 def key_of(fact_name: str) -> Key | None:

@@ -89,12 +89,14 @@ class Calls:
         hold_s = args.get("hold_s") or 0.0
         if isinstance(hold_s, bool) or not isinstance(hold_s, int | float) or hold_s < 0:
             raise ConfigError("must be a number of seconds", where="hold_s")
-        known = self._push.orders().get(key)
+        known, last = self._push.orders().get(key), self._push.last_number(key)
         if known is None:
-            project = str(args.get("project") or "default")
-            order = first_order(key, me, bundle.id, needs, now, project=project, note=note)
+            project, number = str(args.get("project") or "default"), last + 1
+            order = first_order(
+                key, me, bundle.id, needs, now, number=number, project=project, note=note
+            )
         else:
-            order = known.pushed(me, bundle.id, needs, now, note=note)
+            order = replace(known, number=last).pushed(me, bundle.id, needs, now, note=note)
         canaries = self._canaries(key, order.revision, str(args.get("canary") or ""))
         return replace(order, canaries=canaries, hold_s=float(hold_s))
 
@@ -190,12 +192,13 @@ class Calls:
 
     def _order(self, args: Args) -> Order:
         name = str(args.get("name"))
-        order = self._push.orders().get(Key(self._node.tenant, name))
+        key = Key(self._node.tenant, name)
+        order = self._push.orders().get(key)
         if order is None or order.wanted == "removed":
             raise ConfigError(
                 "there is no such service", where=name[:60], remedy="cantor service list shows them"
             )
-        return order
+        return replace(order, number=self._push.last_number(key))
 
     def _view(self, key: Key) -> Args:
         return next(

@@ -112,6 +112,13 @@ class Push:
         """The orders that hold, the removed among them."""
         return {key: entry.order for key, entry in self._book.look().items()}
 
+    def last_number(self, key: Key) -> int:
+        """The highest number of an order of that service, also of those that do not count here."""
+        orders = self.orders()
+        unwelcome = self._book.unwelcome.get(key)
+        known = orders[key].number if key in orders else 0
+        return max(known, unwelcome[0].number if unwelcome else 0)
+
     def refused(self) -> list[str]:
         """Why words about services do not count here."""
         return list(self._book.refused.values())
@@ -181,7 +188,7 @@ class Push:
                 _log.exception("a service could not be kept", extra={"what": key.name})
 
     def _unwelcome(self, key: Key, me: NodeView | None) -> Report | None:
-        """What is told of an order that counts elsewhere, if its code might run here but may not."""
+        """What is told of an order that counts elsewhere, where its code could run but may not."""
         order, why = self._book.unwelcome.get(key, (None, ""))
         if order is None or me is None or order.wanted != "running":
             return None

@@ -179,14 +179,16 @@ async def test_a_node_that_ran_it_tells_others_when_the_pusher_has_gone_for_good
 
 
 async def test_who_has_no_code_run_is_refused_with_one_error(boxes: Boxes) -> None:
-    for node in boxes.mesh.nodes.values():
-        node.words.denied.add(IDS[0])
+    boxes.mesh.nodes[IDS[1]].words.strangers.add(IDS[0])
 
-    await boxes.push("ash", CALM, needs='label.site == "birch"')
-    await boxes.until_true(lambda: boxes.pushes["birch"].refused() != [])
+    await boxes.push("ash", CALM)
+    await boxes.until("ash", ash=("running", 1), birch=("refused", 0), cedar=("running", 1))
 
-    assert boxes.pushes["birch"].refused() == ["identity: a signed word does not hold"]
+    (why,) = boxes.pushes["birch"].refused()
+    assert "its signer has no code.run on this node" in why
     assert boxes.view("birch") == {}
+    await boxes.push("birch", CALM + "#")
+    await boxes.until_true(lambda: boxes.states("birch").get("birch", ("", 0))[0] == "running")
 
 
 async def test_a_forged_return_is_refused(boxes: Boxes, tmp_path: Path) -> None:
