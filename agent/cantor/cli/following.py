@@ -53,7 +53,11 @@ class Following:
         number = cast("Row", view["revision"])["number"] if view else 0
         if number != self._number or view["wanted"] != "running":
             return bool(view) and not view["why"]
-        states = [str(row["state"]) for row in _rows(view) if row["is_alive"]]
+        states = [
+            str(row["state"]) if row["is_current"] else "waiting"  # it still tells of another one
+            for row in _rows(view)
+            if row["is_alive"]
+        ]
         if any(state in BAD for state in states) and not view["canaries"]:
             return False if all(state in BAD or state in GOOD for state in states) else None
         return True if states and all(state in GOOD for state in states) else None
@@ -63,7 +67,7 @@ class Following:
             return
         if view and view["why"]:
             print(f"returned: {view['why']!s}", flush=True)
-        for row in _rows(view) if view else ():
+        for row in [row for row in _rows(view) if row["is_current"]] if view else ():
             now = str(row["state"]), str(row["why"])
             if self._told.get(str(row["node"])) != now:
                 self._told[str(row["node"])] = now
