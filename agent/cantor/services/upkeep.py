@@ -201,7 +201,8 @@ class Upkeep:
             if run.begun_at is not None and run.well_at is None and not run.is_stopping
         ]
         current = self._current()
-        well_at = self._runs[current].well_at if current is not None else None
+        run = None if current is None else self._runs[current]
+        well_at = None if run is None or run.is_stopping else run.well_at
         if target is not None and well_at is not None:
             if not self._is_good(target):
                 times.append(well_at + target.hold_s)

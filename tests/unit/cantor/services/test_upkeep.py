@@ -246,6 +246,19 @@ def test_nothing_wanted_is_nothing_running() -> None:
     assert box.upkeep.is_idle
 
 
+def test_what_is_wanted_again_while_it_ends_is_waited_for_without_asking_for_the_time() -> None:
+    box = Box()
+    box.want(plan(1))
+    box.well(1)
+    box.do(box.upkeep.want(None, box.now))
+    box.do(box.upkeep.want(plan(1), box.now))
+    box.now += 30.0
+
+    assert box.upkeep.next_at() is None
+    box.settle()
+    assert (box.running, box.starts) == ([1], 2)
+
+
 def test_of_several_pushes_in_a_row_the_last_one_runs() -> None:
     box = Box()
     box.good(1)
