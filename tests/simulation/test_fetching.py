@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.simulation.fetching import FAULTS, simulate
+from tests.simulation.repeated import outputs
 
 from cantor.base.errors import LocalProtocolError
 from cantor.bundles.fetching.fetch import Fetch
@@ -50,19 +51,7 @@ def test_whatever_happens_who_lives_gets_it_all_and_every_fault_fires() -> None:
 
 def test_the_same_seed_gives_the_same_run_whatever_the_hash_seed() -> None:
     program = "from tests.simulation.fetching import simulate; print(simulate(3).digest)"
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT}:{ROOT / 'agent'}"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-
-    assert len(told) == 1
+    assert len(outputs(program)) == 1
 
 
 def test_make_sim_plays_fetches_as_well(tmp_path: Path) -> None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.cantor.node.site import WAIT_S, Site, until
 
 from cantor.base.errors import GrantError
 from cantor.base.resources import Device, Resource
-from cantor.identity.authority import Authority
-from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent
-from cantor.node.settings import AgentSettings
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
-WAIT_S = 20.0
 GPU = Device("gpu-1", "gpu", "A GPU", provides=(Resource("GPU", "quantity", 1),))
 
 
@@ -32,56 +26,20 @@ class OneGpu:
         return [GPU], list(GPU.provides)
 
 
-class Pair:
-    """Two agents of one mesh; ``wall`` may end and begin again."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.authority = Authority.create("plant", now=datetime.now(UTC))
-        self.agents: dict[str, Agent] = {}
-
-    async def start(self, name: str, seeds: tuple[str, ...] = ()) -> Agent:
-        box = IdentityFolder(self.folder / name)
-        if not box.enrolled:
-            box.install(self.authority.issue(box.csr_pem(), now=datetime.now(UTC)))
-        settings = AgentSettings(
-            self.folder / name,
-            name=name,
-            listen=("127.0.0.1:0",),
-            seeds=seeds,
-            is_discovering=False,
-            interfaces=("127.0.0.1",),
-            resources=(Resource("Licence", "quantity", 2),),
-        )
-        agent = self.agents[name] = Agent(settings, inventory=OneGpu(), services={})
-        await agent.start()
-        return agent
-
-    async def stop(self, name: str) -> None:
-        await self.agents.pop(name).close()
+LICENCES = (Resource("Licence", "quantity", 2),)
 
 
 @pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    pair = Pair(tmp_path)
-    wall = await pair.start("wall")
-    await pair.start("roof", wall.addresses[:1])
+async def pair(tmp_path: Path) -> AsyncIterator[Site]:
+    """Two agents; ``wall`` may end and begin again."""
+    pair = Site(tmp_path, OneGpu())
+    wall = await pair.start("wall", resources=LICENCES)
+    await pair.start("roof", wall.addresses[:1], resources=LICENCES)
     yield pair
-    for name in list(pair.agents):
-        await pair.stop(name)
+    await pair.close()
 
 
-async def until(agent: Agent, holds: Callable[[], bool]) -> None:
-    changed = asyncio.Event()
-    end = agent.subscribe(changed.set)
-    async with asyncio.timeout(WAIT_S):
-        while not holds():
-            await changed.wait()
-            changed.clear()
-    end()
-
-
-async def test_a_unit_of_another_node_is_held_over_its_restart(pair: Pair) -> None:
+async def test_a_unit_of_another_node_is_held_over_its_restart(pair: Site) -> None:
     wall, roof = pair.agents["wall"], pair.agents["roof"]
     await until(roof, lambda: wall.node_id in roof.alive())
     wants = {wall.node_id: parse("GPU = 1 and Licence = 1")}
@@ -92,7 +50,7 @@ async def test_a_unit_of_another_node_is_held_over_its_restart(pair: Pair) -> No
         await wall.reserve("task/2", 1, wants, may_wait=False).held(WAIT_S)
 
     await pair.stop("wall")
-    again = await pair.start("wall", roof.addresses[:1])
+    again = await pair.start("wall", roof.addresses[:1], resources=LICENCES)
     assert held.is_held
     with pytest.raises(GrantError, match="held by task/1"):
         await again.reserve("task/3", 1, wants, may_wait=False).held(WAIT_S)
@@ -104,7 +62,7 @@ async def test_a_unit_of_another_node_is_held_over_its_restart(pair: Pair) -> No
     assert other.leases[again.node_id].token > lease.token
 
 
-async def test_what_is_taken_is_known_to_all_as_a_hint(pair: Pair) -> None:
+async def test_what_is_taken_is_known_to_all_as_a_hint(pair: Site) -> None:
     wall, roof = pair.agents["wall"], pair.agents["roof"]
     await wall.reserve("task/1", 1, {wall.node_id: parse("Licence = 2")}).held(WAIT_S)
 

@@ -3,82 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.integration.cantor.node.site import WAIT_S, Site, until
 
 from cantor.base.errors import ConfigError, GrantError
-from cantor.identity.authority import Authority
-from cantor.identity.store import IdentityFolder
-from cantor.node.agent import Agent
 from cantor.node.grants.rights import BOOK_NAME
-from cantor.node.settings import AgentSettings
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from cantor.node.agent import Agent
     from cantor.node.grants.reservation import Reservation
     from cantor.wire.frame import Value
 
 pytestmark = pytest.mark.integration
-WAIT_S = 20.0
 TWO = parse("Licence = 2")
 
 
-class Site:
-    """Agents of one mesh; ``office`` owns three licences, and can declare nodes dead."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.authority = Authority.create("plant", now=datetime.now(UTC))
-        self.agents: dict[str, Agent] = {}
-
-    async def start(self, name: str, seeds: tuple[str, ...] = ()) -> Agent:
-        box = IdentityFolder(self.folder / name)
-        if not box.enrolled:
-            box.install(self.authority.issue(box.csr_pem(), now=datetime.now(UTC)))
-        settings = AgentSettings(
-            self.folder / name,
-            name=name,
-            listen=("127.0.0.1:0",),
-            seeds=seeds,
-            is_discovering=False,
-            interfaces=("127.0.0.1",),
-            shared={"Licence": 3} if name == "office" else {},
-        )
-        issuer = self.authority if name == "office" else None
-        agent = self.agents[name] = Agent(settings, services={}, authority=issuer)
-        await agent.start()
-        return agent
-
-    async def stop(self, name: str) -> None:
-        await self.agents.pop(name).close()
+SHARED = {"Licence": 3}
 
 
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    """Three agents; ``office`` owns three licences, and can declare nodes dead."""
     site = Site(tmp_path)
-    office = await site.start("office")
+    office = await site.start("office", shared=SHARED)
     for name in ("wall", "roof"):
         agent = await site.start(name, office.addresses[:1])
         await until(agent, partial(has_licences, agent))
     yield site
-    for name in list(site.agents):
-        await site.stop(name)
-
-
-async def until(agent: Agent, holds: Callable[[], bool]) -> None:
-    changed = asyncio.Event()
-    end = agent.subscribe(changed.set)
-    async with asyncio.timeout(WAIT_S):
-        while not holds():
-            await changed.wait()
-            changed.clear()
-    end()
+    await site.close()
 
 
 def has_licences(agent: Agent) -> bool:
@@ -149,20 +108,28 @@ async def test_the_dead_give_their_rights_back_when_it_is_said(site: Site) -> No
 
 
 async def test_an_owner_that_lost_its_record_gives_no_right_before_all_have_told(
-    site: Site,
+    site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     office, wall, roof = (site.agents[name] for name in ("office", "wall", "roof"))
     await take(wall, "run/1").held(WAIT_S)
     await site.stop("office")
     await site.stop("roof")
     (site.folder / "office" / BOOK_NAME).unlink()
-    office = await site.start("office", wall.addresses[:1])
+    office = await site.start("office", wall.addresses[:1], shared=SHARED)
     waiting = take(office, "run/2", "Licence = 1")
     with pytest.raises(ConfigError, match="of 3 nodes have told"):
         office.grants.rights.count(3)
+    stirred, stir = asyncio.Event(), office.grants.rights.stir
+
+    def heard() -> None:
+        stir()
+        stirred.set()
+
+    monkeypatch.setattr(office.grants.rights, "stir", heard)
     roof = await site.start("roof", office.addresses[:1])
     async with asyncio.timeout(WAIT_S):
-        while not can_count(office):  # noqa: ASYNC110 (what it waits for is in another node)
-            await asyncio.sleep(0.05)
+        while not can_count(office):
+            await stirred.wait()
+            stirred.clear()
     await waiting.held(WAIT_S)
     await until(roof, lambda: rights(roof, office) == {wall.node_id: 2, office.node_id: 1})
