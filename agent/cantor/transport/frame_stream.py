@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUEUE_BYTES_MAX = 32 * 1024 * 1024
+SOCKET_BYTES = 2 * 1024 * 1024
+"""What the system may hold of what was sent, as far as it lets: a large frame then wakes the other
+side once and not for every part.
+"""
 
 
 class FrameStream(asyncio.BufferedProtocol):
@@ -41,6 +46,9 @@ class FrameStream(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint

@@ -85,19 +85,21 @@ def calls(submit: Callable[..., Any], wait: Callable[[Any], Any]) -> dict[str, f
 
 def resident_mb() -> float:
     """Proportional memory of this process and all below it, in MB. Source: proc(5) smaps_rollup."""
-    return sum(_proportional_kb(pid) for pid in _family(os.getpid())) / 1024
+    return sum(proportional_kb(pid) for pid in family(os.getpid())) / 1024
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
+    """A process and all below it."""
     below = [
         int(child)
         for path in Path(f"/proc/{pid}/task").glob("*/children")
         for child in path.read_text(encoding="ascii").split()
     ]
-    return [pid, *(one for child in below for one in _family(child))]
+    return [pid, *(one for child in below for one in family(child))]
 
 
-def _proportional_kb(pid: int) -> int:
+def proportional_kb(pid: int) -> int:
+    """The share of memory of a process, in kB."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     found = re.search(r"^Pss:\s+(\d+)", text, re.MULTILINE)
     return int(found[1]) if found else 0

@@ -1,9 +1,11 @@
-"""Tasks on one machine beside the standard library's process pool, Ray and Dask, interleaved.
+"""Tasks on one machine beside the standard library's process pool, Ray and Dask, interleaved; and
+tasks on another node of a mesh, which the peers have no counterpart of here.
 
 Each round runs every contestant in processes of its own; medians are compared.
 
     ROUNDS=3 python tests/benchmarks/tasks/run.py
     PEERS=stdlib python tests/benchmarks/tasks/run.py      without Ray and Dask
+    ONLY=mesh python tests/benchmarks/tasks/run.py         tasks on another node alone
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ def one_round(script: str) -> dict[str, float] | None:
     try:
         done = subprocess.run(
             [python, str(HERE / f"{script}.py")],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             timeout=ROUND_S_MAX,
@@ -50,11 +53,11 @@ def one_round(script: str) -> dict[str, float] | None:
     return figures
 
 
-def rounds(count: int, peers: list[str]) -> Rounds:
+def rounds(count: int, scripts: list[str]) -> Rounds:
     """Every contestant once in each round."""
     found: Rounds = {}
     for _ in range(count):
-        for script in ("ours", *peers):
+        for script in scripts:
             figures = one_round(script)
             if figures is not None:
                 found.setdefault(script, []).append(figures)
@@ -92,10 +95,32 @@ def rows(found: Rounds) -> list[Row]:
     ]  # fmt: skip
 
 
+def mesh_rows(found: Rounds) -> list[Row]:
+    """The table of tasks on another node."""
+    rounds = found["on_mesh"]
+
+    def median(figure: str) -> float:
+        return statistics.median(one[figure] for one in rounds)
+
+    return [
+        Row("no-op task on another node over mTLS, p50", "us", median("noop_p50_us"), 800.0),
+        Row("no-op task on another node over mTLS, p99", "us", median("noop_p99_us"), 2000.0),
+        Row("10 000 no-op tasks on another node", "1/s", median("map_per_s"), 4000.0, "higher"),
+        Row(
+            "1 MB numpy argument to another node, over the no-op", "us", median("array_us"), 3000.0
+        ),
+        Row("start of an agent until its first task has run", "s", median("start_s"), 2.0),
+        Row("agent with one warm worker, idle, PSS", "MB", median("idle_mb"), 80.0),
+    ]
+
+
 def main() -> int:
     """Run the rounds, print the table, write the result."""
     peers = os.environ.get("PEERS", ",".join(NAMES)).split(",")
-    keep(rows(rounds(int(os.environ.get("ROUNDS", "3")), peers)), RESULT)
+    is_mesh = os.environ.get("ONLY") == "mesh"
+    scripts = ["on_mesh"] if is_mesh else ["ours", "on_mesh", *peers]
+    found = rounds(int(os.environ.get("ROUNDS", "3")), scripts)
+    keep([*([] if is_mesh else rows(found)), *mesh_rows(found)], RESULT)
     return 0
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.bed.loopback import Boxes
 from tests.integration.cantor.tasks import jobs
-from tests.integration.cantor.tasks.boxes import Boxes
 
 import cantor
 from cantor.base.errors import LocalProtocolError, NeedsError, UnavailableError
