@@ -168,7 +168,7 @@ def work_of(options: argparse.Namespace) -> Work:
     file = options.workers_file
     told = WorkerSettings() if file is None else load_worker_settings(file)
     warm = told.warm if options.warm_workers is None else options.warm_workers
-    work = Work(warm=warm, code_run=options.code_run, wear=told.wear)
+    work = Work(code_run=options.code_run, settings=replace(told, warm=warm))
     workers = told.workers if options.workers is None else options.workers
     return work if workers is None else replace(work, workers=workers)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
-from cantor.workers.wear import Wear
+from cantor.workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,15 +24,13 @@ CodeRun: TypeAlias = Literal["none", "tenant"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a node runs of people's functions: in ``workers`` processes, of which ``warm`` start
-    with the agent, each until it is worn by ``wear``. Its own box may always; ``code_run`` says
-    who else.
+    """What a node runs of people's functions: in ``workers`` processes (0: it runs none), which are
+    otherwise as ``settings`` say. Its own box may always; ``code_run`` says who else.
     """
 
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    warm: int = 0
     code_run: CodeRun = "none"
-    wear: Wear = field(default_factory=Wear)
+    settings: WorkerSettings = field(default_factory=WorkerSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,36 +12,30 @@ import threading
 from collections import deque
 from contextlib import suppress
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError, reason_of
 from cantor.node.loop import loop_factory
+from cantor.node.tasks.listening import LAST, tell
 from cantor.node.tasks.sessions import framed
 from cantor.node.tasks.wording import (
     CANCEL,
     CODE,
     CREDIT,
-    DONE,
-    ENDED,
-    FAILED,
     FRAME_BYTES_MAX,
-    ITEM,
-    SAID,
     SOCKET_NAME,
     SUBMIT,
-    WROTE,
     checked,
     parts_of,
     terms_value,
-    value_of,
 )
 from cantor.transport.frame_stream import FrameStream
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.failures import pack_failure
-from cantor.workers.units import PLAIN, Death, End
+from cantor.workers.units import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cantor.node.tasks.wording import Message, Parts
@@ -195,10 +189,9 @@ class Connection:
 
     def _take(self, message: Message, parts: Parts) -> None:
         kind, number, *content = message
-        is_last = kind in (DONE, FAILED, ENDED)
-        sent = self._ended(number) if is_last else self._open.get(number)
+        sent = self._ended(number) if kind in LAST else self._open.get(number)
         if sent is not None:
-            _TELL[kind](sent.listener, content, parts)
+            tell(sent.listener, [kind, *content], parts)
 
     def _ended(self, number: int) -> Sent | None:
         with self._lock:
@@ -219,26 +212,3 @@ class Connection:
         )
         for sent in left:
             sent.listener.failed(pack_failure(error))
-
-
-def _done(listener: Listener, _: list[Any], parts: Parts) -> None:
-    listener.resolved(*value_of(parts))
-
-
-def _end(listener: Listener, content: list[Any], _: Parts) -> None:
-    end, death = content
-    listener.ended(End(end), None if death is None else Death(*death))
-
-
-def _item(listener: Listener, _: list[Any], parts: Parts) -> None:
-    listener.item(*value_of(parts))
-
-
-_TELL: dict[int, Callable[[Listener, list[Any], Parts], None]] = {
-    DONE: _done,
-    FAILED: lambda listener, content, _: listener.failed(content[0]),
-    ENDED: _end,
-    ITEM: _item,
-    SAID: lambda listener, content, _: listener.progressed(*content),
-    WROTE: lambda listener, content, _: listener.wrote(*content),
-}

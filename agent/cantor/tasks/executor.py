@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cantor.tasks.calls import setup_call, submit_call, submit_calls
+from cantor.tasks.needs_here import grants
 from cantor.workers.pool import Pool
 from cantor.workers.units import Terms
 from cantor.workers.wear import Wear
@@ -43,7 +44,9 @@ class Executor(concurrent.futures.Executor):
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
         setup = None if initializer is None else setup_call(initializer, initargs, {})
-        self._pool = Pool(max_workers, wear=Wear(units_max=max_tasks_per_child), setup=setup)
+        self._pool = Pool(
+            max_workers, grants=grants, wear=Wear(units_max=max_tasks_per_child), setup=setup
+        )
         self._terms: dict[str, Terms] = {}
         self._forgotten = weakref.finalize(self, partial(self._pool.close, wait=False))
         self._forgotten.atexit = False

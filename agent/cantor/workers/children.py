@@ -7,6 +7,7 @@ from dataclasses import astuple
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from cantor.scheduling.needs import Needs
 from cantor.workers.messages import CHILD, DROP, TAKEN, found, placed
 from cantor.workers.units import PLAIN, Death, End, Terms
 
@@ -33,6 +34,8 @@ class Children:
         unit_here: Callable[[], int | None],
     ) -> None:
         """``unit_here`` is the unit that submits."""
+        self.needs = Needs(None)
+        """Beside what each task needs itself; whoever takes them looks whether that can be met."""
         self._tell = tell
         self._unit_here = unit_here
         self._read_beside = read_beside

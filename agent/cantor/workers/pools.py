@@ -16,9 +16,10 @@ from cantor.workers.settings import WorkerSettings
 from cantor.workers.units import PLAIN, THREAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cantor.wire.frame import Buffer
+    from cantor.workers.backend import Backend
     from cantor.workers.grants import Grants
     from cantor.workers.pool import Call
     from cantor.workers.sandbox.levels import Sandbox
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 class Pools:
     """Units run in a process of their own each, or in threads of one, as their terms say.
 
-    The worker of threads starts when it is needed. Thread-safe.
+    The worker of threads starts when it is needed. What units submit themselves goes where
+    ``children`` says, else it stays here. Thread-safe.
     """
 
     def __init__(
         self,
         settings: WorkerSettings | None = None,
         *,
+        children: Callable[[], Backend] | None = None,
         grants: Grants | None = None,
         sandbox: Sandbox = OPEN,
     ) -> None:
@@ -47,9 +50,8 @@ class Pools:
         told = settings or WorkerSettings()
         self._is_closing = False
         adopting = _Adopting(self)
-        make = partial(
-            Pool, wear=told.wear, children=lambda: adopting, grants=grants, sandbox=sandbox
-        )
+        children = children or (lambda: adopting)
+        make = partial(Pool, wear=told.wear, children=children, grants=grants, sandbox=sandbox)
         self._alone = make(told.workers, warm=told.warm)
         self._beside = make(1, places=told.threads)
 

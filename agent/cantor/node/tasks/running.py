@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
 from cantor.bundles.code import is_id
-from cantor.node.tasks.granting import NodeGrants
+from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.wording import (
     DONE,
     DROPPED,
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from cantor.scheduling.tasks.hosting import Effect
     from cantor.scheduling.tasks.records import Host
     from cantor.wire.frame import Buffer
-    from cantor.workers.pool import Pool
+    from cantor.workers.backend import Backend
+    from cantor.workers.pools import Pools
     from cantor.workers.units import Death, Unit
 
 CODES_BYTES_MAX = 256 * 1024 * 1024
 """Of code that came from others; what was not used for longest makes room."""
-_LAST = (DONE, FAILED, ENDED)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,20 +69,26 @@ class Attempt:
 
 
 class Running:
-    """``own`` tells what this node has, and whether it may run code of another node."""
+    """``own`` tells what this node has; what attempts submit themselves goes to ``children``."""
 
     def __init__(
-        self, node: Node, work: Work, lines: Lines, own: Callable[[], Host | None]
+        self,
+        node: Node,
+        work: Work,
+        lines: Lines,
+        own: Callable[[], Host | None],
+        children: Backend,
     ) -> None:
         self._node = node
         self._work = work
         self._lines = lines
         self._own = own
+        self._children = children
         self._core = Hosting(node.life)
         self._attempts: dict[Key, Attempt] = {}
         self._codes: OrderedDict[str, Passed] = OrderedDict()
         self._wanting: dict[str, list[Attempt]] = {}
-        self._pool: Pool | None = None
+        self._pool: Pools | None = None
         self._reports: deque[tuple[Attempt, Message, Parts]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_woken = False
@@ -90,7 +96,7 @@ class Running:
     def start(self) -> None:
         """Start the workers that shall be warm."""
         self._loop = asyncio.get_running_loop()
-        if self._work.warm and self._work.workers:
+        if self._work.settings.warm and self._work.workers:
             self._workers()
 
     async def close(self) -> None:
@@ -226,14 +232,12 @@ class Running:
         code = self._codes[attempt.code]
         attempt.unit = self._workers().submit(code, body, buffers, listener, terms)
 
-    def _workers(self) -> Pool:
+    def _workers(self) -> Pools:
         if self._pool is None:
-            from cantor.workers.pool import Pool
+            from cantor.workers.pools import Pools
 
-            grants = NodeGrants(self._node, asyncio.get_running_loop())
-            self._pool = Pool(
-                self._work.workers, warm=self._work.warm, wear=self._work.wear, grants=grants
-            )
+            settings = replace(self._work.settings, workers=self._work.workers)
+            self._pool = Pools(settings, children=lambda: self._children)
         return self._pool
 
     def _refuse(self, attempt: Attempt, why: str, text: str) -> None:
@@ -278,7 +282,7 @@ class Running:
             told = [TOLD, *_named(attempt.key), attempt.told, message]
             attempt.told += 1
             self._lines.tell(attempt.key.node, told, parts)
-            if message[0] in _LAST:
+            if message[0] in LAST:
                 self._forget(attempt)
 
 

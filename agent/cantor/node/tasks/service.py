@@ -13,6 +13,7 @@ from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.bundles.code import python_here
 from cantor.node.settings import Work
 from cantor.node.tasks.lines import Lines
+from cantor.node.tasks.nested import Nested
 from cantor.node.tasks.places import FACT, hosts_of, named
 from cantor.node.tasks.running import Running
 from cantor.node.tasks.sessions import Sessions
@@ -51,7 +52,8 @@ class Tasks:
         self._work = work or Work()
         self._lines = Lines(node, self._heard)
         self._submits = Submits(node, self._lines)
-        self._running = Running(node, self._work, self._lines, self._own)
+        self._nested = Nested(self._submits)
+        self._running = Running(node, self._work, self._lines, self._own, self._nested)
         self._sessions = Sessions(node.folder, self._submits)
         self._operations: dict[int, Callable[[NodeId, Message, Parts], None]] = {
             RUN: self._running.run,
@@ -72,6 +74,7 @@ class Tasks:
     async def start(self) -> None:
         """Take tasks."""
         self._lines.start()
+        self._nested.start()
         self._running.start()
         self._alive = self._node.alive()
         self._end = self._node.subscribe(self._changed)

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.base.ids import BROADCAST
 from cantor.node.control import peer
+from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.wording import (
     CANCEL,
     CODE,
     CREDIT,
-    DONE,
-    ENDED,
     FAILED,
     FRAME_BYTES_MAX,
     SOCKET_NAME,
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from cantor.node.tasks.submits import Submits
     from cantor.node.tasks.wording import Message, Parts
 
-_LAST = (DONE, FAILED, ENDED)
 _log = logging.getLogger(__name__)
 
 
@@ -62,7 +60,7 @@ class Session:
 
     def told(self, unit: int, message: Message, parts: Parts) -> None:
         """Something has become of a unit."""
-        if message[0] in _LAST:
+        if message[0] in LAST:
             self._numbers.pop(unit, None)
         kind, *content = message
         if not self.stream.send(framed([kind, unit, *content], parts)):

@@ -11,11 +11,11 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError, NeedsError
+from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.places import hosts_of, named
 from cantor.node.tasks.wording import (
     ABORT,
     CODE,
-    DONE,
     ENDED,
     FAILED,
     RUN,
@@ -56,7 +56,6 @@ LOOK_S = 0.05
 OUTPUT_CHARACTERS_MAX = 64 * 1024
 INLINE_BYTES_MAX = 48 * 1024
 """Code up to this size is sent before it is asked for."""
-_LAST = (DONE, FAILED, ENDED)
 
 
 class Caller(Protocol):
@@ -118,9 +117,17 @@ class Submits:
         return self._tasks.get(number)
 
     def submit(
-        self, caller: Caller, unit: int, code: Passed, terms: Terms, python: str, parts: Parts
+        self,
+        caller: Caller,
+        unit: int,
+        code: Passed,
+        terms: Terms,
+        python: str,
+        parts: Parts,
+        *,
+        is_nested: bool = False,
     ) -> int:
-        """Take a task; its number on this node.
+        """Take a task, ``is_nested`` if it is a task's; its number on this node.
 
         Raises:
             ConfigError: its needs do not follow the grammar.
@@ -135,7 +142,7 @@ class Submits:
         deadline = math.inf if terms.deadline_s is None else now + terms.deadline_s
         job = Job(
             task.number, needs, terms.needs, python, terms.priority, terms.retries,
-            terms.at_most_once, deadline,
+            terms.at_most_once, deadline, is_nested,
         )  # fmt: skip
         self._handle(Submitted(job))
         return task.number
@@ -196,7 +203,7 @@ class Submits:
 
     def _take(self, node: NodeId, task: Submit, told: Message, parts: Parts) -> None:
         task.expected += 1
-        if told[0] not in _LAST:
+        if told[0] not in LAST:
             if told[0] == WROTE:
                 task.output = (task.output + str(told[2]))[-OUTPUT_CHARACTERS_MAX:]
             task.caller.told(task.unit, told, parts)

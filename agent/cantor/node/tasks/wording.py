@@ -124,15 +124,9 @@ def terms_from(value: object) -> Terms:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    "name": (str,),
-    "priority": (int,),
-    "retries": (int,),
-    "at_most_once": (bool,),
+    **{one.name: (type(getattr(PLAIN, one.name)),) for one in fields(Terms)},
     "deadline_s": (int, float),
     "memory_bytes": (int,),
-    "is_stream": (bool,),
-    "method": (str,),
-    "needs": (str,),
 }
 
 

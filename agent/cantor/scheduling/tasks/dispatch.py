@@ -5,7 +5,8 @@ attempt tells is the result. So it does not matter how late or how often others 
 may run once has one attempt: what becomes of it when its node is lost, nobody knows.
 
 A node gets as many tasks at once as it has workers, and more of them ahead if they turn out to be
-small. One whose units are taken refuses; when all have, the task waits at the best of them.
+small; a task that another one waits for goes out at once, for workers that wait make room there.
+One whose units are taken refuses; when all have, the task waits at the best of them.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Dispatch:
     def __init__(self) -> None:
         self._hosts: dict[NodeId, Host] = {}
         self._others: tuple[tuple[Host, str], ...] = ()
-        self._kinds: dict[tuple[str, str], _Kind] = {}
+        self._kinds: dict[tuple[str, str, bool], _Kind] = {}
         self._tasks: dict[int, _Task] = {}
         self._running: dict[NodeId, int] = {}
         self._pace_s: dict[NodeId, float] = {}
@@ -285,6 +286,8 @@ class Dispatch:
         open_to = [
             host for node, host in self._roomy.items() if node in fits and node not in task.refused
         ]
+        if not open_to and task.job.is_nested:  # else it waits for what waits for it
+            open_to = [host for node, host in fits.items() if node not in task.refused]
         host = placing.best(needs, open_to, self._running, free_only=True)
         if host is None:
             host = placing.best(needs, open_to, self._running, free_only=False)

@@ -34,11 +34,13 @@ class Job:
     at_most_once: bool = False
     deadline: float = math.inf
     """On the submitter's steady clock."""
+    is_nested: bool = False
+    """Another task waits for it, and keeps a worker busy meanwhile."""
 
     @property
-    def kind(self) -> tuple[str, str]:
-        """The same for jobs that the same nodes can run."""
-        return self.text, self.python
+    def kind(self) -> tuple[str, str, bool]:
+        """The same for jobs that the same nodes can run and that wait for each other."""
+        return self.text, self.python, self.is_nested
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,16 @@ def story() -> None:
     raise KeyError("gone")
 
 
+def ask_others() -> tuple[int, list[int]]:
+    """Where it runs, and where its own tasks do."""
+    futures = [cantor.task(parent).submit() for _ in range(2)]
+    return os.getppid(), [future.result() for future in futures]
+
+
+def ask_for_a_teleporter() -> int:
+    return cantor.task(needs="Teleporter == 1")(parent).submit().result()
+
+
 def prints_and_waits() -> None:
     print("here", flush=True)  # noqa: T201 (what the test is about)
     time.sleep(1000)
@@ -233,6 +243,21 @@ def runs_on(path):
 if __name__ == "__main__":
     runs_on.submit(sys.argv[1]).result()
 """
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_task_there_submits_tasks_which_run_where_they_fit(boxes: Boxes) -> None:
+    nested = cantor.task(needs="Camera9 == 1")(ask_others).submit()
+
+    wall = boxes["wall"].process.pid
+    assert nested.result(SOON_S) == (wall, [wall, wall])
+    with pytest.raises(NeedsError, match="no node has Teleporter"):
+        cantor.task(needs="Camera9 == 1")(ask_for_a_teleporter).submit().result(SOON_S)
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_tree_of_tasks_does_not_wait_for_itself() -> None:
+    assert jobs.fibonacci.submit(7).result(SOON_S) == 13
 
 
 @pytest.mark.usefixtures("desk")

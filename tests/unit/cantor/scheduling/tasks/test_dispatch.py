@@ -123,6 +123,14 @@ def test_small_tasks_are_given_ahead_and_long_ones_are_not() -> None:
         assert len(runs(slow.handle(Ended(HERE, number, 1), float(number)))) == 1
 
 
+def test_what_a_task_waits_for_does_not_wait_for_its_worker() -> None:
+    core = dispatch(host(HERE))
+    core.handle(Submitted(job(1)), 0.0)
+
+    assert runs(core.handle(Submitted(job(2)), 0.0)) == []
+    assert runs(core.handle(Submitted(job(3, is_nested=True)), 0.0)) == [(HERE, 3, 1)]
+
+
 def test_the_tasks_of_a_lost_node_begin_anew_elsewhere_and_late_results_do_not_count() -> None:
     core = dispatch(host(WALL), host(ROOF))
     core.handle(Submitted(job(1)), 0.0)

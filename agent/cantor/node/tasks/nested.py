@@ -1,0 +1,88 @@
+"""Tasks that a task on this node submits: they go wherever they fit, as those of a script here."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import CantorError
+from cantor.bundles.code import python_here
+from cantor.node.tasks.listening import LAST, tell
+from cantor.node.tasks.wording import FAILED, parts_of
+from cantor.workers.failures import pack_failure
+from cantor.workers.units import PLAIN, Passed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cantor.node.tasks.submits import Submits
+    from cantor.node.tasks.wording import Message, Parts
+    from cantor.wire.frame import Buffer
+    from cantor.workers.units import Listener, Shipped, Terms
+
+
+class Nested:
+    """A backend for the pools of this node, whose threads call it."""
+
+    def __init__(self, submits: Submits) -> None:
+        self._submits = submits
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._units = count(1)
+        self._open: dict[int, tuple[Listener, int]] = {}
+
+    def start(self) -> None:
+        """Take tasks on this event loop from now on."""
+        self._loop = asyncio.get_running_loop()
+
+    def submit(
+        self,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms = PLAIN,
+    ) -> int:
+        """Take a task; its number here."""
+        unit = next(self._units)
+        passed = Passed(code.id, code.data)
+        self._soon(lambda: self._submit(unit, passed, parts_of(body, buffers), listener, terms))
+        return unit
+
+    def cancel(self, unit: int) -> None:
+        """Nobody waits for it any more."""
+        self._soon(lambda: self._submits.cancel(self._number(unit)))
+
+    def credit(self, unit: int, count: int) -> None:
+        """The caller of a stream took so many items."""
+        self._soon(lambda: self._submits.credit(self._number(unit), count))
+
+    def told(self, unit: int, message: Message, parts: Parts) -> None:
+        """Something has become of a task."""
+        known = self._open.pop(unit, None) if message[0] in LAST else self._open.get(unit)
+        if known is not None:
+            tell(known[0], message, parts)
+
+    def _submit(
+        self, unit: int, code: Passed, parts: Parts, listener: Listener, terms: Terms
+    ) -> None:
+        """It may be cloudpickled, by a worker of this node: so it goes to the same Python."""
+        self._open[unit] = listener, 0
+        try:
+            number = self._submits.submit(
+                self, unit, code, terms, python_here(), parts, is_nested=True
+            )
+        except CantorError as error:
+            self.told(unit, [FAILED, pack_failure(error)], ())
+            return
+        if unit in self._open:
+            self._open[unit] = listener, number
+
+    def _number(self, unit: int) -> int:
+        return self._open[unit][1] if unit in self._open else 0
+
+    def _soon(self, do: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the agent ends
+                self._loop.call_soon_threadsafe(do)
