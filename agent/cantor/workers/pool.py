@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.workers.backend import Backend
     from cantor.workers.grants import Grants
+    from cantor.workers.lines import Ask
     from cantor.workers.processes import WorkerProcess
     from cantor.workers.queueing import Queueing
     from cantor.workers.sandbox.levels import Sandbox
@@ -95,15 +96,18 @@ class Pool:
         buffers: Sequence[Buffer],
         listener: Listener,
         terms: Terms = PLAIN,
+        holds: Ask | None = None,
     ) -> Unit:
         """Take one call: of the function in ``code`` with the packed arguments.
+
+        What it ``holds`` already is given back to the grants when its worker has ended with it.
 
         Raises:
             PoolClosedError: no more is taken.
         """
         with self._lock:
             self._refuse_closed()
-            unit = self._take(code, body, buffers, listener, terms)
+            unit = self._take(code, body, buffers, listener, terms, holds)
             self._desk.carry_out()
         self._desk.asking.pass_on()
         return unit
@@ -233,9 +237,11 @@ class Pool:
         buffers: Sequence[Buffer],
         listener: Listener,
         terms: Terms,
+        holds: Ask | None = None,
     ) -> Unit:
         now = self._clock.monotonic()
         unit = self._unit(code, body, buffers, listener, terms, now)
+        unit.holds = holds
         self._core.submit(unit, now)
         return unit
 

@@ -1,10 +1,8 @@
-"""All the workers of one principal and one set of bundles: processes, and one that runs threads.
-
-Nothing of another principal ever runs in them.
-"""
+"""All the workers of a program or node: processes, and one for each principal that runs threads."""
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,17 +19,23 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.workers.backend import Backend
     from cantor.workers.grants import Grants
+    from cantor.workers.lines import Ask
     from cantor.workers.pool import Call
     from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.units import Listener, Shipped, Terms, Unit
     from cantor.workers.wear import Replaced
 
 
+PRINCIPALS_MAX = 16
+"""So many workers of threads are kept, unless more of them are busy."""
+
+
 class Pools:
     """Units run in a process of their own each, or in threads of one, as their terms say.
 
-    The worker of threads starts when it is needed. What units submit themselves goes where
-    ``children`` says, else it stays here. Thread-safe.
+    Units of two principals never run at once in one process. Workers of threads start when they
+    are needed. What units submit themselves goes where ``children`` says, else it stays here.
+    Thread-safe.
     """
 
     def __init__(
@@ -53,7 +57,9 @@ class Pools:
         children = children or (lambda: adopting)
         make = partial(Pool, wear=told.wear, children=children, grants=grants, sandbox=sandbox)
         self._alone = make(told.workers, warm=told.warm)
-        self._beside = make(1, places=told.threads)
+        self._beside: dict[str, Pool] = {}
+        self._new_beside = partial(make, 1, places=told.threads)
+        self._lock = threading.Lock()
 
     def submit(
         self,
@@ -62,13 +68,20 @@ class Pools:
         buffers: Sequence[Buffer],
         listener: Listener,
         terms: Terms = PLAIN,
+        principal: str = "",
+        holds: Ask | None = None,
     ) -> Unit:
-        """Take one call.
+        """Take one call, of code that ``principal`` answers for.
+
+        What it ``holds`` already is given back to the grants when its worker has ended with it.
 
         Raises:
             PoolClosedError: no more is taken.
         """
-        return self._open(terms).submit(code, body, buffers, listener, terms)
+        pool = self._open(terms, principal)
+        unit = pool.submit(code, body, buffers, listener, terms, holds)
+        unit.principal = principal
+        return unit
 
     def submit_all(self, calls: Sequence[Call], terms: Terms = PLAIN) -> list[Unit]:
         """Take many calls with few writes.
@@ -96,51 +109,33 @@ class Pools:
 
     def cancel(self, unit: Unit) -> None:
         """End a unit; in a thread it is asked to end."""
-        self.of(unit.terms).cancel(unit)
+        self._of(unit.terms, unit.principal).cancel(unit)
 
     def credit(self, unit: Unit, count: int) -> None:
         """The caller of a stream took so many items; with 0 it wants no more."""
-        self.of(unit.terms).credit(unit, count)
+        self._of(unit.terms, unit.principal).credit(unit, count)
 
     def close(self, *, kill: bool = False) -> None:
         """Take no more; workers end when all is done. With ``kill`` they end now."""
         self._is_closing = True
-        while not kill and (self._alone.open or self._beside.open):
-            self._alone.drain()  # what each has may submit to the other
-            self._beside.drain()
-        for pool in (self._alone, self._beside):
+        while not kill and any(pool.open for pool in self._all()):
+            for pool in self._all():  # what each has may submit to the others
+                pool.drain()
+        for pool in self._all():
             pool.close(wait=False, kill=kill)
-        for pool in (self._alone, self._beside):
+        for pool in self._all():
             pool.close()
 
     def processes(self) -> list[int]:
         """The process ids of the workers."""
-        return [*self._alone.processes(), *self._beside.processes()]
+        return [pid for pool in self._all() for pid in pool.processes()]
 
     @property
     def replaced(self) -> list[Replaced]:
         """Workers whose place others took because they were worn: the last hundred of each kind."""
-        return [*self._alone.worn.replaced, *self._beside.worn.replaced]
+        return [one for pool in self._all() for one in pool.worn.replaced]
 
-    def of(self, terms: Terms) -> Pool:
-        """The pool for such terms."""
-        return self._beside if terms.mode == THREAD else self._alone
-
-    def _open(self, terms: Terms) -> Pool:
-        if self._is_closing:
-            raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
-        return self.of(terms)
-
-
-class _Adopting:
-    """What units submit goes to the pool of its own terms."""
-
-    def __init__(self, pools: Pools) -> None:
-        self._pools = pools
-        self.cancel = pools.cancel
-        self.credit = pools.credit
-
-    def submit(
+    def adopt(
         self,
         code: Shipped,
         body: bytes,
@@ -148,4 +143,45 @@ class _Adopting:
         listener: Listener,
         terms: Terms = PLAIN,
     ) -> Unit:
-        return self._pools.of(terms).adopt(code, body, buffers, listener, terms)
+        """Take what a unit submits, also while what was taken is being done.
+
+        Raises:
+            PoolClosedError: all was done.
+        """
+        return self._of(terms, "").adopt(code, body, buffers, listener, terms)
+
+    def _open(self, terms: Terms, principal: str = "") -> Pool:
+        if self._is_closing:
+            raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
+        return self._of(terms, principal)
+
+    def _of(self, terms: Terms, principal: str) -> Pool:
+        if terms.mode != THREAD:
+            return self._alone
+        with self._lock:
+            pool = self._beside.pop(principal, None)
+            if pool is None:
+                self._make_room()
+                pool = self._new_beside()
+            self._beside[principal] = pool  # used last
+            return pool
+
+    def _make_room(self) -> None:
+        """Workers of threads of many principals: one that nobody uses ends for a new one."""
+        if len(self._beside) >= PRINCIPALS_MAX:
+            idle = next((one for one, pool in self._beside.items() if not pool.open), None)
+            if idle is not None:
+                self._beside.pop(idle).close(wait=False)
+
+    def _all(self) -> list[Pool]:
+        with self._lock:
+            return [self._alone, *self._beside.values()]
+
+
+class _Adopting:
+    """What units submit goes to the pool of its own terms."""
+
+    def __init__(self, pools: Pools) -> None:
+        self.submit = pools.adopt
+        self.cancel = pools.cancel
+        self.credit = pools.credit

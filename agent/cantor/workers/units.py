@@ -153,6 +153,8 @@ class Unit:
     holds: Ask | None = None
     """What was granted for this attempt."""
     gang: Gang | None = None
+    principal: str = ""
+    """Whose code it is: it shares a process with no other's."""
     kind: str = ""
     """What takes about the same time: calls of the same function or method."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
 from cantor.bundles.code import is_id
+from cantor.node.tasks.holding import Holding
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.wording import (
     DONE,
@@ -89,6 +90,7 @@ class Running:
         self._codes: OrderedDict[str, Passed] = OrderedDict()
         self._wanting: dict[str, list[Attempt]] = {}
         self._pool: Pools | None = None
+        self._holding: Holding
         self._reports: deque[tuple[Attempt, Message, Parts]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_woken = False
@@ -188,14 +190,14 @@ class Running:
             return
         self._codes.move_to_end(attempt.code)
         if not attempt.terms.needs:
-            self._start(attempt, attempt.terms.memory_bytes)
+            self._start(attempt)
             return
         needs, own = parse(attempt.terms.needs), self._own()
         if own is None or not can_ever(needs, own.resources, own.labels):
             why = needs.explain(own.resources, own.labels) if own is not None else ""
             self._refuse(attempt, "unfit", f"{self._node.name}: {why or 'it runs no tasks'}")
         elif not needs.takes_units and needs.satisfied_by(own.free, own.labels):
-            self._start(attempt, attempt.terms.memory_bytes)
+            self._start(attempt)
         else:
             attempt.waiting = asyncio.ensure_future(self._reserve(attempt, needs))
 
@@ -214,8 +216,7 @@ class Running:
             self._refuse(attempt, "busy", str(error))
         else:
             reservation.on_change(lambda: self._held_on(attempt))
-            memory = reservation.leases[me].taken.get("Memory")
-            self._start(attempt, None if memory is None else int(memory))
+            self._start(attempt)
 
     def _held_on(self, attempt: Attempt) -> None:
         """What was granted is held no more: what uses it ends."""
@@ -224,20 +225,26 @@ class Running:
             self._lines.tell(attempt.key.node, [DROPPED, *_named(attempt.key)])
             self._end(attempt)
 
-    def _start(self, attempt: Attempt, memory_bytes: int | None) -> None:
-        terms = replace(attempt.terms, retries=0, needs="", memory_bytes=memory_bytes)
+    def _start(self, attempt: Attempt) -> None:
+        terms = replace(attempt.terms, retries=0, needs="")
         body, buffers = value_of(attempt.parts)
         listener = _Listener(attempt, self._report)
         attempt.parts = ()
         code = self._codes[attempt.code]
-        attempt.unit = self._workers().submit(code, body, buffers, listener, terms)
+        workers = self._workers()
+        held = None
+        if attempt.reservation is not None:
+            held = self._holding.hold(attempt.reservation, terms.name)
+        principal = attempt.key.node
+        attempt.unit = workers.submit(code, body, buffers, listener, terms, principal, held)
 
     def _workers(self) -> Pools:
         if self._pool is None:
             from cantor.workers.pools import Pools
 
             settings = replace(self._work.settings, workers=self._work.workers)
-            self._pool = Pools(settings, children=lambda: self._children)
+            self._holding = Holding(self._node.node_id, asyncio.get_running_loop())
+            self._pool = Pools(settings, children=lambda: self._children, grants=self._holding)
         return self._pool
 
     def _refuse(self, attempt: Attempt, why: str, text: str) -> None:
@@ -262,8 +269,8 @@ class Running:
     def _forget(self, attempt: Attempt) -> None:
         self._core.ended(attempt.key)
         self._attempts.pop(attempt.key, None)
-        if attempt.reservation is not None:
-            attempt.reservation.drop()
+        if attempt.reservation is not None and attempt.unit is None:
+            attempt.reservation.drop()  # else the pool gives it back, when its worker has ended
 
     def _report(self, attempt: Attempt, message: Message, parts: Parts) -> None:
         """A thread of the pool tells something: the loop takes it."""
