@@ -70,7 +70,8 @@ class Side:
 class SharedWorld(World):
     """The boxes of one seed, two of which own licences."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, refuses: float = 0.02) -> None:
+        self.refuses = refuses
         self.sides: dict[NodeId, Side] = {}
         self.gone: set[NodeId] = set()
         self.dead: set[NodeId] = set()
@@ -192,7 +193,7 @@ class SharedWorld(World):
             return
         number, disk.numbers = disk.numbers[-1], []
         cache, disk.cache = disk.cache, b""
-        if not self.is_quiet and self.chance(0.02, "disk refuses"):
+        if not self.is_quiet and self.chance(self.refuses, "disk refuses"):
             done(box, WriteFailed(number, "No space left on device"))
             return
         disk.data = (disk.data if disk.whole is None else disk.whole) + cache
@@ -256,6 +257,25 @@ class SharedWorld(World):
         if count > sum(SHARES):
             held = ", ".join(lease.key.task for lease in used if NAME in lease.taken)
             raise LocalProtocolError(f"{count} of {sum(SHARES)} are used", where=held)
+        for owner in self.owners:
+            self.check_rights(owner)
+
+    def check_rights(self, owner: NodeId) -> None:
+        """No box counts a right that its owner does not know: it would be given once more.
+
+        Nobody may use it for long, so what is used need not ever show it. An owner that lost its
+        book knows nothing, but gives nothing either; who was declared dead has lost its rights.
+        """
+        book = self.sides.setdefault(owner, Side()).book
+        if self.boxes[owner].grantor is None or book is None or book.is_frozen:
+            return
+        for box in self.boxes.values():
+            purse = self.sides[box.id].purse
+            if box.grantor is None or purse is None or box.id in self.dead:
+                continue
+            for lease in purse.told(owner):
+                if not book.knows(lease.key):
+                    raise LocalProtocolError("a right is not known", where=lease.key.task)
 
 
 def lose(world: SharedWorld) -> None:
@@ -288,13 +308,17 @@ def declare(world: SharedWorld) -> None:
         world.at(10.0 * world.random.random(), lambda: world.dead.add(box.id))
 
 
-def disturbed(seed: int, seconds: float, pause_s: float, needs: Sequence[str]) -> SharedWorld:
+def disturbed(
+    seed: int, seconds: float, pause_s: float, needs: Sequence[str], refuses: float = 0.02
+) -> SharedWorld:
     """A world after trouble; with fewer kinds of needs there is more trouble about each.
+
+    ``refuses`` is how often a disk with rights refuses to write.
 
     Raises:
         LocalProtocolError: a unit had two users.
     """
-    world = SharedWorld(seed)
+    world = SharedWorld(seed, refuses)
     for _ in range(int(seconds * 2)):
         world.at(seconds * world.random.random(), lambda: world.submit(needs))
     for number in range(int(seconds / pause_s)):
@@ -331,6 +355,8 @@ def is_over(world: SharedWorld, seed: int) -> None:
         stuck = [c.key for c in box.claims.values() if math.isfinite(c.wake_s)]
         if stuck:
             raise LocalProtocolError(f"{stuck[0]} is not over", where=f"seed {seed}")
-        book = world.sides[box.id].book
-        if book is not None and (book.is_frozen or book.leases):
+        side = world.sides[box.id]
+        if side.book is not None and (side.book.is_frozen or side.book.leases):
             raise LocalProtocolError("rights did not come back", where=f"seed {seed}")
+        if side.purse is not None and side.purse.owners:
+            raise LocalProtocolError("rights were not given back", where=f"seed {seed}")

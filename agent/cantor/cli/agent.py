@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from cantor.base.resources import Resource
     from cantor.node.agent import Agent
+    from cantor.node.grants.written import ResourceSettings
     from cantor.node.settings import Work
     from cantor.node.view import NodeView
     from cantor.wire.frame import Value
@@ -65,6 +67,9 @@ def register(verbs: Verbs) -> None:
         default=[],
         metavar="NAME=UNITS",
         help="this box owns so many for all nodes of its site: Licence=8",
+    )
+    agent.add_argument(
+        "--resources-file", type=Path, metavar="FILE", help="what it has and shares, as YAML"
     )
     agent.add_argument("--no-mdns", action="store_true", help="do not look for peers by multicast")
     agent.add_argument(
@@ -117,11 +122,11 @@ def register(verbs: Verbs) -> None:
 
 async def _run_agent(options: argparse.Namespace) -> int:
     from cantor.node.agent import Agent
-    from cantor.node.grants.calls import resource_from_text, shared_from_text
     from cantor.node.settings import PORT_DEFAULT, AgentSettings
     from cantor.transport.addresses import everywhere
 
     start_logging(verbose=options.verbose)
+    told = resources_of(options)
     settings = AgentSettings(
         folder=options.data,
         name=options.name,
@@ -134,10 +139,11 @@ async def _run_agent(options: argparse.Namespace) -> int:
         public_enrol=options.public_enrol,
         links_max=options.links_max,
         link_weights=parse_weights(options.link_weight),
-        resources=tuple(resource_from_text(text) for text in options.resource),
-        shared=dict(shared_from_text(text) for text in options.shared),
+        resources=told.resources,
+        shared=told.shared,
         work=work_of(options),
     )
+    os.environ["CANTOR_HOME"] = str(options.data)  # what runs in its workers finds this agent
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())
     stop = asyncio.Event()
@@ -152,6 +158,27 @@ async def _run_agent(options: argparse.Namespace) -> int:
         await agent.close()
         await control.close()
     return 0
+
+
+def resources_of(options: argparse.Namespace) -> ResourceSettings:
+    """What the options and the file that they name say that this box has.
+
+    Raises:
+        ConfigError: there is no such file, or one of them is no resource.
+    """
+    from cantor.node.grants.written import (
+        ResourceSettings,
+        load_resources,
+        resource_from_text,
+        shared_from_text,
+    )
+
+    file = options.resources_file
+    told = ResourceSettings() if file is None else load_resources(file)
+    return ResourceSettings(
+        (*told.resources, *map(resource_from_text, options.resource)),
+        {**told.shared, **dict(map(shared_from_text, options.shared))},
+    )
 
 
 def work_of(options: argparse.Namespace) -> Work:

@@ -11,27 +11,22 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.resources import Resource
 from cantor.node.grants.journal_file import JournalFile
-from cantor.node.grants.sharing import Sharing, place_of, read_sharing
+from cantor.node.grants.owning import ANSWER_TOPIC, RECALL_TOPIC, Owning
+from cantor.node.grants.sharing import SHARED_FACT, Sharing, place_of, read_sharing
 from cantor.node.services import Message
-from cantor.scheduling.grants.book import Book, Recall
 from cantor.scheduling.grants.claim import Ask
-from cantor.scheduling.grants.events import Changed, Tell, Write, Written
-from cantor.scheduling.grants.purse import Purse, Want, owner_of
+from cantor.scheduling.grants.events import Changed, Write, Written
+from cantor.scheduling.grants.purse import Purse, Want
 from cantor.scheduling.grants.reading import (
     answer_from_value,
-    asked_from_value,
-    lease_from_value,
     recall_from_value,
 )
-from cantor.scheduling.grants.records import FOR_EVER_S, Reserve, answer_value
-from cantor.scheduling.grants.stock import Have
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,15 +34,13 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.node.grants.journal_file import Disk
     from cantor.node.services import Node
-    from cantor.scheduling.grants import book, purse
+    from cantor.scheduling.grants import purse
     from cantor.scheduling.grants.events import WriteFailed
     from cantor.scheduling.grants.grantor import Grantor
     from cantor.wire.frame import Value
 
-RIGHTS_NAME, BOOK_NAME = "rights.journal", "shared.journal"
-SHARED_FACT, RIGHTS_FACT = "shared", "rights"
-ASK_TOPIC, ANSWER_TOPIC = "rights.ask", "rights.answer"
-RECALL_TOPIC, TOLD_TOPIC = "rights.recall", "rights.told"
+RIGHTS_NAME = "rights.journal"
+ASK_TOPIC, TOLD_TOPIC = "rights.ask", "rights.told"
 LOOK_S = 1.0
 FACTS_S = 0.25
 STIR_S = 0.01
@@ -78,18 +71,15 @@ class Rights:
         self._shared = dict(shared)
         self._is_dead = is_dead
         self._life = secrets.token_hex(8)
-        self._files = {
-            kind: JournalFile(node.folder / name, partial(self._from_disk, kind), disk=disk)
-            for kind, name in (("purse", RIGHTS_NAME), ("book", BOOK_NAME))
-        }
+        self._disk = disk
+        self._file = JournalFile(node.folder / RIGHTS_NAME, self._from_disk, disk=disk)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._purse = Purse(node.node_id, self._life, self._spare)
-        self._book: Book | None = None
+        self._owning: Owning | None = None
         self._sharing = Sharing({}, {}, {})
         self._alarm: asyncio.TimerHandle | None = None
         self._end: Callable[[], None] = lambda: None
         self._is_changed = True
-        self._said: Value = None
         self._tell_s = 0.0
 
     def start(self, epoch: int) -> None:
@@ -99,11 +89,11 @@ class Rights:
             UnavailableError: a journal cannot be read.
         """
         self._loop = asyncio.get_running_loop()
-        kept, _ = self._files["purse"].read()
+        kept, _ = self._file.read()
         self._purse = Purse(self._node.node_id, self._life, self._spare, kept)
         self._read()
         if self._shared:
-            self._begin_book(epoch)
+            self._owning = self._own(epoch)
         handlers = {
             ASK_TOPIC: self._asked,
             ANSWER_TOPIC: self._answered,
@@ -121,8 +111,9 @@ class Rights:
         if self._alarm is not None:
             self._alarm.cancel()
         self._loop = None
-        for file in self._files.values():
-            await asyncio.to_thread(file.close)
+        await asyncio.to_thread(self._file.close)
+        if self._owning is not None:
+            await self._owning.close()
 
     def away(self) -> dict[str, int]:
         """How many units of shared quantities this node has no right to."""
@@ -145,7 +136,7 @@ class Rights:
 
     def stir(self) -> None:
         """Somebody waits, or has got or given back something."""
-        if self._sharing.totals or self._book is not None:
+        if self._sharing.totals or self._owning is not None:
             self._look_in(STIR_S)
 
     def count(self, nodes: int) -> dict[str, Value]:
@@ -156,39 +147,21 @@ class Rights:
         Raises:
             ConfigError: this node shares nothing, or not so many have told.
         """
-        book = self._book
-        if book is None:
+        if self._owning is None:
             raise ConfigError(
                 "this node shares nothing",
                 where="resources",
                 remedy="ask at the node that was started with --shared",
             )
-        silent = {n for n in self._sharing.everyone(book.me) - book.told if not self._is_dead(n)}
-        if book.is_frozen and (silent or book.is_writing or len(book.told) < nodes):
-            names = {view.id: view.name for view in self._node.nodes()}
-            listed = ", ".join(names.get(node, node) for node in sorted(silent)[:8])
-            raise ConfigError(
-                f"{len(book.told)} of {nodes} nodes have told what rights they have"
-                + (f", but not {listed}" if listed else ""),
-                where="resources",
-                remedy="start the others, or declare them dead: cantor node deny NAME --for-ever",
-            )
-        self._note(book.count(self._now()))
-        return {"held": len(book.leases)}
+        everyone = self._sharing.everyone(self._node.node_id)
+        return self._owning.count(nodes, {node for node in everyone if not self._is_dead(node)})
 
-    def _begin_book(self, epoch: int) -> None:
-        me = self._node.node_id
-        kept, is_there = self._files["book"].read()
-        is_known = any(pool.owner == me for pool in self._sharing.pools.values())
-        self._book = Book(
-            me, self._life, max(epoch, kept.epoch + 1), self._now(), kept, is_known and not is_there
-        )
-        if self._book.is_frozen:
-            _log.warning(
-                "what rights this node had given is not known: cantor resources --count NODES"
-            )
-        have = tuple(Resource(name, "quantity", total) for name, total in self._shared.items())
-        self._note(self._book.handle(Have(have, {}, {}), self._now()))
+    def _own(self, epoch: int) -> Owning:
+        is_known = any(pool.owner == self._node.node_id for pool in self._sharing.pools.values())
+        return Owning(
+            self._node, self._life, epoch, self._shared, send=self._send, stir=self.stir,
+            is_known=is_known, disk=self._disk,
+        )  # fmt: skip
 
     def _now(self) -> float:
         return self._node.clock.monotonic()
@@ -240,13 +213,9 @@ class Rights:
             self._tell_s = now + TELL_S
             for owner in {pool.owner for pool in pools}:
                 self._tell_owner(owner, "")
-        if self._book is not None:
-            holders = {lease.holder for lease in self._book.leases}
-            dead = {node for node in holders if self._is_dead(node)}
-            members = sharing.everyone(self._node.node_id) & alive
-            self._note(self._book.look(members, dead, now))
-            self._say(self._book)
-        if sharing.totals or self._purse.owners or self._book is not None:
+        if self._owning is not None:
+            self._owning.look(sharing.everyone(self._node.node_id) & alive, self._is_dead)
+        if sharing.totals or self._purse.owners or self._owning is not None:
             self._look_in(LOOK_S)
 
     def _read(self) -> None:
@@ -263,27 +232,6 @@ class Rights:
         if self._sharing.pools.keys() - before.pools.keys():
             self._tell_s = 0.0
 
-    def _say(self, book: Book) -> None:
-        """Say what is shared, when its journal is there; and who has how much."""
-        if not book.is_begun:
-            return
-        held: dict[str, dict[str, Value]] = {name: {} for name in self._shared}
-        for lease in book.leases:
-            for name in lease.taken:
-                of = held.setdefault(name, {})
-                of[lease.holder] = int(str(of.get(lease.holder, 0))) + 1
-        free = book.free
-        rights: Value = {
-            name: {"free": free.get(name, 0), "held": of, "frozen": book.is_frozen}
-            for name, of in held.items()
-        }
-        if rights != self._said:
-            if self._said is None:
-                place = place_of(self._node, self._shared)
-                self._node.publish(SHARED_FACT, place, lasting=True)
-            self._said = rights
-            self._node.publish(RIGHTS_FACT, rights)
-
     def _do(self, effects: list[purse.Effect]) -> None:
         """What the purse wants; before all else, no more is granted than it has rights to."""
         if any(isinstance(effect, Changed) for effect in effects):
@@ -291,34 +239,17 @@ class Rights:
             self.stir()
         for effect in effects:
             if isinstance(effect, Write):
-                self._files["purse"].append(effect.number, effect.record)
+                self._file.append(effect.number, effect.record)
             elif isinstance(effect, Ask):
                 self._send(effect.node, ASK_TOPIC, effect.asked.as_value())
 
-    def _note(self, effects: list[book.Effect]) -> None:
-        for effect in effects:
-            match effect:
-                case Write(number, record):
-                    self._files["book"].append(number, record)
-                case Tell(holder, answer):
-                    self._send(holder, ANSWER_TOPIC, answer_value(answer))
-                case Recall(holder, name, units):
-                    asked: dict[str, Value] = {"name": name, "units": units, "life": self._life}
-                    self._send(holder, RECALL_TOPIC, asked)
-                case Changed():
-                    self.stir()
-
-    def _from_disk(self, kind: str, event: Written | WriteFailed) -> None:
+    def _from_disk(self, event: Written | WriteFailed) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended before the disk
-                self._loop.call_soon_threadsafe(self._written, kind, event)
+                self._loop.call_soon_threadsafe(self._written, event)
 
-    def _written(self, kind: str, event: Written | WriteFailed) -> None:
-        if kind == "purse":
-            self._do(self._purse.written(event.number, is_done=isinstance(event, Written)))
-        elif self._book is not None:
-            self._note(self._book.handle(event, self._now()))
-            self.stir()
+    def _written(self, event: Written | WriteFailed) -> None:
+        self._do(self._purse.written(event.number, is_done=isinstance(event, Written)))
 
     def _send(self, node: NodeId, topic: str, headers: dict[str, Value]) -> None:
         if node == self._node.node_id:
@@ -339,12 +270,8 @@ class Rights:
             _log.warning("odd words about rights", extra=extra)
 
     def _asked(self, message: Message) -> None:
-        asked = asked_from_value(message.headers, message.source, self._node.wall())
-        if self._may_hold(message.source) and owner_of(asked.key) == self._node.node_id:
-            if isinstance(asked, Reserve):
-                asked = replace(asked, ttl_s=FOR_EVER_S)
-            if self._book is not None:
-                self._note(self._book.handle(asked, self._now()))
+        if self._owning is not None and self._may_hold(message.source):
+            self._owning.asked(message)
 
     def _answered(self, message: Message) -> None:
         answer = answer_from_value(message.headers)
@@ -356,13 +283,8 @@ class Rights:
         self._tell_owner(message.source, life)
 
     def _told(self, message: Message) -> None:
-        listed, life = message.headers.get("rights"), message.headers.get("life")
-        if not isinstance(listed, list) or not isinstance(life, str):
-            raise RemoteProtocolError("it tells no rights")
-        leases = [lease_from_value(one) for one in listed if isinstance(one, dict)]
-        mine = [one for one in leases if owner_of(one.key) == self._node.node_id]
-        if self._book is not None and self._may_hold(message.source):
-            self._note(self._book.heard(message.source, mine, life, self._now()))
+        if self._owning is not None and self._may_hold(message.source):
+            self._owning.told(message)
 
     def _may_hold(self, node: NodeId) -> bool:
         return node in self._sharing.everyone(self._node.node_id) and not self._is_dead(node)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAME_CHARACTERS_MAX = 64
 SITE_LABEL = "site"
+SHARED_FACT, RIGHTS_FACT = "shared", "rights"
 
 
 class SharedRow(TypedDict):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from cantor.base.ids import NodeId
+    from cantor.scheduling.grants.records import Key
 
 UNITS_MAX = 1024
 RECALL_S = 1.0
@@ -89,6 +90,10 @@ class Book:
         """The rights that nodes have."""
         return self._grantor.leases
 
+    def knows(self, key: Key) -> bool:
+        """Whether a right stands here, or its beginning or end is being written."""
+        return self._grantor.holds(key)
+
     @property
     def free(self) -> dict[str, int]:
         """How many units nobody has a right to, by quantity; none while it is frozen."""
@@ -136,8 +141,7 @@ class Book:
             self.told.add(holder)
             return [e for one in has.values() for e in self.handle(Recalled(one), now)]
         again = [Tell(holder, Granted(here[key], 0.0)) for key in sorted(here.keys() - has.keys())]
-        holds = self._grantor.holds
-        gone = [one.key for one in has.values() if not holds(one.key)]
+        gone = [one.key for one in has.values() if not self.knows(one.key)]
         text = "the owner knows of no such right"
         return [*again, *(Tell(holder, Refused(key, "lost", text)) for key in gone)]
 

@@ -10,7 +10,7 @@ import pytest
 from tests.integration.cantor.node.site import WAIT_S, Site, until
 
 from cantor.base.errors import ConfigError, GrantError
-from cantor.node.grants.rights import BOOK_NAME
+from cantor.node.grants.owning import BOOK_NAME
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from cantor.base.resources import Resource
 from cantor.cli.main import main
 from cantor.node.control import ControlServer
 from cantor.node.fake import FakeMesh
-from cantor.node.grants.calls import ResourceCalls, resource_from_text, shared_from_text
+from cantor.node.grants.calls import ResourceCalls
+from cantor.node.grants.written import resource_from_text, shared_from_text
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
