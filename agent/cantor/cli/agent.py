@@ -54,23 +54,7 @@ def register(verbs: Verbs) -> None:
     )
     agent.add_argument("--seed", action="append", default=[], metavar="HOST:PORT", help="dial it")
     agent.add_argument("--label", action="append", default=[], metavar="NAME=VALUE")
-    agent.add_argument(
-        "--resource",
-        action="append",
-        default=[],
-        metavar="NAME=UNITS",
-        help="this box has it: Licence=4 to take, Detectron2==1 to test",
-    )
-    agent.add_argument(
-        "--shared",
-        action="append",
-        default=[],
-        metavar="NAME=UNITS",
-        help="this box owns so many for all nodes of its site: Licence=8",
-    )
-    agent.add_argument(
-        "--resources-file", type=Path, metavar="FILE", help="what it has and shares, as YAML"
-    )
+    _add_resource_options(agent)
     agent.add_argument("--no-mdns", action="store_true", help="do not look for peers by multicast")
     agent.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
@@ -118,6 +102,26 @@ def register(verbs: Verbs) -> None:
         verb.add_argument("--json", action="store_true", help="print JSON")
         add_folder_option(verb, asks=True)
         verb.set_defaults(run=run)
+
+
+def _add_resource_options(agent: argparse.ArgumentParser) -> None:
+    agent.add_argument(
+        "--resource",
+        action="append",
+        default=[],
+        metavar="NAME=UNITS",
+        help="this box has it: Licence=4 to take, Detectron2==1 to test",
+    )
+    agent.add_argument(
+        "--shared",
+        action="append",
+        default=[],
+        metavar="NAME=UNITS",
+        help="this box owns so many for all nodes of its site: Licence=8",
+    )
+    agent.add_argument(
+        "--resources-file", type=Path, metavar="FILE", help="what it has and shares, as YAML"
+    )
 
 
 async def _run_agent(options: argparse.Namespace) -> int:
