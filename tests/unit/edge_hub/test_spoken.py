@@ -30,7 +30,7 @@ SPEAKERS = (
     "agent/galaxy/placement.py",
     "agent/galaxy/registry.py",
     "agent/galaxy/deployments/records.py",
-    "agent/galaxy/deployments/tenants.py",
+    "agent/cantor/node/tenants.py",
     "agent/cantor/scheduling/evaluation.py",
 )
 CALLS = {"ProblemError", "FieldError", "Problem", "MediaError", "ModelError", "_bad"}
