@@ -13,7 +13,13 @@ from tests.unit.cantor.identity.sealing_nodes import Node, pass_time, talk
 
 from cantor.identity import seal_hellos
 from cantor.identity.seal_hellos import make_hello
-from cantor.identity.sealing import HELLO_S, LOOK_S, UNCONFIRMED_S, WRONG_ANSWERS_MAX
+from cantor.identity.sealing import (
+    ASK_AGAIN_STANDING_S,
+    HELLO_S,
+    LOOK_S,
+    UNCONFIRMED_S,
+    WRONG_ANSWERS_MAX,
+)
 from cantor.identity.seals import REKEY_S
 from cantor.wire import DataFrame, Kind
 
@@ -61,7 +67,7 @@ def test_whatever_order_a_relay_chooses_each_frame_arrives_once_at_most_and_none
         assert len(set(node.texts)) == len(node.texts)
         assert set(node.texts) <= sent[other.id]
         assert all(frame.source == other.id for frame in node.inbox)
-    pass_time(2 * HELLO_S, a, b)
+    pass_time(ASK_AGAIN_STANDING_S, a, b)  # whoever asked in vain asks no sooner than that
     talk(a, b, a.send(b, b"at last"))
     for _ in range(3):
         talk(a, b, *pass_time(2.0, a, b))
