@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Call, Message, Node, ServiceFactory
+    from cantor.node.settings import Work
     from cantor.wire.frame import Value
 
 TOPIC = "soak.number"
@@ -104,8 +105,8 @@ class Numbers:
         }
 
 
-def only_numbers() -> dict[str, ServiceFactory]:
-    """The services of this agent."""
+def only_numbers(_: Work | None = None) -> dict[str, ServiceFactory]:
+    """The services of this agent, which runs no work."""
     return {"numbers": Numbers}
 
 
