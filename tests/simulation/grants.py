@@ -69,6 +69,9 @@ class Box:
 class World:
     """The boxes of one seed and what is going to happen to them."""
 
+    disk_s = 0.05
+    """How long the disk takes, at most, for a group of records."""
+
     def __init__(self, seed: int, boxes: int = 4) -> None:
         self.random = Random(seed)  # noqa: S311 (a seed gives the same run)
         self.now = 0.0
@@ -141,7 +144,8 @@ class World:
                     box.cache += journal.encode(record)
                     box.numbers.append(number)
                     if len(box.numbers) == 1:
-                        self.at(0.05 * self.random.random(), partial(self.sync, box, box.life))
+                        delay_s = self.disk_s * self.random.random()
+                        self.at(delay_s, partial(self.sync, box, box.life))
                 case Tell(holder, answer):
                     told = partial(self.answered, self.boxes[holder], box.id, answer)
                     self.send(box.id, holder, told)

@@ -16,11 +16,12 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import attempts, escrow, fetching, grants
+from tests.simulation import attempts, escrow, fetching, grants, shares
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -142,6 +143,35 @@ def run_grants(
     return {"held": held, "faults": dict(sorted(fired.items())), "failures": failures}, failures
 
 
+def share(seed: int) -> shares.Outcome | str:
+    """One seed of projects that share a pool; what broke, if something did."""
+    try:
+        return shares.simulate(seed)
+    except CantorError as error:
+        return f"shares: {error}"
+
+
+def run_shares(seeds: Iterable[int], processes: int) -> tuple[dict[str, Any], list[str]]:
+    """Projects that share the GPUs of ten nodes, by seed; the figures, and what failed."""
+    with ProcessPoolExecutor(max(1, processes)) as pool:
+        found = list(pool.map(share, seeds))
+    failures = [one for one in found if isinstance(one, str)]
+    for failure in failures:
+        print(failure, flush=True)
+    well = [one for one in found if not isinstance(one, str)]
+    fired = sum((one.fired for one in well), Counter())
+    uneven = max((one.uneven for one in well), default=0.0)
+    used = min((one.used for one in well), default=0.0)
+    windows = sum(one.windows for one in well)
+    print(
+        f"two projects 3:1 were {uneven:.3f} of the pool from their shares at most, in {windows} "
+        f"windows of ten seconds; of what was wanted {used:.3f} was used at least",
+        flush=True,
+    )
+    figures = {"uneven_max": uneven, "used_min": used, "windows": windows}
+    return {**figures, "faults": dict(sorted(fired.items())), "failures": failures}, failures
+
+
 def run_fetches(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     """Blobs on their way to ten nodes, by seed; the figures, and what failed."""
     fired: Counter[str] = Counter()
@@ -203,6 +233,7 @@ def main() -> int:
     parser.add_argument("--nodes", type=int, default=50)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--grants", type=int, default=0, metavar="SEEDS", help="of grants as well")
+    parser.add_argument("--shares", type=int, default=0, metavar="SEEDS", help="of projects too")
     parser.add_argument("--fetches", type=int, default=0, metavar="SEEDS", help="of blobs as well")
     parser.add_argument("--tasks", type=int, default=0, metavar="SEEDS", help="of tasks as well")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
@@ -226,6 +257,7 @@ def main() -> int:
             figures[name], failed = run_grants(name, play, seeds)
             failures += failed
     for name, count, run in (
+        ("shares", options.shares, partial(run_shares, processes=options.processes)),
         ("fetches", options.fetches, run_fetches),
         ("tasks", options.tasks, run_tasks),
     ):

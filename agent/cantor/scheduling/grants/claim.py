@@ -25,6 +25,7 @@ from cantor.scheduling.grants.records import (
     Renew,
     Reserve,
     Waiting,
+    WantedBack,
 )
 
 if TYPE_CHECKING:
@@ -81,11 +82,19 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """It is held, but others are owed it: end what uses it soon, and drop the claim."""
+
+    node: NodeId
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     """Every node knows that nothing is held."""
 
 
-Effect: TypeAlias = Ask | Holds | WaitsFor | Failed | Lost | Over
+Effect: TypeAlias = Ask | Holds | WaitsFor | Failed | Lost | Reclaimed | Over
 
 
 @dataclass(slots=True)
@@ -108,6 +117,7 @@ class Claim:
     project: str = ""
     may_wait: bool = True
     now: float = 0.0
+    may_reclaim: bool = False
     state: Literal["new", "claiming", "held", "dropping", "over"] = "new"
     round: int = 0
     _parts: dict[NodeId, _Part] = field(default_factory=dict)
@@ -169,6 +179,9 @@ class Claim:
                     self._effects.append(WaitsFor(node, why))
             case Refused():
                 self._refused(node, answer, now_s, is_current=current)
+            case WantedBack(_, why):
+                if current and node in self._parts:
+                    self._wanted_back(node, why, now_s)
             case Ended(key):
                 self._dropping.pop((node, key), None)
         self._look(now_s)
@@ -182,6 +195,12 @@ class Claim:
             self._ask_s, self._patience_s = now_s, now_s + HOLD_PART_S
         elif part is not None and part.lease.token == lease.token:
             part.until_s = max(part.until_s, until_s)
+
+    def _wanted_back(self, node: NodeId, why: str, now_s: float) -> None:
+        if self.state == "held":
+            self._effects.append(Reclaimed(node, why))
+        else:  # nothing uses it yet
+            self._lose(node, why, now_s)
 
     def _refused(self, node: NodeId, refused: Refused, now_s: float, *, is_current: bool) -> None:
         if refused.why in ("ended", "lost", "wrong"):
@@ -236,7 +255,7 @@ class Claim:
             self._ask_s = now_s + ASK_AGAIN_S
             asked = Reserve(
                 self.key, self.me, self.wants[node], now_s, self.ttl_s,
-                self.priority, self.project, self.may_wait, self.now,
+                self.priority, self.project, self.may_wait, self.now, self.may_reclaim,
             )  # fmt: skip
             self._effects.append(Ask(node, asked))
 

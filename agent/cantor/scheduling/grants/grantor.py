@@ -8,8 +8,8 @@ does not run out while the owner lives; after a restart it has its ttl to be cla
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from cantor.scheduling.grants.events import (
     Changed,
@@ -24,6 +24,8 @@ from cantor.scheduling.grants.events import (
     Written,
 )
 from cantor.scheduling.grants.journal import Began, Kept, Over, Record
+from cantor.scheduling.grants.line import Line
+from cantor.scheduling.grants.order import Arrival, Order
 from cantor.scheduling.grants.past import Past
 from cantor.scheduling.grants.records import (
     TOKEN_BITS,
@@ -37,28 +39,29 @@ from cantor.scheduling.grants.records import (
     Renew,
     Reserve,
     Waiting,
+    WantedBack,
     Why,
 )
-from cantor.scheduling.grants.standing import Held, Waits, names_of
-from cantor.scheduling.grants.stock import Have, Stock
+from cantor.scheduling.grants.standing import Held, Waits, lost_text, names_of
+from cantor.scheduling.grants.stock import Have, Stock, lease_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from cantor.base.ids import NodeId
+    from cantor.scheduling.grants.stock import Fit
 
 WAIT_KEEP_S = 5.0
 RETRY_S = 1.0
 WAITING_MAX = 10_000
-HOLDERS_NAMED_MAX = 3
 
 
 @dataclass(slots=True)
 class Grantor:
     """Grants the quantities of node ``me`` in a life with this ``epoch``, which only ever grows.
 
-    ``kept`` is what its journal said; ``is_lost`` if there should be one and is none. ``share``
-    tells how much of its share a project has used: of equal priority the lowest comes first.
+    ``kept`` is what its journal said; ``is_lost`` if there should be one and is none. ``order``
+    says who of those that wait is next, and who must give back.
     """
 
     me: NodeId
@@ -66,16 +69,16 @@ class Grantor:
     now: float
     kept: Kept = field(default_factory=Kept)
     is_lost: bool = False
-    share: Callable[[str], float] = lambda _: 0.0
+    order: Order = field(default_factory=Arrival)
     ttl_max_s: float = TTL_MAX_S
     _stock: Stock = field(default_factory=Stock)
     _held: dict[Key, Held] = field(default_factory=dict)
-    _waiting: dict[Key, Waits] = field(default_factory=dict)
+    line: Line = field(init=False)
     _past: Past = field(default_factory=Past)
     _writes: dict[int, Began | Held] = field(default_factory=dict)
     _effects: list[Effect] = field(default_factory=list)
     _number: int = 0
-    _order: int = 0
+    _came: int = 0
     _count: int = 0
     _is_serving: bool = False
     _begin_s: float = 0.0
@@ -83,13 +86,12 @@ class Grantor:
     _due_s: float = -math.inf
 
     def __post_init__(self) -> None:
+        self.line = Line(self.order)
         self.is_lost = self.is_lost or self.kept.is_lost or not self.kept.is_whole
         if self.is_lost:
             self._serves_from_s = self.now + self.ttl_max_s
         for lease in self.kept.leases.values():
-            held = Held(lease, "held", 0.0, self.now + lease.ttl_s)
-            self._held[lease.key] = held
-            self._stock.add(lease)
+            self._hold(lease, "held", 0.0, self.now + lease.ttl_s)
         for key in self.kept.over:
             self._past.add(key, self.now)
 
@@ -101,7 +103,7 @@ class Grantor:
     @property
     def waiting(self) -> list[Reserve]:
         """Who waits, in the order in which they are looked at."""
-        return [one.reserve for one in self._in_order()]
+        return [one.reserve for one in self.line.in_order(self.now)]
 
     @property
     def is_serving(self) -> bool:
@@ -152,66 +154,70 @@ class Grantor:
                 self._recover(event)
             case Tick():
                 self._serve()
+                self._take_back()
         return self._effects
 
     def _reserve(self, asked: Reserve) -> None:
-        held = self._held.get(asked.key)
-        if held is not None:
-            self._again(held, asked)
-        elif self._past.has(asked.key):
+        held, waits = self._held.get(asked.key), self.line.get(asked.key)
+        if held is not None and asked.holder != held.lease.holder:
+            self._refuse(asked, "wrong", "another node holds it under this name")
+        elif held is not None and held.state == "writing":
+            held.asked_s = max(held.asked_s, asked.asked_s)
+        elif held is not None and self._goes_on(held, asked.asked_s):
+            return
+        elif held is not None or self._past.has(asked.key):
             self._refuse(asked, "ended", "this try is over; try again with a higher attempt")
-        elif why := self._stock.never(asked.needs):
-            self._waiting.pop(asked.key, None)
-            self._refuse(asked, "never", why)
-        elif asked.key not in self._waiting and len(self._waiting) >= WAITING_MAX:
+        elif waits is not None and waits.reserve.holder != asked.holder:
+            self._refuse(asked, "wrong", "another node waits under this name")
+        elif waits is not None:
+            waits.reserve, waits.heard_s = replace(waits.reserve, asked_s=asked.asked_s), self.now
+            self._answer_waiting(waits)
+        elif len(self.line) >= WAITING_MAX:
             self._refuse(asked, "busy", f"{WAITING_MAX} others wait")
         else:
             self._queue(asked)
 
-    def _again(self, held: Held, asked: Reserve) -> None:
-        if asked.holder != held.lease.holder:
-            self._refuse(asked, "wrong", "another node holds it under this name")
-        elif held.state == "held" and not held.is_unwanted:
-            self._extend(held, asked.asked_s)
-        elif held.state == "writing":
-            held.asked_s = max(held.asked_s, asked.asked_s)
-        else:
-            self._refuse(asked, "ended", "this try is over; try again with a higher attempt")
-
     def _queue(self, asked: Reserve) -> None:
-        before = self._waiting.get(asked.key)
-        if before is None:
-            self._order += 1
-            self._due_s = min(self._due_s, self.now + RETRY_S)
-        order = before.order if before else self._order
-        waits = Waits(asked, order, self.now, names_of(asked))
-        self._waiting[asked.key] = waits
-        if before is None and self._may_be_next(waits):
+        names = names_of(asked)
+        waits = Waits(
+            asked, self._came, self.now, self.now, names, self._stock.whole(asked.needs),
+            self.order.queue_of(asked.holder, asked.project),
+        )  # fmt: skip
+        if why := self._stock.never(asked.needs) or self.order.refusal(waits):
+            self._refuse(asked, "never", why)
+            return
+        self._came += 1
+        self._due_s = min(self._due_s, self.now + RETRY_S)
+        self.line.add(waits, self.now)
+        if self.line.is_next(waits, self.now):
             self._serve()
-        if asked.key not in self._waiting:
-            return
-        if not asked.may_wait and self.now < self._serves_from_s:
-            del self._waiting[asked.key]
-            self._refuse(asked, "busy", self._why_not(asked))
-            return
-        self._effects.append(Tell(asked.holder, Waiting(asked.key, self._why_not(asked))))
+        if asked.key in self.line:
+            self._answer_waiting(waits)
 
-    def _may_be_next(self, waits: Waits) -> bool:
-        """Whether somebody new may get something: all others cannot have it, or are behind."""
-        mine = self._rank(waits)
-        return all(
-            one is waits or not one.names & waits.names or self._rank(one) > mine
-            for one in self._waiting.values()
-        )
+    def _answer_waiting(self, waits: Waits) -> None:
+        asked = waits.reserve
+        if not asked.may_wait and self.now < self._serves_from_s:
+            self.line.pop(asked.key, self.now)
+            self._refuse(asked, "busy", self._why_not(waits))
+            return
+        self._effects.append(Tell(asked.holder, Waiting(asked.key, self._why_not(waits))))
 
     def _renew(self, asked: Renew) -> None:
         held = self._held.get(asked.key)
         if held is None or held.lease.token != asked.token or held.lease.holder != asked.holder:
             self._refuse(asked, "lost", "the owner knows of no such lease")
-        elif held.state == "held" and not held.is_unwanted:
-            self._extend(held, asked.asked_s)
-        elif held.state == "ending" or held.is_unwanted:
+        elif held.state != "writing" and not self._goes_on(held, asked.asked_s):
             self._refuse(asked, "lost", "it has run out or was given back")
+
+    def _goes_on(self, held: Held, asked_s: float) -> bool:
+        """Extend it, or ask it back once more; False if it is over."""
+        if held.state != "held" or held.is_unwanted:
+            return False
+        if held.wanted_by:
+            self._want_back(held)
+        else:
+            self._extend(held, asked_s)
+        return True
 
     def _extend(self, held: Held, asked_s: float) -> None:
         is_own = held.lease.holder == self.me
@@ -221,13 +227,13 @@ class Grantor:
 
     def _release(self, asked: Release) -> None:
         held = self._held.get(asked.key)
-        waits = self._waiting.get(asked.key)
+        waits = self.line.get(asked.key)
         if (held and held.lease.holder != asked.holder) or (
             waits and waits.reserve.holder != asked.holder
         ):
             self._refuse(asked, "wrong", "another node holds it under this name")
             return
-        self._waiting.pop(asked.key, None)
+        self.line.pop(asked.key, self.now)
         if held is None:
             self._past.add(asked.key, self.now)
             self._effects.append(Tell(asked.holder, Ended(asked.key)))
@@ -245,9 +251,7 @@ class Grantor:
             return
         lease = event.lease
         if self.is_lost and lease.key not in self._held and not self._past.has(lease.key):
-            held = self._held[lease.key] = Held(lease, "writing", 0.0)
-            self._stock.add(lease)
-            self._write(lease, held)
+            self._write(lease, self._hold(lease, "writing", 0.0))
 
     def _run_out(self) -> None:
         for held in list(self._held.values()):
@@ -261,9 +265,9 @@ class Grantor:
                 self._end(held)
             elif held.retry_s <= self.now:
                 self._end(held)
-        for key, waits in list(self._waiting.items()):
+        for waits in self.line:
             if waits.reserve.holder != self.me and waits.heard_s + WAIT_KEEP_S < self.now:
-                del self._waiting[key]
+                self.line.pop(waits.reserve.key, self.now)
         if not self._is_serving and self._begin_s <= self.now:
             self._begin_s = math.inf
             self.is_lost = self.is_lost and self.now < self._serves_from_s
@@ -275,7 +279,7 @@ class Grantor:
         times = [one.retry_s if one.is_unwanted else one.ends_s for one in held]
         if not self._is_serving:
             times.append(self._begin_s)
-        if self._waiting:
+        if len(self.line):
             times.append(max(self.now, self._serves_from_s) + RETRY_S)
         return min(times, default=math.inf)
 
@@ -303,8 +307,7 @@ class Grantor:
                     self._extend(what, what.asked_s)
             else:
                 lease = what.lease
-                del self._held[lease.key]
-                self._stock.remove(lease)
+                self._let_go(lease)
                 self._past.add(lease.key, self.now)
                 self._effects += [Tell(lease.holder, Ended(lease.key)), Changed()]
         self._serve()
@@ -316,8 +319,7 @@ class Grantor:
                 self._due_s = min(self._due_s, self._begin_s)
             elif what.state == "writing":
                 key, holder = what.lease.key, what.lease.holder
-                del self._held[key]
-                self._stock.remove(what.lease)
+                self._let_go(what.lease)
                 self._effects.append(Tell(holder, Refused(key, "disk", reason)))
             else:
                 what.state, what.retry_s = "held", self.now + RETRY_S
@@ -327,72 +329,71 @@ class Grantor:
         done = [one for one in self._writes if one <= number]
         return [self._writes.pop(one) for one in done]
 
+    def _hold(
+        self,
+        lease: Lease,
+        state: Literal["writing", "held"],
+        asked_s: float,
+        ends_s: float = math.inf,
+    ) -> Held:
+        queue = self.order.queue_of(lease.holder, lease.project)
+        held = self._held[lease.key] = Held(
+            lease, state, asked_s, ends_s, queue=queue, since_s=self.now
+        )
+        self._stock.add(lease)
+        self.order.took(held, self.now)
+        return held
+
+    def _let_go(self, lease: Lease) -> None:
+        held = self._held.pop(lease.key)
+        self._stock.remove(lease)
+        self.order.gave(held, self.now)
+
     def _refuse_for_ever(self) -> None:
         """Hardware has come or gone: nobody waits for what cannot be met any more."""
-        for key, waits in list(self._waiting.items()):
-            if why := self._stock.never(waits.reserve.needs):
-                del self._waiting[key]
-                self._refuse(waits.reserve, "never", why)
+        for waits in self.line:
+            asked = waits.reserve
+            self.line.count(waits, self._stock.whole(asked.needs), self.now)
+            if why := self._stock.never(asked.needs) or self.order.refusal(waits):
+                self.line.pop(asked.key, self.now)
+                self._refuse(asked, "never", why)
 
     def _serve(self) -> None:
-        """Grant what can be granted: nobody overtakes who waits for the same quantity."""
+        """Grant what can be granted; who may not wait is refused."""
         if not self.is_serving or self._stock.have is None:
             return
-        blocked: set[str] = set()
-        for waits in self._in_order():
-            asked = waits.reserve
-            wanted = waits.names
-            fit = None if wanted & blocked else self._stock.fit(asked.needs)
-            if fit is None:
-                blocked |= wanted
-                continue
-            del self._waiting[asked.key]
-            self._grant(asked, *fit)
-        for key, waits in list(self._waiting.items()):
+        for waits, fit in self.line.fitting(self._stock, self.now):
+            self.line.pop(waits.reserve.key, self.now)
+            self._grant(waits.reserve, fit)
+        for waits in self.line:
             if not waits.reserve.may_wait:
-                del self._waiting[key]
-                self._refuse(waits.reserve, "busy", self._why_not(waits.reserve))
+                self.line.pop(waits.reserve.key, self.now)
+                self._refuse(waits.reserve, "busy", self._why_not(waits))
 
-    def _grant(
-        self, asked: Reserve, taken: dict[str, int | float], units: dict[str, tuple[str, ...]]
-    ) -> None:
+    def _take_back(self) -> None:
+        """Ask back what is lent, for those who have waited for long enough."""
+        if self.is_serving and len(self.line):
+            held = [one for one in self._held.values() if one.state == "held"]
+            line = self.line.in_order(self.now)
+            for one in self.order.wanted_back(line, held, self._stock, self.now):
+                self._want_back(one)
+
+    def _want_back(self, held: Held) -> None:
+        why = f"it is owed to {held.wanted_by}"
+        self._effects.append(Tell(held.lease.holder, WantedBack(held.lease.key, why)))
+
+    def _grant(self, asked: Reserve, fit: Fit) -> None:
         self._count += 1
-        lease = Lease(
-            asked.key,
-            asked.holder,
-            self.epoch << TOKEN_BITS | self._count,
-            taken,
-            units,
-            min(asked.ttl_s, self.ttl_max_s),
-            asked.now,
-            asked.project,
-            asked.priority,
-        )
-        held = Held(lease, "writing", asked.asked_s)
-        self._held[asked.key] = held
-        self._stock.add(lease)
-        self._write(lease, held)
+        token = self.epoch << TOKEN_BITS | self._count
+        lease = lease_for(asked, token, fit, min(asked.ttl_s, self.ttl_max_s))
+        self._write(lease, self._hold(lease, "writing", asked.asked_s))
 
-    def _in_order(self) -> list[Waits]:
-        return sorted(self._waiting.values(), key=self._rank)
-
-    def _rank(self, waits: Waits) -> tuple[int, float, int]:
-        asked = waits.reserve
-        return -asked.priority, self.share(asked.project), waits.order
-
-    def _why_not(self, asked: Reserve) -> str:
+    def _why_not(self, waits: Waits) -> str:
         if self.now < self._serves_from_s:
-            left_s = math.ceil(self._serves_from_s - self.now)
-            until = f"for {left_s} s" if left_s <= TTL_MAX_S else "until its rights are counted"
-            return f"what it had granted is not known any more: it grants nothing {until}"
+            return lost_text(self._serves_from_s - self.now)
         if not self._is_serving:
             return "it has just started"
-        if self._stock.fit(asked.needs) is not None:
-            return "others wait for the same before it"
-        keys, more = self._stock.holders(sorted(names_of(asked)), HOLDERS_NAMED_MAX)
-        named = ", ".join(key.task for key in keys) + (f" and {more} more" if more else "")
-        held = f"; held by {named}" if named else ""
-        return self._stock.lack(asked.needs) + held
+        return self.line.why_not(waits, self._stock)
 
     def _refuse(self, asked: Reserve | Renew | Release, why: Why, text: str) -> None:
         self._effects.append(Tell(asked.holder, Refused(asked.key, why, text)))

@@ -28,6 +28,7 @@ from cantor.scheduling.grants.records import (
     Renew,
     Reserve,
     Waiting,
+    WantedBack,
 )
 from cantor.scheduling.needs import parse
 
@@ -68,6 +69,8 @@ def answer_from_value(value: Mapping[str, Value]) -> Answer:
             return Waiting(_key(value), _text(value, "text", TEXT_CHARACTERS_MAX))
         case "ended":
             return Ended(_key(value))
+        case "wanted back":
+            return WantedBack(_key(value), _text(value, "text", TEXT_CHARACTERS_MAX))
         case "refused" if value.get("why") in WHYS:
             why = cast("Why", value["why"])
             return Refused(_key(value), why, _text(value, "text", TEXT_CHARACTERS_MAX))
@@ -105,6 +108,7 @@ def lease_from_value(value: Mapping[str, Value]) -> Lease:
         _since(value),
         _text(value, "project", TASK_CHARACTERS_MAX),
         _whole(value, "priority", COUNT_MAX, least=-COUNT_MAX),
+        value.get("may_reclaim") is True,
     )
 
 
@@ -123,6 +127,7 @@ def _reserve(value: Mapping[str, Value], key: Key, holder: NodeId, now: float) -
         _text(value, "project", TASK_CHARACTERS_MAX),
         value.get("may_wait") is True,
         now,
+        value.get("may_reclaim") is True,
     )
 
 

@@ -49,6 +49,7 @@ class Lease:
 
     ``taken`` counts base units by quantity; ``units`` names those that have a name (device ids).
     ``since`` is UTC seconds. Whoever opens a device refuses a lower ``token`` than it has seen.
+    ``may_reclaim``: its work may be ended for others that are owed the units, and begun again.
     """
 
     key: Key
@@ -60,6 +61,7 @@ class Lease:
     since: float = 0.0
     project: str = ""
     priority: int = 0
+    may_reclaim: bool = False
 
     @property
     def epoch(self) -> int:
@@ -78,6 +80,7 @@ class Lease:
             "since": self.since,
             "project": self.project,
             "priority": self.priority,
+            "may_reclaim": self.may_reclaim,
         }
 
 
@@ -86,7 +89,7 @@ class Reserve:
     """Ask for what ``needs`` takes, all or nothing; the same question again changes nothing.
 
     ``asked_s`` is the holder's own clock: answers repeat it, and a lease counts from there.
-    ``now`` is UTC seconds, for people.
+    ``now`` is UTC seconds, for people. ``may_reclaim`` is that of the lease.
     """
 
     key: Key
@@ -98,6 +101,7 @@ class Reserve:
     project: str = ""
     may_wait: bool = True
     now: float = 0.0
+    may_reclaim: bool = False
 
     def as_value(self) -> dict[str, Value]:
         """As msgpack types, without what the owner knows itself."""
@@ -110,6 +114,7 @@ class Reserve:
             "priority": self.priority,
             "project": self.project,
             "may_wait": self.may_wait,
+            "may_reclaim": self.may_reclaim,
         }
 
 
@@ -182,7 +187,15 @@ class Ended:
     key: Key
 
 
-Answer: TypeAlias = Granted | Waiting | Refused | Ended
+@dataclass(frozen=True, slots=True)
+class WantedBack:
+    """Others are owed these units: end the work soon and give them back. They are not renewed."""
+
+    key: Key
+    why: str
+
+
+Answer: TypeAlias = Granted | Waiting | Refused | Ended | WantedBack
 
 
 def key_value(key: Key) -> dict[str, Value]:
@@ -202,3 +215,5 @@ def answer_value(answer: Answer) -> dict[str, Value]:
             return {**key_value(key), "answer": "refused", "why": why, "text": told}
         case Ended(key):
             return {**key_value(key), "answer": "ended"}
+        case WantedBack(key, why):
+            return {**key_value(key), "answer": "wanted back", "text": why[:TEXT_CHARACTERS_MAX]}

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cantor.scheduling.expression import Take, conditions
+from cantor.scheduling.grants.records import TTL_MAX_S
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cantor.scheduling.grants.records import Lease, Reserve
     from cantor.scheduling.needs import Needs
 
@@ -23,16 +26,24 @@ class Held:
     ends_s: float = math.inf
     is_unwanted: bool = False
     retry_s: float = math.inf
+    queue: str = ""
+    since_s: float = 0.0
+    wanted_by: str = ""
+    """The queue for which it was asked back before its work has ended; empty if it was not."""
 
 
 @dataclass(slots=True)
 class Waits:
-    """Who waits, since when by order, and when it was heard last."""
+    """Who waits: the how manyth to come, and when; when it was heard last; the quantities that it
+    may take, and how much of each if all there is were free; its queue."""
 
     reserve: Reserve
     order: int
+    since_s: float
     heard_s: float
     names: frozenset[str]
+    amounts: Mapping[str, int | float]
+    queue: str = ""
 
 
 def names_in(needs: Needs) -> frozenset[str]:
@@ -44,3 +55,10 @@ def names_in(needs: Needs) -> frozenset[str]:
 def names_of(asked: Reserve) -> frozenset[str]:
     """The quantities that it may take."""
     return names_in(asked.needs)
+
+
+def lost_text(left_s: float) -> str:
+    """What an owner says for so long that does not know what it had granted."""
+    is_short = left_s <= TTL_MAX_S
+    until = f"for {math.ceil(left_s)} s" if is_short else "until its rights are counted"
+    return f"what it had granted is not known any more: it grants nothing {until}"

@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING
 
 from cantor.base.resources import without
 from cantor.scheduling.expression import Take, conditions
-from cantor.scheduling.grants.records import QUANTITIES_MAX
+from cantor.scheduling.grants.records import QUANTITIES_MAX, Lease
 from cantor.scheduling.reach import Place, can_ever, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from cantor.base.resources import Resource
-    from cantor.scheduling.grants.records import Key, Lease
+    from cantor.scheduling.grants.records import Key, Reserve
     from cantor.scheduling.needs import Needs
 
 Units = dict[str, tuple[str, ...]]
+Fit = tuple[dict[str, int | float], Units]
+"""What is taken of each quantity, and which of those units that have names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Stock:
         taken = needs.takes(here, self.have.labels) or {}
         return {name: math.ceil(taken[name]) for name in names if name in taken}
 
+    def whole(self, needs: Needs) -> dict[str, int | float]:
+        """What ``needs`` would take if nothing were taken; nothing if that is not known."""
+        have = self.have
+        return (have and needs.takes(have.resources, have.labels)) or {}
+
     def never(self, needs: Needs) -> str:
         """Why ``needs`` can never be met here; empty if it may be one day."""
         if self.have is None:
@@ -102,7 +109,7 @@ class Stock:
             return ""
         return needs.explain(whole, labels) or missing(needs, [Place("this node", whole, labels)])
 
-    def fit(self, needs: Needs) -> tuple[dict[str, int | float], Units] | None:
+    def fit(self, needs: Needs) -> Fit | None:
         """What would be taken now, with named units chosen; None if it cannot be met now."""
         if self.have is None:
             return None
@@ -120,6 +127,17 @@ class Stock:
             units[name] = tuple(spare[: int(amount)])
         return taken, units
 
+    def fits_with(
+        self, needs: Needs, back: Mapping[str, int | float], used: Mapping[str, int | float]
+    ) -> bool:
+        """Whether ``needs`` would be met if some units came back and others were used."""
+        if self.have is None:
+            return False
+        there = without(self.have.resources, self.have.away)
+        names = {*self._sums, *used}
+        gone = {n: self.taken(n) - back.get(n, 0) + used.get(n, 0) for n in names}
+        return needs.takes(without(there, gone), self.have.labels) is not None
+
     def lack(self, needs: Needs) -> str:
         """Why ``needs`` is not met now."""
         if self.have is None:
@@ -134,3 +152,18 @@ class Stock:
         if type(before) is int and type(change) is int:
             return before + change
         return math.fsum(self._taken[name].values())
+
+
+def lease_for(asked: Reserve, token: int, fit: Fit, ttl_s: float) -> Lease:
+    """The lease by which somebody gets what it asked for."""
+    return Lease(
+        asked.key,
+        asked.holder,
+        token,
+        *fit,
+        ttl_s,
+        asked.now,
+        asked.project,
+        asked.priority,
+        asked.may_reclaim,
+    )

@@ -1,0 +1,1 @@
+"""How projects share what nodes have: shares, limits, priorities; each owner decides alone."""
