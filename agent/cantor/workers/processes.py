@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,16 @@ STDERR_KEPT_BYTES = 8192
 END_S = 1.0
 """A worker that was asked to end has so long for its ``finally`` blocks."""
 _READ_BYTES = 256 * 1024
-_room = bytearray(_READ_BYTES)  # one pool thread reads at a time, and keeps nothing in it
+
+
+class _Room(threading.local):
+    """Where a pool's thread reads to; each pool has one, which keeps nothing in it."""
+
+    def __init__(self) -> None:
+        self.bytes = bytearray(_READ_BYTES)
+
+
+_room = _Room()
 
 
 class WorkerProcess:
@@ -154,14 +164,15 @@ class WorkerProcess:
             RemoteProtocolError: that are no messages.
         """
         try:
-            count = self.socket.recv_into(_room)
+            room = _room.bytes
+            count = self.socket.recv_into(room)
         except BlockingIOError:
             return iter(())
         except OSError:
             return None
         if count == 0:
             return None
-        return self._stream.feed(memoryview(_room)[:count])
+        return self._stream.feed(memoryview(room)[:count])
 
     def read_stderr(self) -> str:
         """What it wrote past Python's streams since last asked."""

@@ -1,0 +1,57 @@
+"""What workers say is kept apart, however many pools read at once."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from cantor.workers.messages import Stream, pack_message
+from cantor.workers.processes import WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cantor.workers.messages import Message
+
+WAIT_S = 30.0
+
+
+class Socket:
+    """Has one message; ``then`` happens right after it was read."""
+
+    def __init__(self, message: Message, then: Callable[[], object]) -> None:
+        self._data = pack_message(message)
+        self._then = then
+
+    def recv_into(self, room: bytearray) -> int:
+        room[: len(self._data)] = self._data
+        self._then()
+        return len(self._data)
+
+
+def worker(message: Message, then: Callable[[], object]) -> WorkerProcess:
+    """One without a process."""
+    made = WorkerProcess.__new__(WorkerProcess)
+    made.socket = Socket(message, then)  # type: ignore[assignment]
+    made._stream = Stream()
+    return made
+
+
+def heard(one: WorkerProcess) -> list[Message]:
+    """What it has said."""
+    messages = one.receive()
+    assert messages is not None
+    return list(messages)
+
+
+def test_two_pools_that_read_at_once_hear_each_their_own_worker() -> None:
+    of_other: list[Message] = []
+
+    def other_pool_reads() -> None:
+        other = worker([1, "other"], lambda: None)
+        thread = threading.Thread(target=lambda: of_other.extend(heard(other)))
+        thread.start()
+        thread.join(WAIT_S)
+
+    assert heard(worker([1, "one"], other_pool_reads)) == [[1, "one"]]
+    assert of_other == [[1, "other"]]
