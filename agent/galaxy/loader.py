@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
+from cantor.base.text_file import read_text
 from galaxy.check import Problem, find_problems
 from galaxy.params import Param, shown
 from galaxy.pipeline import CONNECTION_KEYS, FILTER_KEYS, Connection, FilterSpec, Pipeline
@@ -156,14 +157,7 @@ def read_pipeline_file(path: Path) -> PipelineFile:
     Raises:
         ConfigError: it cannot be read or is no YAML mapping.
     """
-    try:
-        if path.stat().st_size > SIZE_BYTES_MAX:
-            raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 20} MiB", where=str(path))
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
-    return PipelineFile(text, str(path))
+    return PipelineFile(read_text(path, SIZE_BYTES_MAX), str(path))
 
 
 def load_pipeline(

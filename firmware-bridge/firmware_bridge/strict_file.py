@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 from cantor.base.strict_yaml import KeyPath, StrictYaml
+from cantor.base.text_file import read_text
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SIZE_BYTES_MAX = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,4 @@ def read_strict_file(path: Path) -> StrictFile:
     Raises:
         ConfigError: it cannot be read, or as :class:`StrictFile` says.
     """
-    try:
-        with path.open("rb") as file:
-            data = file.read(SIZE_BYTES_MAX + 1)
-        text = data.decode()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
-    if len(data) > SIZE_BYTES_MAX:
-        raise ConfigError(f"is larger than {SIZE_BYTES_MAX >> 10} KiB", where=str(path))
-    return StrictFile(text, str(path))
+    return StrictFile(read_text(path), str(path))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from cantor.base.errors import ConfigError, reason_of
+from cantor.base.errors import ConfigError
+from cantor.base.text_file import read_text
 from cantor.base.units import parse_size
 from cantor.workers.wear import Wear
 
@@ -63,11 +64,7 @@ def load_worker_settings(path: Path) -> WorkerSettings:
     """
     from cantor.base.strict_yaml import StrictYaml  # most pools come without a file
 
-    try:
-        yaml = StrictYaml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
+    yaml = StrictYaml(read_text(path), str(path))
     content = {} if yaml.content is None else yaml.content
     if not isinstance(content, dict):
         raise ConfigError("is no list of keys and values", where=str(path),

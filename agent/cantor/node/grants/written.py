@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from cantor.base.errors import ConfigError, reason_of
+from cantor.base.errors import ConfigError
 from cantor.base.resources import Resource, ResourceValue
+from cantor.base.text_file import read_text
 from cantor.base.units import parse_size
 from cantor.node.grants.sharing import is_shared
 from cantor.scheduling.expression import KEYWORDS, NAME
@@ -111,11 +112,7 @@ def load_resources(path: Path) -> ResourceSettings:
     """
     from cantor.base.strict_yaml import StrictYaml  # most agents come without a file
 
-    try:
-        yaml = StrictYaml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"cannot be read: {reason}", where=str(path)) from error
+    yaml = StrictYaml(read_text(path), str(path))
     resources: list[Resource] = []
     shared: dict[str, int] = {}
     for part, content in _keys(yaml.content, str(path)).items():
