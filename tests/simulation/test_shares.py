@@ -6,11 +6,11 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.simulation import shares
+from tests.simulation.repeated import ROOT, outputs
 from tests.simulation.shares import FAULTS, simulate
 
 from cantor.base.errors import LocalProtocolError
@@ -20,7 +20,9 @@ from cantor.scheduling.shares.debts import Debt
 from cantor.scheduling.shares.order import FairOrder
 from cantor.scheduling.shares.terms import Terms
 
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = pytest.mark.simulation
 
 
@@ -37,18 +39,7 @@ def test_seeds_keep_to_shares_and_limits_and_use_what_is_free_and_every_fault_fi
 
 def test_the_same_seed_gives_the_same_run_whatever_the_hash_seed() -> None:
     program = "from tests.simulation.shares import simulate; print(simulate(3, seconds=15).digest)"
-    told = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env={"PYTHONHASHSEED": hash_seed, "PYTHONPATH": f"{ROOT}:{ROOT / 'agent'}"},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for hash_seed in ("1", "2")
-    }
-    assert len(told) == 1
+    assert len(outputs(program)) == 1
 
 
 def test_make_sim_plays_shares_as_well(tmp_path: Path) -> None:
