@@ -12,6 +12,7 @@ import cantor.tasks.actor
 import cantor.tasks.executor
 import cantor.tasks.future
 import cantor.tasks.group
+import cantor.tasks.handle
 import cantor.tasks.local
 import cantor.tasks.progress
 import cantor.tasks.stream
@@ -34,7 +35,8 @@ FURTHER: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
     (cantor.tasks.group, ("group", "Group", "Call")),
     (cantor.tasks.progress, ("progress", "is_cancelled")),
     (cantor.tasks.executor, ("Executor",)),
-    (cantor.tasks.actor, ("actor", "Actor", "Handle", "Method", "find_actor")),
+    (cantor.tasks.actor, ("actor", "Actor", "find_actor")),
+    (cantor.tasks.handle, ("Handle", "Method")),
     (galaxy.builder, ("PipelineBuilder", "FilterHandle")),
     (galaxy.pipeline, ("Pipeline", "FilterSpec", "Connection", "Endpoint")),
     (galaxy.loader, ("load_pipeline",)),

@@ -97,6 +97,11 @@ def unpack(data: Buffer, buffers: Sequence[Buffer] = (), *, classes: Classes = c
         ) from error
 
 
+def as_argument(packed: bytes) -> bytes:
+    """What :func:`pack` makes of ``[[value], {}]``: a call with that argument, which it packed."""
+    return b"\x92\x91" + packed + b"\x80"
+
+
 class _Aside:
     """Bytes that are among the buffers."""
 

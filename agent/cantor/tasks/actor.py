@@ -4,43 +4,44 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from uuid import uuid4
 
-from cantor.base.errors import ConfigError, LocalProtocolError
-from cantor.tasks.calls import setup_call, submit_code
+from cantor.base.errors import ConfigError
+from cantor.scheduling.needs import together
+from cantor.tasks.calls import setup_call, submit_call
+from cantor.tasks.handle import Handle, named, naming
 from cantor.tasks.local import backend
+from cantor.tasks.needs_here import check, parsed
 from cantor.workers.backend import backend_here
-from cantor.workers.children import Children
-from cantor.workers.living import Living, lives, lives_no_more, living, must_live
+from cantor.workers.living import Living, lives
 from cantor.workers.pool import Pool
-from cantor.workers.units import LOOP, PROCESS, Passed, Terms
+from cantor.workers.pools import CALLS_MAX
+from cantor.workers.units import LOOP, PROCESS, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self
 
-    from cantor.tasks.future import Future
+    from cantor.workers.backend import Backend
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-CALLS_MAX = 1000
-"""So many calls of an actor with ``async def`` methods run at once; more wait."""
-_named: dict[str, Handle] = {}
-_lock = threading.Lock()
 
 
 class Actor(Generic[P, T]):
     """A class whose objects can live in workers. Called as usual, it makes one here."""
 
-    def __init__(self, kind: Callable[P, T], restarts: int) -> None:
+    def __init__(self, kind: Callable[P, T], needs: str, terms: Terms, retries: int) -> None:
+        """``retries`` are those of calls, ``terms.retries`` those of the actor: its restarts."""
         functools.update_wrapper(self, kind, updated=())
         self.kind = kind
-        self._restarts = restarts
+        self.needs = parsed(needs)
+        self._retries = retries
+        names = [name for name in dir(kind) if not name.startswith("_")]
+        self._methods = tuple(name for name in names if callable(getattr(kind, name)))
+        is_loop = any(inspect.iscoroutinefunction(getattr(kind, name)) for name in self._methods)
+        self._terms = replace(terms, mode=LOOP if is_loop else PROCESS)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.kind(*args, **kwargs)
@@ -48,13 +49,19 @@ class Actor(Generic[P, T]):
     def start(self, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """Make one in a worker of its own; returns at once.
 
-        If its ``__init__`` raises, each call raises that.
+        After ``cantor.connect()`` it lives on a node of the mesh that fits, else on this machine.
+        If its ``__init__`` raises, or no node can ever meet its needs, each call raises that.
 
         Raises:
+            NeedsError: there is no mesh, and this machine can never meet its needs.
             NotShippable: the class cannot travel.
             NotSerialisable: an argument cannot.
         """
-        return _live(self.kind, self._restarts, args, kwargs)
+        above = backend_here()
+        node = getattr(above, "node", None)
+        if above is None or node is None:
+            return self._start_here(args, kwargs)
+        return self._start_on_mesh(above, str(node), args, kwargs)
 
     def start_named(self, name: str, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """As :meth:`start`, and :func:`find_actor` finds it in this process until it is closed.
@@ -62,118 +69,41 @@ class Actor(Generic[P, T]):
         Raises:
             ConfigError: there is one of that name.
         """
-        with _lock:
-            if name in _named:
+        with naming:
+            if name in named:
                 raise ConfigError(
                     "there is an actor of that name", where=name, remedy="close it, or find_actor"
                 )
-            handle = _named[name] = self.start(*args, **kwargs)
+            handle = named[name] = self.start(*args, **kwargs)
         return handle
 
+    def _handle(self, address: str) -> Handle:
+        return Handle(address, self._terms.name, self._methods, self._terms.mode, self._retries)
 
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """An actor that lives in a worker: ``handle.method(…)`` waits, ``handle.method.submit(…)`` not.
+    def _start_here(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
+        check(self.needs, self._terms.name)
+        setup = setup_call(self.kind, args, kwargs)
+        pool = Pool(
+            1,
+            warm=1,
+            setup=setup,
+            starts_max=self._terms.retries + 1,
+            places=CALLS_MAX if self._terms.mode == LOOP else None,
+            children=backend,
+        )
+        handle = self._handle(uuid4().hex)
+        lives(handle.address, Living(pool, setup[0]))
+        return handle
 
-    Calls begin in the order in which each thread made them. They run one after the other, unless
-    the class has ``async def`` methods: then all run on one event loop, and those that wait
-    overlap. If its process dies, the calls that ran raise WorkerDiedError; if restarts are left it
-    begins anew with the same arguments, without what it knew, and goes on with those that wait.
-
-    A handle can be an argument of tasks and of other actors.
-    """
-
-    address: str
-    kind: str
-    """The name of its class."""
-    methods: tuple[str, ...]
-    mode: int
-    """How its calls run: PROCESS, or LOOP."""
-
-    def __getattr__(self, name: str) -> Method:
-        if name not in self.methods:
-            raise AttributeError(f"actor {self.kind} has no method {name!r}")
-        return Method(self.address, _terms(self.address, self.kind, name, self.mode))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self, *, kill: bool = False) -> None:
-        """Wait for the calls that were made, or with ``kill`` end them; then end its process.
-
-        Raises:
-            LocalProtocolError: this is a task, and the actor was not started in it.
-        """
-        here = living(self.address)
-        if here is None and isinstance(backend_here(), Children):
-            raise LocalProtocolError(
-                "an actor is closed by the program that started it", where=self.kind
-            )
-        with _lock:
-            for name in [name for name, handle in _named.items() if handle == self]:
-                del _named[name]
-        if here is not None:
-            here.pool.close(kill=kill)
-            lives_no_more(self.address)
-
-
-class Method:
-    """A method of an actor that lives in a worker."""
-
-    __slots__ = ("_address", "_terms")
-
-    def __init__(self, address: str, terms: Terms) -> None:
-        self._address = address
-        self._terms = terms
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 (the method's own)
-        """Call it and wait for what it returns."""
-        return self.submit(*args, **kwargs).result()
-
-    def submit(self, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401 (the method's own)
-        """Call it; returns at once.
-
-        Raises:
-            NotSerialisable: an argument cannot travel.
-            PoolClosedError: the actor was closed, or lives in another program.
-        """
-        here = living(self._address)
-        if here is not None:
-            return submit_code(here, here.code, args, kwargs, self._terms)
-        above = backend_here()
-        if not isinstance(above, Children):  # this is no task, which could ask its program
-            above = must_live(self._address, self._terms.name)
-        return submit_code(above, Passed(self._address, b""), args, kwargs, self._terms)
-
-
-def _live(
-    kind: Callable[..., object], restarts: int, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Handle:
-    """A new actor."""
-    names = [name for name in dir(kind) if not name.startswith("_")]
-    methods = tuple(name for name in names if callable(getattr(kind, name)))
-    overlaps = any(inspect.iscoroutinefunction(getattr(kind, name)) for name in methods)
-    setup = setup_call(kind, args, kwargs)
-    pool = Pool(
-        1,
-        warm=1,
-        setup=setup,
-        starts_max=restarts + 1,
-        places=CALLS_MAX if overlaps else None,
-        children=backend,
-    )
-    name = getattr(kind, "__qualname__", str(kind))
-    handle = Handle(uuid4().hex, name, methods, LOOP if overlaps else PROCESS)
-    lives(handle.address, Living(pool, setup[0]))
-    return handle
-
-
-@lru_cache(maxsize=4096)
-def _terms(address: str, kind: str, method: str, mode: int) -> Terms:
-    return Terms(name=f"{kind}.{method}", method=method, actor=address, mode=mode)
+    def _start_on_mesh(
+        self, above: Backend, node: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Handle:
+        handle = self._handle(f"{node}/{uuid4().hex}")
+        besides = getattr(above, "needs", None)
+        needs = self.needs if besides is None else together([self.needs, besides])
+        terms = replace(self._terms, actor=handle.address, needs=str(needs))
+        submit_call(above, self.kind, args, kwargs, terms)
+        return handle
 
 
 def find_actor(name: str) -> Handle:
@@ -182,10 +112,10 @@ def find_actor(name: str) -> Handle:
     Raises:
         LookupError: there is none.
     """
-    with _lock:
-        if name not in _named:
+    with naming:
+        if name not in named:
             raise LookupError(f"no actor is named {name!r} here")
-        return _named[name]
+        return named[name]
 
 
 @overload
@@ -194,16 +124,43 @@ def actor(kind: Callable[P, T], /) -> Actor[P, T]:
 
 
 @overload
-def actor(*, restarts: int = 0) -> Callable[[Callable[P, T]], Actor[P, T]]:
+def actor(
+    *, needs: str = "", restarts: int = 0, retries: int = 0, checkpoint_calls: int = 1
+) -> Callable[[Callable[P, T]], Actor[P, T]]:
     """As ``@cantor.actor(…)``."""
 
 
 def actor(
-    kind: Callable[P, T] | None = None, /, *, restarts: int = 0
+    kind: Callable[P, T] | None = None,
+    /,
+    *,
+    needs: str = "",
+    restarts: int = 0,
+    retries: int = 0,
+    checkpoint_calls: int = 1,
 ) -> Actor[P, T] | Callable[[Callable[P, T]], Actor[P, T]]:
-    """Make a class one of actors; ``restarts`` counts how often one begins anew when it died."""
+    """Make a class one of actors.
+
+    ``needs`` say what it takes while it lives (``"GPU = 1"``). ``restarts`` counts how often it
+    begins anew when its worker died or its node was lost, ``retries`` how often a call runs again
+    that may have run then. If the class has methods ``checkpoint()`` and ``restore(state)``, a new
+    life on a mesh begins with the state after the latest call that counts: it is kept after each
+    ``checkpoint_calls`` calls.
+
+    Raises:
+        ConfigError: a value is out of range, or the needs do not follow the grammar.
+    """
 
     def make(kind: Callable[P, T]) -> Actor[P, T]:
-        return Actor(kind, restarts)
+        name = getattr(kind, "__qualname__", str(kind))
+        if restarts < 0 or retries < 0 or checkpoint_calls < 1:
+            raise ConfigError(
+                "restarts and retries are at least 0, checkpoint_calls at least 1", where=name
+            )
+        tells = all(callable(getattr(kind, one, None)) for one in ("checkpoint", "restore"))
+        terms = Terms(
+            name=name, retries=restarts, checkpoint_calls=checkpoint_calls if tells else 0
+        )
+        return Actor(kind, needs, terms, retries)
 
     return make if kind is None else make(kind)

@@ -8,6 +8,7 @@ future says so instead of waiting for ever.
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import threading
 from collections import deque
 from contextlib import suppress
@@ -23,6 +24,7 @@ from cantor.node.tasks.wording import (
     CODE,
     CREDIT,
     FRAME_BYTES_MAX,
+    HELLO,
     SOCKET_NAME,
     SUBMIT,
     checked,
@@ -45,6 +47,9 @@ if TYPE_CHECKING:
     from cantor.workers.units import Listener, Shipped, Terms
 
 
+HELLO_S = 10.0
+
+
 class Sent:
     """One task that the agent has."""
 
@@ -57,6 +62,8 @@ class Sent:
 
 class Connection:
     """A backend: see ``cantor.workers.backend``. Thread-safe."""
+
+    knows_mesh = True
 
     def __init__(self, folder: Path, needs: Needs) -> None:
         """Connect to the agent with this folder; each task needs what ``needs`` says besides.
@@ -72,6 +79,8 @@ class Connection:
         self._open: dict[int, Sent] = {}
         self._codes: set[str] = set()
         self._outbox: deque[tuple[Message, Parts]] = deque()
+        self._lives: set[int] = set()
+        self._node: concurrent.futures.Future[str] = concurrent.futures.Future()
         self._is_woken = False
         self._is_closed = False
         self._stream: FrameStream | None = None
@@ -104,6 +113,8 @@ class Connection:
                 raise PoolClosedError("the connection to the agent is closed", remedy="connect")
             sent = Sent(next(self._numbers), listener)
             self._open[sent.number] = sent
+            if terms.is_life:
+                self._lives.add(sent.number)
             if code.id not in self._codes:
                 self._codes.add(code.id)
                 self._outbox.append(([CODE, code.id], (code.data,)))
@@ -121,13 +132,31 @@ class Connection:
         self._say([CREDIT, unit.number, count])
 
     def close(self, *, kill: bool = False) -> None:
-        """Wait for what was submitted, or with ``kill`` end it; then leave the agent."""
+        """Wait for what was submitted, or with ``kill`` end it; then leave the agent.
+
+        Actors that have no name end with it.
+        """
         with self._lock:
-            while self._open and not kill and not self._is_closed:
+            while len(self._open) > len(self._lives) and not kill and not self._is_closed:
                 self._idle.wait()
             self._is_closed = True
         if self.thread.is_alive():
             self._end()
+
+    @property
+    def node(self) -> str:
+        """The node that this process is connected to.
+
+        Raises:
+            UnavailableError: the agent does not say it: it is of a version without actors.
+        """
+        try:
+            return self._node.result(HELLO_S)
+        except (TimeoutError, concurrent.futures.CancelledError) as error:
+            raise UnavailableError(
+                "the agent does not say which node it is", where=str(self._folder),
+                remedy="run the same version of Cantor for the agent and the script",
+            ) from error  # fmt: skip
 
     def _say(self, message: Message) -> None:
         with self._lock:
@@ -189,6 +218,8 @@ class Connection:
 
     def _take(self, message: Message, parts: Parts) -> None:
         kind, number, *content = message
+        if kind == HELLO and not self._node.done():
+            self._node.set_result(str(content[0]))
         sent = self._ended(number) if kind in LAST else self._open.get(number)
         if sent is not None:
             tell(sent.listener, [kind, *content], parts)
@@ -196,7 +227,8 @@ class Connection:
     def _ended(self, number: int) -> Sent | None:
         with self._lock:
             sent = self._open.pop(number, None)
-            if not self._open:
+            self._lives.discard(number)
+            if len(self._open) == len(self._lives):
                 self._idle.notify_all()
         return sent
 
@@ -204,6 +236,8 @@ class Connection:
         with self._lock:
             self._is_closed = True
             left, self._open = list(self._open.values()), {}
+            self._lives.clear()
+            self._node.cancel()
             self._idle.notify_all()
         error = UnavailableError(
             f"the agent was lost, and the task with it: {reason}",

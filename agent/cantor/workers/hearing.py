@@ -9,9 +9,9 @@ from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.workers import messages as ops
 from cantor.workers.children import ChildListener
 from cantor.workers.failures import pack_failure
-from cantor.workers.living import must_live
+from cantor.workers.living import backend_for
 from cantor.workers.messages import found
-from cantor.workers.units import Passed, Terms
+from cantor.workers.units import End, Passed, Terms
 
 if TYPE_CHECKING:
     from collections import deque
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cantor.workers.desk import Desk
     from cantor.workers.messages import Message
     from cantor.workers.processes import WorkerProcess
-    from cantor.workers.units import Shipped, Unit
+    from cantor.workers.units import Death, Shipped, Unit
 
     ChildCall = tuple[Shipped, bytes, Sequence[Buffer], ChildListener, Terms]
 
@@ -37,17 +37,14 @@ class Hearing:
         self,
         desk: Desk,
         children: Callable[[], Backend],
-        set_up: Callable[[WorkerProcess], bool],
+        setup: Unit | None,
     ) -> None:
-        """``children`` tells who takes what workers submit.
-
-        ``set_up`` begins a worker's setup; False if there is none.
-        """
+        """``children`` tells who takes what workers submit; ``setup`` comes before all units."""
         self._desk = desk
         self._core = desk.core
         self._told = desk.told
         self._children = children
-        self._set_up = set_up
+        self._setup = setup
         self.done = 0
         """Units that ended with a word of their worker, of those that still counted."""
 
@@ -63,8 +60,10 @@ class Hearing:
                 self._ended(worker, message, now)
             elif op == ops.READY:
                 worker.greeted(message[1])
-                if not self._set_up(worker):
+                if self._setup is None:
                     self._core.ready(seat, now)
+                else:
+                    self._desk.crew.set_up(worker, self._setup)
             elif op == ops.RETURNED:
                 self._core.returned(seat, message[1], now)
             elif op == ops.CHILD:
@@ -93,10 +92,20 @@ class Hearing:
         else:
             self._told.append(partial(unit.listener.failed, content[0]))
 
+    def worker_was_last(self, death: Death) -> None:
+        """The last worker that was allowed has ended."""
+        if self._setup is not None:
+            self._told.append(partial(self._setup.listener.ended, End.DIED, death))
+
     def _is_set_up(self, worker: WorkerProcess, message: Message, now: float) -> None:
+        listener = None if self._setup is None else self._setup.listener
+        if listener is None:
+            raise LookupError(ops.SETUP)
         if message[0] == ops.DONE:
             self._core.ready(worker.seat, now)
+            self._told.append(partial(listener.resolved, message[3], ()))
             return
+        self._told.append(partial(listener.failed, message[3]))
         for unit in self._core.setup_failed(worker.seat):
             self.done += 1
             self._told.append(partial(unit.listener.failed, message[3]))
@@ -143,7 +152,7 @@ class Hearing:
         """Without the lock: it may go to another pool."""
         code, body, buffers, listener, terms = call
         try:
-            to = must_live(terms.actor, terms.name) if terms.actor else self._children()
+            to = backend_for(terms, self._children)
             child = to.submit(code, body, buffers, listener, terms)
         except CantorError as error:
             listener.failed(pack_failure(error))

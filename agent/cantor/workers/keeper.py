@@ -132,6 +132,7 @@ class Keeper:
                     self._core.started(seat)
                     death = Death(signal=None, code=None, stderr=str(error))
                     self._core.died(seat, death, self._desk.clock.monotonic())
+                    self._look_for_last()
                     self._desk.carry_out()
                 continue
             with self._lock:
@@ -152,5 +153,11 @@ class Keeper:
             self._hear(last, now)
             self._crew.bury(worker)
             self._core.died(worker.seat, death, now)
+            self._look_for_last()
             self._desk.carry_out()
         self._desk.tell()
+
+    def _look_for_last(self) -> None:
+        death = self._core.starts.end_of_all(self._core.seats.values())
+        if death is not None:
+            self._hearing.worker_was_last(death)

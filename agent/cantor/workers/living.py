@@ -9,9 +9,10 @@ from cantor.workers.errors import PoolClosedError
 from cantor.workers.units import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cantor.wire.frame import Buffer
+    from cantor.workers.backend import Backend
     from cantor.workers.pool import Pool
     from cantor.workers.units import Listener, Shipped, Terms, Unit
 
@@ -56,6 +57,27 @@ def lives(address: str, actor: Living) -> None:
 def lives_no_more(address: str) -> None:
     """It was closed."""
     _living.pop(address, None)
+
+
+def knows_mesh(backend: Backend | None) -> bool:
+    """Whether it can reach actors on the nodes of a mesh."""
+    return getattr(backend, "knows_mesh", False)
+
+
+def is_on_mesh(address: str) -> bool:
+    """Whether it is that of an actor on a node of a mesh: it begins with the node that keeps it."""
+    return "/" in address
+
+
+def backend_for(terms: Terms, others: Callable[[], Backend]) -> Backend:
+    """Who takes what is submitted under these terms: an actor that lives here, or ``others``.
+
+    Raises:
+        PoolClosedError: it is a call of an actor that cannot be reached.
+    """
+    if terms.actor and not (is_on_mesh(terms.actor) and knows_mesh(others())):
+        return must_live(terms.actor, terms.name)
+    return others()
 
 
 def living(address: str) -> Living | None:

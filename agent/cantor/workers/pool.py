@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from cantor.workers.backend import Backend
     from cantor.workers.grants import Grants
     from cantor.workers.lines import Ask
-    from cantor.workers.processes import WorkerProcess
     from cantor.workers.queueing import Queueing
     from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.units import Listener, Shipped, Terms
@@ -45,10 +44,11 @@ class Pool:
     """At most ``size`` busy worker processes. Thread-safe.
 
     ``warm`` of them start without work; one that is worn by ``wear`` is replaced. ``setup`` is
-    called in each worker before all units, which may name methods of what it returns; after
-    ``starts_max`` workers no more start. With ``places`` each runs so many units at once. What
-    units submit themselves goes where ``children`` says, else it stays here. What they need is
-    asked of ``grants``; without, none may need quantities.
+    called in each worker before all units, which may name methods of what it returns; its listener
+    hears what becomes of each, and the end of the last: after ``starts_max`` workers no more start.
+    With ``places`` each runs so many units at once. What units submit themselves goes where
+    ``children`` says, else it stays here. What they need is asked of ``grants``; without, none may
+    need quantities.
     """
 
     def __init__(
@@ -72,7 +72,6 @@ class Pool:
         """
         require(sandbox)
         self.size = size or os.cpu_count() or 1
-        self._setup = None if setup is None else Unit(SETUP, *setup)
         self._is_alone = places is None
         self.room = self.size * (places or 1)
         """So many units run at once."""
@@ -82,7 +81,8 @@ class Pool:
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
-        hearing = Hearing(self._desk, children or Adopting(self).here, self._set_up)
+        setup_unit = None if setup is None else Unit(SETUP, *setup)
+        hearing = Hearing(self._desk, children or Adopting(self).here, setup_unit)
         self._keeper = Keeper(self._desk, hearing, self.worn)
         self._numbers = count(1)
         if warm:
@@ -224,11 +224,6 @@ class Pool:
         """The process ids of the workers."""
         with self._lock:
             return [worker.pid for worker in self._crew.workers.values()]
-
-    def _set_up(self, worker: WorkerProcess) -> bool:
-        if self._setup is not None:
-            self._crew.set_up(worker, self._setup)
-        return self._setup is not None
 
     def _take(
         self,

@@ -12,6 +12,7 @@ from cantor.workers.pool import Pool
 from cantor.workers.sandbox.levels import OPEN
 from cantor.workers.settings import WorkerSettings
 from cantor.workers.units import PLAIN, THREAD
+from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from cantor.workers.wear import Replaced
 
 
+CALLS_MAX = 1000
+"""So many calls of an actor with ``async def`` methods run at once; more wait."""
 PRINCIPALS_MAX = 16
 """So many workers of threads are kept, unless more of them are busy."""
 
@@ -57,6 +60,7 @@ class Pools:
         children = children or (lambda: adopting)
         make = partial(Pool, wear=told.wear, children=children, grants=grants, sandbox=sandbox)
         self._alone = make(told.workers, warm=told.warm)
+        self._actor = partial(make, 1, warm=1, wear=Wear(), starts_max=1)
         self._beside: dict[str, Pool] = {}
         self._new_beside = partial(make, 1, places=told.threads)
         self._lock = threading.Lock()
@@ -134,6 +138,14 @@ class Pools:
     def replaced(self) -> list[Replaced]:
         """Workers whose place others took because they were worn: the last hundred of each kind."""
         return [one for pool in self._all() for one in pool.worn.replaced]
+
+    def begin_life(self, setup: Call, *, overlaps: bool) -> Pool:
+        """A worker for one actor; who asks closes it.
+
+        The listener of ``setup`` hears that it lives or cannot be made, and that its worker has
+        ended. With ``overlaps`` its calls run at the same time.
+        """
+        return self._actor(setup=setup, places=CALLS_MAX if overlaps else None)
 
     def adopt(
         self,

@@ -21,6 +21,10 @@ PROCESS, THREAD, LOOP = range(3)
 """How a unit runs in its worker: alone, in a thread beside others, on an event loop with others."""
 
 
+CLOSE, KILL = "cantor:close", "cantor:kill"
+"""Methods of every actor on a mesh: it ends when the calls that were made are answered, or now."""
+
+
 class Shipped(Protocol):
     """Code by its content: what ``cantor.bundles.shipping.ship`` makes of a function."""
 
@@ -68,9 +72,19 @@ class Terms:
     """To call it of what the worker's setup made, and not the code itself."""
     mode: int = PROCESS
     actor: str = ""
-    """The address of the actor whose method it is, if its caller knows no more of it."""
+    """The address of the actor whose method it is, if its caller knows no more of it; or without a
+    method, of the actor that shall live."""
     needs: str = ""
     """What must be granted before it begins: an expression with quantities; blank for none."""
+    checkpoint_calls: int = 0
+    """The state of an actor is kept after each so many calls, if its class can tell it."""
+    restore_from: int = 0
+    """Of the parts of a life, those from this one on are the state that it begins with."""
+
+    @property
+    def is_life(self) -> bool:
+        """Whether it is no call but an actor that shall live."""
+        return bool(self.actor) and not self.method
 
     @property
     def is_plain(self) -> bool:

@@ -17,7 +17,7 @@ from cantor.workers.units import PLAIN, Passed
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cantor.node.tasks.submits import Submits
+    from cantor.node.tasks.intake import Intake
     from cantor.node.tasks.wording import Message, Parts
     from cantor.wire.frame import Buffer
     from cantor.workers.units import Listener, Shipped, Terms
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 class Nested:
     """A backend for the pools of this node, whose threads call it."""
 
-    def __init__(self, submits: Submits) -> None:
-        self._submits = submits
+    knows_mesh = True
+
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
         self._loop: asyncio.AbstractEventLoop | None = None
         self._units = count(1)
         self._open: dict[int, tuple[Listener, int]] = {}
@@ -52,11 +54,11 @@ class Nested:
 
     def cancel(self, unit: int) -> None:
         """Nobody waits for it any more."""
-        self._soon(lambda: self._submits.cancel(self._number(unit)))
+        self._soon(lambda: self._intake.cancel(self._number(unit)))
 
     def credit(self, unit: int, count: int) -> None:
         """The caller of a stream took so many items."""
-        self._soon(lambda: self._submits.credit(self._number(unit), count))
+        self._soon(lambda: self._intake.credit(self._number(unit), count))
 
     def told(self, unit: int, message: Message, parts: Parts) -> None:
         """Something has become of a task."""
@@ -70,7 +72,7 @@ class Nested:
         """It may be cloudpickled, by a worker of this node: so it goes to the same Python."""
         self._open[unit] = listener, 0
         try:
-            number = self._submits.submit(
+            number = self._intake.submit(
                 self, unit, code, terms, python_here(), parts, is_nested=True
             )
         except CantorError as error:

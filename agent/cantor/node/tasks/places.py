@@ -2,7 +2,8 @@
 
 A node that runs tasks says so in the fact ``tasks``: ``life`` (which start of its own it is),
 ``workers``, ``python`` (minor version), ``code_run`` (for whom beside itself: ``none`` or
-``tenant``) and ``load``. Whose node this one is, the other one looks up itself.
+``tenant``), ``actors`` (whether they can live there too) and ``load``. Whose node this one is, the
+other one looks up itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,12 @@ NEAR, FAR = 0.25, 1.0
 WORKERS_MAX = 4096
 
 
-def hosts_of(node: Node) -> Hosts:
+def hosts_of_actors(node: Node) -> Hosts:
+    """Those of them where actors can live."""
+    return hosts_of(node, are_for_actors=True)
+
+
+def hosts_of(node: Node, *, are_for_actors: bool = False) -> Hosts:
     """All that this node knows now."""
     told = {fact.owner: fact.value for fact in node.facts(FACT) if fact.name == FACT}
     hosts: list[Host] = []
@@ -40,9 +46,15 @@ def hosts_of(node: Node) -> Hosts:
             others.append((host, "runs only its own box's tasks (cantor agent --code-run tenant)"))
         elif node.tenant_of(view.id) != node.tenant:
             others.append((host, "is of another tenant"))
+        elif are_for_actors and not _has_actors(told.get(view.id)):
+            others.append((host, "runs a version of Cantor without actors"))
         else:
             hosts.append(host)
     return Hosts(tuple(hosts), tuple(others))
+
+
+def _has_actors(told: Value) -> bool:
+    return isinstance(told, dict) and told.get("actors") is True
 
 
 def _host(node: Node, view: NodeView, told: Value) -> tuple[Host, Value]:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
-from contextlib import suppress
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
 from cantor.bundles.code import is_id
+from cantor.node.actors.lives import Lives
 from cantor.node.tasks.holding import Holding
 from cantor.node.tasks.listening import LAST
+from cantor.node.tasks.reports import Reports
 from cantor.node.tasks.wording import (
     DONE,
     DROPPED,
     ENDED,
     FAILED,
+    FELL,
     ITEM,
     REFUSED,
     SAID,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from cantor.base.ids import NodeId
+    from cantor.node.actors.lives import Living
     from cantor.node.grants.reservation import Reservation
     from cantor.node.services import Node
     from cantor.node.settings import Work
@@ -67,6 +70,8 @@ class Attempt:
     reservation: Reservation | None = None
     waiting: asyncio.Task[None] | None = None
     told: int = 0
+    life: Living | None = None
+    """What calls need that are made of it, if it is an actor."""
 
 
 class Running:
@@ -91,13 +96,13 @@ class Running:
         self._wanting: dict[str, list[Attempt]] = {}
         self._pool: Pools | None = None
         self._holding: Holding
-        self._reports: deque[tuple[Attempt, Message, Parts]] = deque()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_woken = False
+        self._reports: Reports[tuple[Attempt, Message, Parts]] = Reports(self._reported)
+        self.lives = Lives(lines, self._attempts.get, self._report)
 
     def start(self) -> None:
         """Start the workers that shall be warm."""
-        self._loop = asyncio.get_running_loop()
+        self._reports.start()
+        self.lives.start()
         if self._work.settings.warm and self._work.workers:
             self._workers()
 
@@ -105,13 +110,15 @@ class Running:
         """End what runs, and the workers."""
         for attempt in list(self._attempts.values()):
             self._end(attempt)
+        await self.lives.close()
         if self._pool is not None:
             await asyncio.to_thread(self._pool.close, kill=True)
 
     @property
     def load(self) -> float:
-        """Tasks for each worker."""
-        return len(self._attempts) / max(1, self._work.workers)
+        """Tasks for each worker; actors have a process each besides."""
+        tasks = len(self._attempts) - self.lives.count
+        return tasks / max(1, self._work.workers)
 
     def rows(self) -> list[Attempt]:
         """What is here now."""
@@ -226,6 +233,9 @@ class Running:
             self._end(attempt)
 
     def _start(self, attempt: Attempt) -> None:
+        if attempt.terms.is_life:
+            self.lives.begin(attempt, self._codes[attempt.code], self._workers())
+            return
         terms = replace(attempt.terms, retries=0, needs="")
         body, buffers = value_of(attempt.parts)
         listener = _Listener(attempt, self._report)
@@ -269,28 +279,26 @@ class Running:
     def _forget(self, attempt: Attempt) -> None:
         self._core.ended(attempt.key)
         self._attempts.pop(attempt.key, None)
-        if attempt.reservation is not None and attempt.unit is None:
+        if attempt.life is not None:
+            self.lives.end(attempt)
+        elif attempt.reservation is not None and attempt.unit is None:
             attempt.reservation.drop()  # else the pool gives it back, when its worker has ended
 
     def _report(self, attempt: Attempt, message: Message, parts: Parts) -> None:
         """A thread of the pool tells something: the loop takes it."""
-        self._reports.append((attempt, message, parts))
-        if not self._is_woken and self._loop is not None:
-            self._is_woken = True
-            with suppress(RuntimeError):  # the loop has ended
-                self._loop.call_soon_threadsafe(self._take_reports)
+        self._reports.put((attempt, message, parts))
 
-    def _take_reports(self) -> None:
-        self._is_woken = False
-        while self._reports:
-            attempt, message, parts = self._reports.popleft()
-            if attempt.key not in self._attempts:
-                continue
-            told = [TOLD, *_named(attempt.key), attempt.told, message]
-            attempt.told += 1
-            self._lines.tell(attempt.key.node, told, parts)
-            if message[0] in LAST:
-                self._forget(attempt)
+    def _reported(self, report: tuple[Attempt, Message, Parts]) -> None:
+        attempt, message, parts = report
+        if self._attempts.get(attempt.key) is not attempt:
+            return
+        if message[0] == FELL:
+            message = self.lives.fallen(attempt, message)
+        told = [TOLD, *_named(attempt.key), attempt.told, message]
+        attempt.told += 1
+        self._lines.tell(attempt.key.node, told, parts)
+        if message[0] in (*LAST, FELL):
+            self._forget(attempt)
 
 
 def _named(key: Key) -> tuple[int, int, int]:

@@ -7,11 +7,16 @@ asked to; both also where this is one and the same node.
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.bundles.code import python_here
+from cantor.node.actors.callers import Calls
+from cantor.node.actors.keeper import Keeper
 from cantor.node.settings import Work
+from cantor.node.tasks.codes import Codes
+from cantor.node.tasks.intake import Intake
 from cantor.node.tasks.lines import Lines
 from cantor.node.tasks.nested import Nested
 from cantor.node.tasks.places import FACT, hosts_of, named
@@ -20,8 +25,15 @@ from cantor.node.tasks.sessions import Sessions
 from cantor.node.tasks.submits import Submits
 from cantor.node.tasks.wording import (
     ABORT,
+    CALL,
+    CALL_OFF,
+    CALLED,
     CODE,
     DROPPED,
+    INVOKE,
+    INVOKE_OFF,
+    INVOKED,
+    LINE_LOST,
     REFUSED,
     RUN,
     TAKEN,
@@ -38,6 +50,8 @@ if TYPE_CHECKING:
     from cantor.scheduling.tasks.records import Host
     from cantor.wire.frame import Value
 
+    Heard = Callable[[NodeId, Message, Parts], None]
+
 LOAD_S = 0.5
 """Others hear of this node's load so often at most."""
 LOADS = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -51,19 +65,31 @@ class Tasks:
         self._node = node
         self._work = work or Work()
         self._lines = Lines(node, self._heard)
-        self._submits = Submits(node, self._lines)
-        self._nested = Nested(self._submits)
+        codes, numbers = Codes(self._lines), count(1)
+        self._codes = codes
+        self._submits = Submits(node, self._lines, codes, numbers)
+        self._calls = Calls(node, self._lines, numbers)
+        self._keeper = Keeper(node, self._lines, codes, numbers)
+        intake = Intake(self._submits, self._calls, self._keeper)
+        self._nested = Nested(intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
-        self._sessions = Sessions(node.folder, self._submits)
-        self._operations: dict[int, Callable[[NodeId, Message, Parts], None]] = {
+        self._sessions = Sessions(node.folder, node.node_id, intake)
+        self._operations: dict[int, Heard] = {
             RUN: self._running.run,
             ABORT: self._running.abort,
             TAKEN: self._running.taken,
             CODE: self._running.learn,
-            TOLD: self._submits.heard_told,
-            REFUSED: self._submits.heard_refused,
-            DROPPED: self._submits.heard_dropped,
-            WANTED: self._submits.heard_wanted,
+            TOLD: self._of_life(self._submits.heard_told, self._keeper.heard_told),
+            REFUSED: self._of_life(self._submits.heard_refused, self._keeper.heard_refused),
+            DROPPED: self._of_life(self._submits.heard_dropped, self._keeper.heard_dropped),
+            WANTED: codes.heard_wanted,
+            CALL: self._keeper.heard_call,
+            CALL_OFF: self._keeper.heard_off,
+            CALLED: self._calls.heard_called,
+            LINE_LOST: self._calls.heard_line_lost,
+            INVOKE: self._running.lives.heard_invoke,
+            INVOKE_OFF: self._running.lives.heard_off,
+            INVOKED: self._keeper.heard_invoked,
         }
         self._alive: frozenset[NodeId] = frozenset()
         self._end: Callable[[], None] | None = None
@@ -88,6 +114,7 @@ class Tasks:
             self._end = None
         await self._sessions.close()
         self._submits.close()
+        self._keeper.close()
         if self._saying is not None:
             self._saying.cancel()
             await asyncio.gather(self._saying, return_exceptions=True)
@@ -109,6 +136,14 @@ class Tasks:
             raise RemoteProtocolError(f"message {message[0]} about tasks")
         operation(node, message, parts)
 
+    def _of_life(self, of_task: Heard, of_actor: Heard) -> Heard:
+        """Lives of actors are told of as attempts of tasks are; the number says which it is."""
+
+        def heard(node: NodeId, message: Message, parts: Parts) -> None:
+            (of_actor if self._keeper.is_kept(message[2]) else of_task)(node, message, parts)
+
+        return heard
+
     def _changed(self) -> None:
         self._here = None
         alive = self._node.alive()
@@ -116,8 +151,11 @@ class Tasks:
         self._alive = alive
         for node in lost:
             self._lines.lost(node)
+            self._codes.lost(node)
             self._running.gone(node)
         self._submits.changed(lost)
+        self._calls.lost(lost)
+        self._keeper.changed(lost)
 
     def _own(self) -> Host | None:
         if self._here is None:
@@ -133,6 +171,7 @@ class Tasks:
                 "workers": self._work.workers,
                 "python": python_here(),
                 "code_run": self._work.code_run,
+                "actors": True,
                 "load": max(load for load in LOADS if load <= self._running.load),
             }
             if told != self._said:

@@ -20,6 +20,7 @@ from cantor.node.tasks.wording import (
     CREDIT,
     FAILED,
     FRAME_BYTES_MAX,
+    HELLO,
     SOCKET_NAME,
     SUBMIT,
     checked,
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cantor.node.tasks.submits import Submits
+    from cantor.base.ids import NodeId
+    from cantor.node.tasks.intake import Intake
     from cantor.node.tasks.wording import Message, Parts
 
 _log = logging.getLogger(__name__)
@@ -48,8 +50,8 @@ def framed(message: Message, parts: Parts = ()) -> DataFrame:
 class Session:
     """One script."""
 
-    def __init__(self, submits: Submits, ended: Callable[[Session], None]) -> None:
-        self._submits = submits
+    def __init__(self, me: NodeId, intake: Intake, ended: Callable[[Session], None]) -> None:
+        self._intake = intake
         self._ended = ended
         self._codes: dict[str, Passed] = {}
         self._numbers: dict[int, int] = {}
@@ -57,6 +59,7 @@ class Session:
             self._heard, self._lost, frame_bytes_max=FRAME_BYTES_MAX,
             queue_bytes_max=2 * FRAME_BYTES_MAX,
         )  # fmt: skip
+        self.stream.hello = framed([HELLO, 0, me])
 
     def told(self, unit: int, message: Message, parts: Parts) -> None:
         """Something has become of a unit."""
@@ -78,13 +81,13 @@ class Session:
         if kind == SUBMIT:
             _, unit, code, terms, python = message
             try:
-                number = self._submits.submit(
+                number = self._intake.submit(
                     self, unit, self._codes[code], terms_from(terms), str(python), parts
                 )
             except CantorError as error:
                 self.told(unit, [FAILED, pack_failure(error)], ())
                 return
-            if self._submits.find(number) is not None:
+            if self._intake.is_open(number):
                 self._numbers[unit] = number
         elif kind == CODE:
             code = str(message[1])
@@ -92,35 +95,40 @@ class Session:
         elif kind in (CANCEL, CREDIT):
             number = self._numbers.get(message[1], 0)
             if kind == CANCEL:
-                self._submits.cancel(number)
+                self._intake.cancel(number)
             else:
-                self._submits.credit(number, int(message[2]))
+                self._intake.credit(number, int(message[2]))
         else:
             raise RemoteProtocolError(f"message {kind}")
 
     def _lost(self, _: FrameStream, reason: str) -> None:
         _log.info("a script has left", extra={"reason": reason, "tasks": len(self._numbers)})
         for number in list(self._numbers.values()):
-            self._submits.cancel(number)
+            self._intake.leave(number)
         self._numbers.clear()
         self._ended(self)
 
 
 class _Stream(FrameStream):
-    """Lets in processes of this user and of root only."""
+    """Lets in processes of this user and of root only, and says first which node this is."""
+
+    hello: DataFrame | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if peer(transport)[1] not in (0, os.geteuid()):
             self.abort("a process of another user")
+        elif self.hello is not None:
+            self.send(self.hello)
 
 
 class Sessions:
     """All scripts that are connected."""
 
-    def __init__(self, folder: Path, submits: Submits) -> None:
+    def __init__(self, folder: Path, me: NodeId, intake: Intake) -> None:
         self._path = folder / SOCKET_NAME
-        self._submits = submits
+        self._me = me
+        self._intake = intake
         self._open: set[Session] = set()
         self._server: asyncio.Server | None = None
 
@@ -143,6 +151,6 @@ class Sessions:
             session.stream.close("the agent ends")
 
     def _accept(self) -> asyncio.BufferedProtocol:
-        session = Session(self._submits, self._open.discard)
+        session = Session(self._me, self._intake, self._open.discard)
         self._open.add(session)
         return session.stream

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError, NeedsError
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.places import hosts_of, named
+from cantor.node.tasks.watch import Watch
 from cantor.node.tasks.wording import (
     ABORT,
-    CODE,
     ENDED,
     FAILED,
     RUN,
@@ -37,25 +34,23 @@ from cantor.scheduling.tasks.records import (
     Refused,
     Run,
     Submitted,
-    Tick,
 )
 from cantor.workers.errors import WorkerDiedError
 from cantor.workers.failures import pack_failure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cantor.base.ids import NodeId
     from cantor.node.services import Node
+    from cantor.node.tasks.codes import Codes
     from cantor.node.tasks.lines import Lines
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.needs import Needs
     from cantor.scheduling.tasks.records import Effect, Event
     from cantor.workers.units import Passed, Terms
 
-LOOK_S = 0.05
-"""News of nodes are looked at so long after they came, unless one is lost."""
 OUTPUT_CHARACTERS_MAX = 64 * 1024
-INLINE_BYTES_MAX = 48 * 1024
-"""Code up to this size is sent before it is asked for."""
 
 
 class Caller(Protocol):
@@ -86,27 +81,21 @@ class Submit:
 class Submits:
     """On the event loop only."""
 
-    def __init__(self, node: Node, lines: Lines) -> None:
+    def __init__(self, node: Node, lines: Lines, codes: Codes, numbers: Iterator[int]) -> None:
+        """``numbers`` are those of tasks and actors of this life."""
         self._node = node
         self._lines = lines
+        self._codes = codes
+        self._numbers = numbers
         self._core = Dispatch()
         self._tasks: dict[int, Submit] = {}
-        self._numbers = count(1)
-        self._codes: dict[str, Passed] = {}
-        self._uses: Counter[str] = Counter()
-        self._told: dict[NodeId, set[str]] = {}
-        self._is_stale = True
-        self._look: asyncio.TimerHandle | None = None
-        self._alarm: asyncio.TimerHandle | None = None
-        self._alarm_s = math.inf
+        self._watch = Watch(node, hosts_of, self._handle, lambda: not self._tasks)
 
     def close(self) -> None:
         """End everything."""
         for task in list(self._tasks.values()):
             self.cancel(task.number)
-        for timer in (self._look, self._alarm):
-            if timer is not None:
-                timer.cancel()
+        self._watch.close()
 
     def rows(self) -> list[tuple[Submit, NodeId | None]]:
         """What was submitted here and has not ended, with the node that has it."""
@@ -135,10 +124,8 @@ class Submits:
         needs, now = _parsed(terms.needs), self._now()
         task = Submit(next(self._numbers), caller, unit, code, terms, parts, now)
         self._tasks[task.number] = task
-        self._codes[code.id] = code
-        self._uses[code.id] += 1
-        if self._is_stale:
-            self._refresh()
+        self._codes.use(code)
+        self._watch.refresh()
         deadline = math.inf if terms.deadline_s is None else now + terms.deadline_s
         job = Job(
             task.number, needs, terms.needs, python, terms.priority, terms.retries,
@@ -159,13 +146,7 @@ class Submits:
 
     def changed(self, lost: frozenset[NodeId]) -> None:
         """Facts or nodes have changed; ``lost`` can be reached no more."""
-        self._is_stale = True
-        for node in lost:
-            self._told.pop(node, None)
-        if lost and self._tasks:
-            self._refresh_and_go()
-        elif self._tasks and self._look is None:
-            self._look = asyncio.get_running_loop().call_later(LOOK_S, self._refresh_and_go)
+        self._watch.changed(is_urgent=bool(lost))
 
     def heard_told(self, node: NodeId, message: Message, parts: Parts) -> None:
         """An attempt tells something; only the current one counts, in the order that it spoke."""
@@ -195,12 +176,6 @@ class Submits:
         if life == self._node.life:
             self._handle(Dropped(node, number, attempt))
 
-    def heard_wanted(self, node: NodeId, message: Message, _: Parts) -> None:
-        """A node lacks code that it shall run."""
-        code = self._codes.get(message[1])
-        if code is not None:
-            self._lines.tell(node, [CODE, code.id], (code.data,))
-
     def _take(self, node: NodeId, task: Submit, told: Message, parts: Parts) -> None:
         task.expected += 1
         if told[0] not in LAST:
@@ -212,20 +187,10 @@ class Submits:
         has_died = told[0] == ENDED and told[1] == "died"
         self._handle((Died if has_died else Ended)(node, task.number, task.attempt))
 
-    def _refresh_and_go(self) -> None:
-        self._look = None
-        self._refresh()
-
-    def _refresh(self) -> None:
-        self._is_stale = False
-        self._handle(hosts_of(self._node))
-
     def _handle(self, event: Event) -> None:
         for effect in self._core.handle(event, self._now()):
             self._carry_out(effect)
-        due = self._core.due
-        if due < self._alarm_s:
-            self._set_alarm(due)
+        self._watch.wake_at(self._core.due)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -243,12 +208,7 @@ class Submits:
     def _run(self, task: Submit, run: Run) -> None:
         task.attempt, task.expected = run.attempt, 0
         task.early.clear()
-        known = self._told.setdefault(run.node, set())
-        code = task.code
-        if code.id not in known:
-            known.add(code.id)
-            if len(code.data) <= INLINE_BYTES_MAX:  # of larger ones it says whether it lacks them
-                self._lines.tell(run.node, [CODE, code.id], (code.data,))
+        self._codes.send_ahead(run.node, task.code)
         terms = task.terms
         if terms.deadline_s is not None:
             left = terms.deadline_s - (self._now() - task.began)
@@ -257,14 +217,12 @@ class Submits:
         else:
             told = terms_value(terms)
         attempt = (self._node.life, task.number, run.attempt)
-        message = [RUN, *attempt, run.life, code.id, told, run.may_wait]
+        message = [RUN, *attempt, run.life, task.code.id, told, run.may_wait]
         self._lines.tell(run.node, message, task.parts)
 
     def _forget(self, number: int) -> Submit:
         task = self._tasks.pop(number)
-        self._uses[task.code.id] -= 1
-        if not self._uses[task.code.id]:
-            del self._uses[task.code.id], self._codes[task.code.id]
+        self._codes.release(task.code)
         return task
 
     def _reason(self, task: Submit, end: GiveUp) -> Message:
@@ -287,17 +245,6 @@ class Submits:
 
     def _now(self) -> float:
         return self._node.clock.monotonic()
-
-    def _set_alarm(self, due: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm_s = due
-        pause_s = max(0.001, due - self._now())
-        self._alarm = asyncio.get_running_loop().call_later(pause_s, self._tick)
-
-    def _tick(self) -> None:
-        self._alarm, self._alarm_s = None, math.inf
-        self._handle(Tick())
 
 
 @lru_cache(maxsize=1024)

@@ -36,8 +36,8 @@ SUBMIT  unit, code, terms, python          parts: the arguments
 CANCEL  unit
 CREDIT  unit, count                        it took items of a stream; with 0 it wants no more
 """
-DONE, FAILED, ENDED, ITEM, SAID, WROTE = range(10, 16)
-"""To a script, and between nodes as what an attempt has told:
+DONE, FAILED, ENDED, ITEM, SAID, WROTE, HELLO, LIVES, FELL = range(10, 19)
+"""To a script, and between nodes as what an attempt, or a call of an actor, has told:
 
 DONE    unit                               parts: the result
 FAILED  unit, failure                      see ``cantor.workers.failures``
@@ -45,6 +45,10 @@ ENDED   unit, end, death
 ITEM    unit                               parts: the item
 SAID    unit, fraction, text
 WROTE   unit, descriptor, text
+HELLO   0, node                            to a script: the first message
+LIVES   0                                  of a life: it takes calls
+FELL    0, end, death, place               of a life: its worker has ended; calls from that place on
+                                           had not begun
 """
 RUN, ABORT, TAKEN, TOLD, REFUSED, DROPPED, WANTED = range(20, 27)
 """Between nodes; an *attempt* is ``life, task, attempt`` of the submitter's node:
@@ -56,6 +60,18 @@ TOLD     attempt, number, what it told     numbered from 0, so that they can be 
 REFUSED  attempt, why, text                it has not begun
 DROPPED  attempt                           it was ended: its submitter could not be reached
 WANTED   code                              it is not here; the answer is CODE
+"""
+CALL, CALL_OFF, CALLED, LINE_LOST, INVOKE, INVOKE_OFF, INVOKED = range(30, 37)
+"""Between nodes, about calls of actors; a *call* is the number that its sender gave it, and an
+*attempt* one life of an actor:
+
+CALL        life, line, place, call, actor, terms    parts: the arguments; caller's node to keeper
+CALL_OFF    life, call, is cancelled       nobody waits for it; end it only if it is cancelled
+CALLED      life, call, place, what        parts; what became of it, numbered from 0
+LINE_LOST   actor, life, line              its keeper has lost sight of the caller's node
+INVOKE      attempt, place, call, terms    parts: the arguments; keeper to where the actor lives
+INVOKE_OFF  attempt, call
+INVOKED     attempt, call, place, what, n  parts; those from ``n`` on are the actor's state, to keep
 """
 Message = list[Any]
 Parts = tuple["Buffer", ...]

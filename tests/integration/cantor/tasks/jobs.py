@@ -19,7 +19,7 @@ from cantor.base.errors import LocalProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cantor.tasks import actor
+    from cantor.tasks.handle import Handle
 
 
 def add(one: int, other: int) -> int:
@@ -191,7 +191,7 @@ class GateHere:
         await asyncio.sleep(0)
         raise ValueError(text)
 
-    async def add_to(self, counter: actor.Handle, number: int) -> int:
+    async def add_to(self, counter: Handle, number: int) -> int:
         """Another actor counts."""
         total: int = await counter.add.submit(number)
         return total
@@ -201,14 +201,14 @@ class GateHere:
 
 
 @cantor.task
-def add_to(counter: actor.Handle, number: int) -> int:
+def add_to(counter: Handle, number: int) -> int:
     """A task calls an actor that lives elsewhere."""
     total: int = counter.add(number)
     return total
 
 
 @cantor.task
-def close_actor(counter: actor.Handle) -> str:
+def close_actor(counter: Handle) -> str:
     try:
         counter.close()
     except LocalProtocolError as error:

@@ -1,0 +1,1 @@
+"""Actors on the nodes of a mesh: where each lives, in which life, and whose answers count."""
