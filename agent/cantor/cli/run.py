@@ -26,6 +26,9 @@ def register(verbs: Verbs) -> None:
     run.add_argument(
         "--needs", default="", metavar="EXPRESSION", help="what each of its tasks needs besides"
     )
+    run.add_argument(
+        "--project", default="", metavar="NAME", help="whose share of the mesh its tasks use"
+    )
     run.add_argument("script", type=Path, metavar="SCRIPT.py")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="for the script")
     add_folder_option(run, asks=True)
@@ -40,6 +43,6 @@ def _run(options: argparse.Namespace) -> int:
 
     sys.argv = [str(script), *options.arguments]
     sys.path.insert(0, str(script.resolve().parent))
-    with connect(options.data, needs=str(parse(options.needs))):
+    with connect(options.data, needs=str(parse(options.needs)), project=options.project):
         runpy.run_path(os.fspath(script), run_name="__main__")
     return 0

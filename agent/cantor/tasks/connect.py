@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cantor.node.folder import asked_folder
 from cantor.scheduling.needs import parse
+from cantor.scheduling.shares.terms import check_name
 from cantor.tasks.connection import Connection
 from cantor.workers.backend import backend_here, set_backend
 
@@ -24,18 +25,21 @@ class connect:  # noqa: N801 (people write cantor.connect())
             print(square.submit(3).result())
 
     Called without ``with`` it holds until the script ends, or ``close``. ``folder`` is that of the
-    agent; without it, as for ``cantor status``. Each task needs what ``needs`` says besides.
+    agent; without it, as for ``cantor status``. Each task needs what ``needs`` says besides, and is
+    of ``project`` if it names no other.
     """
 
-    def __init__(self, folder: Path | str | None = None, *, needs: str = "") -> None:
+    def __init__(
+        self, folder: Path | str | None = None, *, needs: str = "", project: str = ""
+    ) -> None:
         """Connect.
 
         Raises:
             UnavailableError: no agent runs there, or it takes no tasks.
-            ConfigError: ``needs`` do not follow the grammar.
+            ConfigError: ``needs`` do not follow the grammar, or no project can be called so.
         """
         where = Path(folder) if folder is not None else asked_folder()
-        self._connection = Connection(where, parse(needs))
+        self._connection = Connection(where, parse(needs), check_name(project) if project else "")
         self._before: Backend | None = backend_here()
         set_backend(self._connection)
 

@@ -65,13 +65,16 @@ class Connection:
 
     knows_mesh = True
 
-    def __init__(self, folder: Path, needs: Needs) -> None:
+    def __init__(self, folder: Path, needs: Needs, project: str = "") -> None:
         """Connect to the agent with this folder; each task needs what ``needs`` says besides.
+
+        A task that names no project is of ``project``.
 
         Raises:
             UnavailableError: none runs there.
         """
         self.needs = needs
+        self.project = project
         self._folder = folder
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)

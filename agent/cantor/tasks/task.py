@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import together
+from cantor.scheduling.shares.terms import check_name
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
 from cantor.tasks.executor import results
 from cantor.tasks.group import Call
@@ -100,9 +101,19 @@ class Task(Generic[P, T]):
         retries: int | None = None,
         deadline_s: float | None = None,
         priority: int | None = None,
+        project: str | None = None,
     ) -> Task[P, T]:
-        """The same function under other terms."""
-        changed = {"retries": retries, "deadline_s": deadline_s, "priority": priority}
+        """The same function under other terms.
+
+        Raises:
+            ConfigError: no project can be called so.
+        """
+        changed = {
+            "retries": retries,
+            "deadline_s": deadline_s,
+            "priority": priority,
+            "project": check_name(project) if project else project,
+        }
         given = {name: value for name, value in changed.items() if value is not None}
         return Task(self.function, str(self.needs), replace(self._terms, **given))  # type: ignore[arg-type]
 
@@ -113,7 +124,8 @@ class Task(Generic[P, T]):
             return self.terms
         if self._mesh_terms[0] is not besides:
             needs = str(together([self.needs, besides]))
-            self._mesh_terms = besides, replace(self._terms, needs=needs)
+            project = self._terms.project or getattr(where, "project", "")
+            self._mesh_terms = besides, replace(self._terms, needs=needs, project=project)
         return self._mesh_terms[1]
 
     @property
@@ -145,6 +157,7 @@ def task(
     deadline_s: float | None = None,
     priority: int = NORMAL,
     at_most_once: bool = False,
+    project: str = "",
 ) -> Callable[[Callable[P, T]], Task[P, T]]:
     """As ``@cantor.task(…)``."""
 
@@ -159,6 +172,7 @@ def task(
     deadline_s: float | None = None,
     priority: int = NORMAL,
     at_most_once: bool = False,
+    project: str = "",
 ) -> Task[P, T] | Callable[[Callable[P, T]], Task[P, T]]:
     """Make a function a task.
 
@@ -168,6 +182,8 @@ def task(
     ``retries`` counts new attempts after its worker died; an error that it raises is its result.
     With ``at_most_once`` it never begins twice. ``deadline_s`` is from the submit to the result;
     what runs then is ended. Of what waits, lower ``priority`` goes first: 0 urgent, 1, 2.
+    ``project`` says whose share of the mesh it uses; without, that of ``connect``, or of the task
+    that submits it, or the project ``default``.
 
     Raises:
         ConfigError: a value is out of range, or the needs do not follow the grammar.
@@ -188,6 +204,7 @@ def task(
             at_most_once=at_most_once,
             deadline_s=deadline_s,
             mode=MODES[mode],
+            project=check_name(project) if project else "",
         )
         return Task(function, needs, terms)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -145,7 +146,11 @@ class Hearing:
             worker.passed[code_id] = Passed(code_id, data)
         listener = ChildListener(number, partial(self._desk.answer, worker.seat, parent))
         self._core.child_began(worker.seat, parent)
-        call = worker.passed[code_id], body, found(told, worker.reader), listener, Terms(*terms)
+        known = Terms(*terms)
+        submitter = _speaker(worker.seat.running, parent)
+        if not known.project and submitter is not None:
+            known = replace(known, project=submitter.terms.project)
+        call = worker.passed[code_id], body, found(told, worker.reader), listener, known
         self._told.append(partial(self._submit, worker, number, call))
 
     def _submit(self, worker: WorkerProcess, number: int, call: ChildCall) -> None:

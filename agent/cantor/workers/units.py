@@ -81,6 +81,9 @@ class Terms:
     restore_from: int = 0
     """Of the parts of a life, those from this one on are the state that it begins with."""
 
+    project: str = ""
+    """Whose share of the pool it uses; blank for the default project, or that of who submits it."""
+
     @property
     def is_life(self) -> bool:
         """Whether it is no call but an actor that shall live."""

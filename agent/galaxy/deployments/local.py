@@ -189,7 +189,8 @@ class LocalDeployment:
             self._units.give_back(leader, former)
         self._told[leader] = epoch
         self._states[leader] = GroupRun(leader, epoch, "starting", "")
-        self._units.take(leader, epoch, self._needs_of(run.pipeline, run.filters[leader]))
+        needs = self._needs_of(run.pipeline, run.filters[leader])
+        self._units.take(leader, epoch, needs, run.deployment.project)
 
     def _begin(self, leader: str, epoch: int) -> None:
         run = self._last

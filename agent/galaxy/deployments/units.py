@@ -41,14 +41,14 @@ class Units:
         self._held: dict[tuple[str, int], Reservation] = {}
         self._begun: set[tuple[str, int]] = set()
 
-    def take(self, leader: str, epoch: int, needs: Needs) -> None:
-        """Reserve what a run needs; what takes nothing begins at once."""
+    def take(self, leader: str, epoch: int, needs: Needs, project: str) -> None:
+        """Reserve what a run needs for a project; what takes nothing begins at once."""
         if not needs.takes_units:
             self._begin(leader, epoch)
             return
         task = f"{TASKS}{self._deployment}/{leader}"
         try:
-            held = self._node.reserve(task, epoch, {self._node.node_id: needs})
+            held = self._node.reserve(task, epoch, {self._node.node_id: needs}, project=project)
         except ConfigError as error:
             self._give_up(leader, epoch, str(error))
             return

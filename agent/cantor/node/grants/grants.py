@@ -20,6 +20,7 @@ from cantor.node.grants.reservation import Reservation
 from cantor.node.grants.rights import Rights
 from cantor.node.grants.showing import SHOW_TOPIC, Shown, Waiter, ask_shown
 from cantor.node.services import Reply
+from cantor.node.shares.shares import NoneDeclared, Shares
 from cantor.scheduling.grants import claim as claims
 from cantor.scheduling.grants.claim import Claim
 from cantor.scheduling.grants.events import Tell, Tick, Write
@@ -27,6 +28,7 @@ from cantor.scheduling.grants.grantor import Grantor
 from cantor.scheduling.grants.reading import answer_from_value, asked_from_value
 from cantor.scheduling.grants.records import TASK_CHARACTERS_MAX, TTL_DEFAULT_S, Granted, Release
 from cantor.scheduling.grants.records import answer_value as packed
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from cantor.base.resources import Device, Resource
     from cantor.node.grants.journal_file import Disk
     from cantor.node.services import Message, Node
+    from cantor.node.shares.shares import Declared
     from cantor.scheduling.grants.events import Event, WriteFailed, Written
     from cantor.scheduling.grants.records import Answer, Asked
     from cantor.scheduling.grants.stock import Have
@@ -60,10 +63,12 @@ class Grants:
         rights_disk: Disk | None = None,
         shared: Mapping[str, int] | None = None,
         is_dead: Callable[[NodeId], bool] = lambda _: False,
+        declared: Declared | None = None,
     ) -> None:
         """``epoch`` counts the starts of the node; it is on the disk already.
 
-        ``shared`` and ``is_dead`` are those of :class:`Rights`.
+        ``shared`` and ``is_dead`` are those of :class:`Rights`; ``declared`` are the projects that
+        share what the node has.
         """
         self._node = node
         self._epoch = epoch
@@ -82,6 +87,7 @@ class Grants:
             is_dead=is_dead,
             disk=rights_disk,
         )
+        self.shares = Shares(node, epoch, declared or NoneDeclared())
         self._hints = Hints(node, lambda: self._grantor, self.rights.elsewhere)
 
     def start(self) -> None:
@@ -98,7 +104,10 @@ class Grants:
         if is_lost or kept.is_lost or not kept.is_whole:
             _log.warning("what this node had granted is not known", extra={"epoch": self._epoch})
         epoch = max(self._epoch, kept.epoch + 1)
-        self._grantor = Grantor(self._node.node_id, epoch, self._now(), kept, is_lost)
+        self._grantor = Grantor(
+            self._node.node_id, epoch, self._now(), kept, is_lost, self.shares.order
+        )
+        self.shares.start()
         self._node.on_message(ASK_TOPIC, self._asked)
         self._node.on_message(ANSWER_TOPIC, self._answered)
         self._node.answer(SHOW_TOPIC, lambda _: Reply(self.shown().as_value()))
@@ -114,6 +123,7 @@ class Grants:
         if self._alarm is not None:
             self._alarm.cancel()
         self._hints.close()
+        self.shares.close()
         await asyncio.to_thread(self._file.close)
         await self.rights.close()
         self._grantor = None
@@ -138,7 +148,7 @@ class Grants:
         wants: Mapping[NodeId, Needs],
         *,
         priority: int = 0,
-        project: str = "default",
+        project: str = DEFAULT_PROJECT,
         may_wait: bool = True,
     ) -> Reservation:
         """Begin to reserve; the reservation tells how it goes on.
@@ -213,6 +223,7 @@ class Grants:
             elif isinstance(effect, Tell):
                 self._answer(effect.holder, effect.answer)
         self._hints.soon()
+        self.shares.soon()
         self._wake_at(self._grantor.wake_s)
         self.rights.stir()
 

@@ -15,6 +15,7 @@ from cantor.node.push.memory import STATE_FILE, Remembered
 from cantor.node.push.running import Running
 from cantor.node.push.shelf import Shelf, check_size
 from cantor.scheduling.needs import parse
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.services.reports import Report
 from cantor.services.upkeep import Keep, Plan, Start, Stop, Upkeep
 
@@ -290,9 +291,11 @@ class LocalService:
             now = self._now()
             self._follow(upkeep.ended(number, how, is_success=is_success, now=now))
 
+        order = self._memory.order
         self._running[number] = Running(
             self._node,
             self.key,
+            order.project if order is not None else DEFAULT_PROJECT,
             plan,
             self._prepared[plan.bundle],
             self._folder,

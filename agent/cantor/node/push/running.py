@@ -46,6 +46,7 @@ class Running:
         self,
         node: Node,
         key: Key,
+        project: str,
         plan: Plan,
         prepared: Prepared,
         folder: Path,
@@ -63,6 +64,7 @@ class Running:
         self.well, self.ill = well, ill
         self._node = node
         self._key = key
+        self._project = project
         self._prepared = prepared
         self._data = folder / "data"
         self._log = log
@@ -103,7 +105,8 @@ class Running:
             return None
         task = f"{KIND}{self._key.tenant}/{self._key.name}"
         attempt = int(self._node.wall() * 1000) + next(_attempts)  # never one of an earlier life
-        held = self._node.reserve(task, attempt, {self._node.node_id: parse(self.plan.takes)})
+        wants = {self._node.node_id: parse(self.plan.takes)}
+        held = self._node.reserve(task, attempt, wants, project=self._project)
 
         def changed() -> None:
             self.waits_for = "" if held.is_held else held.why

@@ -31,6 +31,7 @@ from cantor.node.tasks.wording import (
 )
 from cantor.scheduling.needs import parse
 from cantor.scheduling.reach import can_ever
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.scheduling.tasks.hosting import Begin, End, Hosting, Key
 from cantor.workers.units import End as UnitEnd
 from cantor.workers.units import Passed, Terms
@@ -215,6 +216,7 @@ class Running:
             reservation = attempt.reservation = self._node.reserve(
                 name, key.attempt, {me: needs}, may_wait=attempt.may_wait,
                 priority=-attempt.terms.priority,
+                project=attempt.terms.project or DEFAULT_PROJECT,
             )  # fmt: skip
             await reservation.held()
         except NeedsError as error:

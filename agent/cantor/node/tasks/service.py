@@ -40,6 +40,7 @@ from cantor.node.tasks.wording import (
     TOLD,
     WANTED,
 )
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -186,6 +187,7 @@ class Tasks:
                 "task": task.number,
                 "name": task.terms.name,
                 "needs": task.terms.needs,
+                "project": task.terms.project or DEFAULT_PROJECT,
                 "state": "waits" if node is None else "runs",
                 "node": "" if node is None else named(self._node, node),
                 "attempt": task.attempt,
@@ -198,6 +200,7 @@ class Tasks:
                 "task": one.key.task,
                 "name": one.terms.name,
                 "needs": one.terms.needs,
+                "project": one.terms.project or DEFAULT_PROJECT,
                 "state": "waits" if one.unit is None else "runs",
                 "from": named(self._node, one.key.node),
                 "attempt": one.key.attempt,

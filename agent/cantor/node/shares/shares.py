@@ -1,0 +1,164 @@
+"""What projects use of the pool, as this node counts it and hears it from others.
+
+Each node says in the fact ``shares`` what it has granted to whom and who waits. How often depends
+on how many nodes there are, so that the whole mesh has to hear a bounded number of words; with one
+project there is nothing to decide, and it is said seldom.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from cantor.scheduling.shares.accounts import Accounts
+from cantor.scheduling.shares.order import FairOrder
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT, Terms
+from cantor.scheduling.shares.uses import Told, told_from_value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.ledger.facts import Fact
+    from cantor.node.services import Node
+
+FACT = "shares"
+TELL_S = 0.25
+"""A node says so often at most what is used of it, while projects compete."""
+TELL_ALONE_S = 2.0
+"""And so often while there is one project."""
+TELL_EACH_S = 0.01
+"""For each node that can be reached it waits so much longer: the mesh hears 100 words a second."""
+LOOK_S = 0.1
+"""What others say is looked at so long after it came."""
+_NOTHING = Terms()
+
+
+class Declared(Protocol):
+    """The projects that a node's tenant has declared."""
+
+    @property
+    def terms(self) -> Mapping[str, Terms]:
+        """What each may have, by name."""
+
+
+class NoneDeclared:
+    """There is the default project alone."""
+
+    terms: Mapping[str, Terms] = {}
+
+
+class Shares:
+    """The accounts of one node. ``order`` is for its grantor."""
+
+    def __init__(self, node: Node, epoch: int, declared: Declared) -> None:
+        """``epoch`` counts the lives of the node, as in what it says."""
+        self._node = node
+        self._epoch = epoch
+        self._declared = declared
+        self.accounts = Accounts(self.terms, node.clock.monotonic())
+        self.order = FairOrder(node.node_id, self.accounts, self.payer)
+        self._known: Mapping[str, Terms] = declared.terms
+        self._heard: dict[NodeId, tuple[int, int]] = {}
+        self._said: Told | None = None
+        self._telling: asyncio.TimerHandle | None = None
+        self._looking: asyncio.TimerHandle | None = None
+        self._end: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Hear others."""
+        self._end = self._node.subscribe(self._look_soon)
+        self._look_soon()
+
+    def close(self) -> None:
+        """Say and hear no more."""
+        self._end()
+        for timer in (self._telling, self._looking):
+            if timer is not None:
+                timer.cancel()
+
+    @property
+    def names(self) -> list[str]:
+        """The projects that there are, the default one first."""
+        return [DEFAULT_PROJECT, *sorted(set(self._declared.terms) - {DEFAULT_PROJECT})]
+
+    def terms(self, project: str) -> Terms:
+        """What a project may have."""
+        return self._declared.terms.get(project, _NOTHING)
+
+    def payer(self, holder: NodeId, project: str) -> str:
+        """The project that a node's request counts for: the default one if there is none such."""
+        is_ours = self._node.tenant_of(holder) in ("", self._node.tenant)
+        return project if is_ours and project in self._declared.terms else DEFAULT_PROJECT
+
+    def soon(self) -> None:
+        """What is used of this node may have changed."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(self._pause_s(), self._tell)
+
+    def _pause_s(self) -> float:
+        is_alone = len(self.accounts.active) < 2
+        return (TELL_ALONE_S if is_alone else TELL_S) + TELL_EACH_S * len(self._node.alive())
+
+    def _tell(self) -> None:
+        self._telling = None
+        told = self.accounts.own_told(self._epoch, self._node.clock.monotonic())
+        if self._said is None and not told.uses:
+            return
+        value = told.as_value()
+        before, self._said = self._said, told_from_value(value)
+        if before is None or not _is_same(before, self._said):
+            self._node.publish(FACT, value)
+
+    def _look_soon(self) -> None:
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        now, known = self._node.clock.monotonic(), self._declared.terms
+        if known is not self._known:
+            self._known = known
+            self._heard.clear()
+        facts = {fact.owner: fact for fact in self._facts()}
+        for node in self.accounts.others.keys() - facts.keys():
+            self._heard.pop(node, None)
+            self.accounts.told(node, None, now)
+        for node, fact in facts.items():
+            if self._heard.get(node) != fact.stamp:
+                self._heard[node] = fact.stamp
+                self.accounts.told(node, self._counted(told_from_value(fact.value)), now)
+        self.accounts.totals = self._totals()
+
+    def _facts(self) -> Iterable[Fact]:
+        """What the other nodes of this tenant say, that can be reached."""
+        alive = self._node.alive() - {self._node.node_id}
+        for fact in self._node.facts(FACT):
+            is_there = fact.name == FACT and fact.owner in alive
+            if is_there and self._node.tenant_of(fact.owner) == self._node.tenant:
+                yield fact
+
+    def _counted(self, told: Told) -> Told:
+        """Without projects that this node does not know: they have no terms yet, or no more."""
+        known = {DEFAULT_PROJECT, *self._known}
+        return Told(told.epoch, {name: use for name, use in told.uses.items() if name in known})
+
+    def _totals(self) -> dict[str, int | float]:
+        """How much there is of each quantity on nodes that can be reached."""
+        totals: dict[str, int | float] = {}
+        for view in self._node.nodes():
+            if not view.is_alive or self._node.tenant_of(view.id) != self._node.tenant:
+                continue
+            for resource in view.resources:
+                if resource.kind == "quantity" and isinstance(resource.value, int | float):
+                    totals[resource.name] = totals.get(resource.name, 0) + resource.value
+        return totals
+
+
+def _is_same(before: Told, now: Told) -> bool:
+    """Whether nothing but time has passed: others reckon on what was spent."""
+
+    def shown(told: Told) -> dict[str, object]:
+        return {n: (u.held, u.waiting, u.yields, u.moved) for n, u in told.uses.items()}
+
+    return before.epoch == now.epoch and shown(before) == shown(now)
