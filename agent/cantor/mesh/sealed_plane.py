@@ -18,13 +18,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.base.ids import NodeId
+from cantor.base.ids import BROADCAST, NodeId
 from cantor.mesh.plane import NO_PATH, DataPlane
 from cantor.mesh.verify_quota import VerifyQuota
+from cantor.mesh.ways import BULK
 from cantor.wire.frame import STREAM_KINDS, Kind
 from cantor.wire.reader import parse_frame
 from cantor.wire.record_fields import KIND, NAME
-from cantor.wire.records import PREFIX_SIZE, Parts, pack, unpack
+from cantor.wire.records import PREFIX_SIZE, SMALL_BYTES_MAX, Parts, pack, unpack
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -92,8 +93,24 @@ class SealedPlane(DataPlane):
         room = super().room(destination, priority, label)
         return room - self._seals.waiting_bytes(destination)
 
-    def _for_all(self, frame: DataFrame) -> DataFrame:
-        return self._seals.sign(frame)
+    def _as_it_travels(self, frame: DataFrame) -> DataFrame:
+        """A frame for all, signed; a small one that goes by a relay, sealed before it is packed.
+
+        All else that needs a seal gets it when it takes its first hop, from ``_leave_by_relay``:
+        what is too large must be refused before, and which way bulk takes depends on its flow.
+        """
+        destination, body = frame.destination, frame.body
+        if destination == BROADCAST:
+            return self._seals.sign(frame)
+        if (
+            frame.priority < BULK
+            and self._seals.is_ready(destination)
+            and (not body or (len(body) == 1 and len(body[0]) <= SMALL_BYTES_MAX))
+            and frame.kind not in _SEALS
+            and self._ways.is_by_relay(destination)
+        ):
+            return self._seals.seal(frame)
+        return frame
 
     def _leave_by_relay(self, outlet: Outlet, flow: Flow, frame: DataFrame, item: Item) -> str:
         if frame.kind in _SEALS:

@@ -81,6 +81,11 @@ class Ways:
         """Whether there is a way to this node."""
         return bool(self._to(destination))
 
+    def is_by_relay(self, destination: NodeId) -> bool:
+        """Whether what is not bulk goes to this node by another."""
+        hops = self._to(bytes.fromhex(destination))
+        return bool(hops) and hops[0].peer != destination
+
     def next_hop(self, key: bytes, channel: int, now: float) -> Outlet | None:
         """The link for a flow, whose key ends with its destination.
 

@@ -94,6 +94,7 @@ class MeshDriver:
     def start(self, links: Links) -> None:
         """Begin, over these links; the core knows the time."""
         self._links = links
+        self._plane.pass_on = links.pass_on
         self._tick()  # what is sent before the first timer must not count as sent long ago
         self._seals.begin()
         self.post(Started())
@@ -230,6 +231,8 @@ class MeshDriver:
             return
         for frame in self._plane.received(nonce, records):
             self.post(Received(self._peers[nonce], frame))
+        if not self._plane.delivered and not self._plane.dirty:
+            return  # passed on already
         was_open, self._turn_is_open = self._turn_is_open, True  # answers leave together below
         try:
             self._flush()

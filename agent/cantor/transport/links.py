@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from cantor.identity.contexts import PeerIdentity
     from cantor.identity.store import Identity
     from cantor.transport.link import LinkFigures, LinkListener, LinkMeasure
-    from cantor.wire.frame import Value
+    from cantor.wire.frame import Buffer, Value
     from cantor.wire.records import Record
 
 DIALS_AT_ONCE_MAX = 16
@@ -130,6 +130,13 @@ class Links:
         self._fill(link, link.control, "control", (0, 1))
         if self._fill(link, link.bulk, "bulk", _BULK):
             link.bulk_used = True
+
+    def pass_on(self, nonce: str, channel: int, record: Buffer) -> bool:
+        """Write one small frame that is not bulk, if there is room; whether it was written."""
+        link = self._links.get(nonce)
+        if link is None or channel in _BULK or not link.control.room:
+            return False
+        return bool(link.control.write([record]))
 
     def _fill(
         self, link: Link, connection: Connection, name: str, channels: tuple[int, ...]

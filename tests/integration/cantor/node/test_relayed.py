@@ -98,7 +98,9 @@ class HostileRelay:
         self.alter: Callable[[bytes], list[bytes]] = lambda record: [record]
         self._plane._forward = self.forward  # type: ignore[method-assign]
 
-    def forward(self, key: bytes, channel: int, item: Item, heard_from: str = "") -> None:
+    def forward(
+        self, key: bytes, channel: int, item: Item, heard_from: str = "", *, is_alone: bool = False
+    ) -> None:
         packed, size, inflow = item
         if isinstance(packed, Parts):
             self.seen.append(bytes(PREFIX_SIZE) + b"".join(packed.buffers))
@@ -106,7 +108,8 @@ class HostileRelay:
             return
         self.seen.append(bytes(packed))
         for record in self.alter(bytes(packed)):
-            self._forward(key, channel, (record, len(record), None), heard_from)
+            item = (record, len(record), None)
+            self._forward(key, channel, item, heard_from, is_alone=is_alone)
         if inflow is not None:
             self._plane._left(inflow, size)
 

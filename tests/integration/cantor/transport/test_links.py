@@ -15,6 +15,7 @@ from cantor.mesh.effects import RoutesChanged
 from cantor.mesh.plane import DataPlane
 from cantor.transport.links import BULK_IDLE_S, Links
 from cantor.wire import DataFrame, Kind
+from cantor.wire.records import pack
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -136,6 +137,32 @@ async def test_a_link_carries_frames_both_ways(pair: tuple[End, End, str]) -> No
     assert (nonce, dialled, accepted) == (same_nonce, True, False)
     assert bytes((await take(right.frames)).body[0]) == b"there"
     assert bytes((await take(left.frames)).body[0]) == b"back"
+
+
+async def test_a_small_frame_is_passed_on_at_once_while_its_connection_has_room(
+    pair: tuple[End, End, str],
+) -> None:
+    left, right, address = pair
+    await left.links.dial([address])
+    _, nonce, _ = await take(left.up)
+
+    def record(size: int) -> bytes:
+        whole = pack(frame(left.identity, right.identity, 1, bytes(size)))
+        assert isinstance(whole, bytes)
+        return whole
+
+    assert not left.links.pass_on("another", 1, record(1))
+    assert not left.links.pass_on(nonce, 2, record(1))
+    passed = 0
+    while left.links.pass_on(nonce, 1, record(10_000)):
+        passed += 1
+
+    for _ in range(passed):
+        await take(right.frames)
+    assert passed > 1
+    assert right.frames.empty()
+    assert left.links.pass_on(nonce, 1, record(2))
+    assert len((await take(right.frames)).body[0]) == 2
 
 
 async def test_bulk_frames_of_both_sides_arrive_whole(pair: tuple[End, End, str]) -> None:

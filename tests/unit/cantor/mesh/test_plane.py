@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import BROADCAST, NodeId
 from cantor.mesh.effects import RoutesChanged
+from cantor.mesh.inlet import read_grants
 from cantor.mesh.outlet import WINDOW_BYTES
 from cantor.mesh.plane import PARKED_S, DataPlane
 from cantor.wire import DataFrame, Kind
 from cantor.wire.records import RecordReader, pack, unpack
+
+if TYPE_CHECKING:
+    from cantor.wire.records import Record
 
 A, B, C, D = (NodeId(letter * 32) for letter in "abcd")
 ALL = (0, 1, 2)
@@ -75,6 +81,72 @@ def test_a_frame_is_passed_on_with_one_hop_less_and_otherwise_as_it_came() -> No
         bring(node, "n", data(B, C, size, size=size, ttl=9))
         (frame,) = out(node, "m")
         assert (frame.source, frame.ttl, len(frame.body[0])) == (B, 8, size)
+
+
+class Door:
+    """Takes what is passed on at once while it is open."""
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self.passed: list[tuple[str, int, DataFrame]] = []
+
+    def __call__(self, nonce: str, channel: int, record: Record) -> bool:
+        if self.is_open:
+            self.passed.append((nonce, channel, unpack(record)))
+        return self.is_open
+
+
+def relay() -> tuple[DataPlane, Door]:
+    node, door = plane(), Door()
+    node.pass_on = door
+    return node, door
+
+
+def test_a_small_frame_that_nothing_waits_before_is_passed_on_at_once() -> None:
+    node, door = relay()
+    bring(node, "n", data(B, C, 1, ttl=9))
+    ((nonce, channel, frame),) = door.passed
+    assert (nonce, channel, frame.message_id, frame.ttl) == ("m", 1, 1, 8)
+    assert (node.take_dirty(), out(node, "m")) == ([], [])
+    assert node.take_traffic() == (frozenset({B}), frozenset({B, C}))
+
+
+def test_a_frame_waits_where_there_is_no_room_and_none_overtakes_it() -> None:
+    node, door = relay()
+    door.is_open = False
+    bring(node, "n", data(B, C, 1))
+    door.is_open = True
+    bring(node, "n", data(B, C, 2), data(D, C, 3))
+    assert door.passed == []
+    assert [frame.message_id for frame in out(node, "m")] == [1, 2, 3]
+
+
+def test_what_a_neighbour_is_told_goes_before_what_is_passed_on() -> None:
+    node, door = relay()
+    node.transmit("m", DataFrame(Kind.HEARTBEAT, A, C, priority=0))
+    bring(node, "n", data(B, C, 1))
+    assert door.passed == []
+    assert [frame.kind for frame in out(node, "m")] == [Kind.HEARTBEAT, Kind.DATA]
+
+
+def test_frames_that_came_together_leave_together_and_large_ones_wait_for_their_turn() -> None:
+    node, door = relay()
+    records = [pack(data(B, C, number)) for number in (1, 2)]
+    node.received("n", [record for record in records if isinstance(record, bytes)])
+    bring(node, "n", data(B, C, 3, size=100_000))
+    assert door.passed == []
+    assert [frame.message_id for frame in out(node, "m")] == [1, 2, 3]
+
+
+def test_what_is_passed_on_at_once_uses_credit_and_gives_it_back() -> None:
+    node, door = relay()
+    size = 10_000
+    for number in range(WINDOW_BYTES[1] // size + 10):
+        bring(node, "n", data(B, C, number, size=size))
+    assert len(door.passed) == WINDOW_BYTES[1] // size + 1  # the last may exceed it
+    granted = [grant for frame in out(node, "n") for grant in read_grants(frame)]
+    assert sum(size for _, _, size in granted) >= WINDOW_BYTES[1] // 2
+    assert out(node, "m") == []  # until the next node grants more
 
 
 def test_a_frame_whose_ttl_ends_here_is_counted_and_goes_no_farther() -> None:

@@ -44,6 +44,10 @@ class NoLinks:
     def rest(self, now: float) -> None:
         """Nothing rests."""
 
+    def pass_on(self, nonce: str, channel: int, record: bytes) -> bool:
+        """Nothing leaves."""
+        return False
+
 
 async def test_what_is_sealed_before_the_first_timer_waits_as_long_as_all_else(
     tmp_path: Path,
