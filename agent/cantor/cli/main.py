@@ -34,6 +34,8 @@ OWN_VERBS = {
     "doctor": "cantor.cli.doctor",
     "run": "cantor.cli.run",
     "task": "cantor.cli.task",
+    "project": "cantor.cli.project",
+    "pool": "cantor.cli.pool",
     "schema": "cantor.cli.schema",
     "push": "cantor.cli.push",
     "service": "cantor.cli.service",

@@ -293,12 +293,12 @@ class IdentityFolder:
         return False
 
     def statement(self, name: str) -> bytes:
-        """The authority's last word: ``lease`` or ``replaces``; empty if there was none."""
+        """The authority's last word of that kind; empty if there was none."""
         path = self.path / name
         return path.read_bytes() if path.exists() else b""
 
     def keep_statement(self, name: str, packed: bytes) -> None:
-        """Keep the authority's word: ``lease``, ``replaces`` or ``policy``."""
+        """Keep the authority's word: ``lease``, ``replaces``, ``policy`` or ``projects``."""
         write_durably(self.path / name, packed, PUBLIC_MODE)
 
     @property

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cantor.ledger.facts import Fact
     from cantor.node.services import Call, Service, ServiceFactory
     from cantor.node.settings import AgentSettings
+    from cantor.scheduling.shares.terms import Terms
     from cantor.wire import DataFrame
     from cantor.wire.frame import Value
 
@@ -105,6 +106,7 @@ class Agent(Talk):
             changed=self._tell,
             forget=lambda lost: self._driver.post(TrustLost(lost)),
             day_begun=lambda day: self._driver.post(DaySaid(day)),
+            projects_changed=lambda: self.grants.projects_changed(),  # noqa: PLW0108 (made after it)
         )
         is_denied = self.lifecycle.denials.is_denied
         self._links = Links(
@@ -186,6 +188,11 @@ class Agent(Talk):
         """Whose node another is, as its certificate says; "" if that is not known here."""
         return self.lifecycle.tenant_of(node)
 
+    @property
+    def projects(self) -> Mapping[str, Terms]:
+        """The projects that this node's tenant has declared."""
+        return self.lifecycle.declared.terms
+
     def wall(self) -> float:
         """UTC seconds since 1970, not before the time that this node knows to have passed."""
         return self._time.now()
@@ -223,6 +230,7 @@ class Agent(Talk):
             "changes": self._changes,
             **self.mesh.calls(),
             **ResourceCalls(self, self.grants).calls(),
+            "pool": lambda _: self.grants.shares.pool(),
         }
         calls.update(self.lifecycle.calls())
         for service in self._services.values():

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cantor.node.services import Handler, Service, StreamHandler
     from cantor.node.view import NodeView
     from cantor.scheduling.needs import Needs
+    from cantor.scheduling.shares.terms import Terms
     from cantor.wire import DataFrame
     from cantor.wire.frame import Buffer, Value
 
@@ -215,6 +216,7 @@ class FakeNode(Talk):
         self.clock = clock
         self.words = FakeWords(node_id)
         self.services: dict[str, Service] = {}
+        self.projects: Mapping[str, Terms] = {}
         self.subscribers: list[Callable[[], None]] = []
         self.lasting: set[str] = set()
         self._mesh = mesh

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from cantor.ledger.facts import Fact
     from cantor.node.grants.reservation import Reservation
     from cantor.node.settings import Work
+    from cantor.node.shares.shares import Shares
     from cantor.node.view import NodeView
     from cantor.scheduling.needs import Needs
+    from cantor.scheduling.shares.terms import Terms
     from cantor.wire.frame import Buffer, Value
 
 SERVICE_GROUP = "cantor.services"
@@ -132,6 +134,14 @@ class Node(Protocol):
 
     def tenant_of(self, node: NodeId) -> str:
         """Whose node another is, as its certificate says; "" if that is not known here."""
+
+    @property
+    def projects(self) -> Mapping[str, Terms]:
+        """The projects that its tenant has declared, by name: another object when that changes."""
+
+    @property
+    def shares(self) -> Shares:
+        """What projects use of the pool, as this node knows it."""
 
     @property
     def words(self) -> Words:

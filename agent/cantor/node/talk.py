@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cantor.node.grants.reservation import Reservation
     from cantor.node.messages import Messages
     from cantor.node.services import Answer, Handler, Message, Stream, StreamHandler
+    from cantor.node.shares.shares import Shares
     from cantor.node.streams import Streams
     from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
@@ -27,6 +28,11 @@ class Talk:
     _messages: Messages
     _streams: Streams | FakeStreams
     grants: Grants
+
+    @property
+    def shares(self) -> Shares:
+        """What projects use of the pool."""
+        return self.grants.shares
 
     def send(
         self,

@@ -20,7 +20,7 @@ from cantor.node.grants.reservation import Reservation
 from cantor.node.grants.rights import Rights
 from cantor.node.grants.showing import SHOW_TOPIC, Shown, Waiter, ask_shown
 from cantor.node.services import Reply
-from cantor.node.shares.shares import NoneDeclared, Shares
+from cantor.node.shares.shares import Shares
 from cantor.scheduling.grants import claim as claims
 from cantor.scheduling.grants.claim import Claim
 from cantor.scheduling.grants.events import Tell, Tick, Write
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from cantor.base.resources import Device, Resource
     from cantor.node.grants.journal_file import Disk
     from cantor.node.services import Message, Node
-    from cantor.node.shares.shares import Declared
     from cantor.scheduling.grants.events import Event, WriteFailed, Written
     from cantor.scheduling.grants.records import Answer, Asked
     from cantor.scheduling.grants.stock import Have
@@ -63,12 +62,10 @@ class Grants:
         rights_disk: Disk | None = None,
         shared: Mapping[str, int] | None = None,
         is_dead: Callable[[NodeId], bool] = lambda _: False,
-        declared: Declared | None = None,
     ) -> None:
         """``epoch`` counts the starts of the node; it is on the disk already.
 
-        ``shared`` and ``is_dead`` are those of :class:`Rights`; ``declared`` are the projects that
-        share what the node has.
+        ``shared`` and ``is_dead`` are those of :class:`Rights`.
         """
         self._node = node
         self._epoch = epoch
@@ -87,7 +84,7 @@ class Grants:
             is_dead=is_dead,
             disk=rights_disk,
         )
-        self.shares = Shares(node, epoch, declared or NoneDeclared())
+        self.shares = Shares(node, epoch)
         self._hints = Hints(node, lambda: self._grantor, self.rights.elsewhere)
 
     def start(self) -> None:
@@ -131,6 +128,11 @@ class Grants:
     def offer(self, devices: Sequence[Device], resources: Sequence[Resource]) -> None:
         """What the node has now."""
         self._have = stock_of(devices, resources, self._node.labels)
+        self._restock()
+
+    def projects_changed(self) -> None:
+        """Other projects are declared, or may have other amounts."""
+        self.shares.look_soon()
         self._restock()
 
     def _restock(self) -> None:

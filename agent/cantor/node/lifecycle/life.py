@@ -16,9 +16,11 @@ from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.denials import DENIED
 from cantor.identity.leases import LEASE
 from cantor.identity.policies import POLICY
+from cantor.identity.projects import PROJECTS
 from cantor.identity.rollover import SUCCESSION
 from cantor.identity.statements import StatementReader
 from cantor.node.lifecycle.days import DAY, Days
+from cantor.node.lifecycle.declared import Declared
 from cantor.node.lifecycle.denials import Denials
 from cantor.node.lifecycle.issuer import REPLACES, Issuer
 from cantor.node.lifecycle.leases import Leases
@@ -52,7 +54,7 @@ class Lifecycle:
     """Everything about this node's and others' admission; ``changed`` tells that it has changed.
 
     ``forget`` is given the certificates that no root vouches for any longer, ``day_begun`` each
-    new day that an issuer has said.
+    new day that an issuer has said; ``projects_changed`` is called when others are declared.
 
     Raises:
         ConfigError: what is kept of it is damaged.
@@ -71,6 +73,7 @@ class Lifecycle:
         changed: Callable[[], None],
         forget: Callable[[frozenset[bytes]], None],
         day_begun: Callable[[int], None],
+        projects_changed: Callable[[], None],
     ) -> None:
         self._node = node
         self._folder = folder
@@ -100,6 +103,9 @@ class Lifecycle:
             else None
         )
         self._policies = Policies(node, folder, reader, authority=self.authority)
+        self.declared = Declared(
+            node, folder, reader, authority=self.authority, changed=projects_changed
+        )
         self._leases = Leases(ledger, reader, self._policies)
         self._days = Days(node, reader, authority=self.authority, begun=day_begun)
         self._roots = Roots(node, folder, reader, verifier, changed=self._roots_changed)
@@ -184,6 +190,7 @@ class Lifecycle:
             SUCCESSION: self._roots.heard,
             DAY: self._days.heard,
             POLICY: self._policies.heard,
+            PROJECTS: self.declared.heard,
         }
         for fact in facts:
             if fact.name in take:
@@ -243,6 +250,7 @@ class Lifecycle:
             "node.approve": self._call_approve,
             "mesh.rollover": self._call_rollover,
             "mesh.policy": self._call_policy,
+            **self.declared.calls(),
         }
 
     def _call_deny(self, args: dict[str, Value]) -> Value:
@@ -269,6 +277,7 @@ class Lifecycle:
         self._roots.go_over(self.authority, self._authority_folder)
         self.denials.say()
         self._policies.say_again()
+        self.declared.say_again()
         return {"root_pin": self.authority.root_pin}
 
     def _call_policy(self, args: dict[str, Value]) -> Value:

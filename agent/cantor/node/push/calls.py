@@ -19,6 +19,7 @@ from cantor.node.tenants import check_tenant
 from cantor.node.view import find_node
 from cantor.scheduling.needs import parse, together
 from cantor.scheduling.reach import Place, missing
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.services.manifest import check_name
 from cantor.services.orders import CANARIES_MAX, NEEDS_MAX, Key, first_order
 from cantor.services.wishes import is_met
@@ -91,7 +92,8 @@ class Calls:
             raise ConfigError("must be a number of seconds", where="hold_s")
         known, last = self._push.orders().get(key), self._push.last_number(key)
         if known is None:
-            project, number = str(args.get("project") or "default"), last + 1
+            project, number = str(args.get("project") or DEFAULT_PROJECT), last + 1
+            self._node.shares.check(project)
             order = first_order(
                 key, me, bundle.id, needs, now, number=number, project=project, note=note
             )

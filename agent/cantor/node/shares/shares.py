@@ -8,10 +8,12 @@ project there is nothing to decide, and it is said seldom.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, cast
 
+from cantor.base.errors import ConfigError
 from cantor.scheduling.shares.accounts import Accounts
 from cantor.scheduling.shares.order import FairOrder
+from cantor.scheduling.shares.pool import pool_value
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT, Terms
 from cantor.scheduling.shares.uses import Told, told_from_value
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
     from cantor.node.services import Node
+    from cantor.wire.frame import Value
 
 FACT = "shares"
 TELL_S = 0.25
@@ -31,34 +34,20 @@ TELL_EACH_S = 0.01
 """For each node that can be reached it waits so much longer: the mesh hears 100 words a second."""
 LOOK_S = 0.1
 """What others say is looked at so long after it came."""
+PROJECTS_NAMED_MAX = 8
 _NOTHING = Terms()
-
-
-class Declared(Protocol):
-    """The projects that a node's tenant has declared."""
-
-    @property
-    def terms(self) -> Mapping[str, Terms]:
-        """What each may have, by name."""
-
-
-class NoneDeclared:
-    """There is the default project alone."""
-
-    terms: Mapping[str, Terms] = {}
 
 
 class Shares:
     """The accounts of one node. ``order`` is for its grantor."""
 
-    def __init__(self, node: Node, epoch: int, declared: Declared) -> None:
+    def __init__(self, node: Node, epoch: int) -> None:
         """``epoch`` counts the lives of the node, as in what it says."""
         self._node = node
         self._epoch = epoch
-        self._declared = declared
         self.accounts = Accounts(self.terms, node.clock.monotonic())
         self.order = FairOrder(node.node_id, self.accounts, self.payer)
-        self._known: Mapping[str, Terms] = declared.terms
+        self._known: Mapping[str, Terms] = node.projects
         self._heard: dict[NodeId, tuple[int, int]] = {}
         self._said: Told | None = None
         self._telling: asyncio.TimerHandle | None = None
@@ -67,8 +56,8 @@ class Shares:
 
     def start(self) -> None:
         """Hear others."""
-        self._end = self._node.subscribe(self._look_soon)
-        self._look_soon()
+        self._end = self._node.subscribe(self.look_soon)
+        self.look_soon()
 
     def close(self) -> None:
         """Say and hear no more."""
@@ -80,16 +69,36 @@ class Shares:
     @property
     def names(self) -> list[str]:
         """The projects that there are, the default one first."""
-        return [DEFAULT_PROJECT, *sorted(set(self._declared.terms) - {DEFAULT_PROJECT})]
+        return [DEFAULT_PROJECT, *sorted(set(self._node.projects) - {DEFAULT_PROJECT})]
 
     def terms(self, project: str) -> Terms:
         """What a project may have."""
-        return self._declared.terms.get(project, _NOTHING)
+        return self._node.projects.get(project, _NOTHING)
 
     def payer(self, holder: NodeId, project: str) -> str:
         """The project that a node's request counts for: the default one if there is none such."""
         is_ours = self._node.tenant_of(holder) in ("", self._node.tenant)
-        return project if is_ours and project in self._declared.terms else DEFAULT_PROJECT
+        return project if is_ours and project in self._node.projects else DEFAULT_PROJECT
+
+    def check(self, project: str) -> None:
+        """Refuse a project that nobody has declared, as far as this node knows.
+
+        Raises:
+            ConfigError: it is one.
+        """
+        if project not in self.names:
+            named = ", ".join(self.names[:PROJECTS_NAMED_MAX])
+            raise ConfigError(
+                f"there is no project {project[:64]!r}; there are {named}",
+                where="project",
+                remedy="declare it at an issuer: cantor project set NAME",
+            )
+
+    def pool(self) -> Value:
+        """Who uses what of the pool, project by project."""
+        self.accounts.advance(self._node.clock.monotonic())
+        names = self.names
+        return [cast("Value", pool_value(self.accounts, name, names)) for name in names]
 
     def soon(self) -> None:
         """What is used of this node may have changed."""
@@ -110,13 +119,14 @@ class Shares:
         if before is None or not _is_same(before, self._said):
             self._node.publish(FACT, value)
 
-    def _look_soon(self) -> None:
+    def look_soon(self) -> None:
+        """Others may have told something, or there are other projects."""
         if self._looking is None:
             self._looking = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _look(self) -> None:
         self._looking = None
-        now, known = self._node.clock.monotonic(), self._declared.terms
+        now, known = self._node.clock.monotonic(), self._node.projects
         if known is not self._known:
             self._known = known
             self._heard.clear()

@@ -119,9 +119,11 @@ class Submits:
         """Take a task, ``is_nested`` if it is a task's; its number on this node.
 
         Raises:
-            ConfigError: its needs do not follow the grammar.
+            ConfigError: its needs do not follow the grammar, or there is no such project.
         """
         needs, now = _parsed(terms.needs), self._now()
+        if terms.project:
+            self._node.shares.check(terms.project)
         task = Submit(next(self._numbers), caller, unit, code, terms, parts, now)
         self._tasks[task.number] = task
         self._codes.use(code)

@@ -10,8 +10,7 @@ import pytest
 from cantor.base.errors import NeedsError
 from cantor.base.ids import NodeId
 from cantor.base.resources import Resource
-from cantor.node.fake import FakeDisk, FakeMesh, FakeNode
-from cantor.node.grants.grants import Grants
+from cantor.node.fake import FakeMesh, FakeNode
 from cantor.node.shares.shares import FACT
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import Terms
@@ -25,20 +24,12 @@ WALL, ROOF = NodeId("a" * 64), NodeId("b" * 64)
 WAIT_S = 10.0
 
 
-class Declared:
-    """Two projects, three to one; more may come."""
-
-    def __init__(self) -> None:
-        self.terms = {"vision": Terms(3), "lab": Terms(1, limits={"GPU": 1})}
+PROJECTS = {"vision": Terms(3), "lab": Terms(1, limits={"GPU": 1})}
 
 
-def node_at(
-    mesh: FakeMesh, folder: Path, identity: NodeId, declared: Declared | None = None
-) -> FakeNode:
+def node_at(mesh: FakeMesh, folder: Path, identity: NodeId) -> FakeNode:
     node = mesh.add(identity, folder)
-    node.grants = Grants(
-        node, epoch=1, disk=FakeDisk(), rights_disk=FakeDisk(), declared=declared or Declared()
-    )
+    node.projects = PROJECTS
     node.offer("test", (), (Resource("GPU", "quantity", 2),))
     return node
 
@@ -77,15 +68,15 @@ async def test_nodes_hear_what_is_used_of_each_other_until_they_are_lost(tmp_pat
     wall, roof = node_at(mesh, tmp_path, WALL), node_at(mesh, tmp_path, ROOF)
     await wall.reserve("task/1", 1, {WALL: parse("GPU = 2")}, project="vision").held(WAIT_S)
     wall.reserve("task/2", 1, {WALL: parse("GPU = 1")}, project="lab")
-    accounts = roof.grants.shares.accounts
-    wall.grants.shares._tell()
-    roof.grants.shares._look()
+    accounts = roof.shares.accounts
+    wall.shares._tell()
+    roof.shares._look()
     assert accounts.held("vision") == {"GPU": 2}
     assert accounts.waiting("lab") == {"GPU": 1}
     assert accounts.totals == {"GPU": 4}
 
     mesh.kill(WALL)
-    roof.grants.shares._look()
+    roof.shares._look()
     assert not accounts.held("vision")
     assert not accounts.waiting("lab")
     assert accounts.totals == {"GPU": 2}
@@ -97,26 +88,25 @@ async def test_what_is_told_of_a_project_that_is_not_declared_here_does_not_coun
     tmp_path: Path,
 ) -> None:
     mesh = FakeMesh()
-    declared = Declared()
-    wall, roof = node_at(mesh, tmp_path, WALL), node_at(mesh, tmp_path, ROOF, declared)
+    wall, roof = node_at(mesh, tmp_path, WALL), node_at(mesh, tmp_path, ROOF)
     use: Value = {"held": {"GPU": 1}}
     wall.publish(FACT, {"epoch": 1, "projects": {"pirates": use, "vision": use}})
-    accounts = roof.grants.shares.accounts
-    roof.grants.shares._look()
+    accounts = roof.shares.accounts
+    roof.shares._look()
     assert accounts.active == ["vision"]
     assert accounts.held("vision") == {"GPU": 1}
 
-    declared.terms = {**declared.terms, "pirates": Terms()}
-    roof.grants.shares._look()
+    roof.projects = {**PROJECTS, "pirates": Terms()}
+    roof.shares._look()
     assert accounts.held("pirates") == {"GPU": 1}
 
 
 async def test_nodes_say_nothing_new_while_only_time_passes(tmp_path: Path) -> None:
     node = node_at(FakeMesh(), tmp_path, WALL)
     await node.reserve("task/1", 1, {WALL: parse("GPU = 1")}, project="vision").held(WAIT_S)
-    node.grants.shares._tell()
+    node.shares._tell()
     stamp = node.facts(FACT)[0].stamp
-    node.grants.shares._tell()
+    node.shares._tell()
     assert node.facts(FACT)[0].stamp == stamp
     await node.grants.close()
 
@@ -126,7 +116,7 @@ async def test_who_names_no_declared_project_or_is_of_another_tenant_uses_the_de
 ) -> None:
     mesh = FakeMesh()
     wall, roof = node_at(mesh, tmp_path, WALL), node_at(mesh, tmp_path, ROOF)
-    payer = wall.grants.shares.payer
+    payer = wall.shares.payer
     assert payer(ROOF, "vision") == "vision"
     assert payer(ROOF, "unheard") == payer(WALL, "") == "default"
     roof.tenant = "stranger"
