@@ -1,4 +1,9 @@
-"""The receiving end of streams: every message once and in order, whatever way its frame came."""
+"""The receiving end of streams: every message once and in order, whatever way its frame came.
+
+Each frame is answered by how far its stream has come. Where the sender says that nobody waits for
+the answer, it waits for something else that goes to the same node: a frame of its own costs both
+ends as much as a message.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +25,8 @@ EARLY_BYTES_MAX = 64 * 1024 * 1024
 """Of all sources together; of one no more than is left for the others. More comes again."""
 FORGET_S = 600.0
 TOPIC_LENGTH_MAX = 256
+PATIENT_FRAMES_MAX = 4
+"""So many frames of a stream come to one answer at most."""
 _PACKED: dict[str, Value] = {}
 """In place of headers that are kept packed."""
 
@@ -38,13 +45,14 @@ class Taken:
 class _Stream:
     """One stream as it arrives: the next message expected, and frames that came too early."""
 
-    __slots__ = ("early", "expected", "heard_at", "must_tell", "priority")
+    __slots__ = ("early", "expected", "heard_at", "must_tell", "patient", "priority")
 
     def __init__(self) -> None:
         self.expected = 0
         self.early: dict[int, tuple[Taken, int, bytes]] = {}
         self.heard_at = 0.0
         self.must_tell = False
+        self.patient = 0
         self.priority = 1
 
 
@@ -55,6 +63,7 @@ class StreamReceiver:
         self._node = node
         self._streams: dict[NodeId, OrderedDict[int, _Stream]] = {}
         self._to_tell: list[tuple[NodeId, int, _Stream | None]] = []
+        self._patient: dict[NodeId, list[tuple[NodeId, int, _Stream | None]]] = {}
         self._now = 0.0
         self._early_bytes = 0
         self._early_bytes_of: dict[NodeId, int] = {}
@@ -79,9 +88,8 @@ class StreamReceiver:
             return []
         stream.heard_at = self._now
         stream.priority = frame.priority
-        if not stream.must_tell:
-            stream.must_tell = True
-            self._to_tell.append((frame.source, number, stream))
+        is_next = first == stream.expected and not stream.early
+        self._note(frame.source, number, stream, is_patient="d" in frame.headers and is_next)
         messages = len(frame.body) if headers is None else 1
         taken = Taken(frame.source, topic, frame.priority, headers, frame.body)
         if first > stream.expected:
@@ -99,8 +107,22 @@ class StreamReceiver:
 
     @property
     def has_answers(self) -> bool:
-        """Whether there is something to tell the senders."""
+        """Whether there is something to tell the senders now."""
         return bool(self._to_tell)
+
+    @property
+    def has_patient_answers(self) -> bool:
+        """Whether there is something to tell the senders soon: see ``hurry``."""
+        return bool(self._patient)
+
+    def hurry(self, node: NodeId | None = None) -> None:
+        """Let what may wait wait no longer, because something else goes to that node, or to all."""
+        for source in self._patient.keys() if node is None else (node,):
+            self._to_tell += self._patient.get(source, ())
+        if node is None:
+            self._patient = {}
+        else:
+            self._patient.pop(node, None)
 
     def take_answers(self) -> list[DataFrame]:
         """What to tell the senders: how far each stream has come."""
@@ -110,7 +132,7 @@ class StreamReceiver:
             if stream is None:
                 headers["u"] = True
             else:
-                stream.must_tell = False
+                stream.must_tell, stream.patient = False, 0
                 headers["n"] = stream.expected
                 if stream.early:
                     headers["g"] = True
@@ -124,12 +146,24 @@ class StreamReceiver:
     def tick(self, now: float) -> None:
         """Let time pass: streams that were silent for ten minutes are forgotten."""
         self._now = now
+        self.hurry()
         for source in list(self._streams):
             streams = self._streams[source]
             while streams and next(iter(streams.values())).heard_at < now - FORGET_S:
                 self._end(streams)
             if not streams:
                 del self._streams[source]
+
+    def _note(self, source: NodeId, number: int, stream: _Stream, *, is_patient: bool) -> None:
+        """Remember that a stream is to be answered, at once or with the next that goes there."""
+        stream.patient += 1
+        is_patient = is_patient and stream.patient <= PATIENT_FRAMES_MAX
+        if not stream.must_tell:
+            stream.must_tell = True
+            answers = self._patient.setdefault(source, []) if is_patient else self._to_tell
+            answers.append((source, number, stream))
+        elif not is_patient:
+            self.hurry(source)
 
     def _stream(self, source: NodeId, number: int, *, may_begin: bool) -> _Stream | None:
         """The stream; a new one if the sender says that none of it was taken; else ``None``."""

@@ -201,6 +201,8 @@ class StreamSender:
         told: dict[str, Value] = {"s": self.number, "n": sent.first, "t": self.topic}
         if headers is not None:
             told["h"] = headers
+        else:
+            told["d"] = True  # the answer may be delayed: whoever writes goes on meanwhile
         if not self._acknowledged:
             told["b"] = True  # who does not know the stream may begin it
         return DataFrame(

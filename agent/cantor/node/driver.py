@@ -261,7 +261,7 @@ class MeshDriver:
                 else:
                     self._core.counters["unknown_kind"] += 1
             if self.streams.is_stirred:
-                self.streams.settle()
+                self.streams.fill()
             if not plane.delivered:  # but for what this node says to itself
                 break
         if plane.dirty and self._links is not None:

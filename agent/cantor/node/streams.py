@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer, Value
 
 QUIET_S = 60.0
+ANSWER_WAIT_S = 0.01
+"""What may wait for other frames to the same node is answered after so long at the latest."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,6 +66,8 @@ class Stream:
     async def flush(self, timeout_s: float | None = None) -> None:
         """Wait until the other node has taken everything that was written so far.
 
+        Its answer may take :data:`ANSWER_WAIT_S` longer than the way there and back.
+
         Raises:
             UnavailableError: it has not in time; what waits is still sent.
         """
@@ -91,6 +95,7 @@ class Streams:
         self._shared: dict[tuple[NodeId, str, int], Stream] = {}
         self._active: dict[int, Stream] = {}
         self._receiver = StreamReceiver(plane.node)
+        self._answering: asyncio.TimerHandle | None = None
         self._transfers = itertools.count(1)
         self._doors = Doors()
         self._assembler = Assembler(plane.counters)
@@ -99,7 +104,7 @@ class Streams:
 
     @property
     def is_stirred(self) -> bool:
-        """Whether ``settle`` has something to do."""
+        """Whether ``fill`` has something to do."""
         return bool(self._active) or self._receiver.has_answers
 
     @property
@@ -192,21 +197,17 @@ class Streams:
                 return
             for taken in self._receiver.received(frame):
                 self._hand_over(taken)
+            if self._answering is None and self._receiver.has_patient_answers:
+                loop = asyncio.get_running_loop()
+                self._answering = loop.call_later(ANSWER_WAIT_S, self._answer_all)
         except RemoteProtocolError as error:
             _log.warning(
                 "an odd frame of a stream",
                 extra={"source": short_name(frame.source), "reason": str(error)},
             )
 
-    def settle(self) -> None:
-        """Answer what has come, and send what may go: at the end of a batch and with new room."""
-        for answer in self._receiver.take_answers():
-            self._plane.send(answer)
-        if self._active:
-            self.fill()
-
     def fill(self) -> None:
-        """Send what may go now."""
+        """Send what may go, and answer what has come: at the end of a batch and with new room."""
         now = self._clock.monotonic()
         for number, stream in list(self._active.items()):
             sender = stream.sender
@@ -214,11 +215,20 @@ class Streams:
             room = self._plane.room(sender.destination, sender.priority, label)
             while room > 0 and (frame := sender.next_frame(now)) is not None:
                 self._plane.send(frame)
+                self._receiver.hurry(sender.destination)
                 room -= sum(len(buffer) for buffer in frame.body) + 100
             if not sender.has_work:
                 del self._active[number]
             if not stream.has_room.is_set() and not sender.is_full:
                 stream.has_room.set()
+        for answer in self._receiver.take_answers():
+            self._plane.send(answer)
+
+    def _answer_all(self) -> None:
+        self._answering = None
+        self._receiver.hurry()
+        if self._receiver.has_answers:
+            self._wake()
 
     def ways_changed(self, nodes: Iterable[NodeId]) -> None:
         """These nodes are reached another way: what was under way to them may be lost."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import itertools
 import random
@@ -14,7 +15,13 @@ from hypothesis import strategies as st
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.mesh import stream_receiver
-from cantor.mesh.stream_receiver import EARLY_FRAMES_MAX, FORGET_S, StreamReceiver, Taken
+from cantor.mesh.stream_receiver import (
+    EARLY_FRAMES_MAX,
+    FORGET_S,
+    PATIENT_FRAMES_MAX,
+    StreamReceiver,
+    Taken,
+)
 from cantor.mesh.stream_sender import TIMEOUT_FIRST_S, StreamSender
 from cantor.wire import DataFrame, Kind
 
@@ -57,14 +64,16 @@ class Network:
                 self._arrive(heapq.heappop(self._under_way)[2])
             self.sender.tick(self.now)
             self.receiver.tick(self.now)
+            self._answer()
             while (frame := self.sender.next_frame(self.now)) is not None:
                 self.send(frame)
 
     def _arrive(self, frame: DataFrame) -> None:
         if frame.kind == Kind.STREAM:
             self.taken += self.receiver.received(frame)
-            for answer in self.receiver.take_answers():
-                self.send(answer)
+            if self.random.random() < 0.5:  # something else goes there
+                self.receiver.hurry(frame.source)
+            self._answer()
         elif frame.headers["s"] != self.sender.number:
             pass
         elif frame.headers.get("u"):
@@ -73,6 +82,10 @@ class Network:
             expected = frame.headers["n"]
             assert isinstance(expected, int)
             self.sender.taken(expected, bool(frame.headers.get("g")), self.now)
+
+    def _answer(self) -> None:
+        for answer in self.receiver.take_answers():
+            self.send(answer)
 
     def messages(self) -> list[bytes]:
         """Every plain message that was taken, in the order of its taking."""
@@ -205,6 +218,62 @@ def test_what_is_kept_early_never_exceeds_its_bounds(
             assert all(0 < of <= 50_000 for of in kept.values())
     receiver.tick(FORGET_S + 1.0)
     assert (receiver._early_bytes, receiver._early_bytes_of) == (0, {})
+
+
+def told(receiver: StreamReceiver) -> list[tuple[NodeId, Value]]:
+    """Whom a receiver answers now, and how far it has come."""
+    return [(answer.destination, answer.headers["n"]) for answer in receiver.take_answers()]
+
+
+def some(count: int, source: NodeId = A) -> list[DataFrame]:
+    """Frames of one plain message each."""
+    sender, frames = StreamSender(source, B, 1, "t", 1), []
+    for number in range(count):
+        sender.write(b"%d" % number)
+        frame = sender.next_frame(0.0)
+        assert frame is not None
+        frames.append(frame)
+    return frames
+
+
+def test_the_answer_to_plain_messages_waits_for_what_else_goes_to_their_source() -> None:
+    receiver = StreamReceiver(B)
+    for source in (A, C):
+        for frame in some(2, source):
+            receiver.received(frame)
+    assert (told(receiver), receiver.has_patient_answers) == ([], True)
+    receiver.hurry(D)
+    assert told(receiver) == []
+    receiver.hurry(C)
+    assert told(receiver) == [(C, 2)]
+    receiver.tick(0.1)
+    assert (told(receiver), receiver.has_patient_answers) == ([(A, 2)], False)
+
+
+def test_who_may_wait_for_the_answer_or_has_to_send_again_gets_it_at_once() -> None:
+    sender = StreamSender(A, B, 1, "t", 1)
+    sender.post({}, (b"0",))
+    waited_for = sender.next_frame(0.0)
+    assert waited_for is not None
+    first, second, third = some(3)
+    former = dataclasses.replace(first, headers={k: first.headers[k] for k in "sntb"})
+    for frames in ([waited_for], [former], [second], [first, first], [second, first], [third]):
+        receiver = StreamReceiver(B)
+        for frame in frames:
+            receiver.received(frame)
+        assert receiver.has_answers
+        assert not receiver.has_patient_answers
+
+
+def test_one_answer_stands_for_a_few_frames_at_most() -> None:
+    receiver = StreamReceiver(B)
+    frames = some(2 * PATIENT_FRAMES_MAX + 2)
+    for frame in frames:
+        receiver.received(frame)
+        if receiver.has_answers:
+            assert told(receiver) == [(A, receiver._streams[A][1].expected)]
+    assert not receiver.has_patient_answers
+    assert receiver._streams[A][1].patient == 0
 
 
 @pytest.mark.parametrize(
