@@ -86,10 +86,22 @@ class Ledger:
         kept = self._of(self._node)
         return {name: kept[name][0].value for name in kept if kept[name][0].value is not None}
 
+    def owners(self) -> Collection[NodeId]:
+        """Whose facts are held."""
+        return self._shares.keys()
+
     def all_facts(self) -> Iterator[Fact]:
         """Every fact in the order of (owner, name), the withdrawn with ``None`` as value."""
         for owner in sorted(self._shares):
             yield from self.facts_of(owner)
+
+    def facts_named(self, prefix: str, *, but: Collection[NodeId] = ()) -> Iterator[Fact]:
+        """The facts whose name begins so, as in ``all_facts``, without those of some owners."""
+        for owner in sorted(self._shares):
+            if owner not in but:
+                kept = self._shares[owner].facts
+                names = sorted(name for name in kept if name.startswith(prefix))
+                yield from (kept[name][0] for name in names)
 
     def publish(
         self, values: dict[str, Value], hlc: int, *, lasting: Collection[str] = ()

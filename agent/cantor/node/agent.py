@@ -33,7 +33,7 @@ from cantor.node.peers import Peers
 from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier, SignedWords, make_seals
 from cantor.node.talk import Talk
-from cantor.node.view import NodeView, view_nodes
+from cantor.node.view import KnownNodes, NodeView
 from cantor.transport.addresses import told_addresses
 from cantor.transport.links import Links
 
@@ -93,6 +93,7 @@ class Agent(Talk):
         signer = FactSigner(self._folder)
         verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
         self._core = self._make_core(signer, verifier)
+        self._known = KnownNodes(self._core.ledger)
         self._driver = self._make_driver(signer, verifier)
         self._streams = self._driver.streams
         self._peers = Peers(self.node_id, self.identity.mesh, self._memory, self._driver.post)
@@ -177,8 +178,7 @@ class Agent(Talk):
 
     def nodes(self) -> list[NodeView]:
         """Every node that this node's ledger knows, itself among them."""
-        facts, standings = self._core.ledger.all_facts(), self.lifecycle.standings()
-        return view_nodes(facts, set(self.alive()), standings)
+        return self._known.views(self.alive(), self.lifecycle.standings())
 
     def alive(self) -> frozenset[NodeId]:
         """The nodes that can be reached now, this one among them."""
@@ -203,8 +203,8 @@ class Agent(Talk):
 
     def facts(self, prefix: str) -> list[Fact]:
         """The facts whose name begins so, but the withdrawn and those of nodes that are out."""
-        facts = self.lifecycle.counted(self._core.ledger.all_facts())
-        return [f for f in facts if f.value is not None and f.name.startswith(prefix)]
+        found = self._core.ledger.facts_named(prefix, but=self.lifecycle.out)
+        return [fact for fact in found if fact.value is not None]
 
     def publish(self, name: str, value: Value, *, lasting: bool = False) -> None:
         """Say something about this node; ``lasting``: also while it is away and after."""

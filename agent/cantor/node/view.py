@@ -12,13 +12,15 @@ from cantor.base.resources import Device, Resource, ResourceValue, without
 from cantor.base.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from cantor.ledger.facts import Fact
+    from cantor.ledger.ledger import Ledger
     from cantor.wire.frame import Value
 
 ID_DIGITS_MIN = 4
-
+SHOWN = ("node", "resources", "devices", "taken", "waiting")
+"""The facts that a view is made of."""
 
 NodeState: TypeAlias = Literal["online", "stale", "expired", "offline", "denied"]
 
@@ -135,7 +137,38 @@ def view_nodes(
         for owner, values in by_owner.items()
         if isinstance(values.get("node"), dict)
     ]
-    return sorted(views, key=lambda view: (view.name, view.id))
+    return sorted(views, key=_order)
+
+
+class KnownNodes:
+    """The views of a ledger's nodes, each made anew only when what it shows has changed.
+
+    They are asked for after every change of any fact, and there are many of those.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._made: dict[NodeId, tuple[object, NodeView]] = {}
+
+    def views(self, alive: Collection[NodeId], standings: Mapping[NodeId, str]) -> list[NodeView]:
+        """The same as :func:`view_nodes` of all facts."""
+        made: dict[NodeId, tuple[object, NodeView]] = {}
+        for owner in self._ledger.owners():
+            is_alive, standing = owner in alive, standings.get(owner, "")
+            state = is_alive, standing, *(self._ledger.stamp(owner, name) for name in SHOWN)
+            known = self._made.get(owner)
+            if known is not None and known[0] == state:
+                made[owner] = known
+                continue
+            values = {name: self._ledger.get(owner, name) for name in SHOWN}
+            if isinstance(values["node"], dict):
+                made[owner] = state, _view(owner, values, is_alive=is_alive, standing=standing)
+        self._made = made
+        return sorted((view for _, view in made.values()), key=_order)
+
+
+def _order(view: NodeView) -> tuple[str, NodeId]:
+    return view.name, view.id
 
 
 def pack_resources(resources: Iterable[Resource]) -> list[Value]:

@@ -32,7 +32,7 @@ from cantor.node.view import find_node
 from cantor.transport.deadlines import Deadlines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from cantor.base.ids import NodeId
@@ -203,10 +203,6 @@ class Lifecycle:
     def look(self) -> None:
         """Liveness has changed."""
         self._renewing.look()
-
-    def counted(self, facts: Iterable[Fact]) -> Iterator[Fact]:
-        """The facts without those of denied and expired nodes."""
-        return (fact for fact in facts if fact.owner not in self.out)
 
     def refuses(self, source: NodeId) -> bool:
         """Whether frames from a node are dropped; an issuer hears the expired: they may renew."""

@@ -271,3 +271,13 @@ def test_what_no_trusted_certificate_proves_is_forgotten_as_if_it_had_never_been
     assert ours.certificates() == {b"c"}
     twin.publish({"mine": 1}, 10)
     assert ours.digests.root() == twin.digests.root()
+
+
+def test_facts_are_found_by_how_their_name_begins() -> None:
+    ours, theirs = ledger(A), ledger(B)
+    ours.publish({"run/b": 1, "run/a": 2, "node": 3}, 1)
+    ours.merge(theirs.publish({"run/c": 4}, 1)[0], 2)
+
+    assert [fact.value for fact in ours.facts_named("run/")] == [2, 1, 4]
+    assert [fact.value for fact in ours.facts_named("run/", but={A})] == [4]
+    assert list(ours.owners()) == [A, B]
