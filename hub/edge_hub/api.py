@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from edge_hub.preview import Previews
     from edge_hub.projects import Projects
     from edge_hub.resource_api import ResourceApi
+    from edge_hub.service_api import ServiceApi
     from edge_hub.stream import Stream
     from edge_hub.tokens import Tokens
 
@@ -65,6 +66,7 @@ class Services:
     deployments: DeploymentApi
     mesh_api: MeshApi
     resource_api: ResourceApi
+    service_api: ServiceApi
     previews: Previews
     replies: IdempotentReplies
     stream: Stream
@@ -112,6 +114,7 @@ class Api:
             *self._hub.deployments.routes(),
             *self._hub.mesh_api.routes(),
             *self._hub.resource_api.routes(),
+            *self._hub.service_api.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,
                   reply=EventList, query=page),
             Route("GET", "/openapi.json", "This document", self.describe, public=True, place=""),

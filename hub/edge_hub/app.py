@@ -42,6 +42,7 @@ from edge_hub.projects import Projects
 from edge_hub.resource_api import ResourceApi
 from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
+from edge_hub.service_api import ServiceApi
 from edge_hub.stream import Stream
 from edge_hub.tokens import Tokens
 from edge_hub.watch import MeshWatch
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
     from edge_hub.problems import Handler
+    from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
     from edge_hub.tokens import EnrolmentPoint
 
@@ -96,8 +98,11 @@ async def start_hub(
     *,
     clock: Clock,
     pipelines: PipelineControl | None = None,
+    pushed: ServiceControl | None = None,
 ) -> Hub:
-    """Open the database and listen; without ``pipelines`` the hub answers 503 about them.
+    """Open the database and listen.
+
+    Without ``pipelines`` the hub answers 503 about them, and without ``pushed`` about services.
 
     Raises:
         UnavailableError: an address is in use.
@@ -110,18 +115,13 @@ async def start_hub(
         stack.push_async_callback(database.close)
         access = Access(database, settings, clock, home=scope)
         fleet = Fleet(database, mesh_view, clock, home=scope)
-        blueprints = Blueprints()
-        board = Board(
-            pipelines, mesh_view, home=scope, every_s=settings.figures_every_s,
-            masked=blueprints.masked,
-        )  # fmt: skip
+        blueprints, every_s = Blueprints(), settings.figures_every_s
+        board = Board(pipelines, mesh_view, home=scope, every_s=every_s, masked=blueprints.masked)
         stack.push_async_callback(board.close)
         mesh = MeshApi(fleet, mesh_view)
         resources = ResourceApi(fleet, mesh_view)
-        stream = Stream(
-            database, fleet, board, mesh, resources, clock, https=settings.console_is_https
-        )
-        board.refreshed = lambda: stream.changed(("deployments",))
+        service_api = ServiceApi(pushed, database, fleet, clock)
+        stream = _stream(database, fleet, board, mesh, resources, service_api, clock, settings)
         enroller = Enroller(
             database, authority, clock, mesh_view, seeds=settings.seeds, changed=stream.changed
         )
@@ -143,6 +143,7 @@ async def start_hub(
             ),
             mesh_api=mesh,
             resource_api=resources,
+            service_api=service_api,
             previews=previews,
             replies=replies,
             stream=stream,
@@ -159,6 +160,25 @@ async def start_hub(
         shown = by_console.fingerprint if by_console else ""
         origin = console_origin(settings, console)
         return Hub(settings, console, enrol, origin, shown, tokens, scope, access, stack.pop_all())
+
+
+def _stream(
+    database: Database,
+    fleet: Fleet,
+    board: Board,
+    mesh: MeshApi,
+    resources: ResourceApi,
+    services: ServiceApi,
+    clock: Clock,
+    settings: HubSettings,
+) -> Stream:
+    """What feeds the open consoles, and hears from those who know of changes first."""
+    stream = Stream(
+        database, fleet, board, mesh, resources, services, clock, https=settings.console_is_https
+    )
+    board.refreshed = lambda: stream.changed(("deployments",))
+    services.changed = lambda: stream.changed(("services", "events"))
+    return stream
 
 
 def _watch_deployments(

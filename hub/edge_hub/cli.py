@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cantor.identity.authority import Authority
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
+    from edge_hub.service_control import ServiceControl
 
     JoinMesh = Callable[[HubSettings, Authority], Awaitable["Membership"]]
 
@@ -45,6 +46,10 @@ class Membership(Protocol):
     @property
     def pipelines(self) -> PipelineControl | None:
         """The pipelines of the mesh, if this hub's node has them."""
+
+    @property
+    def pushed(self) -> ServiceControl | None:
+        """The pushed services of the mesh, if this hub's node has them."""
 
     async def close(self) -> None:
         """Leave the mesh."""
@@ -167,6 +172,7 @@ async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
             membership.view,
             clock=SystemClock(),
             pipelines=membership.pipelines,
+            pushed=membership.pushed,
         )
         stack.push_async_callback(hub.close)
         link = await hub.sign_in_link()

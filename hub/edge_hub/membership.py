@@ -12,6 +12,7 @@ from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
 from cantor.node.settings import AgentSettings
 from edge_hub.mesh_view import LiveNode
+from edge_hub.service_control import NodeServices
 from galaxy.deployments.service import Deployments
 
 if TYPE_CHECKING:
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Value
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
+    from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
 
 PIPELINES = "galaxy"
+PUSH = "push"
 HUB_LABEL = {"role": "hub"}
 SEEN_STEP_S = 30.0
 RENEW_BEFORE = timedelta(days=20)
@@ -133,6 +136,12 @@ class AgentMembership:
         """The pipelines of the mesh; None in an installation without them."""
         service = self._agent.service(PIPELINES)
         return service if isinstance(service, Deployments) else None
+
+    @property
+    def pushed(self) -> ServiceControl | None:
+        """The services of the mesh."""
+        service = self._agent.service(PUSH)
+        return NodeServices(service.calls(), self._agent.tenant) if service else None
 
     async def close(self) -> None:
         await self._agent.close()

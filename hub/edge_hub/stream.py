@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from edge_hub.resource_api import ResourceApi
     from edge_hub.resource_schemas import MeshResource
     from edge_hub.schemas import Event, Node
+    from edge_hub.service_api import ServiceApi
+    from edge_hub.service_schemas import Service
 
 PROTOCOL = 1
 CLIENTS_MAX = 256
@@ -40,12 +42,15 @@ EVENTS_SHOWN = 50
 _log = logging.getLogger(__name__)
 REST_S = 0.5
 """Figures come one by one from every node: a console is sent those of so long together."""
-Topic = Literal["nodes", "events", "deployments", "mesh", "resources"]
-TOPICS: tuple[Topic, ...] = ("nodes", "events", "deployments", "mesh", "resources")
-RESTING: tuple[Topic, ...] = ("mesh", "resources")
+Topic = Literal["nodes", "events", "deployments", "mesh", "resources", "services"]
+TOPICS: tuple[Topic, ...] = (
+    "nodes", "events", "deployments", "mesh", "resources", "services",
+)  # fmt: skip
+RESTING: tuple[Topic, ...] = ("mesh", "resources", "services")
 TOPICS_AT_FIRST: tuple[Topic, ...] = ("nodes", "events")
 if TYPE_CHECKING:
-    Items = dict[str | int, Node | Event | Deployment | MeshNode | MeshLink | MeshResource]
+    Item = Node | Event | Deployment | MeshNode | MeshLink | MeshResource | Service
+    Items = dict[str | int, Item]
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
@@ -90,6 +95,7 @@ class Stream:
         board: Board,
         mesh: MeshApi,
         resources: ResourceApi,
+        services: ServiceApi,
         clock: Clock,
         *,
         https: bool,
@@ -99,6 +105,7 @@ class Stream:
         self._board = board
         self._mesh = mesh
         self._resources = resources
+        self._services = services
         self._clock = clock
         self._https = https
         self._clients: set[_Client] = set()
@@ -219,6 +226,8 @@ class Stream:
                 return {**self._mesh.items(fleet)}
             if topic == "resources":
                 return {**self._resources.items(fleet)}
+            if topic == "services":
+                return {**self._services.items(scope, fleet)}
             names = {key: node.name for key, (node, _) in fleet.items()}
             return {view.id: self._board.shown(view, names) for view in self._board.views(scope)}
         async with self._database.read() as connection:

@@ -59,7 +59,7 @@ async def _read(request: web.Request, known: Collection[str]) -> Upload:
             content = await _content(part, left)
             left -= len(content)
             upload.files[part.filename] = File(content)
-        elif part.name in known:
+        elif part.name is not None and part.name in known:
             upload.fields[part.name] = (await _content(part, FIELD_BYTES_MAX)).decode()
         else:
             raise ProblemError(400, "bad-request", f"the form has no part {str(part.name)[:40]!r}")

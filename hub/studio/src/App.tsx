@@ -15,6 +15,7 @@ const parts = {
   Overview: () => import("./pages/Overview"),
   Devices: () => import("./pages/devices/Devices"),
   Resources: () => import("./pages/resources/Resources"),
+  Services: () => import("./pages/services/Services"),
   Pipelines: () => import("./pages/pipelines/Pipelines"),
   DeploymentPage: () => import("./pages/pipelines/DeploymentPage"),
   LivePage: () => import("./pages/live/LivePage"),
@@ -24,6 +25,7 @@ const Overview = lazy(parts.Overview);
 const Devices = lazy(parts.Devices);
 const Mesh = lazy(() => import("./pages/mesh/Mesh"));
 const Resources = lazy(parts.Resources);
+const Services = lazy(parts.Services);
 const Pipelines = lazy(parts.Pipelines);
 const DeploymentPage = lazy(parts.DeploymentPage);
 const LivePage = lazy(parts.LivePage);
@@ -135,6 +137,7 @@ export function App() {
           <Route path="devices" element={<Devices />} />
           <Route path="mesh" element={<Mesh />} />
           <Route path="resources" element={<Resources />} />
+          <Route path="services" element={<Services />} />
           <Route path="pipelines" element={<Pipelines />} />
           <Route path="pipelines/:id" element={<DeploymentPage />} />
           <Route path="live" element={<LivePage />} />

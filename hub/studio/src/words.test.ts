@@ -11,6 +11,7 @@ import { heardZh } from "./i18n/heard.zh";
 import { zh } from "./i18n/zh";
 import { nodeTexts } from "./pages/devices/texts";
 import { resourceTexts } from "./pages/resources/texts";
+import { serviceTexts } from "./pages/services/texts";
 import { settingsTexts } from "./pages/settings/texts";
 import { ticketFrom } from "./pages/ticket";
 
@@ -23,7 +24,7 @@ function flat(tree: object, path = ""): Map<string, string> {
   return new Map(pairs);
 }
 
-test.each([{ en, zh }, nodeTexts, resourceTexts, settingsTexts])("both languages hold the same texts with the same blanks", (texts) => {
+test.each([{ en, zh }, nodeTexts, resourceTexts, serviceTexts, settingsTexts])("both languages hold the same texts with the same blanks", (texts) => {
   const blanks = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((match) => match[1]).sort();
   const [english, chinese] = [flat(texts.en), flat(texts.zh)];
   expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort());

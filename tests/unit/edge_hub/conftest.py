@@ -21,6 +21,7 @@ from cantor.identity.authority import Authority
 from edge_hub.app import Hub, start_hub
 from edge_hub.mesh_view import FakeMeshView
 from edge_hub.pipelines import FakePipelineControl
+from edge_hub.service_control import FakeServices
 from edge_hub.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class World:
     clock: HandClock
     mesh: FakeMeshView
     pipelines: FakePipelineControl
+    services: FakeServices
     browser: aiohttp.ClientSession
 
     @property
@@ -135,11 +137,14 @@ async def running(folder: Path, authority: Authority, clock: HandClock) -> Async
         figures_every_s=0.01,
     )
     pipelines = FakePipelineControl(RUNNER, wall=clock.wall)
-    hub = await start_hub(settings, authority, mesh, clock=clock, pipelines=pipelines)
+    services = FakeServices(authority.tenant)
+    hub = await start_hub(
+        settings, authority, mesh, clock=clock, pipelines=pipelines, pushed=services
+    )
     jar = aiohttp.CookieJar(unsafe=True)
     try:
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-            yield World(hub, authority, clock, mesh, pipelines, browser)
+            yield World(hub, authority, clock, mesh, pipelines, services, browser)
     finally:
         await hub.close()
 

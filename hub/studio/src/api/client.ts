@@ -31,6 +31,8 @@ export interface Answer<T> {
 
 export interface CallOptions {
   body?: unknown;
+  /** Files and fields in place of a body. */
+  form?: FormData;
   ifMatch?: string | null;
   signal?: AbortSignal;
 }
@@ -65,7 +67,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
       headers,
       credentials: "same-origin",
       cache: "no-store",
-      body: options.body === undefined ? undefined : JSON.stringify(options.body),
+      body: options.form ?? (options.body === undefined ? undefined : JSON.stringify(options.body)),
       signal: options.signal,
     });
   } catch (error) {

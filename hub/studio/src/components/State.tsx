@@ -49,13 +49,13 @@ export function runColour(state: RunState): string {
 }
 
 /** The state of a deployment or of one of its filters. */
-export function RunMark({ state, size = 16 }: { state: RunState; size?: number }) {
+export function RunMark({ state, text, size = 16 }: { state: RunState; text?: string; size?: number }) {
   const { t } = useTranslation();
   const { Icon } = RUNS[state] ?? RUNS.stopped;
   return (
     <span className="state" style={{ color: runColour(state) }}>
       <Icon size={size} aria-hidden />
-      {t(`run.${state}`, { defaultValue: state })}
+      {text ?? t(`run.${state}`, { defaultValue: state })}
     </span>
   );
 }

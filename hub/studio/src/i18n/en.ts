@@ -1,7 +1,7 @@
 export const en = {
   product: "Edge Hub",
   skip: "Skip to content",
-  nav: { label: "Main", overview: "Overview", devices: "Devices", mesh: "Mesh", resources: "Resources", pipelines: "Pipelines", live: "Live", settings: "Settings", collapse: "Collapse the menu", expand: "Expand the menu" },
+  nav: { label: "Main", overview: "Overview", devices: "Devices", mesh: "Mesh", resources: "Resources", services: "Services", pipelines: "Pipelines", live: "Live", settings: "Settings", collapse: "Collapse the menu", expand: "Expand the menu" },
   words: { project: "Project", tenant: "Tenant" },
   action: {
     retry: "Try again",
@@ -392,6 +392,11 @@ export const en = {
     token_revoked: "An enrolment token was revoked",
     token_stolen: "A used enrolment token was shown by another key ({{key}}, {{name}})",
     token_stolen_again: "A stolen enrolment token was shown {{count}} times again, last by {{key}} ({{name}})",
+    service_pushed: "{{by}} pushed {{name}}: revision {{number}}",
+    service_returned: "{{by}} changed {{name}}: {{to}}",
+    service_stopped: "{{by}} stopped the service {{name}}",
+    service_started: "{{by}} started the service {{name}}",
+    service_removed: "{{by}} removed the service {{name}}",
     project_created: "The project {{name}} was made",
     deployment_started: "{{name}} runs on {{nodes}}",
     deployment_failed: "{{name}} failed: {{reason}}",

@@ -3,7 +3,7 @@ import type { Catalogue } from "./en";
 export const zh: Catalogue = {
   product: "Edge Hub",
   skip: "跳到正文",
-  nav: { label: "主导航", overview: "概览", devices: "设备", mesh: "网格", resources: "资源", pipelines: "流水线", live: "实时画面", settings: "设置", collapse: "收起菜单", expand: "展开菜单" },
+  nav: { label: "主导航", overview: "概览", devices: "设备", mesh: "网格", resources: "资源", services: "服务", pipelines: "流水线", live: "实时画面", settings: "设置", collapse: "收起菜单", expand: "展开菜单" },
   words: { project: "项目", tenant: "租户" },
   action: {
     retry: "重试",
@@ -377,6 +377,11 @@ export const zh: Catalogue = {
     token_revoked: "已吊销注册令牌",
     token_stolen: "已使用的注册令牌被另一个密钥出示（{{key}}，{{name}}）",
     token_stolen_again: "被盗用的注册令牌又被出示 {{count}} 次，最近一次由 {{key}}（{{name}}）",
+    service_pushed: "{{by}} 推送了 {{name}}：修订版 {{number}}",
+    service_returned: "{{by}} 更改了 {{name}}：{{to}}",
+    service_stopped: "{{by}} 停止了服务 {{name}}",
+    service_started: "{{by}} 启动了服务 {{name}}",
+    service_removed: "{{by}} 移除了服务 {{name}}",
     project_created: "项目 {{name}} 已创建",
     deployment_started: "{{name}} 正在 {{nodes}} 上运行",
     deployment_failed: "{{name}} 失败：{{reason}}",

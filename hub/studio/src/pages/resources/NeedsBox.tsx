@@ -56,7 +56,7 @@ function Answer({ answer }: { answer: NeedsAnswer }) {
         </Text>
       ))}
       {answer.nodes.length > 0 && (
-        <div className="resource-scroll" tabIndex={0} role="group" aria-label={t("fitTable")}>
+        <div className="part-scroll" tabIndex={0} role="group" aria-label={t("fitTable")}>
           <Table className="nodes" aria-label={t("fitTable")} verticalSpacing={6}>
             <Table.Thead>
               <Table.Tr>

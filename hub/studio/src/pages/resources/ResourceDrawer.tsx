@@ -1,10 +1,9 @@
-import { Drawer, Skeleton, Stack, Table, Text, Title } from "@mantine/core";
-import type { ReactNode } from "react";
+import { Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import { ApiError } from "../../api/client";
 import { amount } from "../../components/Chips";
-import { ErrorNotice } from "../../components/Notices";
+import { DetailDrawer } from "../../components/DetailDrawer";
+import { PartTable } from "../../components/PartTable";
 import { StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { Bar } from "./Bar";
@@ -12,44 +11,6 @@ import { useResource } from "./data";
 import { units } from "./format";
 import { RESOURCE_WORDS } from "./texts";
 import type { ResourceDetail } from "./types";
-
-function Part({ title, heads, rows, empty }: { title: string; heads: string[]; rows: ReactNode[][]; empty: string }) {
-  return (
-    <section aria-label={title}>
-      <Title order={3} fz={13} mb={8}>
-        {title}
-      </Title>
-      {rows.length === 0 ? (
-        <Text size="sm" c="dimmed">
-          {empty}
-        </Text>
-      ) : (
-        <div className="card resource-scroll" tabIndex={0} role="group" aria-label={title}>
-          <Table className="nodes" aria-label={title} verticalSpacing={6}>
-            <Table.Thead>
-              <Table.Tr>
-                {heads.map((head) => (
-                  <Table.Th key={head}>{head}</Table.Th>
-                ))}
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {rows.map((cells, at) => (
-                <Table.Tr key={at} style={{ cursor: "default" }}>
-                  {cells.map((cell, column) => (
-                    <Table.Td key={column} style={{ overflowWrap: "anywhere" }}>
-                      {cell}
-                    </Table.Td>
-                  ))}
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </div>
-      )}
-    </section>
-  );
-}
 
 function NodeLink({ id, names }: { id: string | null; names: Record<string, string> }) {
   const { t } = useTranslation(RESOURCE_WORDS);
@@ -76,7 +37,7 @@ function Nodes({ detail }: { detail: ResourceDetail }) {
     ),
   ]);
   const heads = [t("columns.node"), t("columns.state"), t(isQuantity ? "columns.use" : "columns.value")];
-  return <Part title={t("parts.nodes")} heads={heads} rows={rows} empty={t("parts.noNodes")} />;
+  return <PartTable title={t("parts.nodes")} heads={heads} rows={rows} empty={t("parts.noNodes")} />;
 }
 
 function Holders({ detail }: { detail: ResourceDetail }) {
@@ -98,7 +59,7 @@ function Holders({ detail }: { detail: ResourceDetail }) {
   const heads = (["task", "amount", "node", "holder", "since"] as const).map((head) => t(`columns.${head}`));
   return (
     <>
-      <Part title={t("parts.holders")} heads={heads} rows={rows} empty={t("parts.noHolders")} />
+      <PartTable title={t("parts.holders")} heads={heads} rows={rows} empty={t("parts.noHolders")} />
       {silent.length > 0 && (
         <Text size="xs" c="dimmed" mt="calc(-1 * var(--mantine-spacing-md))">
           {t("silent", { names: silent.join(t("comma")) })}
@@ -117,7 +78,7 @@ function Waiters({ detail }: { detail: ResourceDetail }) {
     <Ago key="since" at={one.since} />,
   ]);
   const heads = (["task", "needs", "node", "since"] as const).map((head) => t(`columns.${head}`));
-  return <Part title={t("parts.waiters")} heads={heads} rows={rows} empty={t("parts.noWaiters")} />;
+  return <PartTable title={t("parts.waiters")} heads={heads} rows={rows} empty={t("parts.noWaiters")} />;
 }
 
 function Shares({ detail }: { detail: ResourceDetail }) {
@@ -142,7 +103,7 @@ function Shares({ detail }: { detail: ResourceDetail }) {
     </span>,
   ]);
   const heads = (["owner", "total", "notGiven", "rights"] as const).map((head) => t(`columns.${head}`));
-  return <Part title={t("parts.shares")} heads={heads} rows={rows} empty="" />;
+  return <PartTable title={t("parts.shares")} heads={heads} rows={rows} empty="" />;
 }
 
 function Body({ detail }: { detail: ResourceDetail }) {
@@ -171,29 +132,13 @@ interface DrawerProps {
 }
 
 export function ResourceDrawer({ id, version, onClose }: DrawerProps) {
-  const { t } = useTranslation([RESOURCE_WORDS, "translation"]);
+  const { t } = useTranslation(RESOURCE_WORDS);
   const query = useResource(id, version);
   const detail = query.data?.resource.id === id ? query.data : undefined;
-  const missing = query.error instanceof ApiError && query.error.status === 404;
+  const name = detail?.resource.name ?? id.slice(id.indexOf(":") + 1);
   return (
-    <Drawer
-      opened
-      onClose={onClose}
-      position="right"
-      size={640}
-      title={detail?.resource.name ?? id.slice(id.indexOf(":") + 1)}
-      closeButtonProps={{ "aria-label": t("translation:action.close") }}
-    >
-      {!detail && !query.isError && (
-        <Stack aria-hidden>
-          <Skeleton height={20} width={160} />
-          <Skeleton height={120} />
-        </Stack>
-      )}
-      {query.isError && !detail && (
-        <ErrorNotice error={query.error} title={missing ? t("gone") : undefined} onRetry={() => void query.refetch()} />
-      )}
+    <DetailDrawer title={name} error={query.error} gone={t("gone")} onRetry={() => void query.refetch()} onClose={onClose}>
       {detail && <Body detail={detail} />}
-    </Drawer>
+    </DetailDrawer>
   );
 }

@@ -1,0 +1,75 @@
+/** The services of the project shown: asked once, then kept fresh by the stream while the page is open. */
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { call, get, post } from "../../api/client";
+import { useStream } from "../../api/live";
+import { mergeById } from "../../api/merge";
+import { formOf } from "./format";
+import type { PushWish, Service, ServiceLog } from "./types";
+
+const KEY = ["services"] as const;
+const LOGS_EVERY_MS = 2_000;
+export const LINES = 200;
+
+interface ServiceList {
+  items: Service[];
+}
+
+function path(name: string): string {
+  return `/services/${encodeURIComponent(name)}`;
+}
+
+export function useServices() {
+  const stream = useStream();
+  const client = useQueryClient();
+  useEffect(
+    () =>
+      stream?.watch("services", (rows, removed, whole) => {
+        const fresh = rows as Service[];
+        client.setQueryData<ServiceList>(KEY, (known) => {
+          if (whole || !known) return whole ? { items: fresh } : known;
+          return { items: mergeById(known.items, fresh, removed) };
+        });
+      }),
+    [stream, client],
+  );
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<ServiceList>("/services", signal) });
+}
+
+/** What it printed last on all of its nodes, or on one. */
+export function useLogs(name: string, node: string) {
+  return useQuery({
+    queryKey: ["service-logs", name, node],
+    queryFn: ({ signal }) => get<{ items: ServiceLog[] }>(`${path(name)}/logs?${new URLSearchParams({ node, lines: String(LINES) }).toString()}`, signal),
+    refetchInterval: LOGS_EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+export interface Pushed {
+  name: string;
+  number: number;
+  never: string;
+}
+
+export function usePush() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async ({ wish, files }: { wish: PushWish; files: File[] }) =>
+      (await call<Pushed>("POST", "/services", { form: formOf(wish, files) })).data,
+    onSettled: () => client.invalidateQueries({ queryKey: KEY }),
+  });
+}
+
+export type ServiceAct = { verb: "return"; revision: number } | { verb: "stop" | "start" | "remove" };
+
+export function useAct(name: string) {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: async (act: ServiceAct) => {
+      if (act.verb === "remove") await call<void>("DELETE", path(name));
+      else await post<Service>(`${path(name)}/${act.verb}`, act.verb === "return" ? { revision: act.revision } : {});
+    },
+    onSettled: () => client.invalidateQueries({ queryKey: KEY }),
+  });
+}

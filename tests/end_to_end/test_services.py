@@ -1,0 +1,184 @@
+"""The Services page over a hub and two boxes, all real processes: pushed from the browser."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+from tests.end_to_end.conftest import (
+    LOOPBACK,
+    PAGE_TIMEOUT_MS,
+    START_TIMEOUT_S,
+    assert_accessible,
+    cantor,
+    picture,
+    printed,
+    running,
+    switch_language,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import ViewportSize
+
+pytestmark = pytest.mark.end_to_end
+BOXES = ("dock", "gate")
+DESK: ViewportSize = {"width": 1440, "height": 900}
+NARROW: ViewportSize = {"width": 420, "height": 900}
+MANIFEST = "name: counter\nhealth: {ready: ready, hold: 300ms}\n"
+CALM = """
+import os, time
+print("ready {number} on", os.environ["CANTOR_NODE"])
+while True:
+    time.sleep(0.1)
+"""
+BROKEN = "raise SystemExit('no camera')\n"
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Iterator[str]:
+    """The sign-in link of a hub with two boxes that run code of their tenant."""
+    with ExitStack() as stack:
+        ports = ["--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0", *LOOPBACK]
+        data = str(tmp_path / "hub")
+        log = tmp_path / "hub.log"
+        hub = stack.enter_context(running(cantor("hub", "--data", data, *ports), log))
+        found = printed(hub, r"http://\S+#ticket=\S+(?=\n)", log)
+        made = subprocess.run(
+            cantor("token", "create", "--uses", str(len(BOXES)), "--data", data),
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=START_TIMEOUT_S,
+        )
+        for name in BOXES:
+            folder = ["--data", str(tmp_path / name), "--name", name]
+            subprocess.run(
+                cantor("enroll", made.stdout.strip(), *folder),
+                check=True,
+                capture_output=True,
+                timeout=START_TIMEOUT_S,
+            )
+            errors = tmp_path / f"{name}.log"
+            options = ["--code-run", "tenant", "--workers", "0", "--resource", "Belt==1"]
+            started = running(cantor("agent", *folder, *LOOPBACK, *options), errors)
+            printed(stack.enter_context(started), "listens on", errors)
+        yield found
+
+
+def code(folder: Path, main: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "main.py").write_text(main)
+    (folder / "service.yaml").write_text(MANIFEST)
+    return folder
+
+
+def test_code_is_pushed_answers_fails_and_is_returned_from_the_console(
+    browser_context: BrowserContext, link: str, tmp_path: Path
+) -> None:
+    page = browser_context.new_page()
+    page.set_viewport_size(DESK)
+    page.goto(link)
+    page.get_by_role("link", name="Services", exact=True).click()
+    expect(page.get_by_role("heading", name="No services yet")).to_be_visible()
+    assert_accessible(page)
+    page.get_by_role("button", name="Push code").press("Enter")
+    push_the_first(page, code(tmp_path / "counter", CALM.format(number="one")))
+
+    row = page.get_by_role("table", name="Services").get_by_role("row").nth(1)
+    expect(row).to_contain_text("2 of 2", timeout=PAGE_TIMEOUT_MS)
+    look_at_the_page(page)
+    page.get_by_role("button", name="counter", exact=True).press("Enter")
+    drawer = page.get_by_role("dialog", name="counter")
+    expect(drawer.get_by_label("What it printed").last).to_contain_text("ready one on gate")
+    push_again(page, drawer, code(tmp_path / "counter", CALM.format(number="two")))
+    expect(row.get_by_role("cell").nth(2)).to_have_text("2", timeout=PAGE_TIMEOUT_MS)
+    page.get_by_role("button", name="counter", exact=True).click()
+    logs = drawer.get_by_label("What it printed").last
+    expect(logs).to_contain_text("ready two on dock", timeout=PAGE_TIMEOUT_MS)
+    look_into_the_service(page)
+
+    drawer.get_by_role("button", name="Return to 1").press("Enter")
+    revisions = drawer.get_by_role("table", name="Revisions").get_by_role("row")
+    expect(revisions.nth(1)).to_contain_text("return to 1")
+    expect(logs).to_contain_text("ready one on dock", timeout=PAGE_TIMEOUT_MS)
+    push_again(page, drawer, code(tmp_path / "counter", BROKEN))
+    page.get_by_role("button", name="counter", exact=True).click()
+    nodes = drawer.get_by_role("table", name="Nodes")
+    expect(nodes).to_contain_text("Returned", timeout=PAGE_TIMEOUT_MS)
+    expect(logs).to_contain_text("no camera", timeout=PAGE_TIMEOUT_MS)
+    assert_accessible(page)
+    picture(page, "service-returned-en")
+    stop_and_remove(page, drawer)
+    page.close()
+
+
+def push_the_first(page: Page, folder: Path) -> None:
+    """The dialog says who satisfies the needs while they are written, and what is lacking."""
+    dialog = page.get_by_role("dialog", name="Push code")
+    dialog.get_by_role("button", name="Push", exact=True).click()
+    expect(dialog.get_by_role("alert")).to_have_text("Choose code first.")
+    dialog.locator("input[type=file]").nth(2).set_input_files(folder)
+    expect(dialog.get_by_text("2 files, counter/main.py among them")).to_be_visible()
+    needs = dialog.get_by_role("textbox", name="Needs")
+    needs.fill("Belt = 1")
+    expect(dialog.get_by_text("Belt is a condition and cannot be taken.")).to_be_visible()
+    assert_accessible(page)
+    needs.fill("Belt == 1")
+    expect(dialog.get_by_text("2 of 3 nodes satisfy it now")).to_be_visible()
+    assert_accessible(page)
+    picture(page, "push-en")
+    page.set_viewport_size(NARROW)
+    assert_accessible(page)
+    page.set_viewport_size(DESK)
+    dialog.get_by_role("button", name="Push", exact=True).click()
+    expect(dialog).to_have_count(0, timeout=PAGE_TIMEOUT_MS)
+
+
+def push_again(page: Page, drawer: Locator, folder: Path) -> None:
+    drawer.get_by_role("button", name="Push a new revision").click()
+    dialog = page.get_by_role("dialog", name="Push a new revision")
+    files = [folder / "main.py", folder / "service.yaml"]
+    dialog.locator("input[type=file]").nth(1).set_input_files(files)
+    dialog.get_by_role("button", name="Push", exact=True).click()
+    expect(dialog).to_have_count(0, timeout=PAGE_TIMEOUT_MS)
+
+
+def look_at_the_page(page: Page) -> None:
+    """Wide and narrow, in both languages, light and dark; ends wide, light and in English."""
+    assert_accessible(page)
+    picture(page, "services-en")
+    page.set_viewport_size(NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_accessible(page)
+    page.set_viewport_size(DESK)
+    switch_language(page, "Language", "中文")
+    expect(page.get_by_role("heading", name="服务", exact=True)).to_be_visible()
+    page.get_by_role("button", name="切换到深色").click()
+    assert_accessible(page)
+    picture(page, "services-dark-zh")
+    page.get_by_role("button", name="切换到浅色").click()
+    switch_language(page, "语言", "English")
+
+
+def look_into_the_service(page: Page) -> None:
+    assert_accessible(page)
+    picture(page, "service-en")
+    page.set_viewport_size(NARROW)
+    assert_accessible(page)
+    picture(page, "service-narrow-en")
+    page.set_viewport_size(DESK)
+
+
+def stop_and_remove(page: Page, drawer: Locator) -> None:
+    drawer.get_by_role("button", name="Stop", exact=True).click()
+    expect(drawer.get_by_role("button", name="Start", exact=True)).to_be_visible()
+    drawer.get_by_role("button", name="Remove", exact=True).click()
+    asked = page.get_by_role("dialog", name="Remove counter?")
+    asked.get_by_role("button", name="Remove", exact=True).click()
+    expect(page.get_by_role("heading", name="No services yet")).to_be_visible()
