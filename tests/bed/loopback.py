@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from cantor.identity.authority import Authority
+from cantor.identity.authority_folder import save_authority
 from cantor.identity.store import IdentityFolder
 from cantor.node.control import ask
+from cantor.node.lifecycle.life import AUTHORITY_FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,8 +75,10 @@ class Boxes:
     def __getitem__(self, name: str) -> Box:
         return self.boxes[name]
 
-    def start(self, name: str, *options: str) -> Box:
+    def start(self, name: str, *options: str, is_issuer: bool = False) -> Box:
         home = IdentityFolder(self._folder / name)
+        if is_issuer and not (home.path / AUTHORITY_FOLDER).exists():
+            save_authority(self._authority, home.path / AUTHORITY_FOLDER)
         if not home.enrolled:
             home.install(self._authority.issue(home.csr_pem(), now=datetime.now(UTC)))
         seed = next((box.address for box in self.boxes.values()), "")

@@ -48,14 +48,14 @@ def _lines(project: Row) -> Iterator[tuple[str, ...]]:
     name, parts, priority = project["project"], str(project["share"]), str(project["priority"])
     if not project["uses"]:
         yield name, parts, priority, *["-"] * 7
-    for use in project["uses"]:
+    for number, use in enumerate(project["uses"]):
         resource = use["resource"]
         amounts = [
             _amount(resource, use[key]) for key in ("total", "share", "held", "lent", "waiting")
         ]
         limit = project["limits"].get(resource)
         yield (
-            name, parts, priority, resource, *amounts,
+            *((name, parts, priority) if not number else ("", "", "")), resource, *amounts,
             "-" if limit is None else amount(resource, limit),
         )  # fmt: skip
 

@@ -240,13 +240,15 @@ class FakeNode(Talk):
         priority: int = 0,
         project: str = "default",
         may_wait: bool = True,
+        may_reclaim: bool = False,
     ) -> Reservation:
         """Like any node; here the grants of all nodes begin when they are first used."""
         for node in self._mesh.nodes.values():
             node.grants.start()
         return super().reserve(
-            task, attempt, wants, priority=priority, project=project, may_wait=may_wait
-        )
+            task, attempt, wants, priority=priority, project=project, may_wait=may_wait,
+            may_reclaim=may_reclaim,
+        )  # fmt: skip
 
     def wall(self) -> float:
         return self.clock.wall()

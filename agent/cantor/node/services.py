@@ -265,6 +265,7 @@ class Node(Protocol):
         priority: int = 0,
         project: str = "default",
         may_wait: bool = True,
+        may_reclaim: bool = False,
     ) -> Reservation:
         """Take what ``needs`` takes of one node or of several, all or none, while the work runs.
 
@@ -272,7 +273,8 @@ class Node(Protocol):
         ``is_held`` before what must not happen twice, ``drop`` or ``release`` it at the end. What
         is given back is never granted again to the same attempt. ``Memory`` that is taken is in
         ``leases``, for the worker's limit; the token of a lease goes to whoever opens the device
-        (``cantor.scheduling.grants.fence``).
+        (``cantor.scheduling.grants.fence``). With ``may_reclaim`` it may be wanted back for another
+        project that is owed it, while the work runs: then end that and drop it.
 
         Raises:
             ConfigError: this attempt reserves already, or has no usable name.

@@ -114,11 +114,13 @@ class Talk:
         priority: int = 0,
         project: str = "default",
         may_wait: bool = True,
+        may_reclaim: bool = False,
     ) -> Reservation:
         """Take units while some work runs. As ``Node.reserve`` says."""
         return self.grants.reserve(
-            task, attempt, wants, priority=priority, project=project, may_wait=may_wait
-        )
+            task, attempt, wants, priority=priority, project=project, may_wait=may_wait,
+            may_reclaim=may_reclaim,
+        )  # fmt: skip
 
     def end_former(self, prefix: str) -> None:
         """Give back what this node held before its restart under names that begin so."""

@@ -101,7 +101,8 @@ class Actor(Generic[P, T]):
         handle = self._handle(f"{node}/{uuid4().hex}")
         besides = getattr(above, "needs", None)
         needs = self.needs if besides is None else together([self.needs, besides])
-        terms = replace(self._terms, actor=handle.address, needs=str(needs))
+        project = getattr(above, "project", "")
+        terms = replace(self._terms, actor=handle.address, needs=str(needs), project=project)
         submit_call(above, self.kind, args, kwargs, terms)
         return handle
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError
 from cantor.bundles.values import unpack
-from cantor.workers.errors import TaskTimeoutError, WorkerDiedError
+from cantor.workers.errors import PreemptedError, TaskTimeoutError, WorkerDiedError
 from cantor.workers.failures import unpack_failure
 from cantor.workers.units import End
 
@@ -80,6 +80,12 @@ def echo(descriptor: int, text: str) -> None:
 
 def error_of(terms: Terms, end: End, death: Death | None) -> CantorError:
     """The error of a unit that ended without a word of its worker."""
+    if end is End.PREEMPTED and death is not None:
+        return PreemptedError(
+            f"it was ended: {death.stderr}",
+            where=terms.name,
+            remedy="allow it more retries, or give its project a larger share",
+        )
     if end is End.EXPIRED or death is None:
         return TaskTimeoutError(
             f"not done within {terms.deadline_s or 0.0:g} s",

@@ -44,6 +44,10 @@ class WorkerDiedError(TaskError):
         super().__init__(what, where=where, remedy=remedy)
 
 
+class PreemptedError(TaskError):
+    """The task was ended, because other projects were owed what it used; no retry was left."""
+
+
 class TaskTimeoutError(TaskError, TimeoutError):
     """The task was not done by its deadline; the process that ran it was ended."""
 

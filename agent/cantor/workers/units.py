@@ -51,6 +51,8 @@ class End(Enum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     DIED = "died"
+    PREEMPTED = "preempted"
+    """Another project was owed what it used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,10 @@ class Terms:
     """The state of an actor is kept after each so many calls, if its class can tell it."""
     restore_from: int = 0
     """Of the parts of a life, those from this one on are the state that it begins with."""
-
     project: str = ""
     """Whose share of the pool it uses; blank for the default project, or that of who submits it."""
+    is_nested: bool = False
+    """A task on the mesh has submitted it, and may wait for it with a worker."""
 
     @property
     def is_life(self) -> bool:

@@ -143,16 +143,19 @@ class Keeper:
         """Let an actor live somewhere; its number on this node.
 
         Raises:
-            ConfigError: its needs do not follow the grammar.
+            ConfigError: its needs do not follow the grammar, or there is no such project.
         """
         needs = parse(terms.needs)
+        if terms.project:
+            self._node.shares.check(terms.project)
         kept = Kept(next(self._numbers), terms.actor, caller, unit, code, terms, parts)
         self._kept[kept.number] = self._addresses[kept.address] = kept
         self._codes.use(code)
         self._watch.refresh()
         job = Job(
-            kept.number, needs, terms.needs, python, terms.priority, terms.retries, is_nested=True
-        )
+            kept.number, needs, terms.needs, python, terms.priority, terms.retries, is_nested=True,
+            project=terms.project,
+        )  # fmt: skip
         self._handle(Started(job))
         return kept.number
 

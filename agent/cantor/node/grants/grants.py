@@ -152,6 +152,7 @@ class Grants:
         priority: int = 0,
         project: str = DEFAULT_PROJECT,
         may_wait: bool = True,
+        may_reclaim: bool = False,
     ) -> Reservation:
         """Begin to reserve; the reservation tells how it goes on.
 
@@ -173,6 +174,7 @@ class Grants:
             project,
             may_wait,
             self._node.wall(),
+            may_reclaim,
         )
         reservation = Reservation(claim, self._now, lambda: self._drop(claim))
         self._claims[(task, attempt)] = claim, reservation

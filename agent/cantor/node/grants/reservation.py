@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import GrantError, NeedsError
 from cantor.base.ids import short_name
-from cantor.scheduling.grants.claim import Failed, Holds, Lost, Over, WaitsFor
+from cantor.scheduling.grants.claim import Failed, Holds, Lost, Over, Reclaimed, WaitsFor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +33,8 @@ class Reservation:
         self._changed: list[Callable[[], None]] = []
         self.why = ""
         self.is_lost = False
+        self.is_wanted_back = False
+        """It is held, but others are owed it: end what uses it, and drop it."""
 
     @property
     def task(self) -> str:
@@ -71,7 +73,7 @@ class Reservation:
         )
 
     def on_change(self, changed: Callable[[], None]) -> None:
-        """Call ``changed`` when it is held, waits for something else, fails or is lost."""
+        """Call ``changed`` when it is held, waits for another, fails, is lost or wanted back."""
         self._changed.append(changed)
 
     async def held(self, timeout_s: float | None = None) -> Reservation:
@@ -130,5 +132,7 @@ class Reservation:
             case Lost(_, why):
                 self.is_lost, self.why = True, why
                 self._known.set()
+            case Reclaimed(_, why):
+                self.is_wanted_back, self.why = True, why
             case Over():
                 self._over.set()

@@ -11,10 +11,13 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError
+from cantor.node.tasks.places import FACT as WORKERS_FACT
+from cantor.node.tasks.places import workers_in
 from cantor.scheduling.shares.accounts import Accounts
 from cantor.scheduling.shares.order import FairOrder
 from cantor.scheduling.shares.pool import pool_value
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT, Terms
+from cantor.scheduling.shares.turns import WORKER
 from cantor.scheduling.shares.uses import Told, told_from_value
 
 if TYPE_CHECKING:
@@ -51,8 +54,10 @@ class Shares:
         self._heard: dict[NodeId, tuple[int, int]] = {}
         self._said: Told | None = None
         self._telling: asyncio.TimerHandle | None = None
+        self._is_telling_soon = False
         self._looking: asyncio.TimerHandle | None = None
         self._end: Callable[[], None] = lambda: None
+        self._settle: list[Callable[[float], None]] = []
 
     def start(self) -> None:
         """Hear others."""
@@ -96,22 +101,35 @@ class Shares:
 
     def pool(self) -> Value:
         """Who uses what of the pool, project by project."""
-        self.accounts.advance(self._node.clock.monotonic())
+        self._settled()
         names = self.names
         return [cast("Value", pool_value(self.accounts, name, names)) for name in names]
 
+    def on_settle(self, settle: Callable[[float], None]) -> None:
+        """Call ``settle`` with the time before the accounts are told or shown."""
+        self._settle.append(settle)
+
     def soon(self) -> None:
         """What is used of this node may have changed."""
-        if self._telling is None:
-            self._telling = asyncio.get_running_loop().call_later(self._pause_s(), self._tell)
+        is_shared = self.accounts.is_shared
+        if self._telling is not None and is_shared == self._is_telling_soon:
+            return
+        if self._telling is not None:
+            self._telling.cancel()
+        self._is_telling_soon = is_shared
+        pause_s = (TELL_S if is_shared else TELL_ALONE_S) + TELL_EACH_S * len(self._node.alive())
+        self._telling = asyncio.get_running_loop().call_later(pause_s, self._tell)
 
-    def _pause_s(self) -> float:
-        is_alone = len(self.accounts.active) < 2
-        return (TELL_ALONE_S if is_alone else TELL_S) + TELL_EACH_S * len(self._node.alive())
+    def _settled(self) -> float:
+        now = self._node.clock.monotonic()
+        for settle in self._settle:
+            settle(now)
+        self.accounts.advance(now)
+        return now
 
     def _tell(self) -> None:
         self._telling = None
-        told = self.accounts.own_told(self._epoch, self._node.clock.monotonic())
+        told = self.accounts.own_told(self._epoch, self._settled())
         if self._said is None and not told.uses:
             return
         value = told.as_value()
@@ -153,6 +171,17 @@ class Shares:
         known = {DEFAULT_PROJECT, *self._known}
         return Told(told.epoch, {name: use for name, use in told.uses.items() if name in known})
 
+    def _workers(self) -> int:
+        """How many workers run tasks of this tenant on nodes that can be reached."""
+        alive, tenant = self._node.alive(), self._node.tenant
+        return sum(
+            workers_in(fact.value)
+            for fact in self._node.facts(WORKERS_FACT)
+            if fact.name == WORKERS_FACT
+            and fact.owner in alive
+            and self._node.tenant_of(fact.owner) == tenant
+        )
+
     def _totals(self) -> dict[str, int | float]:
         """How much there is of each quantity on nodes that can be reached."""
         totals: dict[str, int | float] = {}
@@ -162,6 +191,8 @@ class Shares:
             for resource in view.resources:
                 if resource.kind == "quantity" and isinstance(resource.value, int | float):
                     totals[resource.name] = totals.get(resource.name, 0) + resource.value
+        if workers := self._workers():
+            totals[WORKER] = workers
         return totals
 
 

@@ -50,7 +50,7 @@ def hosts_of(node: Node, *, are_for_actors: bool = False) -> Hosts:
             others.append((host, "runs a version of Cantor without actors"))
         else:
             hosts.append(host)
-    return Hosts(tuple(hosts), tuple(others))
+    return Hosts(tuple(hosts), tuple(others), node.shares.accounts.is_shared)
 
 
 def _has_actors(told: Value) -> bool:
@@ -60,12 +60,12 @@ def _has_actors(told: Value) -> bool:
 def _host(node: Node, view: NodeView, told: Value) -> tuple[Host, Value]:
     """What a node says of itself; it has no workers if it says nothing of use."""
     about = told if isinstance(told, dict) else {}
-    life, workers, load = (about.get(name) for name in ("life", "workers", "load"))
+    life, load = about.get("life"), about.get("load")
     host = Host(
         id=view.id,
         name=view.name,
         life=life if isinstance(life, int) else 0,
-        workers=min(workers, WORKERS_MAX) if isinstance(workers, int) and workers > 0 else 0,
+        workers=workers_in(told),
         python=str(about.get("python", "")),
         resources=view.resources,
         free=view.free(),
@@ -74,6 +74,12 @@ def _host(node: Node, view: NodeView, told: Value) -> tuple[Host, Value]:
         distance=_distance(node, view),
     )
     return host, about.get("code_run")
+
+
+def workers_in(told: Value) -> int:
+    """How many workers a node says in that fact that it has."""
+    workers = told.get("workers") if isinstance(told, dict) else 0
+    return min(workers, WORKERS_MAX) if type(workers) is int and workers > 0 else 0
 
 
 def _distance(node: Node, view: NodeView) -> float:

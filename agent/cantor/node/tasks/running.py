@@ -13,6 +13,7 @@ from cantor.node.actors.lives import Lives
 from cantor.node.tasks.holding import Holding
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.reports import Reports
+from cantor.node.tasks.turns import WorkerLine
 from cantor.node.tasks.wording import (
     DONE,
     DROPPED,
@@ -98,6 +99,7 @@ class Running:
         self._pool: Pools | None = None
         self._holding: Holding
         self._reports: Reports[tuple[Attempt, Message, Parts]] = Reports(self._reported)
+        self._line = WorkerLine(node, work.workers, self._start, self._preempt)
         self.lives = Lives(lines, self._attempts.get, self._report)
 
     def start(self) -> None:
@@ -109,6 +111,7 @@ class Running:
 
     async def close(self) -> None:
         """End what runs, and the workers."""
+        self._line.close()
         for attempt in list(self._attempts.values()):
             self._end(attempt)
         await self.lives.close()
@@ -198,14 +201,14 @@ class Running:
             return
         self._codes.move_to_end(attempt.code)
         if not attempt.terms.needs:
-            self._start(attempt)
+            self._line.put(attempt)
             return
         needs, own = parse(attempt.terms.needs), self._own()
         if own is None or not can_ever(needs, own.resources, own.labels):
             why = needs.explain(own.resources, own.labels) if own is not None else ""
             self._refuse(attempt, "unfit", f"{self._node.name}: {why or 'it runs no tasks'}")
         elif not needs.takes_units and needs.satisfied_by(own.free, own.labels):
-            self._start(attempt)
+            self._line.put(attempt)
         else:
             attempt.waiting = asyncio.ensure_future(self._reserve(attempt, needs))
 
@@ -217,6 +220,7 @@ class Running:
                 name, key.attempt, {me: needs}, may_wait=attempt.may_wait,
                 priority=-attempt.terms.priority,
                 project=attempt.terms.project or DEFAULT_PROJECT,
+                may_reclaim=not attempt.terms.at_most_once and not attempt.terms.is_life,
             )  # fmt: skip
             await reservation.held()
         except NeedsError as error:
@@ -225,14 +229,24 @@ class Running:
             self._refuse(attempt, "busy", str(error))
         else:
             reservation.on_change(lambda: self._held_on(attempt))
-            self._start(attempt)
+            self._line.put(attempt)
 
     def _held_on(self, attempt: Attempt) -> None:
-        """What was granted is held no more: what uses it ends."""
+        """What was granted is held no more, or owed to others: what uses it ends."""
         reservation = attempt.reservation
-        if reservation is not None and reservation.is_lost and attempt.key in self._attempts:
+        if reservation is None or attempt.key not in self._attempts:
+            return
+        if reservation.is_lost:
             self._lines.tell(attempt.key.node, [DROPPED, *_named(attempt.key)])
             self._end(attempt)
+        elif reservation.is_wanted_back:
+            self._preempt(attempt, reservation.why)
+
+    def _preempt(self, attempt: Attempt, why: str) -> None:
+        """End it for another project; its submitter may begin it anew."""
+        ended = [ENDED, UnitEnd.PREEMPTED.value, [None, None, why, False]]
+        self._lines.tell(attempt.key.node, [TOLD, *_named(attempt.key), attempt.told, ended])
+        self._end(attempt)
 
     def _start(self, attempt: Attempt) -> None:
         if attempt.terms.is_life:
@@ -278,9 +292,10 @@ class Running:
             attempt.waiting.cancel()
         self._forget(attempt)
 
-    def _forget(self, attempt: Attempt) -> None:
+    def _forget(self, attempt: Attempt, *, is_done: bool = False) -> None:
         self._core.ended(attempt.key)
         self._attempts.pop(attempt.key, None)
+        self._line.ended(attempt, is_done=is_done)
         if attempt.life is not None:
             self.lives.end(attempt)
         elif attempt.reservation is not None and attempt.unit is None:
@@ -300,7 +315,7 @@ class Running:
         attempt.told += 1
         self._lines.tell(attempt.key.node, told, parts)
         if message[0] in (*LAST, FELL):
-            self._forget(attempt)
+            self._forget(attempt, is_done=True)
 
 
 def _named(key: Key) -> tuple[int, int, int]:

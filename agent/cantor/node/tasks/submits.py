@@ -37,6 +37,7 @@ from cantor.scheduling.tasks.records import (
 )
 from cantor.workers.errors import WorkerDiedError
 from cantor.workers.failures import pack_failure
+from cantor.workers.units import End
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from cantor.workers.units import Passed, Terms
 
 OUTPUT_CHARACTERS_MAX = 64 * 1024
+AGAIN = (End.DIED.value, End.PREEMPTED.value)
+"""Ends of attempts after which a task may begin anew."""
 
 
 class Caller(Protocol):
@@ -124,6 +127,8 @@ class Submits:
         needs, now = _parsed(terms.needs), self._now()
         if terms.project:
             self._node.shares.check(terms.project)
+        if terms.is_nested != is_nested:
+            terms = replace(terms, is_nested=is_nested)
         task = Submit(next(self._numbers), caller, unit, code, terms, parts, now)
         self._tasks[task.number] = task
         self._codes.use(code)
@@ -131,7 +136,7 @@ class Submits:
         deadline = math.inf if terms.deadline_s is None else now + terms.deadline_s
         job = Job(
             task.number, needs, terms.needs, python, terms.priority, terms.retries,
-            terms.at_most_once, deadline, is_nested,
+            terms.at_most_once, deadline, is_nested, terms.project,
         )  # fmt: skip
         self._handle(Submitted(job))
         return task.number
@@ -186,8 +191,8 @@ class Submits:
             task.caller.told(task.unit, told, parts)
             return
         task.last = told, parts
-        has_died = told[0] == ENDED and told[1] == "died"
-        self._handle((Died if has_died else Ended)(node, task.number, task.attempt))
+        is_again = told[0] == ENDED and told[1] in AGAIN
+        self._handle((Died if is_again else Ended)(node, task.number, task.attempt))
 
     def _handle(self, event: Event) -> None:
         for effect in self._core.handle(event, self._now()):

@@ -71,6 +71,11 @@ class Accounts:
         return self._waiting.get(project, {})
 
     @property
+    def is_shared(self) -> bool:
+        """Whether several projects hold something or wait."""
+        return len(self._active) > 1
+
+    @property
     def active(self) -> list[str]:
         """The projects that hold something or wait."""
         return list(self._active)

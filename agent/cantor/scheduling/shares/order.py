@@ -40,18 +40,20 @@ class FairOrder:
 
     def place(self, waits: Waits, now: float) -> Place:
         """By the unit's priority, which rises as it waits, then by arrival."""
-        return -(waits.reserve.priority + self._risen(waits, now)), waits.order
+        return -(waits.reserve.priority + (now - waits.since_s) // AGING_S), waits.order
 
     def rank(self, waits: Waits, now: float) -> Rank:
-        """By the project's priority, which rises too, then by what it is owed, then by place."""
-        waiting = [waits.queue, *self._accounts.own_waiting()]
-        highest = max(map(self._class, waiting))
-        level = min(self._class(waits.queue) + self._risen(waits, now), highest)
-        return -level, self._accounts.ahead_s(waits.queue), *self.place(waits, now)
+        """By the turn of its project, then by place."""
+        return *self.turn(waits.queue, waits.since_s, now), *self.place(waits, now)
 
-    @staticmethod
-    def _risen(waits: Waits, now: float) -> float:
-        return (now - waits.since_s) // AGING_S
+    def turn(self, project: str, since_s: float, now: float) -> tuple[float, float]:
+        """When a project's turn is that has waited so long: the lowest is next.
+
+        By its priority, which rises too, then by what it is owed.
+        """
+        highest = max(map(self._class, [project, *self._accounts.own_waiting()]))
+        level = min(self._class(project) + (now - since_s) // AGING_S, highest)
+        return -level, self._accounts.ahead_s(project)
 
     def refusal(self, waits: Waits) -> str:
         """It wants more than its project may ever have."""

@@ -4,9 +4,10 @@ Only the node of the submitter begins attempts, one after the other, and only wh
 attempt tells is the result. So it does not matter how late or how often others speak. A task that
 may run once has one attempt: what becomes of it when its node is lost, nobody knows.
 
-A node gets as many tasks at once as it has workers, and more of them ahead if they turn out to be
-small; a task that another one waits for goes out at once, for workers that wait make room there.
-One whose units are taken refuses; when all have, the task waits at the best of them.
+A node gets as many tasks of each project at once as it has workers, and more of them ahead if they
+turn out to be small: whose turn it is there, the node decides. A task that another one waits for
+goes out at once, for workers that wait make room there. One whose units are taken refuses; when all
+have, the task waits at the best of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from cantor.scheduling.tasks import placing
+from cantor.scheduling.tasks.pace import Pace
 from cantor.scheduling.tasks.records import (
     Abort,
     Cancelled,
@@ -40,11 +42,10 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.scheduling.tasks.records import Event, Host, Job, Why
 
-AHEAD_MAX = 64
-"""So many small tasks wait at a node at most, beside those that its workers run."""
-AHEAD_S = 0.01
-"""So much work may wait there."""
-_WEIGHT = 0.2
+SHARED = 2
+"""So many tasks for each worker wait or run at a node while projects compete and more wait than all
+nodes could run: whoever is owed the next worker must have one there, also if several end at once.
+"""
 
 
 @dataclass(slots=True)
@@ -70,18 +71,40 @@ class _Kind:
     hosts: dict[NodeId, Host] | None = None
 
 
+@dataclass(slots=True)
+class _Room:
+    """What nodes have of one project's tasks, and which of them may be given more."""
+
+    running: dict[NodeId, int] = field(default_factory=dict)
+    pace: dict[NodeId, Pace] = field(default_factory=dict)
+    open: dict[NodeId, Host] = field(default_factory=dict)
+
+    def has(self, host: Host, deep: int = 1) -> bool:
+        pace, workers = self.pace.get(host.id), deep * host.workers
+        room = workers if pace is None else pace.room(workers)
+        return self.running.get(host.id, 0) < room
+
+    def left(self, host: Host, task: _Task, now: float | None) -> None:
+        """A node has one less; ``now``: it is done with it."""
+        running = self.running[host.id]
+        self.running[host.id] = running - 1
+        if now is not None:
+            pace = self.pace.setdefault(host.id, Pace())
+            pace.ended(task.begun, now, min(host.workers, running))
+        if self.has(host):
+            self.open[host.id] = host
+
+
 class Dispatch:
     """The tasks that were submitted at one node."""
 
     def __init__(self) -> None:
         self._hosts: dict[NodeId, Host] = {}
         self._others: tuple[tuple[Host, str], ...] = ()
-        self._kinds: dict[tuple[str, str, bool], _Kind] = {}
+        self._kinds: dict[tuple[str, str, bool, str], _Kind] = {}
         self._tasks: dict[int, _Task] = {}
-        self._running: dict[NodeId, int] = {}
-        self._pace_s: dict[NodeId, float] = {}
-        self._ended_at: dict[NodeId, float] = {}
-        self._roomy: dict[NodeId, Host] = {}
+        self._rooms: dict[str, _Room] = {}
+        self._is_shared = False
         self._deadlines: list[tuple[float, int]] = []
         self._order = count()
         self._effects: list[Effect] = []
@@ -112,7 +135,8 @@ class Dispatch:
                 self._submitted(job)
             case Ended(node, task, attempt):
                 self._ended(node, task, attempt, now)
-            case Hosts(hosts, others):
+            case Hosts(hosts, others, is_shared):
+                self._is_shared = is_shared
                 self._hosts_changed(hosts, others)
             case Died(node, task, attempt):
                 self._died(node, task, attempt)
@@ -143,10 +167,11 @@ class Dispatch:
         lost = [old for old in before.values() if not _is_same(old, self._hosts.get(old.id))]
         for kind in self._kinds.values():
             kind.hosts = None
-        for host in lost:
-            self._running.pop(host.id, None)
-            self._pace_s.pop(host.id, None)
-        self._roomy = {one.id: one for one in hosts if self._has_room(one)}
+        for room in self._rooms.values():
+            for host in lost:
+                room.running.pop(host.id, None)
+                room.pace.pop(host.id, None)
+            room.open = {one.id: one for one in hosts if room.has(one)}
         for number, task in list(self._tasks.items()):
             if any(task.node == host.id for host in lost):
                 self._lost(number, task)
@@ -229,21 +254,14 @@ class Dispatch:
         if task.is_parked or host is None:
             task.is_parked = False
             return
-        self._running[node] -= 1
-        if now is not None:
-            took = (now - max(task.begun, self._ended_at.get(node, 0.0))) * min(
-                host.workers, self._running[node] + 1
-            )
-            before = self._pace_s.get(node, took)
-            self._pace_s[node] = before + _WEIGHT * (took - before)
-            self._ended_at[node] = now
-        if self._has_room(host):
-            self._roomy[node] = host
+        self._room(task).left(host, task, now)
 
-    def _has_room(self, host: Host) -> bool:
-        pace = self._pace_s.get(host.id)
-        ahead = 0 if pace is None else min(AHEAD_MAX, int(host.workers * AHEAD_S / (pace + 1e-9)))
-        return self._running.get(host.id, 0) < host.workers + ahead
+    def _room(self, task: _Task) -> _Room:
+        room = self._rooms.get(task.job.project)
+        if room is None:
+            hosts = dict(self._hosts)
+            room = self._rooms[task.job.project] = _Room(open=hosts)
+        return room
 
     def _put(self, task: _Task, *, first: bool = False) -> None:
         order = next(self._order)
@@ -270,38 +288,46 @@ class Dispatch:
             if not heads:
                 return
             kind, (_, _, task) = min(heads, key=lambda pair: pair[1][:2])
-            if self._place(task, self._fitting(kind, task.job), now):
+            if self._place(task, kind, now):
                 heappop(kind.waiting)
             else:
                 kinds = [other for other, _ in heads if other is not kind]
 
-    def _place(self, task: _Task, fits: dict[NodeId, Host], now: float) -> bool:
-        needs = task.job.needs
+    def _place(self, task: _Task, kind: _Kind, now: float) -> bool:
+        needs, room, fits = task.job.needs, self._room(task), self._fitting(kind, task.job)
         if task.refused.issuperset(fits) and fits:  # all are busy: it waits at one of them
-            host = placing.best(needs, fits.values(), self._running, free_only=False)
+            host = placing.best(needs, fits.values(), room.running, free_only=False)
             if host is not None:
                 task.refused.clear()
                 self._run(task, host, now, may_wait=True)
             return host is not None
         open_to = [
-            host for node, host in self._roomy.items() if node in fits and node not in task.refused
+            host for node, host in room.open.items() if node in fits and node not in task.refused
         ]
         if not open_to and task.job.is_nested:  # else it waits for what waits for it
             open_to = [host for node, host in fits.items() if node not in task.refused]
-        host = placing.best(needs, open_to, self._running, free_only=True)
+        if not open_to and self._is_shared and self._is_long(kind, fits):
+            open_to = [host for host in fits.values() if room.has(host, SHARED)]
+        host = placing.best(needs, open_to, room.running, free_only=True)
         if host is None:
-            host = placing.best(needs, open_to, self._running, free_only=False)
+            host = placing.best(needs, open_to, room.running, free_only=False)
         if host is not None:
             self._run(task, host, now, may_wait=False)
         return host is not None
+
+    @staticmethod
+    def _is_long(kind: _Kind, fits: Mapping[NodeId, Host]) -> bool:
+        """Whether more wait than the nodes have workers."""
+        return len(kind.waiting) > sum(host.workers for host in fits.values())
 
     def _run(self, task: _Task, host: Host, now: float, *, may_wait: bool) -> None:
         task.attempt += 1
         task.node, task.begun, task.is_parked = host.id, now, may_wait
         if not may_wait:
-            self._running[host.id] = self._running.get(host.id, 0) + 1
-            if not self._has_room(host):
-                self._roomy.pop(host.id, None)
+            room = self._room(task)
+            room.running[host.id] = room.running.get(host.id, 0) + 1
+            if not room.has(host):
+                room.open.pop(host.id, None)
         self._effects.append(Run(host.id, host.life, task.job.id, task.attempt, may_wait))
 
 

@@ -36,11 +36,13 @@ class Job:
     """On the submitter's steady clock."""
     is_nested: bool = False
     """Another task waits for it, and keeps a worker busy meanwhile."""
+    project: str = ""
+    """Whose share of the nodes it uses."""
 
     @property
-    def kind(self) -> tuple[str, str, bool]:
+    def kind(self) -> tuple[str, str, bool, str]:
         """The same for jobs that the same nodes can run and that wait for each other."""
-        return self.text, self.python, self.is_nested
+        return self.text, self.python, self.is_nested, self.project
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +76,12 @@ class Submitted:
 class Hosts:
     """The nodes that may run tasks of this one now; in-flight work of all others is lost.
 
-    ``others`` are nodes that may not, and why: for errors.
+    ``others`` are nodes that may not, and why: for errors. ``is_shared``: several projects compete.
     """
 
     hosts: tuple[Host, ...]
     others: tuple[tuple[Host, str], ...] = ()
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """A node says that the worker of an attempt has died."""
+    """A node says that the worker of an attempt has died, or was ended for another project."""
 
     node: NodeId
     task: int

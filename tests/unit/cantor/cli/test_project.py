@@ -84,6 +84,6 @@ def test_the_pool_is_shown_by_project_and_quantity(
     assert rows[1] == ["default", "1", "0", *["-"] * 7]
     assert rows[2] == ["lab", "1", "2", "GPU", "16", "8", "9", "1", "-", "4"]
     gib = ["8.0 GiB", "4.0 GiB", "-", "-", "1.0 GiB", "2.0 GiB"]
-    assert rows[3] == ["lab", "1", "2", "Memory", *gib]
+    assert rows[3] == ["Memory", *gib]
     assert main(["pool", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == agent.answer

@@ -9,7 +9,8 @@ import pytest
 from cantor.base.ids import NodeId
 from cantor.base.resources import Resource
 from cantor.scheduling.needs import parse
-from cantor.scheduling.tasks.dispatch import AHEAD_MAX, Dispatch
+from cantor.scheduling.tasks.dispatch import Dispatch
+from cantor.scheduling.tasks.pace import AHEAD_MAX
 from cantor.scheduling.tasks.records import (
     Abort,
     Cancelled,
