@@ -165,10 +165,13 @@ def run_shares(seeds: Iterable[int], processes: int) -> tuple[dict[str, Any], li
     windows = sum(one.windows for one in well)
     print(
         f"two projects 3:1 were {uneven:.3f} of the pool from their shares at most, in {windows} "
-        f"windows of ten seconds; of what was wanted {used:.3f} was used at least",
+        f"windows of five seconds; of what was wanted {used:.3f} was used at least",
         flush=True,
     )
-    figures = {"uneven_max": uneven, "used_min": used, "windows": windows}
+    soon = max((one.uneven_soon for one in well), default=0.0)
+    figures = {
+        "uneven_max": uneven, "uneven_soon_max": soon, "used_min": used, "windows": windows
+    }  # fmt: skip
     return {**figures, "faults": dict(sorted(fired.items())), "failures": failures}, failures
 
 

@@ -70,6 +70,16 @@ def in_the_way(line: Line, stock: Any, now: float) -> Any:  # noqa: ANN401
         yield waits, fit
 
 
+def saved_up(self: Accounts, project: str) -> None:
+    """Who comes back is owed what it had before it was idle."""
+    is_active = bool(self._held.get(project) or self._waiting.get(project))
+    if is_active and project not in self._active:
+        self._virtual_s[project] = self._virtual_s.get(project, self._mean_s())
+        self._active[project] = None
+    elif not is_active and project in self._active:
+        del self._active[project]
+
+
 PLANTED: dict[str, tuple[int, Any, str, Any]] = {
     "shares count for nothing": (0, shares, "TERMS", {**shares.TERMS, "vision": Terms()}),
     "what others tell is not heard": (1, Accounts, "told", lambda *_: None),
@@ -77,6 +87,7 @@ PLANTED: dict[str, tuple[int, Any, str, Any]] = {
     "nothing is taken back": (3, FairOrder, "wanted_back", lambda *_: []),
     "each node takes the whole debt back": (3, Debt, "part", all_alone),
     "who is at its limit stands in the way": (0, Line, "fitting", in_the_way),
+    "who was idle has saved up": (0, Accounts, "_begin_or_end", saved_up),
 }
 
 
