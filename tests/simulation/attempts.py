@@ -1,25 +1,21 @@
 """Tasks on a virtual network: who submits, who runs attempts, and all that goes wrong, by seed.
 
-Each node submits and runs. Messages are never lost while both ends live, as streams see to that,
-but they are late, doubled and out of order; what is under way to a node that ends is lost, or taken
-in its next life. Nodes end at any moment and come back in a new life; parts are cut off, and who is
-cut off is taken for dead by each side at its own time; workers die; units are taken. Each task has
-one end, no attempt begins twice, what may run once begins once, and in the end nothing is left.
+Each node submits and runs. Messages and nodes fail as ``nodes`` says; workers die; units are taken.
+Each task has one end, no attempt begins twice, what may run once begins once, and in the end
+nothing is left.
 """
 
 from __future__ import annotations
 
 import hashlib
-import heapq
-import itertools
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
-from random import Random
 from typing import TYPE_CHECKING
 
+from tests.simulation.nodes import Nodes
+
 from cantor.base.errors import LocalProtocolError
-from cantor.base.ids import NodeId
 from cantor.scheduling.needs import parse
 from cantor.scheduling.tasks.dispatch import Dispatch
 from cantor.scheduling.tasks.hosting import Begin, Hosting, Key
@@ -31,7 +27,6 @@ from cantor.scheduling.tasks.records import (
     Dropped,
     Ended,
     GiveUp,
-    Host,
     Hosts,
     Job,
     Refused,
@@ -41,8 +36,9 @@ from cantor.scheduling.tasks.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from cantor.base.ids import NodeId
     from cantor.scheduling.tasks.hosting import Effect as HostEffect
     from cantor.scheduling.tasks.records import Effect, Event
 
@@ -58,7 +54,6 @@ FAULTS = (
     "taken again",
 )
 NODES = 5
-WORKERS = 2
 ENDS = 0.6
 """Of the time, nodes end in so much: an end mends what somebody would wait for in vain."""
 
@@ -80,98 +75,34 @@ class Box:
     """Tasks whose function never returns."""
 
 
-class World:
+class World(Nodes[Box]):
     """The nodes of one seed and what is going to happen to them."""
 
     def __init__(self, seed: int) -> None:
-        self.random = Random(seed)  # noqa: S311 (a seed gives the same run)
-        self.now = 0.0
-        self.is_quiet = False
-        self.fired: Counter[str] = Counter()
+        super().__init__(seed, NODES, Box)
         self.ends: Counter[str] = Counter()
         self.told = hashlib.sha256()
-        self.cuts: set[tuple[NodeId, NodeId]] = set()
         self.open: set[tuple[NodeId, int, int]] = set()
         """Tasks whose submitter lives and waits: node, life, task."""
         self.begun: Counter[Key] = Counter()
         self.begun_tasks: Counter[tuple[NodeId, int, int]] = Counter()
-        self._order = itertools.count()
-        self._happenings: list[tuple[float, int, Callable[[], None]]] = []
-        self.boxes = {one: Box(one) for one in (NodeId(f"{n:02d}" * 16) for n in range(NODES))}
         for box in self.boxes.values():
             self.start(box)
 
-    def at(self, delay_s: float, do: Callable[[], None]) -> None:
-        """Let something happen later."""
-        heapq.heappush(self._happenings, (self.now + delay_s, next(self._order), do))
-
-    def run(self, until_s: float) -> None:
-        """Let everything happen until then."""
-        while self._happenings and self._happenings[0][0] <= until_s:
-            self.now, _, do = heapq.heappop(self._happenings)
-            do()
-        self.now = until_s
-
-    def start(self, box: Box) -> None:
-        """Begin a life."""
-        box.life += 1
-        box.is_up, box.numbers = True, 0
+    def begin(self, box: Box) -> None:
+        box.numbers = 0
         box.dispatch, box.hosting = Dispatch(), Hosting(box.life)
-        box.seen, box.once, box.endless = {box.id: box.life}, set(), set()
-        self.look(box)
-        for other in self.boxes.values():
-            self.at(0.2 * self.random.random(), partial(self.meet, other, box))
-            self.at(0.2 * self.random.random(), partial(self.meet, box, other))
+        box.once, box.endless = set(), set()
         self.tick(box, box.life)
 
-    def end(self, box: Box) -> None:
-        """A node ends at once, and comes back after a while."""
-        if not box.is_up:
-            return
-        self.fired["ended"] += 1
-        box.is_up = False
+    def looked(self, box: Box) -> None:
+        self.tell(box, Hosts(self.hosts(box)))
+
+    def lost(self, box: Box, node: NodeId) -> None:
+        self.carry_out(box, box.hosting.gone(node), say=True)
+
+    def ended(self, box: Box) -> None:
         self.open = {task for task in self.open if task[0] != box.id}
-        for other in self.boxes.values():
-            self.at(0.5 * self.random.random(), partial(self.lose, other, box.id, box.life))
-        self.at(2.0 * self.random.random(), partial(self.start, box))
-
-    def meet(self, box: Box, other: Box) -> None:
-        """A node comes to reach another, and hears its facts."""
-        if box.is_up and other.is_up and (box.id, other.id) not in self.cuts:
-            box.seen[other.id] = other.life
-            self.look(box)
-
-    def lose(self, box: Box, node: NodeId, life: int) -> None:
-        """A node takes another for dead, unless that has come back meanwhile."""
-        if box.is_up and box.seen.get(node) == life and node != box.id:
-            del box.seen[node]
-            self.look(box)
-            self.carry_out(box, box.hosting.gone(node), say=True)
-
-    def look(self, box: Box) -> None:
-        """A node looks at whom it can reach."""
-        hosts = [
-            Host(node, node[:2], life, WORKERS, "3.11", distance=0.0 if node == box.id else 0.25)
-            for node, life in sorted(box.seen.items())
-        ]
-        self.tell(box, Hosts(tuple(hosts)))
-
-    def cut(self) -> None:
-        """Two nodes cannot reach each other for a while; each notes that when it does, or never."""
-        one, other = self.random.sample(list(self.boxes.values()), 2)
-        pair = {(one.id, other.id), (other.id, one.id)}
-        self.cuts |= pair
-        self.fired["cut"] += 1
-        for box, node in ((one, other), (other, one)):
-            if self.random.random() < 0.8:
-                self.at(self.random.random(), partial(self.lose, box, node.id, node.life))
-
-        def heal() -> None:
-            self.cuts -= pair
-            self.meet(one, other)
-            self.meet(other, one)
-
-        self.at(4.0 * self.random.random(), heal)
 
     def tick(self, box: Box, life: int) -> None:
         """Time passes on a node."""
@@ -247,13 +178,13 @@ class World:
         """Do what a node that runs attempts wants."""
         for effect in effects:
             if isinstance(effect, Begin):
-                self.begin(box, effect.key)
+                self.begin_attempt(box, effect.key)
                 continue
             if say:
                 key = effect.key
                 self.answer(box, key, Dropped(box.id, key.task, key.attempt))
 
-    def begin(self, box: Box, key: Key) -> None:
+    def begin_attempt(self, box: Box, key: Key) -> None:
         """An attempt begins, unless its units are taken."""
         if not self.is_quiet and self.chance(0.1, "busy"):
             box.hosting.ended(key)
@@ -285,34 +216,6 @@ class World:
                 self.tell(submitter, event)
 
         self.send(box, key.node, hear)
-
-    def send(self, source: Box, to: NodeId, do: Callable[[Box], None]) -> None:
-        """Carry a message as a stream does: it is sent again until its target has it or ends."""
-        target, life, lives = self.boxes[to], source.life, self.boxes[to].life
-
-        def arrive() -> None:
-            if not target.is_up:
-                return
-            if target.life != lives and (self.is_quiet or not self.chance(0.3, "taken again")):
-                return  # else: it had taken it, and ended before it said so
-            if (source.id, to) in self.cuts:
-                if source.is_up and source.life == life:
-                    self.at(0.3, arrive)
-                return
-            do(target)
-
-        delay_s = 0.0 if source.id == to else 0.001 + 0.01 * self.random.random()
-        if not self.is_quiet and self.chance(0.05, "late"):
-            delay_s += 3.0 * self.random.random()
-        self.at(delay_s, arrive)
-        if not self.is_quiet and self.chance(0.05, "doubled"):
-            self.at(delay_s + 3.0 * self.random.random(), arrive)
-
-    def chance(self, of: float, name: str) -> bool:
-        """Whether a fault happens."""
-        happens = self.random.random() < of
-        self.fired[name] += happens
-        return happens
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import attempts, escrow, fetching, grants, shares
+from tests.simulation import actors, attempts, escrow, fetching, grants, shares
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -195,21 +195,24 @@ def run_fetches(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     return figures, failures
 
 
-def run_tasks(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
-    """Tasks on five nodes, by seed; the figures, and what failed."""
+def run_ends(
+    name: str, good: str, play: Callable[[int], attempts.Outcome | actors.Outcome],
+    seeds: Iterable[int],
+) -> tuple[dict[str, Any], list[str]]:  # fmt: skip
+    """Tasks or calls on a few nodes, by seed; the figures, and what failed."""
     fired: Counter[str] = Counter()
     ends: Counter[str] = Counter()
     failures: list[str] = []
     for seed in seeds:
         try:
-            outcome = attempts.simulate(seed)
+            outcome = play(seed)
         except CantorError as error:
-            failures.append(f"tasks, seed {seed}: {error}")
+            failures.append(f"{name}, seed {seed}: {error}")
             print(failures[-1], flush=True)
             continue
         fired += outcome.fired
         ends += outcome.ends
-    print(f"tasks: {ends['committed']} results, none twice", flush=True)
+    print(f"{name}: {ends[good]} {good}, none twice", flush=True)
     figures = {"ends": dict(sorted(ends.items())), "faults": dict(sorted(fired.items()))}
     return {**figures, "failures": failures}, failures
 
@@ -239,6 +242,7 @@ def main() -> int:
     parser.add_argument("--shares", type=int, default=0, metavar="SEEDS", help="of projects too")
     parser.add_argument("--fetches", type=int, default=0, metavar="SEEDS", help="of blobs as well")
     parser.add_argument("--tasks", type=int, default=0, metavar="SEEDS", help="of tasks as well")
+    parser.add_argument("--actors", type=int, default=0, metavar="SEEDS", help="of actors as well")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
@@ -262,7 +266,8 @@ def main() -> int:
     for name, count, run in (
         ("shares", options.shares, partial(run_shares, processes=options.processes)),
         ("fetches", options.fetches, run_fetches),
-        ("tasks", options.tasks, run_tasks),
+        ("tasks", options.tasks, partial(run_ends, "tasks", "committed", attempts.simulate)),
+        ("actors", options.actors, partial(run_ends, "actors", "answered", actors.simulate)),
     ):
         if count:
             figures[name], failed = run(range(options.first, options.first + count))

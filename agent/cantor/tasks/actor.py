@@ -58,10 +58,10 @@ class Actor(Generic[P, T]):
             NotSerialisable: an argument cannot.
         """
         above = backend_here()
-        node = getattr(above, "node", None)
-        if above is None or node is None:
+        home = getattr(above, "home", None)
+        if above is None or home is None:
             return self._start_here(args, kwargs)
-        return self._start_on_mesh(above, str(node), args, kwargs)
+        return self._start_on_mesh(above, str(home), args, kwargs)
 
     def start_named(self, name: str, *args: P.args, **kwargs: P.kwargs) -> Handle:
         """As :meth:`start`, and :func:`find_actor` finds it in this process until it is closed.
@@ -96,9 +96,9 @@ class Actor(Generic[P, T]):
         return handle
 
     def _start_on_mesh(
-        self, above: Backend, node: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, above: Backend, home: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Handle:
-        handle = self._handle(f"{node}/{uuid4().hex}")
+        handle = self._handle(f"{home}-{uuid4().hex}")
         besides = getattr(above, "needs", None)
         needs = self.needs if besides is None else together([self.needs, besides])
         project = getattr(above, "project", "")

@@ -83,7 +83,7 @@ class Connection:
         self._codes: set[str] = set()
         self._outbox: deque[tuple[Message, Parts]] = deque()
         self._lives: set[int] = set()
-        self._node: concurrent.futures.Future[str] = concurrent.futures.Future()
+        self._home: concurrent.futures.Future[str] = concurrent.futures.Future()
         self._is_woken = False
         self._is_closed = False
         self._stream: FrameStream | None = None
@@ -147,14 +147,14 @@ class Connection:
             self._end()
 
     @property
-    def node(self) -> str:
-        """The node that this process is connected to.
+    def home(self) -> str:
+        """How the addresses begin of actors that this process starts: its node, in which life.
 
         Raises:
             UnavailableError: the agent does not say it: it is of a version without actors.
         """
         try:
-            return self._node.result(HELLO_S)
+            return self._home.result(HELLO_S)
         except (TimeoutError, concurrent.futures.CancelledError) as error:
             raise UnavailableError(
                 "the agent does not say which node it is", where=str(self._folder),
@@ -221,8 +221,8 @@ class Connection:
 
     def _take(self, message: Message, parts: Parts) -> None:
         kind, number, *content = message
-        if kind == HELLO and not self._node.done():
-            self._node.set_result(str(content[0]))
+        if kind == HELLO and not self._home.done():
+            self._home.set_result(str(content[0]))
         sent = self._ended(number) if kind in LAST else self._open.get(number)
         if sent is not None:
             tell(sent.listener, [kind, *content], parts)
@@ -240,7 +240,7 @@ class Connection:
             self._is_closed = True
             left, self._open = list(self._open.values()), {}
             self._lives.clear()
-            self._node.cancel()
+            self._home.cancel()
             self._idle.notify_all()
         error = UnavailableError(
             f"the agent was lost, and the task with it: {reason}",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
 from cantor.node.tasks.listening import LAST
-from cantor.node.tasks.places import named
+from cantor.node.tasks.places import lives_of, named
 from cantor.node.tasks.wording import CALL, CALL_OFF, FAILED, terms_value
 from cantor.scheduling.actors.calling import Calling
 from cantor.workers.errors import WorkerDiedError
@@ -24,9 +25,17 @@ if TYPE_CHECKING:
     from cantor.workers.units import Terms
 
 
-def keeper_of(address: str) -> NodeId:
-    """The node that keeps the actor with this address."""
-    return NodeId(address.partition("/")[0])
+def keeper_of(address: str) -> tuple[NodeId, int]:
+    """The node that keeps the actor with this address, and in which of its lives.
+
+    Raises:
+        RemoteProtocolError: it is no address.
+    """
+    node, _, rest = address.partition("/")
+    life = rest.partition("-")[0]
+    if not node or not (life.isascii() and life.isdecimal()):
+        raise RemoteProtocolError(f"not the address of an actor: {address!r:.80}")
+    return NodeId(node), int(life)
 
 
 @dataclass(slots=True, eq=False)
@@ -54,12 +63,12 @@ class Calls:
     def submit(self, caller: Caller, unit: int, terms: Terms, parts: Parts) -> int:
         """Make a call; its number on this node."""
         made = _Made(next(self._numbers), caller, unit, terms)
-        keeper = keeper_of(terms.actor)
+        keeper, life = keeper_of(terms.actor)
         self._made[made.number] = made
         if keeper not in self._node.alive():
             self._lose((made.number,), keeper, "cannot be reached")
             return made.number
-        line, place = self._core.call(made.number, keeper, terms.actor)
+        line, place = self._core.call(made.number, keeper, life, terms.actor)
         message = [CALL, self._node.life, line, place, made.number, terms.actor, terms_value(terms)]
         self._lines.tell(keeper, message, parts)
         return made.number
@@ -74,10 +83,13 @@ class Calls:
         if self._made.pop(number, None) is not None:
             self._core.ended(number)
 
-    def lost(self, nodes: Iterable[NodeId]) -> None:
-        """Nodes cannot be reached."""
-        for node in nodes:
+    def changed(self, lost: Iterable[NodeId]) -> None:
+        """Facts or nodes have changed; ``lost`` can be reached no more."""
+        for node in lost:
             self._lose(self._core.lost(node), node, "was lost")
+        if self._made:
+            for node, life in lives_of(self._node):
+                self._lose(self._core.seen(node, life), node, "began anew")
 
     def heard_called(self, node: NodeId, message: Message, parts: Parts) -> None:
         """A keeper tells what becomes of a call."""

@@ -68,6 +68,16 @@ ENDED_MAX = 4096
 _NONE = (pack(None, []),)
 
 
+@dataclass(slots=True)
+class _Told:
+    """What a life tells of itself, or of a call; an answer may come with the state after it."""
+
+    what: Message
+    call: int | None = None
+    parts: Parts = ()
+    state: Parts = ()
+
+
 @dataclass(slots=True, eq=False)
 class Kept:
     """One actor."""
@@ -80,9 +90,8 @@ class Kept:
     terms: Terms
     parts: Parts
     state: Parts = ()
-    state_place: int = -1
-    """After which call of its latest life that was its state."""
-    told: Ordered[Message] = field(default_factory=Ordered)
+    told: Ordered[_Told] = field(default_factory=Ordered)
+    """What its latest life tells, of itself and of calls, in the order in which it did."""
     end: Message = field(default_factory=list)
     """What its calls hear once it has ended."""
     closing: list[_Call] = field(default_factory=list)
@@ -99,8 +108,6 @@ class _Call:
     """Its number there."""
     terms: Terms
     parts: Parts
-    place: int = 0
-    told: Ordered[tuple[Message, Parts, int]] = field(default_factory=Ordered)
     count: int = 0
     """Messages about it that its caller was sent."""
     last: tuple[Message, Parts] = ([], ())
@@ -173,6 +180,15 @@ class Keeper:
                 self._handle(Forgone(call.number))
         self._watch.changed(is_urgent=bool(lost))
 
+    @staticmethod
+    def answer_lost() -> Message:
+        """What a caller hears whose answer was given up on its way."""
+        error = WorkerDiedError(
+            "the answer of an actor was lost on its way: its node could not be reached for a while",
+            remedy="the call has run",
+        )
+        return [FAILED, pack_failure(error)]
+
     def heard_call(self, node: NodeId, message: Message, parts: Parts) -> None:
         """Somebody calls an actor.
 
@@ -204,8 +220,8 @@ class Keeper:
         kept = self._kept.get(number)
         if kept is None or life != self._node.life or not self._core.counts(node, number, attempt):
             return
-        for one in kept.told.put(place, told):
-            self._life_told(kept, node, attempt, one)
+        for one in kept.told.put(place, _Told(told)):
+            self._take_told(kept, node, attempt, one)
 
     def heard_refused(self, node: NodeId, message: Message, _: Parts) -> None:
         """A node does not let an actor live there."""
@@ -222,20 +238,13 @@ class Keeper:
 
     def heard_invoked(self, node: NodeId, message: Message, parts: Parts) -> None:
         """A life tells what becomes of a call: only the latest counts."""
-        _, life, number, attempt, name, place, what, own = message
-        call = self._calls.get(name)
-        if call is None or life != self._node.life or call.kept.number != number:
+        _, life, number, attempt, place, name, what, own = message
+        kept = self._kept.get(number)
+        if kept is None or life != self._node.life or not self._core.counts(node, number, attempt):
             return
-        if not self._core.counts(node, number, attempt):
-            return
-        for told, its_parts, its_own in call.told.put(place, (what, parts, own)):
-            if told[0] not in LAST:
-                self._tell(call, told, its_parts)
-                continue
-            call.last = told, its_parts[:its_own]
-            if its_parts[its_own:] and call.place > call.kept.state_place:
-                call.kept.state, call.kept.state_place = its_parts[its_own:], call.place
-            self._handle(Answered(node, number, attempt, call.number))
+        told = _Told(what, int(name), parts[:own], parts[own:])
+        for one in kept.told.put(place, told):
+            self._take_told(kept, node, attempt, one)
 
     def _take(
         self, node: NodeId, life: int, address: str, name: int, terms: Terms, parts: Parts
@@ -248,6 +257,24 @@ class Keeper:
             return
         self._calls[call.number] = self._made[node, life, name] = call
         self._handle(Called(kept.number, call.number, terms.retries))
+
+    def _take_told(self, kept: Kept, node: NodeId, attempt: int, told: _Told) -> None:
+        """A life tells something, in its order; what comes before may have ended that life."""
+        if not self._core.counts(node, kept.number, attempt):
+            return
+        if told.call is None:
+            self._life_told(kept, node, attempt, told.what)
+            return
+        if told.state:
+            kept.state = told.state
+        call = self._calls.get(told.call)
+        if call is None or call.kept is not kept:
+            return
+        if told.what[0] not in LAST:
+            self._tell(call, told.what, told.parts)
+            return
+        call.last = told.what, told.parts
+        self._handle(Answered(node, kept.number, attempt, call.number))
 
     def _life_told(self, kept: Kept, node: NodeId, attempt: int, told: Message) -> None:
         if told[0] == LIVES:
@@ -274,7 +301,6 @@ class Keeper:
                 self._lines.tell(node, [ABORT, me, number, attempt])
             case Invoke(node, number, attempt, place, name):
                 call = self._calls[name]
-                call.told, call.place = Ordered(), place
                 message = [INVOKE, me, number, attempt, place, name, _terms_there(call.terms)]
                 self._lines.tell(node, message, call.parts)
             case Stop(node, number, attempt, name):
@@ -289,7 +315,7 @@ class Keeper:
                 self._over(self._kept[effect.actor], effect)
 
     def _run(self, kept: Kept, run: Run) -> None:
-        kept.told, kept.state_place = Ordered(), -1
+        kept.told = Ordered()
         self._codes.send_ahead(run.node, kept.code)
         terms = replace(kept.terms, restore_from=len(kept.parts) if kept.state else 0)
         attempt = (self._node.life, kept.number, run.attempt)
@@ -299,10 +325,11 @@ class Keeper:
     def _over(self, kept: Kept, over: Over) -> None:
         del self._kept[kept.number], self._addresses[kept.address]
         self._codes.release(kept.code)
-        self._hearing.forget(kept.address)
         if over.why not in ("died", "failed"):
             kept.end = self._end(kept, over)
         self._ended[kept.address] = kept.end
+        for node, life, (name, _, _) in self._hearing.forget(kept.address):
+            self._lines.tell(node, [CALLED, life, name, 0, kept.end])
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
         for call in kept.closing:

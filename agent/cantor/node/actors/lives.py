@@ -69,7 +69,6 @@ class Invoked:
     attempt: Attempt
     number: int
     unit: Unit | None = None
-    told: int = 0
     is_kept_after: bool = False
     last: tuple[Message, Parts] | None = None
     """Its answer, which waits for the state."""
@@ -210,8 +209,8 @@ class Lives:
     def _say(self, call: Invoked, message: Message, parts: Parts, own: int) -> None:
         key = call.attempt.key
         attempt = (key.life, key.task, key.attempt)
-        told = [INVOKED, *attempt, call.number, call.told, message, own]
-        call.told += 1
+        told = [INVOKED, *attempt, call.attempt.told, call.number, message, own]
+        call.attempt.told += 1
         self._lines.tell(key.node, told, parts)
 
     @staticmethod

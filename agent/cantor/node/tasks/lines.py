@@ -31,13 +31,19 @@ _log = logging.getLogger(__name__)
 
 
 class Lines:
-    """``heard`` takes each message with the node that it is from; it may raise what is odd."""
+    """``heard`` takes each message with the node that it is from; it may raise what is odd.
 
-    def __init__(self, node: Node, heard: Heard) -> None:
+    ``gave_up`` hears of large ones that did not reach a node that cannot be reached any more.
+    """
+
+    def __init__(
+        self, node: Node, heard: Heard, gave_up: Callable[[NodeId, Message], None]
+    ) -> None:
         self._node = node
         self._heard = heard
+        self._gave_up = gave_up
         self._streams: dict[NodeId, Stream] = {}
-        self._bulk: dict[NodeId, set[asyncio.Task[None]]] = {}
+        self._bulk: dict[NodeId, dict[asyncio.Task[None], Message]] = {}
 
     def start(self) -> None:
         """Hear others."""
@@ -61,9 +67,9 @@ class Lines:
         small = pack_small(message, parts)
         if small is None:
             task = asyncio.ensure_future(self._send(node, message, parts))
-            several = self._bulk.setdefault(node, set())
-            several.add(task)
-            task.add_done_callback(several.discard)
+            several = self._bulk.setdefault(node, {})
+            several[task] = message
+            task.add_done_callback(lambda task: several.pop(task, None))
             return
         stream = self._streams.get(node)
         if stream is None:
@@ -75,8 +81,9 @@ class Lines:
         stream = self._streams.pop(node, None)
         if stream is not None:
             stream.close()
-        for task in self._bulk.pop(node, ()):
-            task.cancel()
+        for task, message in self._bulk.pop(node, {}).items():
+            if task.cancel():
+                self._gave_up(node, message)
 
     async def _send(self, node: NodeId, message: Message, parts: Parts) -> None:
         try:

@@ -53,6 +53,16 @@ def hosts_of(node: Node, *, are_for_actors: bool = False) -> Hosts:
     return Hosts(tuple(hosts), tuple(others), node.shares.accounts.is_shared)
 
 
+def lives_of(node: Node) -> list[tuple[NodeId, int]]:
+    """In which life each node that runs tasks is, as far as this one knows."""
+    told = [(fact.owner, fact.value) for fact in node.facts(FACT) if fact.name == FACT]
+    return [
+        (owner, life)
+        for owner, about in told
+        if isinstance(about, dict) and isinstance(life := about.get("life"), int)
+    ]
+
+
 def _has_actors(told: Value) -> bool:
     return isinstance(told, dict) and told.get("actors") is True
 

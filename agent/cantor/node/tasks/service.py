@@ -65,7 +65,7 @@ class Tasks:
     def __init__(self, node: Node, work: Work | None = None) -> None:
         self._node = node
         self._work = work or Work()
-        self._lines = Lines(node, self._heard)
+        self._lines = Lines(node, self._heard, self._gave_up)
         codes, numbers = Codes(self._lines), count(1)
         self._codes = codes
         self._submits = Submits(node, self._lines, codes, numbers)
@@ -74,7 +74,7 @@ class Tasks:
         intake = Intake(self._submits, self._calls, self._keeper)
         self._nested = Nested(intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
-        self._sessions = Sessions(node.folder, node.node_id, intake)
+        self._sessions = Sessions(node.folder, f"{node.node_id}/{node.life}", intake)
         self._operations: dict[int, Heard] = {
             RUN: self._running.run,
             ABORT: self._running.abort,
@@ -137,6 +137,16 @@ class Tasks:
             raise RemoteProtocolError(f"message {message[0]} about tasks")
         operation(node, message, parts)
 
+    def _gave_up(self, node: NodeId, message: Message) -> None:
+        """A large message was given up: who waits for it hears that when it can be reached again.
+
+        What this node submitted or called itself is known to be lost by then.
+        """
+        if message[0] in (TOLD, INVOKED):
+            self._lines.tell(node, [DROPPED, *message[1:4]])
+        elif message[0] == CALLED:
+            self._lines.tell(node, [*message[:4], self._keeper.answer_lost()])
+
     def _of_life(self, of_task: Heard, of_actor: Heard) -> Heard:
         """Lives of actors are told of as attempts of tasks are; the number says which it is."""
 
@@ -155,7 +165,7 @@ class Tasks:
             self._codes.lost(node)
             self._running.gone(node)
         self._submits.changed(lost)
-        self._calls.lost(lost)
+        self._calls.changed(lost)
         self._keeper.changed(lost)
 
     def _own(self) -> Host | None:

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cantor.base.ids import NodeId
     from cantor.node.tasks.intake import Intake
     from cantor.node.tasks.wording import Message, Parts
 
@@ -50,7 +49,8 @@ def framed(message: Message, parts: Parts = ()) -> DataFrame:
 class Session:
     """One script."""
 
-    def __init__(self, me: NodeId, intake: Intake, ended: Callable[[Session], None]) -> None:
+    def __init__(self, home: str, intake: Intake, ended: Callable[[Session], None]) -> None:
+        """``home`` is how addresses begin of actors that are started here."""
         self._intake = intake
         self._ended = ended
         self._codes: dict[str, Passed] = {}
@@ -59,7 +59,7 @@ class Session:
             self._heard, self._lost, frame_bytes_max=FRAME_BYTES_MAX,
             queue_bytes_max=2 * FRAME_BYTES_MAX,
         )  # fmt: skip
-        self.stream.hello = framed([HELLO, 0, me])
+        self.stream.hello = framed([HELLO, 0, home])
 
     def told(self, unit: int, message: Message, parts: Parts) -> None:
         """Something has become of a unit."""
@@ -125,9 +125,9 @@ class _Stream(FrameStream):
 class Sessions:
     """All scripts that are connected."""
 
-    def __init__(self, folder: Path, me: NodeId, intake: Intake) -> None:
+    def __init__(self, folder: Path, home: str, intake: Intake) -> None:
         self._path = folder / SOCKET_NAME
-        self._me = me
+        self._home = home
         self._intake = intake
         self._open: set[Session] = set()
         self._server: asyncio.Server | None = None
@@ -151,6 +151,6 @@ class Sessions:
             session.stream.close("the agent ends")
 
     def _accept(self) -> asyncio.BufferedProtocol:
-        session = Session(self._me, self._intake, self._open.discard)
+        session = Session(self._home, self._intake, self._open.discard)
         self._open.add(session)
         return session.stream

@@ -45,7 +45,7 @@ ENDED   unit, end, death
 ITEM    unit                               parts: the item
 SAID    unit, fraction, text
 WROTE   unit, descriptor, text
-HELLO   0, node                            to a script: the first message
+HELLO   0, home                            to a script, first: how addresses of actors begin
 LIVES   0                                  of a life: it takes calls
 FELL    0, end, death, place               of a life: its worker has ended; calls from that place on
                                            had not begun
@@ -71,7 +71,8 @@ CALLED      life, call, place, what        parts; what became of it, numbered fr
 LINE_LOST   actor, life, line              its keeper has lost sight of the caller's node
 INVOKE      attempt, place, call, terms    parts: the arguments; keeper to where the actor lives
 INVOKE_OFF  attempt, call
-INVOKED     attempt, call, place, what, n  parts; those from ``n`` on are the actor's state, to keep
+INVOKED     attempt, place, call, what, n  parts; those from ``n`` on are its state
+                                           in one row of places with TOLD
 """
 Message = list[Any]
 Parts = tuple["Buffer", ...]

@@ -24,6 +24,8 @@ LINES_MAX = 65536
 @dataclass(slots=True)
 class _Line:
     keeper: NodeId
+    life: int
+    """Of the keeper, in which the actor was started."""
     number: int
     places: int = 0
     open: set[int] = field(default_factory=set)
@@ -43,12 +45,12 @@ class Calling:
         self._open: dict[int, _Open] = {}
         self._numbers = count(1)
 
-    def call(self, call: int, keeper: NodeId, address: str) -> tuple[int, int]:
-        """A call is made; its line, and its place there."""
+    def call(self, call: int, keeper: NodeId, life: int, address: str) -> tuple[int, int]:
+        """A call is made, of an actor that its keeper started in that life; its line and place."""
         line = self._lines.get(address)
         if line is None:
             self._make_room()
-            line = self._lines[address] = _Line(keeper, next(self._numbers))
+            line = self._lines[address] = _Line(keeper, life, next(self._numbers))
         self._lines.move_to_end(address)
         place = line.places
         line.places += 1
@@ -81,6 +83,13 @@ class Calling:
     def lost(self, keeper: NodeId) -> list[int]:
         """A node cannot be reached: the calls that have no answer now, and get none."""
         addresses = [one for one, line in self._lines.items() if line.keeper == keeper]
+        return [call for one in addresses for call in self._lose(one)]
+
+    def seen(self, keeper: NodeId, life: int) -> list[int]:
+        """A node is in that life: calls of actors of a former one get no answer."""
+        addresses = [
+            one for one, line in self._lines.items() if line.keeper == keeper and line.life < life
+        ]
         return [call for one in addresses for call in self._lose(one)]
 
     def line_lost(self, keeper: NodeId, address: str, number: int) -> list[int]:
@@ -140,7 +149,11 @@ class Hearing(Generic[T]):
                 lost.append((address, known.life, known.number))
         return lost
 
-    def forget(self, address: str) -> None:
-        """That actor has ended."""
-        for key in [key for key in self._lines if key[1] == address]:
-            del self._lines[key]
+    def forget(self, address: str) -> list[tuple[NodeId, int, T]]:
+        """That actor has ended: calls that wait for others, by node and life of their caller."""
+        left: list[tuple[NodeId, int, T]] = []
+        for node, of in [key for key in self._lines if key[1] == address]:
+            known = self._lines.pop((node, of))
+            if known.line is not None:
+                left += [(node, known.life, call) for call in known.line.early]
+        return left

@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from cantor.scheduling.tasks import records as tasks
 
 GIVEN_MAX = 1000
-"""So many calls are given to a life before it has answered the first of them."""
 EVERYTHING = 1 << 62
 """The place before which any call may have begun."""
 
@@ -79,7 +78,9 @@ class _Actor:
 class Keeping:
     """The actors that were started at one node."""
 
-    def __init__(self) -> None:
+    def __init__(self, given_max: int = GIVEN_MAX) -> None:
+        """So many calls are given to a life before it has answered the first of them."""
+        self._given_max = given_max
         self._dispatch = Dispatch()
         self._actors: dict[int, _Actor] = {}
         self._calls: dict[int, _Actor] = {}
@@ -171,7 +172,7 @@ class Keeping:
         node, attempt = self._dispatch.where(actor.number)
         if node is None or not actor.is_living:
             return
-        while actor.waiting and len(actor.given) < GIVEN_MAX:
+        while actor.waiting and len(actor.given) < self._given_max:
             call = actor.waiting.popleft()
             call.place = actor.places
             actor.places += 1

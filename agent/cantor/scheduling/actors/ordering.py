@@ -19,6 +19,11 @@ class Ordered(Generic[T]):
         self.next = 0
         self._early: dict[int, T] = {}
 
+    @property
+    def early(self) -> list[T]:
+        """Those that wait for others before them."""
+        return [self._early[place] for place in sorted(self._early)]
+
     def put(self, place: int, item: T) -> list[T]:
         """Take one; those whose turn it is now, in order. A repetition has no effect.
 

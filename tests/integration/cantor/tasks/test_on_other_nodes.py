@@ -72,6 +72,16 @@ def alone(folder: str) -> bool:
     return is_alone
 
 
+def leaves_late(runs: str, left: str) -> None:
+    """Takes a while to leave when it is ended."""
+    try:
+        Path(runs).touch()
+        time.sleep(1000)
+    finally:
+        time.sleep(0.5)
+        Path(left).touch()
+
+
 def story() -> None:
     cantor.progress(0.5, "half")
     print("seen")  # noqa: T201 (what the test is about)
@@ -199,6 +209,17 @@ def test_one_unit_has_one_user_at_a_time(tmp_path: Path) -> None:
     one = cantor.task(needs="Licence = 1")(alone)
 
     assert all(one.map([str(tmp_path)] * 3))
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_a_cancelled_task_held_is_free_when_its_worker_has_ended(tmp_path: Path) -> None:
+    runs, left = tmp_path / "runs", tmp_path / "left"
+    first = cantor.task(needs="Licence = 1")(leaves_late).submit(str(runs), str(left))
+    until(runs.exists)
+    second = cantor.task(needs="Licence = 1")(os.path.exists).submit(str(left))
+    first.cancel()
+
+    assert second.result(SOON_S)
 
 
 @pytest.mark.usefixtures("desk")

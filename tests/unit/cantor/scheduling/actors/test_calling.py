@@ -16,13 +16,13 @@ SHOP = f"{KEEPER}/shop"
 def test_calls_of_one_actor_are_numbered_in_a_line() -> None:
     core = Calling()
 
-    assert [core.call(call, KEEPER, SHOP) for call in (7, 8)] == [(1, 0), (1, 1)]
-    assert core.call(9, KEEPER, f"{KEEPER}/other") == (2, 0)
+    assert [core.call(call, KEEPER, 1, SHOP) for call in (7, 8)] == [(1, 0), (1, 1)]
+    assert core.call(9, KEEPER, 1, f"{KEEPER}/other") == (2, 0)
 
 
 def test_what_its_keeper_tells_comes_in_order_and_of_nobody_else() -> None:
     core = Calling()
-    core.call(7, KEEPER, SHOP)
+    core.call(7, KEEPER, 1, SHOP)
 
     assert core.told(OTHER, 7, 0, "no") == []
     assert core.told(KEEPER, 7, 1, "second") == []
@@ -33,33 +33,43 @@ def test_what_its_keeper_tells_comes_in_order_and_of_nobody_else() -> None:
 
 def test_a_lost_keeper_loses_all_calls_and_a_new_line_begins() -> None:
     core = Calling()
-    core.call(7, KEEPER, SHOP)
-    core.call(8, KEEPER, SHOP)
+    core.call(7, KEEPER, 1, SHOP)
+    core.call(8, KEEPER, 1, SHOP)
     core.ended(7)
 
     assert core.lost(OTHER) == []
     assert core.lost(KEEPER) == [8]
-    assert core.call(9, KEEPER, SHOP) == (2, 0)
+    assert core.call(9, KEEPER, 1, SHOP) == (2, 0)
+
+
+def test_a_keeper_that_began_anew_has_lost_the_calls_of_its_former_life() -> None:
+    core = Calling()
+    core.call(7, KEEPER, 1, SHOP)
+
+    assert core.seen(KEEPER, 1) == []
+    assert core.seen(OTHER, 2) == []
+    assert core.seen(KEEPER, 2) == [7]
+    assert core.told(KEEPER, 7, 0, "late") == []
 
 
 def test_a_line_that_its_keeper_forgot_is_lost_once() -> None:
     core = Calling()
-    core.call(7, KEEPER, SHOP)
+    core.call(7, KEEPER, 1, SHOP)
 
     assert core.line_lost(OTHER, SHOP, 1) == []
     assert core.line_lost(KEEPER, SHOP, 1) == [7]
-    core.call(8, KEEPER, SHOP)
+    core.call(8, KEEPER, 1, SHOP)
     assert core.line_lost(KEEPER, SHOP, 1) == []
 
 
 def test_lines_that_nobody_uses_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calling, "LINES_MAX", 1)
     core = Calling()
-    core.call(7, KEEPER, SHOP)
+    core.call(7, KEEPER, 1, SHOP)
     core.ended(7)
-    core.call(8, KEEPER, f"{KEEPER}/other")
+    core.call(8, KEEPER, 1, f"{KEEPER}/other")
 
-    assert core.call(9, KEEPER, SHOP) == (3, 0)
+    assert core.call(9, KEEPER, 1, SHOP) == (3, 0)
 
 
 def test_a_keeper_hears_calls_in_their_order_by_line() -> None:
@@ -85,6 +95,7 @@ def test_what_was_on_a_line_that_is_lost_never_begins() -> None:
 def test_an_actor_that_has_ended_is_forgotten() -> None:
     core: Hearing[str] = Hearing()
     core.heard(OTHER, 1, SHOP, 1, 0, "first")
-    core.forget(SHOP)
+    core.heard(OTHER, 1, SHOP, 1, 2, "third")
 
+    assert core.forget(SHOP) == [(OTHER, 1, "third")]
     assert core.gone(OTHER) == []
