@@ -17,7 +17,7 @@ from cantor.scheduling.actors.ordering import Ordered
 from cantor.scheduling.actors.records import Answered, LoseCall
 
 if TYPE_CHECKING:
-    from tests.simulation.actors import Box, Living, State
+    from tests.simulation.actor_parts import Box, Living, State
 
     from cantor.scheduling.actors.keeping import _Actor
     from cantor.scheduling.actors.records import Event

@@ -11,7 +11,7 @@ from uuid import uuid4
 from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import together
 from cantor.tasks.calls import setup_call, submit_call
-from cantor.tasks.handle import Handle, named, naming
+from cantor.tasks.handle import Handle, found_on_mesh, named, naming
 from cantor.tasks.local import backend
 from cantor.tasks.needs_here import check, parsed
 from cantor.workers.backend import backend_here
@@ -64,18 +64,39 @@ class Actor(Generic[P, T]):
         return self._start_on_mesh(above, str(home), args, kwargs)
 
     def start_named(self, name: str, *args: P.args, **kwargs: P.kwargs) -> Handle:
-        """As :meth:`start`, and :func:`find_actor` finds it in this process until it is closed.
+        """As :meth:`start`, and :func:`find_actor` finds it until it is closed.
+
+        On a mesh there is one of each name, which does not end with its script.
 
         Raises:
             ConfigError: there is one of that name.
         """
-        with naming:
-            if name in named:
-                raise ConfigError(
-                    "there is an actor of that name", where=name, remedy="close it, or find_actor"
-                )
-            handle = named[name] = self.start(*args, **kwargs)
+        handle, is_new = self._named(name, args, kwargs)
+        if not is_new:
+            raise ConfigError(
+                "there is an actor of that name", where=name, remedy="close it, or find_actor"
+            )
         return handle
+
+    def get_named(self, name: str, *args: P.args, **kwargs: P.kwargs) -> Handle:
+        """The actor of that name; if there is none, it is started as by :meth:`start_named`."""
+        return self._named(name, args, kwargs)[0]
+
+    def _named(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Handle, bool]:
+        """The actor of that name, and whether it was started by this."""
+        above = backend_here()
+        home = getattr(above, "home", None)
+        if above is None or home is None:
+            with naming:
+                if name in named:
+                    return named[name], False
+                handle = named[name] = self._start_here(args, kwargs)
+            return handle, True
+        mine = self._start_on_mesh(above, str(home), args, kwargs, name)
+        holder = mine.holder()
+        return holder, holder.address == mine.address
 
     def _handle(self, address: str) -> Handle:
         return Handle(address, self._terms.name, self._methods, self._terms.mode, self._retries)
@@ -96,27 +117,36 @@ class Actor(Generic[P, T]):
         return handle
 
     def _start_on_mesh(
-        self, above: Backend, home: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        above: Backend,
+        home: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        name: str = "",
     ) -> Handle:
         handle = self._handle(f"{home}-{uuid4().hex}")
         besides = getattr(above, "needs", None)
         needs = self.needs if besides is None else together([self.needs, besides])
         project = getattr(above, "project", "")
         terms = replace(self._terms, actor=handle.address, needs=str(needs), project=project)
+        if name:
+            methods = " ".join(self._methods)
+            terms = replace(terms, actor_name=name, methods=methods, call_retries=self._retries)
         submit_call(above, self.kind, args, kwargs, terms)
         return handle
 
 
 def find_actor(name: str) -> Handle:
-    """The actor of that name in this process.
+    """The actor of that name: on the mesh after ``cantor.connect()`` and in tasks that run there,
+    else in this process.
 
     Raises:
         LookupError: there is none.
     """
     with naming:
-        if name not in named:
-            raise LookupError(f"no actor is named {name!r} here")
-        return named[name]
+        if name in named:
+            return named[name]
+    return found_on_mesh(name)
 
 
 @overload

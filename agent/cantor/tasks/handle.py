@@ -11,8 +11,9 @@ from cantor.base.errors import LocalProtocolError
 from cantor.tasks.calls import submit_code
 from cantor.workers.backend import backend_here
 from cantor.workers.children import Children
+from cantor.workers.errors import PoolClosedError
 from cantor.workers.living import is_on_mesh, knows_mesh, lives_no_more, living, must_live
-from cantor.workers.units import CLOSE, KILL, Passed, Terms
+from cantor.workers.units import CLOSE, FIND, HOLDER, KILL, Passed, Terms
 
 if TYPE_CHECKING:
     from typing import Self
@@ -80,6 +81,10 @@ class Handle:
             here.pool.close(kill=kill)
             lives_no_more(self.address)
 
+    def holder(self) -> Handle:
+        """The actor on the mesh that has the name with which this was started: this or another."""
+        return _handle_of(self._method(HOLDER)())
+
     def _method(self, name: str) -> Method:
         return Method(self.address, _terms(self.address, self.kind, name, self.mode, self.retries))
 
@@ -117,6 +122,31 @@ class Method:
         if isinstance(above, Children):
             return True
         return is_on_mesh(self._address) and knows_mesh(above)
+
+
+def found_on_mesh(name: str) -> Handle:
+    """The actor of that name on the mesh that this process is connected to.
+
+    Raises:
+        LookupError: there is none, or no mesh.
+    """
+    above = backend_here()
+    if above is None or not (isinstance(above, Children) or knows_mesh(above)):
+        raise LookupError(f"no actor is named {name!r} here")
+    terms = Terms(name="find_actor", method=FIND, actor=NOWHERE, actor_name=name)
+    try:
+        return _handle_of(submit_code(above, Passed(NOWHERE, b""), (), {}, terms).result())
+    except PoolClosedError as error:  # a task of a program that is on no mesh
+        raise LookupError(f"no actor is named {name!r} here") from error
+
+
+NOWHERE = "/"
+"""The address of no actor: what is asked of the node itself."""
+
+
+def _handle_of(about: list[Any]) -> Handle:
+    address, kind, methods, mode, retries = about
+    return Handle(address, kind, tuple(methods.split()), mode, retries)
 
 
 @lru_cache(maxsize=4096)

@@ -23,6 +23,8 @@ PROCESS, THREAD, LOOP = range(3)
 
 CLOSE, KILL = "cantor:close", "cantor:kill"
 """Methods of every actor on a mesh: it ends when the calls that were made are answered, or now."""
+HOLDER, FIND = "cantor:holder", "cantor:find"
+"""Who has the name that an actor was started with; and who has any name: of no actor."""
 
 
 class Shipped(Protocol):
@@ -80,6 +82,12 @@ class Terms:
     """What must be granted before it begins: an expression with quantities; blank for none."""
     checkpoint_calls: int = 0
     """The state of an actor is kept after each so many calls, if its class can tell it."""
+    actor_name: str = ""
+    """Of an actor that shall live, or is looked for."""
+    methods: str = ""
+    """Of an actor with a name: those that can be called, with spaces between."""
+    call_retries: int = 0
+    """Of an actor with a name: the retries of each call."""
     restore_from: int = 0
     """Of the parts of a life, those from this one on are the state that it begins with."""
     project: str = ""

@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
+from cantor.node.actors.kept import handle_of
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.places import lives_of, named
 from cantor.node.tasks.wording import CALL, CALL_OFF, FAILED, terms_value
 from cantor.scheduling.actors.calling import Calling
 from cantor.workers.errors import WorkerDiedError
 from cantor.workers.failures import pack_failure
+from cantor.workers.units import FIND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cantor.base.errors import CantorError
     from cantor.node.services import Node
     from cantor.node.tasks.lines import Lines
     from cantor.node.tasks.submits import Caller
     from cantor.node.tasks.wording import Message, Parts
+    from cantor.scheduling.actors.names import Named
     from cantor.workers.units import Terms
 
 
@@ -49,7 +52,11 @@ class _Made:
 class Calls:
     """On the event loop only."""
 
-    def __init__(self, node: Node, lines: Lines, numbers: Iterator[int]) -> None:
+    def __init__(
+        self, node: Node, lines: Lines, numbers: Iterator[int], find: Callable[[str], Named | None]
+    ) -> None:
+        """``find`` finds actors by their name."""
+        self._find = find
         self._node = node
         self._lines = lines
         self._numbers = numbers
@@ -62,6 +69,9 @@ class Calls:
 
     def submit(self, caller: Caller, unit: int, terms: Terms, parts: Parts) -> int:
         """Make a call; its number on this node."""
+        if terms.method == FIND:
+            self._look_up(caller, unit, terms.actor_name)
+            return 0
         made = _Made(next(self._numbers), caller, unit, terms)
         keeper, life = keeper_of(terms.actor)
         self._made[made.number] = made
@@ -108,6 +118,14 @@ class Calls:
         _, address, life, line = message
         if life == self._node.life:
             self._lose(self._core.line_lost(node, address, line), node, "was lost for a while")
+
+    def _look_up(self, caller: Caller, unit: int, name: str) -> None:
+        named = self._find(name)
+        if named is None:
+            error = LookupError(f"no actor is named {name!r} on this mesh")
+            caller.told(unit, [FAILED, pack_failure(error)], ())
+        else:
+            caller.told(unit, *handle_of(named))
 
     def _call_off(self, number: int, *, is_cancelled: bool) -> None:
         keeper = self._core.keeper(number)

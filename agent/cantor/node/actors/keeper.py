@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
-from cantor.bundles.values import pack
+from cantor.base.errors import CantorError, RemoteProtocolError
+from cantor.node.actors.endings import closed, end_of, loss_of
+from cantor.node.actors.kept import NOTHING, Kept, KeptCall, Told, handle_of
+from cantor.node.actors.naming import Naming
 from cantor.node.tasks.listening import LAST
-from cantor.node.tasks.places import hosts_of_actors, named
+from cantor.node.tasks.places import hosts_of_actors
 from cantor.node.tasks.watch import Watch
 from cantor.node.tasks.wording import (
     ABORT,
@@ -28,6 +30,7 @@ from cantor.node.tasks.wording import (
 )
 from cantor.scheduling.actors.calling import Hearing
 from cantor.scheduling.actors.keeping import Keeping
+from cantor.scheduling.actors.names import Named
 from cantor.scheduling.actors.ordering import Ordered
 from cantor.scheduling.actors.records import (
     Answered,
@@ -47,9 +50,8 @@ from cantor.scheduling.actors.records import (
 )
 from cantor.scheduling.needs import parse
 from cantor.scheduling.tasks.records import Abort, Dropped, Job, Refused, Run
-from cantor.workers.errors import PoolClosedError, WorkerDiedError
 from cantor.workers.failures import pack_failure
-from cantor.workers.units import CLOSE, KILL
+from cantor.workers.units import CLOSE, HOLDER, KILL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,52 +67,6 @@ if TYPE_CHECKING:
 
 ENDED_MAX = 4096
 """So many actors that have ended are remembered, for errors."""
-_NONE = (pack(None, []),)
-
-
-@dataclass(slots=True)
-class _Told:
-    """What a life tells of itself, or of a call; an answer may come with the state after it."""
-
-    what: Message
-    call: int | None = None
-    parts: Parts = ()
-    state: Parts = ()
-
-
-@dataclass(slots=True, eq=False)
-class Kept:
-    """One actor."""
-
-    number: int
-    address: str
-    caller: Caller
-    unit: int
-    code: Passed
-    terms: Terms
-    parts: Parts
-    state: Parts = ()
-    told: Ordered[_Told] = field(default_factory=Ordered)
-    """What its latest life tells, of itself and of calls, in the order in which it did."""
-    end: Message = field(default_factory=list)
-    """What its calls hear once it has ended."""
-    closing: list[_Call] = field(default_factory=list)
-    """Those who wait for its end."""
-
-
-@dataclass(slots=True, eq=False)
-class _Call:
-    number: int
-    kept: Kept
-    node: NodeId
-    life: int
-    name: int
-    """Its number there."""
-    terms: Terms
-    parts: Parts
-    count: int = 0
-    """Messages about it that its caller was sent."""
-    last: tuple[Message, Parts] = ([], ())
 
 
 class Keeper:
@@ -125,9 +81,12 @@ class Keeper:
         self._hearing: Hearing[tuple[int, Terms, Parts]] = Hearing()
         self._kept: dict[int, Kept] = {}
         self._addresses: dict[str, Kept] = {}
-        self._calls: dict[int, _Call] = {}
-        self._made: dict[tuple[NodeId, int, int], _Call] = {}
+        self._calls: dict[int, KeptCall] = {}
+        self._made: dict[tuple[NodeId, int, int], KeptCall] = {}
         self._ended: OrderedDict[str, Message] = OrderedDict()
+        self._holders: OrderedDict[str, Named] = OrderedDict()
+        """Who had the name that an actor which did not get it was to have."""
+        self.naming = Naming(node, lines, self._beaten)
         self._watch = Watch(node, hosts_of_actors, self._handle, lambda: not self._kept)
 
     def close(self) -> None:
@@ -152,24 +111,93 @@ class Keeper:
         Raises:
             ConfigError: its needs do not follow the grammar, or there is no such project.
         """
-        needs = parse(terms.needs)
+        parse(terms.needs)
         if terms.project:
             self._node.shares.check(terms.project)
         kept = Kept(next(self._numbers), terms.actor, caller, unit, code, terms, parts)
         self._kept[kept.number] = self._addresses[kept.address] = kept
         self._codes.use(code)
+        if terms.actor_name:
+            self._claim(kept, python)
+        else:
+            self._begin(kept, python)
+        return kept.number
+
+    def _claim(self, kept: Kept, python: str) -> None:
+        """It is to have a name; it begins when it has."""
+        terms, since_ms = kept.terms, int(self._node.wall() * 1000)
+        kept.named = Named(
+            since_ms, kept.address, terms.name, terms.methods, terms.mode, terms.call_retries
+        )
+        kept.is_claiming = True
+        try:
+            self.naming.claim(
+                terms.actor_name, kept.named, lambda holder: self._claimed(kept, python, holder)
+            )
+        except CantorError as error:
+            kept.end = [FAILED, pack_failure(error)]
+            self._begin_never(kept)
+
+    def _claimed(self, kept: Kept, python: str, holder: Named) -> None:
+        if kept.number not in self._kept:  # it was ended meanwhile
+            self.naming.release(kept.terms.actor_name, kept.address)
+            return
+        if holder.address != kept.address:
+            self._holders[kept.address] = holder
+            if len(self._holders) > ENDED_MAX:
+                self._holders.popitem(last=False)
+            kept.end = closed(kept.terms.name, "another has its name")
+            self._begin_never(kept)
+            return
+        kept.is_claiming = False
+        self._begin(kept, python)
+        waiting, kept.before = kept.before, []
+        for call in waiting:
+            self._take_call(call)
+
+    def _begin_never(self, kept: Kept) -> None:
+        self._leave(kept, kept.end)
+        for call in (*kept.before, *kept.closing):
+            self._answer_without(call, kept)
+        kept.caller.told(kept.unit, kept.end, ())
+
+    def _answer_without(self, call: KeptCall, kept: Kept) -> None:
+        """A call of an actor that did not get its name."""
+        holder = self._holders.get(kept.address)
+        if call.terms.method == HOLDER and holder is not None:
+            self._tell(call, *handle_of(holder))
+        else:
+            self._tell(call, kept.end, ())
+
+    def _begin(self, kept: Kept, python: str) -> None:
         self._watch.refresh()
+        terms = kept.terms
         job = Job(
-            kept.number, needs, terms.needs, python, terms.priority, terms.retries, is_nested=True,
-            project=terms.project,
+            kept.number, parse(terms.needs), terms.needs, python, terms.priority, terms.retries,
+            is_nested=True, project=terms.project,
         )  # fmt: skip
         self._handle(Started(job))
-        return kept.number
+
+    def _beaten(self, address: str) -> None:
+        """Two parts of the mesh have come together, and the other one had the name for longer."""
+        kept = self._addresses.get(address)
+        if kept is not None:
+            self._handle(Closed(kept.number, kill=True))
 
     def end(self, number: int) -> None:
         """End an actor now; nothing if that is none."""
-        if number in self._kept:
+        kept = self._kept.get(number)
+        if kept is not None and kept.is_claiming:
+            kept.end = closed(kept.terms.name, "it was closed")
+            self._begin_never(kept)
+        elif kept is not None:
             self._handle(Closed(number, kill=True))
+
+    def leave(self, number: int) -> None:
+        """Who started an actor has gone: it ends, unless it has a name."""
+        kept = self._kept.get(number)
+        if kept is not None and kept.named is None:
+            self.end(number)
 
     def changed(self, lost: frozenset[NodeId]) -> None:
         """Facts or nodes have changed; ``lost`` can be reached no more."""
@@ -178,16 +206,8 @@ class Keeper:
                 self._lines.tell(node, [LINE_LOST, address, life, line])
             for call in [one for one in self._calls.values() if one.node == node]:
                 self._handle(Forgone(call.number))
+        self.naming.changed()
         self._watch.changed(is_urgent=bool(lost))
-
-    @staticmethod
-    def answer_lost() -> Message:
-        """What a caller hears whose answer was given up on its way."""
-        error = WorkerDiedError(
-            "the answer of an actor was lost on its way: its node could not be reached for a while",
-            remedy="the call has run",
-        )
-        return [FAILED, pack_failure(error)]
 
     def heard_call(self, node: NodeId, message: Message, parts: Parts) -> None:
         """Somebody calls an actor.
@@ -200,7 +220,12 @@ class Keeper:
             raise RemoteProtocolError("a call from another tenant")
         call = int(name), terms_from(told), parts
         if address not in self._addresses:
-            end = self._ended.get(address) or _closed(address, "it has ended, or its keeper has")
+            holder = self._holders.get(address)
+            if holder is not None and call[1].method == HOLDER:
+                what, its_parts = handle_of(holder)
+                self._lines.tell(node, [CALLED, life, name, 0, what], its_parts)
+                return
+            end = self._ended.get(address) or closed(address, "it has ended, or its keeper has")
             self._lines.tell(node, [CALLED, life, name, 0, end])
             return
         for one in self._hearing.heard(node, int(life), address, int(line), place, call):
@@ -220,7 +245,7 @@ class Keeper:
         kept = self._kept.get(number)
         if kept is None or life != self._node.life or not self._core.counts(node, number, attempt):
             return
-        for one in kept.told.put(place, _Told(told)):
+        for one in kept.told.put(place, Told(told)):
             self._take_told(kept, node, attempt, one)
 
     def heard_refused(self, node: NodeId, message: Message, _: Parts) -> None:
@@ -242,7 +267,7 @@ class Keeper:
         kept = self._kept.get(number)
         if kept is None or life != self._node.life or not self._core.counts(node, number, attempt):
             return
-        told = _Told(what, int(name), parts[:own], parts[own:])
+        told = Told(what, int(name), parts[:own], parts[own:])
         for one in kept.told.put(place, told):
             self._take_told(kept, node, attempt, one)
 
@@ -250,15 +275,26 @@ class Keeper:
         self, node: NodeId, life: int, address: str, name: int, terms: Terms, parts: Parts
     ) -> None:
         kept = self._addresses[address]
-        call = _Call(next(self._numbers), kept, node, life, name, terms, parts)
-        if terms.method in (CLOSE, KILL):
+        call = KeptCall(next(self._numbers), kept, node, life, name, terms, parts)
+        if kept.is_claiming:
+            kept.before.append(call)
+        else:
+            self._take_call(call)
+
+    def _take_call(self, call: KeptCall) -> None:
+        kept, terms = call.kept, call.terms
+        if kept.number not in self._kept:
+            self._tell(call, kept.end, ())
+        elif terms.method == HOLDER and kept.named is not None:
+            self._tell(call, *handle_of(kept.named))
+        elif terms.method in (CLOSE, KILL):
             kept.closing.append(call)
             self._handle(Closed(kept.number, kill=terms.method == KILL))
-            return
-        self._calls[call.number] = self._made[node, life, name] = call
-        self._handle(Called(kept.number, call.number, terms.retries))
+        else:
+            self._calls[call.number] = self._made[call.node, call.life, call.name] = call
+            self._handle(Called(kept.number, call.number, terms.retries))
 
-    def _take_told(self, kept: Kept, node: NodeId, attempt: int, told: _Told) -> None:
+    def _take_told(self, kept: Kept, node: NodeId, attempt: int, told: Told) -> None:
         """A life tells something, in its order; what comes before may have ended that life."""
         if not self._core.counts(node, kept.number, attempt):
             return
@@ -310,7 +346,7 @@ class Keeper:
                 self._tell(call, *call.last)
             case LoseCall(name, why):
                 call = self._forget(name)
-                self._tell(call, self._loss(call, why), ())
+                self._tell(call, loss_of(self._node, call, why), ())
             case Over():
                 self._over(self._kept[effect.actor], effect)
 
@@ -323,55 +359,32 @@ class Keeper:
         self._lines.tell(run.node, message, (*kept.parts, *kept.state))
 
     def _over(self, kept: Kept, over: Over) -> None:
+        if over.why not in ("died", "failed"):
+            kept.end = end_of(self._node, kept, over)
+        self._leave(kept, kept.end)
+        for call in kept.closing:
+            self._tell(call, [DONE], NOTHING)
+        is_closed = over.why == "closed"
+        kept.caller.told(kept.unit, [DONE] if is_closed else kept.end, NOTHING if is_closed else ())
+
+    def _leave(self, kept: Kept, end: Message) -> None:
+        """It is no more; what calls of it hear from now on."""
         del self._kept[kept.number], self._addresses[kept.address]
         self._codes.release(kept.code)
-        if over.why not in ("died", "failed"):
-            kept.end = self._end(kept, over)
-        self._ended[kept.address] = kept.end
+        if kept.named is not None:
+            self.naming.release(kept.terms.actor_name, kept.address)
+        self._ended[kept.address] = end
         for node, life, (name, _, _) in self._hearing.forget(kept.address):
-            self._lines.tell(node, [CALLED, life, name, 0, kept.end])
+            self._lines.tell(node, [CALLED, life, name, 0, end])
         if len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
-        for call in kept.closing:
-            self._tell(call, [DONE], _NONE)
-        is_closed = over.why == "closed"
-        kept.caller.told(kept.unit, [DONE] if is_closed else kept.end, _NONE if is_closed else ())
 
-    def _end(self, kept: Kept, over: Over) -> Message:
-        error: CantorError
-        if over.why == "never":
-            error = NeedsError(
-                f"can never be met: {over.text}",
-                where=kept.terms.name,
-                remedy="cantor resources shows what nodes have",
-            )
-        elif over.why == "lost":
-            error = self._lost(kept, over.node)
-        else:
-            return _closed(kept.terms.name, "it was closed")
-        return [FAILED, pack_failure(error)]
-
-    def _loss(self, call: _Call, why: str) -> Message:
-        if why == "cancelled":
-            return [ENDED, why, None]
-        if why == "lost":
-            return [FAILED, pack_failure(self._lost(call.kept, None))]
-        return call.kept.end
-
-    def _lost(self, kept: Kept, node: NodeId | None) -> WorkerDiedError:
-        which = "its node" if node is None else f"node {named(self._node, node)}, where it lived,"
-        return WorkerDiedError(
-            f"{which} was lost",
-            where=kept.terms.name,
-            remedy="allow it restarts, and its calls retries if they may run again",
-        )
-
-    def _forget(self, number: int) -> _Call:
+    def _forget(self, number: int) -> KeptCall:
         call = self._calls.pop(number)
         self._made.pop((call.node, call.life, call.name), None)
         return call
 
-    def _tell(self, call: _Call, message: Message, parts: Parts) -> None:
+    def _tell(self, call: KeptCall, message: Message, parts: Parts) -> None:
         self._lines.tell(call.node, [CALLED, call.life, call.name, call.count, message], parts)
         call.count += 1
 
@@ -379,10 +392,3 @@ class Keeper:
 def _terms_there(terms: Terms) -> object:
     """What the node where an actor lives must know of a call."""
     return terms_value(replace(terms, actor="", retries=0, needs=""))
-
-
-def _closed(where: str, what: str) -> Message:
-    error = PoolClosedError(
-        f"the actor answers no more: {what}", where=where, remedy="start it again"
-    )
-    return [FAILED, pack_failure(error)]

@@ -57,10 +57,10 @@ class Intake:
         self._keeper.end(number)
 
     def leave(self, number: int) -> None:
-        """Its caller has gone: end it, but for calls that run in an actor, which go on there."""
+        """Its caller has gone: end it, but for actors with a name, and for calls that run."""
         self._submits.cancel(number)
         self._calls.leave(number)
-        self._keeper.end(number)
+        self._keeper.leave(number)
 
     def credit(self, number: int, count: int) -> None:
         """The caller of a stream took so many items."""

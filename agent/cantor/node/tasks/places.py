@@ -63,6 +63,17 @@ def lives_of(node: Node) -> list[tuple[NodeId, int]]:
     ]
 
 
+def nodes_with_actors(node: Node) -> set[NodeId]:
+    """Those of this tenant that can be reached and know actors: the same on all that see them."""
+    alive = node.alive()
+    return {
+        fact.owner
+        for fact in node.facts(FACT)
+        if fact.name == FACT and fact.owner in alive and _has_actors(fact.value)
+        and node.tenant_of(fact.owner) == node.tenant
+    }  # fmt: skip
+
+
 def _has_actors(told: Value) -> bool:
     return isinstance(told, dict) and told.get("actors") is True
 

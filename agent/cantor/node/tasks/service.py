@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.bundles.code import python_here
 from cantor.node.actors.callers import Calls
+from cantor.node.actors.endings import answer_lost
 from cantor.node.actors.keeper import Keeper
 from cantor.node.settings import Work
 from cantor.node.tasks.codes import Codes
@@ -34,10 +35,13 @@ from cantor.node.tasks.wording import (
     INVOKE_OFF,
     INVOKED,
     LINE_LOST,
+    NAME,
+    NAMED,
     REFUSED,
     RUN,
     TAKEN,
     TOLD,
+    UNNAME,
     WANTED,
 )
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
@@ -69,8 +73,9 @@ class Tasks:
         codes, numbers = Codes(self._lines), count(1)
         self._codes = codes
         self._submits = Submits(node, self._lines, codes, numbers)
-        self._calls = Calls(node, self._lines, numbers)
         self._keeper = Keeper(node, self._lines, codes, numbers)
+        naming = self._keeper.naming
+        self._calls = Calls(node, self._lines, numbers, naming.find)
         intake = Intake(self._submits, self._calls, self._keeper)
         self._nested = Nested(intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
@@ -91,6 +96,9 @@ class Tasks:
             INVOKE: self._running.lives.heard_invoke,
             INVOKE_OFF: self._running.lives.heard_off,
             INVOKED: self._keeper.heard_invoked,
+            NAME: naming.heard_name,
+            NAMED: naming.heard_named,
+            UNNAME: naming.heard_unname,
         }
         self._alive: frozenset[NodeId] = frozenset()
         self._end: Callable[[], None] | None = None
@@ -145,7 +153,7 @@ class Tasks:
         if message[0] in (TOLD, INVOKED):
             self._lines.tell(node, [DROPPED, *message[1:4]])
         elif message[0] == CALLED:
-            self._lines.tell(node, [*message[:4], self._keeper.answer_lost()])
+            self._lines.tell(node, [*message[:4], answer_lost()])
 
     def _of_life(self, of_task: Heard, of_actor: Heard) -> Heard:
         """Lives of actors are told of as attempts of tasks are; the number says which it is."""

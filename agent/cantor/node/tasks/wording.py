@@ -61,7 +61,7 @@ REFUSED  attempt, why, text                it has not begun
 DROPPED  attempt                           it was ended: its submitter could not be reached
 WANTED   code                              it is not here; the answer is CODE
 """
-CALL, CALL_OFF, CALLED, LINE_LOST, INVOKE, INVOKE_OFF, INVOKED = range(30, 37)
+CALL, CALL_OFF, CALLED, LINE_LOST, INVOKE, INVOKE_OFF, INVOKED, NAME, NAMED, UNNAME = range(30, 40)
 """Between nodes, about calls of actors; a *call* is the number that its sender gave it, and an
 *attempt* one life of an actor:
 
@@ -73,6 +73,9 @@ INVOKE      attempt, place, call, terms    parts: the arguments; keeper to where
 INVOKE_OFF  attempt, call
 INVOKED     attempt, place, call, what, n  parts; those from ``n`` on are its state
                                            in one row of places with TOLD
+NAME        name, actor                    keeper to registrar: may mine have it?
+NAMED       name, address, actor           the answer for that address: who has it
+UNNAME      name, address                  that actor has ended
 """
 Message = list[Any]
 Parts = tuple["Buffer", ...]

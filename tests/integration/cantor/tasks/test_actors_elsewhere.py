@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import pytest
 from tests.bed.loopback import Boxes
 
 import cantor
-from cantor.base.errors import NeedsError
+from cantor.base.errors import ConfigError, NeedsError
 from cantor.workers.errors import PoolClosedError, WorkerDiedError
 
 if TYPE_CHECKING:
@@ -278,6 +279,54 @@ def test_one_that_may_not_begin_anew_ends_with_its_worker(tmp_path: Path) -> Non
         return False
 
     until(has_ended)
+
+
+def ask_by_name(name: str) -> list[str]:
+    words: list[str] = cantor.find_actor(name).all()
+    return words
+
+
+def test_one_with_a_name_is_found_from_other_nodes_and_outlives_its_script(boxes: Boxes) -> None:
+    with cantor.connect(boxes["desk"].folder):
+        there(Shelf).start_named("larder", "salt").add("bread")
+        with pytest.raises(ConfigError, match="there is an actor of that name"):
+            there(Shelf).start_named("larder")
+
+    def is_found() -> bool:
+        try:
+            cantor.find_actor("larder")
+        except LookupError:
+            return False
+        return True
+
+    with cantor.connect(boxes["wall"].folder):
+        until(is_found)
+        assert there(Shelf).get_named("larder", "pepper").all() == ["salt", "bread"]
+        on_wall = cantor.task(needs="Camera9 == 1")(ask_by_name)
+        assert on_wall.submit("larder").result(SOON_S) == ["salt", "bread"]
+        cantor.find_actor("larder").close()
+        until(lambda: not is_found())
+
+
+def test_of_many_who_want_a_name_at_once_one_has_it(boxes: Boxes) -> None:
+    def get(number: int) -> str:
+        return there(Shelf).get_named(f"shared {number % 4}").address
+
+    with cantor.connect(boxes["desk"].folder), ThreadPoolExecutor(8) as threads:
+        addresses = list(threads.map(get, range(32)))
+        assert len(set(addresses)) == 4
+        for number in range(4):
+            cantor.find_actor(f"shared {number}").close(kill=True)
+
+
+def test_where_there_is_no_mesh_or_no_such_actor_that_is_said(boxes: Boxes) -> None:
+    with pytest.raises(LookupError, match="no actor is named"):
+        cantor.find_actor("nobody")
+    with (
+        cantor.connect(boxes["desk"].folder),
+        pytest.raises(LookupError, match="no actor is named 'nobody' on this mesh"),
+    ):
+        cantor.find_actor("nobody")
 
 
 @pytest.fixture
