@@ -37,7 +37,7 @@ from cantor.workers.failures import pack_failure
 from cantor.workers.units import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from cantor.node.tasks.wording import Message, Parts
@@ -83,6 +83,7 @@ class Connection:
         self._codes: set[str] = set()
         self._outbox: deque[tuple[Message, Parts]] = deque()
         self._lives: set[int] = set()
+        self._expected = 0
         self._home: concurrent.futures.Future[str] = concurrent.futures.Future()
         self._is_woken = False
         self._is_closed = False
@@ -116,7 +117,7 @@ class Connection:
                 raise PoolClosedError("the connection to the agent is closed", remedy="connect")
             sent = Sent(next(self._numbers), listener)
             self._open[sent.number] = sent
-            if terms.is_life:
+            if terms.is_life and not terms.is_place:
                 self._lives.add(sent.number)
             if code.id not in self._codes:
                 self._codes.add(code.id)
@@ -140,7 +141,7 @@ class Connection:
         Actors that have no name end with it.
         """
         with self._lock:
-            while len(self._open) > len(self._lives) and not kill and not self._is_closed:
+            while self._is_awaited and not kill and not self._is_closed:
                 self._idle.wait()
             self._is_closed = True
         if self.thread.is_alive():
@@ -160,6 +161,23 @@ class Connection:
                 "the agent does not say which node it is", where=str(self._folder),
                 remedy="run the same version of Cantor for the agent and the script",
             ) from error  # fmt: skip
+
+    def expect(self, count: int) -> None:
+        """So many groups more are on their way, and may have nothing submitted now."""
+        with self._lock:
+            self._expected += count
+            if not self._is_awaited:
+                self._idle.notify_all()
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether anything was submitted whose result is to be waited for."""
+        return len(self._open) > len(self._lives) or self._expected > 0
+
+    def later(self, delay_s: float, do: Callable[[], None]) -> None:
+        """Call ``do`` after a while in this connection's thread, unless it is closed before."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._loop.call_later, delay_s, do)
 
     def _say(self, message: Message) -> None:
         with self._lock:
@@ -231,7 +249,7 @@ class Connection:
         with self._lock:
             sent = self._open.pop(number, None)
             self._lives.discard(number)
-            if len(self._open) == len(self._lives):
+            if not self._is_awaited:
                 self._idle.notify_all()
         return sent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from cantor.base.errors import ConfigError, LocalProtocolError
 from cantor.scheduling.needs import together
@@ -13,12 +13,14 @@ from cantor.tasks.future import Future
 from cantor.tasks.listeners import FutureListener
 from cantor.tasks.local import backend
 from cantor.tasks.needs_here import check, counted, memory_taken
+from cantor.workers.living import knows_mesh
 from cantor.workers.pools import Pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from cantor.scheduling.needs import Needs
+    from cantor.tasks.connection import Connection
     from cantor.wire.frame import Buffer
     from cantor.workers.pool import Call as ReadyCall
     from cantor.workers.units import Shipped, Terms
@@ -93,6 +95,15 @@ class Group:
             self.cancel()
 
 
+def _on_mesh(above: Connection, members: list[Call], *, keep_going: bool) -> Group:
+    from cantor.tasks.gathered import Gathered
+
+    futures: list[Future[Any]] = [Future() for _ in members]
+    made = Group(futures, keep_going=keep_going)
+    Gathered(above, members, futures).begin()
+    return made
+
+
 def group(calls: Iterable[Call], *, keep_going: bool = False) -> Group:
     """Begin these calls together, when all that they need and a worker for each is free.
 
@@ -106,16 +117,18 @@ def group(calls: Iterable[Call], *, keep_going: bool = False) -> Group:
     Raises:
         ConfigError: there are none, they have two modes, or more than ever run at once here.
         NeedsError: this machine can never meet the needs of all at once.
-        LocalProtocolError: this is a task, or tasks go to a mesh.
+        LocalProtocolError: this is a task.
     """
     members = list(calls)
     if not members:
         raise ConfigError("a group of no tasks", remedy="give it calls: task.call(…)")
     where = backend()
+    if knows_mesh(where):
+        return _on_mesh(cast("Connection", where), members, keep_going=keep_going)
     if not isinstance(where, Pools):
         raise LocalProtocolError(
-            "groups begin on this machine only, and not from within a task",
-            where=members[0].terms.name, remedy="use with cantor.local(): around it",
+            "a group begins in the script, not from within a task", where=members[0].terms.name,
+            remedy="begin it in the script",
         )  # fmt: skip
     joint = together([call.needs for call in members])
     check(joint, f"group of {members[0].terms.name}")

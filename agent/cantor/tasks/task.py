@@ -82,7 +82,7 @@ class Task(Generic[P, T]):
             NotShippable: the function cannot travel; the error says which name in it.
             NotSerialisable: an argument cannot.
         """
-        return Call.of(self.function, args, kwargs, self.needs, self.terms)
+        return Call.of(self.function, args, kwargs, self.needs, self._terms_at(backend()))
 
     def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]:
         """Run a generator in a worker; its items come while it runs. Raises as :meth:`submit`."""

@@ -155,6 +155,7 @@ class Crew:
         if worker is not None:
             if is_end:
                 worker.children.pop(child, None)
+                worker.orphans.discard(child)
             told = placed(buffers, worker.writer)
             self.send(worker, pack_message([ANSWER, child, outcome, content, told]))
 

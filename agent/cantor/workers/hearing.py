@@ -164,6 +164,18 @@ class Hearing:
             return
         if not listener.has_ended:
             worker.children[number] = to, child
+            if not terms.actor:  # a call runs on in its actor, which others call too
+                worker.orphans.add(number)
+
+    def worker_ended(self, worker: WorkerProcess) -> None:
+        """What its units have submitted ends with them."""
+        self._told.append(partial(self._end_children, worker))
+
+    @staticmethod
+    def _end_children(worker: WorkerProcess) -> None:
+        for number, (backend, child) in list(worker.children.items()):
+            if number in worker.orphans:
+                backend.cancel(child)
 
     def _drop(self, worker: WorkerProcess, number: int) -> None:
         found = worker.children.get(number)

@@ -153,6 +153,7 @@ class Keeper:
             self._hear(last, now)
             self._crew.bury(worker)
             self._core.died(worker.seat, death, now)
+            self._hearing.worker_ended(worker)
             self._look_for_last()
             self._desk.carry_out()
         self._desk.tell()

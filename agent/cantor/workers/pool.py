@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from cantor.workers.units import Listener, Shipped, Terms
 
     Call = tuple[Shipped, bytes, Sequence[Buffer], Listener]
+    Setup = Call | tuple[Shipped, bytes, Sequence[Buffer], Listener, Terms]
 
 
 class Pool:
@@ -58,7 +59,7 @@ class Pool:
         warm: int = 0,
         wear: Wear | None = None,
         starts_max: int | None = None,
-        setup: Call | None = None,
+        setup: Setup | None = None,
         places: int | None = None,
         children: Callable[[], Backend] | None = None,
         grants: Grants | None = None,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cantor.workers.backend import Backend
     from cantor.workers.grants import Grants
     from cantor.workers.lines import Ask
-    from cantor.workers.pool import Call
+    from cantor.workers.pool import Call, Setup
     from cantor.workers.sandbox.levels import Sandbox
     from cantor.workers.units import Listener, Shipped, Terms, Unit
     from cantor.workers.wear import Replaced
@@ -139,7 +139,7 @@ class Pools:
         """Workers whose place others took because they were worn: the last hundred of each kind."""
         return [one for pool in self._all() for one in pool.worn.replaced]
 
-    def begin_life(self, setup: Call, *, overlaps: bool) -> Pool:
+    def begin_life(self, setup: Setup, *, overlaps: bool) -> Pool:
         """A worker for one actor; who asks closes it.
 
         The listener of ``setup`` hears that it lives or cannot be made, and that its worker has

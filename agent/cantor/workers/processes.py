@@ -61,6 +61,8 @@ class WorkerProcess:
         self.writer: SlotWriter | None = None
         self.reader: SlotReader | None = None
         self.children: dict[int, tuple[Backend, Any]] = {}
+        self.orphans: set[int] = set()
+        """Those of them that end with it."""
         """Where the units are that its own have submitted, and their marks there."""
         self.passed: dict[str, Passed] = {}
         self.latest: Listener | None = None

@@ -23,6 +23,8 @@ PROCESS, THREAD, LOOP = range(3)
 
 CLOSE, KILL = "cantor:close", "cantor:kill"
 """Methods of every actor on a mesh: it ends when the calls that were made are answered, or now."""
+PLACE_RUN = "cantor:run"
+"""The call of what is a place only: of its code."""
 HOLDER, FIND = "cantor:holder", "cantor:find"
 """Who has the name that an actor was started with; and who has any name: of no actor."""
 
@@ -88,6 +90,8 @@ class Terms:
     """Of an actor with a name: those that can be called, with spaces between."""
     call_retries: int = 0
     """Of an actor with a name: the retries of each call."""
+    is_place: bool = False
+    """It is no actor that shall live, but a worker that waits for one call of its code."""
     restore_from: int = 0
     """Of the parts of a life, those from this one on are the state that it begins with."""
     project: str = ""

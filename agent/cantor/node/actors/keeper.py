@@ -25,6 +25,7 @@ from cantor.node.tasks.wording import (
     LINE_LOST,
     LIVES,
     RUN,
+    SAID,
     terms_from,
     terms_value,
 )
@@ -314,6 +315,8 @@ class Keeper:
 
     def _life_told(self, kept: Kept, node: NodeId, attempt: int, told: Message) -> None:
         if told[0] == LIVES:
+            if kept.terms.is_place:
+                kept.caller.told(kept.unit, [SAID, 1.0, ""], ())
             self._handle(Lives(node, kept.number, attempt))
         elif told[0] == FAILED:
             kept.end = told

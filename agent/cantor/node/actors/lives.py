@@ -30,7 +30,7 @@ from cantor.node.tasks.wording import (
 from cantor.scheduling.actors.life import Life
 from cantor.scheduling.tasks.hosting import Key
 from cantor.workers.messages import NO_ARGUMENTS
-from cantor.workers.units import LOOP, End, Terms
+from cantor.workers.units import LOOP, PLACE_RUN, PLAIN, End, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -107,7 +107,10 @@ class Lives:
         if attempt.reservation is not None:
             taken = next(iter(attempt.reservation.leases.values())).taken.get("Memory")
             memory = None if taken is None else int(taken)
-        pool = workers.begin_life((code, *value_of(args), born), overlaps=overlaps)
+        made = (code, *value_of(args), born, PLAIN)
+        if terms.is_place:  # its code is loaded, and a method called of nothing
+            made = (code, NO_ARGUMENTS, (), born, Terms(method="__str__"))
+        pool = workers.begin_life(made, overlaps=overlaps)
         core: Life[Given] = Life(overlaps=overlaps, checkpoint_calls=terms.checkpoint_calls)
         attempt.life = Living(pool, code, core, memory)
         self.count += 1
@@ -162,6 +165,8 @@ class Lives:
         self, call: Invoked, living: Living, terms: Terms, value: tuple[bytes, Parts]
     ) -> None:
         living.calls[call.number] = call
+        if terms.method == PLACE_RUN:
+            terms = replace(terms, method="")
         mode = call.attempt.terms.mode
         terms = replace(
             terms, mode=mode, memory_bytes=living.memory_bytes, actor="", needs="", retries=0

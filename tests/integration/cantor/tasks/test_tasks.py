@@ -312,3 +312,14 @@ def test_a_pool_can_be_ended_with_what_runs(tmp_path: Path) -> None:
         here.close(kill=True)
 
     assert future.cancelled()
+
+
+@pytest.mark.usefixtures("here")
+def test_what_a_task_submitted_ends_with_its_worker(tmp_path: Path) -> None:
+    begun, cleaned = tmp_path / "begun", tmp_path / "cleaned"
+    above = cantor.task(jobs.clean_up_below).submit(str(begun), str(cleaned))
+    until(begun.exists)
+    assert not cleaned.exists()
+    above.cancel()
+
+    until(cleaned.exists)
