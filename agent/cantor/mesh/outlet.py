@@ -125,7 +125,7 @@ class Outlet:
     def pass_on(self, flow: Flow, item: Item, write: Callable[[str, int, bytes], bool]) -> bool:
         """Let a small frame leave at once if nothing waits before it; whether it has left.
 
-        A relay's work is a third less without the queues and their turns.
+        A relay's work is a quarter less without the queues and their turns.
         """
         packed = item[0]
         if self.waiting_bytes or self.urgent or flow.credit <= 0 or isinstance(packed, Parts):
