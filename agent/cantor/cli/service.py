@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 ASK_S = 20.0
 LINES_DEFAULT = 100
+FOLLOW_LINES = 1000
+"""So many lines may be printed between two looks without one of them being missed."""
+FOLLOW_S = 0.5
 
 
 def register(verbs: Verbs) -> None:
@@ -40,6 +43,7 @@ def register(verbs: Verbs) -> None:
     logs.add_argument(
         "--lines", type=int, default=LINES_DEFAULT, metavar="N", help="the last N of each node"
     )
+    logs.add_argument("--follow", action="store_true", help="go on as it prints more")
     _named(below, "history", "the revisions that are still known", _history)
     back = _named(below, "return", "go back to the revision before, or to an older one", _return)
     back.add_argument("--revision", type=int, default=0, metavar="N", help="to this one")
@@ -100,6 +104,8 @@ def _lines(view: Row) -> list[tuple[str, ...]]:
 
 def _logs(options: argparse.Namespace) -> int:
     args: Row = {"name": options.service, "node": options.node, "lines": options.lines}
+    if options.follow:
+        return asyncio.run(_follow(options, args))
     told = cast("list[Row]", _ask(options, "service.logs", args))
     if options.json:
         print(json.dumps(told, indent=1, ensure_ascii=False))
@@ -107,9 +113,40 @@ def _logs(options: argparse.Namespace) -> int:
     for row in told:
         if error := row.get("error"):
             print(f"{row['name']!s}: {error!s}", file=sys.stderr)
-        for line in cast("list[str]", row["lines"]):
-            print(f"{row['name']!s}  {printable(str(line))}")
+        _print_lines(options, row, cast("list[str]", row["lines"]))
     return 0
+
+
+async def _follow(options: argparse.Namespace, args: Row) -> int:
+    """Print what is new on each node, until interrupted; one that does not answer is waited for."""
+    known: dict[str, list[str]] = {}
+    while True:
+        told = await ask(options.data, "service.logs", args, timeout_s=ASK_S)
+        for row in cast("list[Row]", told):
+            if row.get("error"):
+                continue
+            node, lines = str(row["node"]), cast("list[str]", row["lines"])
+            _print_lines(options, row, fresh(known.get(node, []), lines))
+            known[node] = lines
+        args = {**args, "lines": max(FOLLOW_LINES, options.lines)}
+        await asyncio.sleep(FOLLOW_S)
+
+
+def fresh(before: list[str], now: list[str]) -> list[str]:
+    """The lines at the end of ``now`` that came after those of ``before``."""
+    for count in range(len(now), 0, -1):
+        if before[-count:] == now[:count] or now[:count][-len(before) :] == before != []:
+            return now[count:]
+    return now
+
+
+def _print_lines(options: argparse.Namespace, row: Row, lines: list[str]) -> None:
+    for line in lines:
+        if options.json:
+            shown = json.dumps({"node": row["node"], "name": row["name"], "line": line})
+        else:
+            shown = f"{row['name']!s}  {printable(str(line))}"
+        print(shown, flush=True)
 
 
 def _history(options: argparse.Namespace) -> int:
