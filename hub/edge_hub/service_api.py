@@ -125,7 +125,9 @@ class ServiceApi:
         node, text = call.request.query.get("node", ""), call.request.query.get("lines", "")
         if node and node not in known:
             raise ProblemError(404, "no-such-node", f"this project has no node {node[:40]!r}")
-        lines = int(text) if text.isascii() and text[:6].isdigit() else LINES_DEFAULT
+        if text and not (text.isascii() and text.isdigit()):
+            raise ProblemError(400, "bad-lines", f"lines is a number from 1 to {LINES_MAX}")
+        lines = int(text[:6]) if text else LINES_DEFAULT
         told = await self._ask("logs", name=name, node=node, lines=max(1, min(lines, LINES_MAX)))
         return Reply(
             ServiceLogs(

@@ -220,6 +220,8 @@ async def test_logs_are_those_of_the_project_s_nodes(world: World) -> None:
     ]
     assert world.services.asked == [("logs", {"name": "counter", "node": "", "lines": 20})]
     assert (await world.call("GET", f"/services/counter/logs?node={STRANGER}"))[0] == 404
+    for lines in ("-1", "123456x", "two"):
+        assert (await world.call("GET", f"/services/counter/logs?lines={lines}"))[0] == 400
 
 
 async def test_a_viewer_reads_and_changes_nothing(stranger: World) -> None:

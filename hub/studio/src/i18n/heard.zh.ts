@@ -231,6 +231,7 @@ export const heardZh: Record<string, string> = {
   "the node of this hub has no services": "此 Edge Hub 的节点没有服务功能",
   "it has requirements: push it with cantor push, which sends wheels along": "它声明了 requirements，请用 cantor push 推送，以便一并发送 wheel",
   "hold_s is a number of seconds of at most a day": "hold_s 是不超过一天的秒数",
+  "lines is a number from 1 to {max}": "lines 是 1 到 {max} 之间的数字",
   "send a form as multipart/form-data": "请以 multipart/form-data 发送表单",
   "the form cannot be read": "无法读取表单",
   "the form has parts of a strange kind, or many": "表单中有无法识别的部分，或部分过多",
