@@ -37,6 +37,7 @@ from cantor.identity.authority import Authority
 from edge_hub.app import start_hub
 from edge_hub.mesh_view import FakeMeshView, LiveNode
 from edge_hub.pipelines import FakePipelineControl
+from edge_hub.service_control import FakeServices
 from edge_hub.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -118,7 +119,14 @@ def served(folder: Path) -> Iterator[Browser]:
         at = Address("127.0.0.1", 0)
         pipelines = FakePipelineControl(NODE, wall=clock.wall)
         given = HubSettings(folder, console=at, enrol=at)
-        return await start_hub(given, authority, mesh, clock=clock, pipelines=pipelines)
+        return await start_hub(
+            given,
+            authority,
+            mesh,
+            clock=clock,
+            pipelines=pipelines,
+            pushed=FakeServices(authority.tenant),
+        )
 
     hub = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
     try:
