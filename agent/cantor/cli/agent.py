@@ -90,6 +90,14 @@ def register(verbs: Verbs) -> None:
         default="none",
         help="whose tasks and services run here beside this box's own: of all boxes of its tenant",
     )
+    agent.add_argument(
+        "--sandbox",
+        action="append",
+        default=[],
+        metavar="[WHO=]LEVEL",
+        help="how closed code of other nodes runs: full (default), net or none; own=LEVEL for this"
+        " box's, or the id of a node",
+    )
     agent.add_argument("--json", action="store_true", help="print the start line as JSON")
     agent.add_argument("--verbose", action="store_true", help="log each link and dial")
     add_folder_option(agent)
@@ -192,6 +200,7 @@ def work_of(options: argparse.Namespace) -> Work:
         ConfigError: there is no such file, or a value is of no use.
     """
     from cantor.node.settings import Work
+    from cantor.workers.sandbox.rules import rules_with
     from cantor.workers.settings import WorkerSettings, load_worker_settings
 
     if (options.workers or 0) < 0 or (options.warm_workers or 0) < 0:
@@ -199,7 +208,8 @@ def work_of(options: argparse.Namespace) -> Work:
     file = options.workers_file
     told = WorkerSettings() if file is None else load_worker_settings(file)
     warm = told.warm if options.warm_workers is None else options.warm_workers
-    work = Work(code_run=options.code_run, settings=replace(told, warm=warm))
+    settings = replace(told, warm=warm, sandbox=rules_with(told.sandbox, options.sandbox))
+    work = Work(code_run=options.code_run, settings=settings)
     workers = told.workers if options.workers is None else options.workers
     return work if workers is None else replace(work, workers=workers)
 

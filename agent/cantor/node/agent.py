@@ -30,6 +30,7 @@ from cantor.node.memory import NodeMemory
 from cantor.node.mesh_calls import MeshCalls
 from cantor.node.messages import Messages
 from cantor.node.peers import Peers
+from cantor.node.sandboxes import Sandboxes
 from cantor.node.services import registered_services
 from cantor.node.signing import FactSigner, FactVerifier, SignedWords, make_seals
 from cantor.node.talk import Talk
@@ -119,6 +120,7 @@ class Agent(Talk):
         found = inventory or load_inventory()
         self._hardware = Hardware(found, self.publish, self.grants.offer)
         self._hardware.offer("configuration", (), settings.resources)
+        self.sandboxes = Sandboxes(self.node_id, settings.folder, settings.work.settings.sandbox)
         self._lasting = LastingFacts(self._memory, self._driver.post)
         self._messages = Messages(self.node_id, epoch, self._driver.send)
         made = registered_services(settings.work) if services is None else services
@@ -151,6 +153,7 @@ class Agent(Talk):
         self._peers.say_all()
         self._tasks.append(asyncio.ensure_future(self._hardware.watch()))
         self._tasks.append(asyncio.ensure_future(self._watch_clock()))
+        self._tasks.append(asyncio.ensure_future(self._try_sandboxes()))
         self._tasks += [asyncio.ensure_future(self._join([seed])) for seed in self.settings.seeds]
         if told := self._memory.hub().seeds:
             self._tasks.append(asyncio.ensure_future(self._join(told, is_alone=True)))
@@ -248,6 +251,7 @@ class Agent(Talk):
             "addresses": list(self.addresses),
             "nodes_online": sum(view.is_alive for view in views),
             "nodes_known": len(views),
+            **self.sandboxes.status(),
             **self.lifecycle.status(),
             **self._driver.status(),
         }
@@ -329,6 +333,15 @@ class Agent(Talk):
                 },
             )
         )
+
+    async def _try_sandboxes(self) -> None:
+        """Say what this machine can give, and if that is less than this node would need."""
+        await self.sandboxes.try_all()
+        self._hardware.offer("sandbox", (), self.sandboxes.resources)
+        why = self.sandboxes.why_not_others()
+        if why and self.settings.work.code_run != "none":
+            _log.warning("code of other nodes is refused", extra={"reason": why})
+        self._tell()
 
     async def _watch_clock(self) -> None:
         """Follow a clock that is set while the node runs."""

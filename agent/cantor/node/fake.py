@@ -16,8 +16,11 @@ from cantor.identity.words import Word
 from cantor.ledger.facts import Fact
 from cantor.node.grants.grants import Grants
 from cantor.node.messages import Messages
+from cantor.node.sandboxes import Sandboxes
 from cantor.node.talk import Talk
 from cantor.node.view import pack_devices, pack_resources, view_nodes
+from cantor.workers.sandbox.levels import LEVELS
+from cantor.workers.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -215,6 +218,8 @@ class FakeNode(Talk):
         self.life = 1
         self.clock = clock
         self.words = FakeWords(node_id)
+        self.sandboxes = Sandboxes(node_id, folder)
+        self.sandboxes.learn([Trial(level) for level in LEVELS])
         self.services: dict[str, Service] = {}
         self.projects: Mapping[str, Terms] = {}
         self.subscribers: list[Callable[[], None]] = []

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cantor.identity.words import Word
     from cantor.ledger.facts import Fact
     from cantor.node.grants.reservation import Reservation
+    from cantor.node.sandboxes import Sandboxes
     from cantor.node.settings import Work
     from cantor.node.shares.shares import Shares
     from cantor.node.view import NodeView
@@ -146,6 +147,10 @@ class Node(Protocol):
     @property
     def words(self) -> Words:
         """What it signs, and what others have signed."""
+
+    @property
+    def sandboxes(self) -> Sandboxes:
+        """How closed code runs here."""
 
     def service(self, name: str) -> Service | None:
         """Another service of this node, once all are made; None if it has none of that name."""

@@ -6,7 +6,7 @@ import atexit
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cantor.tasks.needs_here import grants
 from cantor.workers.backend import backend_here, set_backend
@@ -72,7 +72,7 @@ class local:  # noqa: N801 (people write cantor.local())
             "memory_growth_max_bytes": memory_growth_max_bytes,
         }
         told = WorkerSettings() if file is None else load_worker_settings(Path(file))
-        here = {name: value for name, value in given.items() if value is not None}
+        here: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         closed = sandbox if isinstance(sandbox, Sandbox) else Sandbox(level_named(sandbox))
         self.pool = Pools(replace(told, **here), grants=grants, sandbox=closed)
         self._before: Backend | None = None

@@ -21,6 +21,10 @@ class SandboxError(TaskError):
     exit_code = 69
 
 
+class TooManyPrincipalsError(TaskError):
+    """Code of too many others runs on a node already."""
+
+
 class WorkerDiedError(TaskError):
     """The process that ran the task has ended: a crash, a kill, or an exit of the function itself.
 

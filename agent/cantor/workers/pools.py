@@ -1,4 +1,4 @@
-"""All the workers of a program or node: processes, and one for each principal that runs threads."""
+"""All the workers of one principal: processes, and one that runs threads."""
 
 from __future__ import annotations
 
@@ -29,16 +29,13 @@ if TYPE_CHECKING:
 
 CALLS_MAX = 1000
 """So many calls of an actor with ``async def`` methods run at once; more wait."""
-PRINCIPALS_MAX = 16
-"""So many workers of threads are kept, unless more of them are busy."""
 
 
 class Pools:
     """Units run in a process of their own each, or in threads of one, as their terms say.
 
-    Units of two principals never run at once in one process. Workers of threads start when they
-    are needed. What units submit themselves goes where ``children`` says, else it stays here.
-    Thread-safe.
+    The worker of threads starts when it is needed. What units submit themselves goes where
+    ``children`` says, else it stays here. Thread-safe.
     """
 
     def __init__(
@@ -61,7 +58,7 @@ class Pools:
         make = partial(Pool, wear=told.wear, children=children, grants=grants, sandbox=sandbox)
         self._alone = make(told.workers, warm=told.warm)
         self._actor = partial(make, 1, warm=1, wear=Wear(), starts_max=1)
-        self._beside: dict[str, Pool] = {}
+        self._beside: Pool | None = None
         self._new_beside = partial(make, 1, places=told.threads)
         self._lock = threading.Lock()
 
@@ -72,20 +69,16 @@ class Pools:
         buffers: Sequence[Buffer],
         listener: Listener,
         terms: Terms = PLAIN,
-        principal: str = "",
         holds: Ask | None = None,
     ) -> Unit:
-        """Take one call, of code that ``principal`` answers for.
+        """Take one call.
 
         What it ``holds`` already is given back to the grants when its worker has ended with it.
 
         Raises:
             PoolClosedError: no more is taken.
         """
-        pool = self._open(terms, principal)
-        unit = pool.submit(code, body, buffers, listener, terms, holds)
-        unit.principal = principal
-        return unit
+        return self._open(terms).submit(code, body, buffers, listener, terms, holds)
 
     def submit_all(self, calls: Sequence[Call], terms: Terms = PLAIN) -> list[Unit]:
         """Take many calls with few writes.
@@ -113,17 +106,22 @@ class Pools:
 
     def cancel(self, unit: Unit) -> None:
         """End a unit; in a thread it is asked to end."""
-        self._of(unit.terms, unit.principal).cancel(unit)
+        self._of(unit.terms).cancel(unit)
 
     def credit(self, unit: Unit, count: int) -> None:
         """The caller of a stream took so many items; with 0 it wants no more."""
-        self._of(unit.terms, unit.principal).credit(unit, count)
+        self._of(unit.terms).credit(unit, count)
+
+    @property
+    def open(self) -> int:
+        """Units that were taken and have not ended."""
+        return sum(pool.open for pool in self._all())
 
     def close(self, *, kill: bool = False) -> None:
         """Take no more; workers end when all is done. With ``kill`` they end now."""
         self._is_closing = True
-        while not kill and any(pool.open for pool in self._all()):
-            for pool in self._all():  # what each has may submit to the others
+        while not kill and self.open:
+            for pool in self._all():  # what each has may submit to the other
                 pool.drain()
         for pool in self._all():
             pool.close(wait=False, kill=kill)
@@ -160,34 +158,24 @@ class Pools:
         Raises:
             PoolClosedError: all was done.
         """
-        return self._of(terms, "").adopt(code, body, buffers, listener, terms)
+        return self._of(terms).adopt(code, body, buffers, listener, terms)
 
-    def _open(self, terms: Terms, principal: str = "") -> Pool:
+    def _open(self, terms: Terms) -> Pool:
         if self._is_closing:
             raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
-        return self._of(terms, principal)
+        return self._of(terms)
 
-    def _of(self, terms: Terms, principal: str) -> Pool:
+    def _of(self, terms: Terms) -> Pool:
         if terms.mode != THREAD:
             return self._alone
         with self._lock:
-            pool = self._beside.pop(principal, None)
-            if pool is None:
-                self._make_room()
-                pool = self._new_beside()
-            self._beside[principal] = pool  # used last
-            return pool
-
-    def _make_room(self) -> None:
-        """Workers of threads of many principals: one that nobody uses ends for a new one."""
-        if len(self._beside) >= PRINCIPALS_MAX:
-            idle = next((one for one, pool in self._beside.items() if not pool.open), None)
-            if idle is not None:
-                self._beside.pop(idle).close(wait=False)
+            if self._beside is None:
+                self._beside = self._new_beside()
+            return self._beside
 
     def _all(self) -> list[Pool]:
-        with self._lock:
-            return [self._alone, *self._beside.values()]
+        beside = self._beside
+        return [self._alone] if beside is None else [self._alone, beside]
 
 
 class _Adopting:

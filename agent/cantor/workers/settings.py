@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
 from cantor.base.text_file import read_text
 from cantor.base.units import parse_size
+from cantor.workers.sandbox.rules import Rules, rules_from, rules_schema
 from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ THREADS = 16
 COUNT_MAX = 4096
 _BYTES = "_bytes"
 """What a field of a size ends with; in a file it is written without, and with a unit."""
+_SANDBOX = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,8 @@ class WorkerSettings:
     At most ``workers`` busy processes (None: as many as there are processors), ``warm`` of which
     start without work, and ``threads`` busy threads in one more. A process is replaced after
     ``tasks_max`` tasks, and when it has nothing to do and holds more than ``memory_max_bytes``, or
-    ``memory_growth_max_bytes`` more than before its first task.
+    ``memory_growth_max_bytes`` more than before its first task. ``sandbox`` says how closed whose
+    code runs.
     """
 
     workers: int | None = None
@@ -35,9 +38,12 @@ class WorkerSettings:
     tasks_max: int | None = None
     memory_max_bytes: int | None = None
     memory_growth_max_bytes: int | None = None
+    sandbox: Rules = field(default_factory=Rules)
 
     def __post_init__(self) -> None:
         for one in fields(self):
+            if one.name == _SANDBOX:
+                continue
             value, least = getattr(self, one.name), int(one.name != "warm")
             if value is None and one.default is None:
                 continue
@@ -86,6 +92,8 @@ def _read(key: str, value: object) -> dict[str, Any]:
     name = names.get(key)
     if name is None:
         raise ConfigError("no such key", remedy=f"keys are {', '.join(names)}")
+    if name == _SANDBOX:
+        return {name: rules_from(value)}
     told = {name: parse_size(str(value)) if name.endswith(_BYTES) else value}
     WorkerSettings(**told)  # type: ignore[arg-type]
     return told
@@ -107,5 +115,6 @@ def file_schema() -> dict[str, Any]:
             "tasks_max": {"type": "integer", "minimum": 1, "description": "Then it is replaced."},
             "memory_max": size,
             "memory_growth_max": size,
+            _SANDBOX: rules_schema(),
         },
     }

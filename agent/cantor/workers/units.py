@@ -82,6 +82,10 @@ class Terms:
     method, of the actor that shall live."""
     needs: str = ""
     """What must be granted before it begins: an expression with quantities; blank for none."""
+    sandbox: str = ""
+    """It runs no less closed than at this level; blank for whatever its node gives."""
+    origin: str = ""
+    """Whose task has submitted it, if that came from another node: it meets no other's code."""
     checkpoint_calls: int = 0
     """The state of an actor is kept after each so many calls, if its class can tell it."""
     actor_name: str = ""
@@ -185,8 +189,6 @@ class Unit:
     holds: Ask | None = None
     """What was granted for this attempt."""
     gang: Gang | None = None
-    principal: str = ""
-    """Whose code it is: it shares a process with no other's."""
     kind: str = ""
     """What takes about the same time: calls of the same function or method."""
 

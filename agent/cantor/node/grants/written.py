@@ -11,6 +11,7 @@ from cantor.base.resources import Resource, ResourceValue
 from cantor.base.text_file import read_text
 from cantor.base.units import parse_size
 from cantor.node.grants.sharing import is_shared
+from cantor.node.sandboxes import CONDITION
 from cantor.scheduling.expression import KEYWORDS, NAME
 from cantor.scheduling.grants.book import UNITS_MAX
 
@@ -85,6 +86,8 @@ def checked(resource: Resource) -> Resource:
     name, value = resource.name, resource.value
     if not NAME.fullmatch(name) or name in KEYWORDS:
         raise ConfigError(f"no name of a resource: {name[:80]!r}", remedy="write a word: Licence")
+    if name == CONDITION:
+        raise ConfigError("the node finds that out itself", where=name, remedy="leave it out")
     is_number = not isinstance(value, bool | str)
     if isinstance(value, int | float) and not abs(value) < NUMBER_MAX:  # it may be none: nan
         raise ConfigError(f"{value!r:.40} is no number to count with", where=name, remedy="write 4")

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import CantorError
+from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.bundles.code import python_here
 from cantor.node.tasks.listening import LAST, tell
-from cantor.node.tasks.wording import FAILED, parts_of
+from cantor.node.tasks.wording import FAILED, parts_of, terms_from, terms_value
 from cantor.workers.failures import pack_failure
 from cantor.workers.units import PLAIN, Passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cantor.base.ids import NodeId
     from cantor.node.tasks.intake import Intake
     from cantor.node.tasks.wording import Message, Parts
     from cantor.wire.frame import Buffer
+    from cantor.workers.apart import Principal
+    from cantor.workers.backend import Backend
     from cantor.workers.units import Listener, Shipped, Terms
 
 
@@ -28,7 +32,8 @@ class Nested:
 
     knows_mesh = True
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self, me: NodeId, intake: Intake) -> None:
+        self._me = me
         self._intake = intake
         self._loop: asyncio.AbstractEventLoop | None = None
         self._units = count(1)
@@ -60,6 +65,11 @@ class Nested:
         """The caller of a stream took so many items."""
         self._soon(lambda: self._intake.credit(self._number(unit), count))
 
+    def below(self, principal: Principal) -> Backend:
+        """For the pools of a principal: what its tasks submit keeps to its limits everywhere."""
+        is_own = principal.node == self._me and not principal.origin
+        return self if is_own and principal.level == "none" else Below(self, principal, is_own)
+
     def told(self, unit: int, message: Message, parts: Parts) -> None:
         """Something has become of a task."""
         known = self._open.pop(unit, None) if message[0] in LAST else self._open.get(unit)
@@ -88,3 +98,38 @@ class Nested:
         if self._loop is not None:
             with suppress(RuntimeError):  # the agent ends
                 self._loop.call_soon_threadsafe(do)
+
+
+class Below:
+    """Takes what tasks of one principal submit: it runs nowhere less closed than they do, and on
+    behalf of whoever has submitted them. What a closed worker says is checked here.
+    """
+
+    knows_mesh = True
+
+    def __init__(self, nested: Nested, principal: Principal, is_own: bool) -> None:
+        self._nested = nested
+        self._level = principal.level
+        self._origin = "" if is_own else principal.origin or principal.node
+        self.cancel = nested.cancel
+        self.credit = nested.credit
+
+    def submit(
+        self,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms = PLAIN,
+    ) -> int:
+        """Take a task; its number here.
+
+        Raises:
+            RemoteProtocolError: it is none that a task may submit.
+        """
+        terms = terms_from(terms_value.__wrapped__(terms))
+        if type(body) is not bytes or type(code.data) is not bytes:
+            raise RemoteProtocolError("what a task has submitted is no task")
+        level = self._level if self._level != "none" else terms.sandbox
+        terms = replace(terms, sandbox=level, origin=self._origin)
+        return self._nested.submit(code, body, buffers, listener, terms)

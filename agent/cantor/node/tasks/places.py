@@ -2,8 +2,9 @@
 
 A node that runs tasks says so in the fact ``tasks``: ``life`` (which start of its own it is),
 ``workers``, ``python`` (minor version), ``code_run`` (for whom beside itself: ``none`` or
-``tenant``), ``actors`` (whether they can live there too) and ``load``. Whose node this one is, the
-other one looks up itself.
+``tenant``), ``sandbox`` (how closed others' tasks run there) or ``why`` it cannot run them,
+``actors`` (whether they can live there too) and ``load``. Whose node this one is, the other one
+looks up itself.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ FACT = "tasks"
 NEAR, FAR = 0.25, 1.0
 """What it costs to reach a node of the same site, and any other, in tasks for each worker."""
 WORKERS_MAX = 4096
+WHY_MAX = 500
+"""Characters of what a node says of itself that others are shown."""
+
+
+def _why_not(told: Value) -> str:
+    """Why it says that it cannot run others' tasks."""
+    why = told.get("why", "") if isinstance(told, dict) else ""
+    return why[:WHY_MAX] if isinstance(why, str) else ""
 
 
 def hosts_of_actors(node: Node) -> Hosts:
@@ -42,6 +51,8 @@ def hosts_of(node: Node, *, are_for_actors: bool = False) -> Hosts:
             others.append((host, "cannot be reached"))
         elif not host.workers:
             others.append((host, "runs no tasks"))
+        elif code_run != "tenant" and (why := _why_not(told.get(view.id))):
+            others.append((host, f"cannot run it: {why}"))
         elif code_run != "tenant":
             others.append((host, "runs only its own box's tasks (cantor agent --code-run tenant)"))
         elif node.tenant_of(view.id) != node.tenant:

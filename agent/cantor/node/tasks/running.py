@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
 from cantor.bundles.code import is_id
 from cantor.node.actors.lives import Lives
-from cantor.node.tasks.holding import Holding
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.reports import Reports
 from cantor.node.tasks.turns import WorkerLine
@@ -30,6 +29,7 @@ from cantor.node.tasks.wording import (
     terms_from,
     value_of,
 )
+from cantor.node.tasks.workplaces import Workplaces
 from cantor.scheduling.needs import parse
 from cantor.scheduling.reach import can_ever
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
@@ -46,12 +46,13 @@ if TYPE_CHECKING:
     from cantor.node.services import Node
     from cantor.node.settings import Work
     from cantor.node.tasks.lines import Lines
+    from cantor.node.tasks.nested import Nested
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.needs import Needs
     from cantor.scheduling.tasks.hosting import Effect
     from cantor.scheduling.tasks.records import Host
     from cantor.wire.frame import Buffer
-    from cantor.workers.backend import Backend
+    from cantor.workers.apart import Principal
     from cantor.workers.pools import Pools
     from cantor.workers.units import Death, Unit
 
@@ -68,7 +69,10 @@ class Attempt:
     terms: Terms
     may_wait: bool
     parts: Parts
+    principal: Principal
     unit: Unit | None = None
+    pools: Pools | None = None
+    """Where the unit is."""
     reservation: Reservation | None = None
     waiting: asyncio.Task[None] | None = None
     told: int = 0
@@ -85,19 +89,17 @@ class Running:
         work: Work,
         lines: Lines,
         own: Callable[[], Host | None],
-        children: Backend,
+        children: Nested,
     ) -> None:
         self._node = node
         self._work = work
         self._lines = lines
         self._own = own
-        self._children = children
         self._core = Hosting(node.life)
         self._attempts: dict[Key, Attempt] = {}
         self._codes: OrderedDict[str, Passed] = OrderedDict()
         self._wanting: dict[str, list[Attempt]] = {}
-        self._pool: Pools | None = None
-        self._holding: Holding
+        self._places = Workplaces(node, work, children)
         self._reports: Reports[tuple[Attempt, Message, Parts]] = Reports(self._reported)
         self._line = WorkerLine(node, work.workers, self._start, self._preempt)
         self.lives = Lives(lines, self._attempts.get, self._report)
@@ -106,8 +108,7 @@ class Running:
         """Start the workers that shall be warm."""
         self._reports.start()
         self.lives.start()
-        if self._work.settings.warm and self._work.workers:
-            self._workers()
+        self._places.start()
 
     async def close(self) -> None:
         """End what runs, and the workers."""
@@ -115,8 +116,7 @@ class Running:
         for attempt in list(self._attempts.values()):
             self._end(attempt)
         await self.lives.close()
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.close, kill=True)
+        await self._places.close()
 
     @property
     def load(self) -> float:
@@ -138,7 +138,9 @@ class Running:
         key = Key(source, int(life), int(task), int(number))
         if type(code) is not str or not is_id(code):
             raise RemoteProtocolError("a task without code")
-        attempt = Attempt(key, code, terms_from(told), bool(may_wait), parts)
+        terms = terms_from(told)
+        principal = self._places.principal(source, terms)
+        attempt = Attempt(key, code, terms, bool(may_wait), parts, principal)
         if not self._may_run(source):
             self._refuse(attempt, "unfit", f"{self._node.name} runs no code of this node")
             return
@@ -157,8 +159,8 @@ class Running:
         """The caller of a stream has taken items."""
         _, life, task, number, count = message
         attempt = self._attempts.get(Key(source, life, task, number))
-        if attempt is not None and attempt.unit is not None and self._pool is not None:
-            self._pool.credit(attempt.unit, int(count))
+        if attempt is not None and attempt.unit is not None and attempt.pools is not None:
+            attempt.pools.credit(attempt.unit, int(count))
 
     def learn(self, source: NodeId, message: Message, parts: Parts) -> None:
         """Code has come."""
@@ -200,6 +202,12 @@ class Running:
             self._lines.tell(attempt.key.node, [WANTED, attempt.code])
             return
         self._codes.move_to_end(attempt.code)
+        if not self._places.is_known(attempt.principal):
+            attempt.waiting = asyncio.ensure_future(self._begin_later(attempt))
+            return
+        if why := self._places.why_not(attempt.principal):
+            self._refuse(attempt, "unfit", f"{self._node.name} cannot run it: {why}")
+            return
         if not attempt.terms.needs:
             self._line.put(attempt)
             return
@@ -211,6 +219,11 @@ class Running:
             self._line.put(attempt)
         else:
             attempt.waiting = asyncio.ensure_future(self._reserve(attempt, needs))
+
+    async def _begin_later(self, attempt: Attempt) -> None:
+        await self._places.known()
+        attempt.waiting = None
+        self._begin(attempt)
 
     async def _reserve(self, attempt: Attempt, needs: Needs) -> None:
         key, me = attempt.key, self._node.node_id
@@ -249,29 +262,23 @@ class Running:
         self._end(attempt)
 
     def _start(self, attempt: Attempt) -> None:
+        try:
+            pools = attempt.pools = self._places.of(attempt.principal)
+        except CantorError as error:
+            self._refuse(attempt, "unfit", f"{self._node.name} cannot run it: {error}")
+            return
         if attempt.terms.is_life:
-            self.lives.begin(attempt, self._codes[attempt.code], self._workers())
+            self.lives.begin(attempt, self._codes[attempt.code], pools)
             return
         terms = replace(attempt.terms, retries=0, needs="")
         body, buffers = value_of(attempt.parts)
         listener = _Listener(attempt, self._report)
         attempt.parts = ()
         code = self._codes[attempt.code]
-        workers = self._workers()
         held = None
         if attempt.reservation is not None:
-            held = self._holding.hold(attempt.reservation, terms.name)
-        principal = attempt.key.node
-        attempt.unit = workers.submit(code, body, buffers, listener, terms, principal, held)
-
-    def _workers(self) -> Pools:
-        if self._pool is None:
-            from cantor.workers.pools import Pools
-
-            settings = replace(self._work.settings, workers=self._work.workers)
-            self._holding = Holding(self._node.node_id, asyncio.get_running_loop())
-            self._pool = Pools(settings, children=lambda: self._children, grants=self._holding)
-        return self._pool
+            held = self._places.hold(attempt.reservation, terms.name)
+        attempt.unit = pools.submit(code, body, buffers, listener, terms, held)
 
     def _refuse(self, attempt: Attempt, why: str, text: str) -> None:
         self._lines.tell(attempt.key.node, [REFUSED, *_named(attempt.key), why, text])
@@ -286,8 +293,8 @@ class Running:
                 self._end(attempt)
 
     def _end(self, attempt: Attempt) -> None:
-        if attempt.unit is not None and self._pool is not None:
-            self._pool.cancel(attempt.unit)
+        if attempt.unit is not None and attempt.pools is not None:
+            attempt.pools.cancel(attempt.unit)
         if attempt.waiting is not None:
             attempt.waiting.cancel()
         self._forget(attempt)

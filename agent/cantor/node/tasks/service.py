@@ -77,7 +77,7 @@ class Tasks:
         naming = self._keeper.naming
         self._calls = Calls(node, self._lines, numbers, naming.find)
         intake = Intake(self._submits, self._calls, self._keeper)
-        self._nested = Nested(intake)
+        self._nested = Nested(node.node_id, intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
         self._sessions = Sessions(node.folder, f"{node.node_id}/{node.life}", intake)
         self._operations: dict[int, Heard] = {
@@ -189,14 +189,27 @@ class Tasks:
                 "life": self._node.life,
                 "workers": self._work.workers,
                 "python": python_here(),
-                "code_run": self._work.code_run,
+                **self._for_whom(),
                 "actors": True,
                 "load": max(load for load in LOADS if load <= self._running.load),
             }
             if told != self._said:
                 self._node.publish(FACT, told)
                 self._said = told
+            if self._work.code_run != "none" and not self._node.sandboxes.is_tried:
+                await self._node.sandboxes.tried()
+                continue
             await asyncio.sleep(LOAD_S)
+
+    def _for_whom(self) -> dict[str, Value]:
+        """Who may run tasks here: of others nobody, as long as they could not be closed in."""
+        sandboxes, code_run = self._node.sandboxes, self._work.code_run
+        if code_run == "none" or not sandboxes.is_tried:
+            return {"code_run": "none"}
+        why = sandboxes.why_not_others()
+        if why:
+            return {"code_run": "none", "why": why}
+        return {"code_run": code_run, "sandbox": sandboxes.rules.others}
 
     def _call_list(self, _args: dict[str, Value]) -> Value:
         now, me = self._node.clock.monotonic(), self._node.node_id

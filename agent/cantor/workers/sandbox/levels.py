@@ -11,6 +11,7 @@ from cantor.base.errors import ConfigError
 
 Level = Literal["full", "net", "none"]
 LEVELS: tuple[Level, ...] = get_args(Level)
+"""The most closed first."""
 _MIB = 1 << 20
 
 
@@ -28,6 +29,11 @@ def level_named(text: str, *, where: str = "") -> Level:
         where=where,
         remedy=f"one of {', '.join(LEVELS)}",
     )
+
+
+def more_closed(one: Level, other: Level) -> Level:
+    """Which of two levels leaves less."""
+    return min(one, other, key=LEVELS.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,8 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
     boxes = Boxes(tmp_path_factory.mktemp("boxes"))
     try:
         boxes.start("desk", "--workers", "1")
-        boxes.start("wall", "--workers", "1", "--code-run", "tenant", "--resource", "Camera9==1",
+        boxes.start("wall", "--workers", "1", "--code-run", "tenant", "--sandbox", "none",
+                    "--resource", "Camera9==1",
                     "--resource", "Licence=1")  # fmt: skip
         boxes.until_known("desk", "desk", "wall")
         yield boxes
@@ -332,7 +333,8 @@ def test_where_there_is_no_mesh_or_no_such_actor_that_is_said(boxes: Boxes) -> N
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[Boxes]:
     boxes = Boxes(tmp_path)
-    options = ("--workers", "1", "--code-run", "tenant", "--resource", "Arm==1")
+    whose = ("--code-run", "tenant", "--sandbox", "none")
+    options = ("--workers", "1", *whose, "--resource", "Arm==1")
     try:
         boxes.start("desk", "--workers", "0")
         boxes.start("wall", *options)

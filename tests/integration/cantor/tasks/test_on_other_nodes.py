@@ -36,8 +36,8 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
     boxes = Boxes(tmp_path_factory.mktemp("boxes"))
     try:
         boxes.start("desk", "--workers", "1")
-        boxes.start("wall", "--workers", "1", "--code-run", "tenant", "--resource", "Camera9==1",
-                    "--resource", "Licence=1")  # fmt: skip
+        boxes.start("wall", "--workers", "1", "--code-run", "tenant", "--sandbox", "none",
+                    "--resource", "Camera9==1", "--resource", "Licence=1")  # fmt: skip
         boxes.start("roof", "--workers", "1", "--resource", "Shy==1")
         boxes.until_known("desk", "desk", "wall")
         yield boxes
@@ -308,7 +308,16 @@ def test_without_an_agent_that_is_said_at_once(tmp_path: Path) -> None:
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[Boxes]:
     boxes = Boxes(tmp_path)
-    options = ("--workers", "1", "--code-run", "tenant", "--resource", "Arm==1")
+    options = (
+        "--workers",
+        "1",
+        "--code-run",
+        "tenant",
+        "--sandbox",
+        "none",
+        "--resource",
+        "Arm==1",
+    )
     try:
         boxes.start("desk", "--workers", "0")
         boxes.start("wall", *options)

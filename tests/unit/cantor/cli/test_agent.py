@@ -9,6 +9,7 @@ from cantor.base.errors import ConfigError
 from cantor.base.resources import Resource
 from cantor.cli.agent import register, resource_text, status_report, work_of
 from cantor.node.settings import Work
+from cantor.workers.sandbox.rules import Rules
 from cantor.workers.settings import WorkerSettings
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ def test_workers_are_as_the_file_says_unless_an_option_does(tmp_path: Path) -> N
     settings = WorkerSettings(workers=3, warm=0, memory_max_bytes=2**30)
     assert told == Work(3, "tenant", settings)
     assert work("--workers", "0").workers == 0
+    assert work("--sandbox", "net", "--sandbox", "own=full").settings.sandbox == Rules(
+        own="full", others="net"
+    )
     assert work() == Work()
     with pytest.raises(ConfigError, match="0 or more"):
         work("--workers", "-1")

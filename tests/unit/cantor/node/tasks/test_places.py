@@ -52,6 +52,7 @@ def test_nodes_that_say_so_run_tasks_of_their_tenant(nodes: list[FakeNode]) -> N
     ("change", "why"),
     [
         ({"code_run": "none"}, "runs only its own box's tasks"),
+        ({"code_run": "none", "why": "it has no sandbox"}, "cannot run it: it has no sandbox"),
         ({"workers": 0}, "runs no tasks"),
         ({"workers": "many"}, "runs no tasks"),
     ],
