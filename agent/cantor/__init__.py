@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.connect import connect
+    from cantor.tasks.durable import find_task
     from cantor.tasks.executor import Executor
     from cantor.tasks.future import Future
     from cantor.tasks.group import Group, group
@@ -27,6 +28,7 @@ __all__ = [
     "as_completed",
     "connect",
     "find_actor",
+    "find_task",
     "group",
     "is_cancelled",
     "local",
@@ -43,6 +45,7 @@ _HOMES = {
     "as_completed": "concurrent.futures",
     "connect": "cantor.tasks.connect",
     "find_actor": "cantor.tasks.actor",
+    "find_task": "cantor.tasks.durable",
     "Group": "cantor.tasks.group",
     "group": "cantor.tasks.group",
     "is_cancelled": "cantor.tasks.progress",

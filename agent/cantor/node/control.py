@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import BROADCAST
+from cantor.stores.errors import StoreError
 from cantor.wire import DataFrame, FrameReader, Kind, encode
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ def _refusal(error: CantorError) -> dict[str, Value]:
     }
 
 
-_ERRORS = {kind.__name__: kind for kind in (ConfigError, UnavailableError, RemoteProtocolError)}
+_KINDS = (ConfigError, UnavailableError, RemoteProtocolError, StoreError)
+_ERRORS = {kind.__name__: kind for kind in _KINDS}
 
 
 async def ask(

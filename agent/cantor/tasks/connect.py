@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cantor.node.folder import asked_folder
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import check_name
 from cantor.tasks.connection import Connection
+from cantor.tasks.durable import find_at
 from cantor.workers.backend import backend_here, set_backend
 
 if TYPE_CHECKING:
@@ -53,6 +54,10 @@ class connect:  # noqa: N801 (people write cantor.connect())
         trace: TracebackType | None,
     ) -> None:
         self.close(kill=kind is not None)
+
+    def result(self, task_id: str, timeout: float | None = None) -> Any:  # noqa: ANN401 (its own)
+        """What a durable task returned, as :func:`cantor.find_task` finds it."""
+        return find_at(self._connection, task_id).result(timeout)
 
     def close(self, *, kill: bool = False) -> None:
         """Wait for what was submitted, or with ``kill`` end it; then leave the agent."""

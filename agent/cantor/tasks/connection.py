@@ -23,10 +23,13 @@ from cantor.node.tasks.wording import (
     CANCEL,
     CODE,
     CREDIT,
+    FIND,
     FRAME_BYTES_MAX,
     HELLO,
+    KEEP,
     SOCKET_NAME,
     SUBMIT,
+    TOOK,
     checked,
     parts_of,
     terms_value,
@@ -53,11 +56,12 @@ HELLO_S = 10.0
 class Sent:
     """One task that the agent has."""
 
-    __slots__ = ("listener", "number")
+    __slots__ = ("is_durable", "listener", "number")
 
-    def __init__(self, number: int, listener: Listener) -> None:
+    def __init__(self, number: int, listener: Listener, *, is_durable: bool = False) -> None:
         self.number = number
         self.listener = listener
+        self.is_durable = is_durable
 
 
 class Connection:
@@ -110,20 +114,25 @@ class Connection:
         Raises:
             PoolClosedError: the connection was closed, or the agent has ended.
         """
-        pickled = getattr(code, "pickled", b"")
-        python = code.python if pickled else ""  # type: ignore[attr-defined] # it is Code then
+        return self._submit(SUBMIT, code, parts_of(body, buffers), listener, terms)
+
+    def keep(
+        self,
+        task: str,
+        code: Shipped,
+        body: bytes,
+        buffers: Sequence[Buffer],
+        listener: Listener,
+        terms: Terms,
+    ) -> Sent:
+        """Give a durable task to the agent, under its id. Raises as :meth:`submit`."""
+        return self._submit(KEEP, code, parts_of(body, buffers), listener, terms, task)
+
+    def find(self, task: str, listener: Listener) -> Sent:
+        """Let a listener hear of a durable task. Raises as :meth:`submit`."""
         with self._lock:
-            if self._is_closed:
-                raise PoolClosedError("the connection to the agent is closed", remedy="connect")
-            sent = Sent(next(self._numbers), listener)
-            self._open[sent.number] = sent
-            if terms.is_life and not terms.is_place:
-                self._lives.add(sent.number)
-            if code.id not in self._codes:
-                self._codes.add(code.id)
-                self._outbox.append(([CODE, code.id], (code.data,)))
-            message = [SUBMIT, sent.number, code.id, terms_value(terms), python]
-            self._outbox.append((message, parts_of(body, buffers)))
+            sent = self._sent(listener, is_durable=True)
+            self._outbox.append(([FIND, sent.number, task], ()))
             self._wake()
         return sent
 
@@ -161,6 +170,30 @@ class Connection:
                 "the agent does not say which node it is", where=str(self._folder),
                 remedy="run the same version of Cantor for the agent and the script",
             ) from error  # fmt: skip
+
+    def _submit(
+        self, kind: int, code: Shipped, parts: Parts, listener: Listener, terms: Terms, *more: str
+    ) -> Sent:
+        pickled = getattr(code, "pickled", b"")
+        python = code.python if pickled else ""  # type: ignore[attr-defined] # it is Code then
+        with self._lock:
+            sent = self._sent(listener, is_durable=kind == KEEP)
+            if terms.is_life and not terms.is_place:
+                self._lives.add(sent.number)
+            if code.id not in self._codes:
+                self._codes.add(code.id)
+                self._outbox.append(([CODE, code.id], (code.data,)))
+            message = [kind, sent.number, code.id, terms_value(terms), python, *more]
+            self._outbox.append((message, parts))
+            self._wake()
+        return sent
+
+    def _sent(self, listener: Listener, *, is_durable: bool) -> Sent:
+        if self._is_closed:
+            raise PoolClosedError("the connection to the agent is closed", remedy="connect")
+        sent = Sent(next(self._numbers), listener, is_durable=is_durable)
+        self._open[sent.number] = sent
+        return sent
 
     def expect(self, count: int) -> None:
         """So many groups more are on their way, and may have nothing submitted now."""
@@ -244,6 +277,8 @@ class Connection:
         sent = self._ended(number) if kind in LAST else self._open.get(number)
         if sent is not None:
             tell(sent.listener, [kind, *content], parts)
+            if sent.is_durable and kind in LAST:
+                self._say([TOOK, number])
 
     def _ended(self, number: int) -> Sent | None:
         with self._lock:
@@ -260,10 +295,14 @@ class Connection:
             self._lives.clear()
             self._home.cancel()
             self._idle.notify_all()
+        where = str(self._folder)
         error = UnavailableError(
-            f"the agent was lost, and the task with it: {reason}",
-            where=str(self._folder),
+            f"the agent was lost, and the task with it: {reason}", where=where,
             remedy="see that the agent runs, connect and submit again",
-        )
+        )  # fmt: skip
+        kept = UnavailableError(
+            f"the agent was lost: {reason}", where=where,
+            remedy="a durable task that was acknowledged is kept: connect, and ask for its id",
+        )  # fmt: skip
         for sent in left:
-            sent.listener.failed(pack_failure(error))
+            sent.listener.failed(pack_failure(kept if sent.is_durable else error))

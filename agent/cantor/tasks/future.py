@@ -79,6 +79,18 @@ class Future(concurrent.futures.Future[T]):
         return not self.done() and bool(getattr(self._unit, "is_running", False))
 
     @property
+    def task_id(self) -> str:
+        """The id under which ``find_task`` finds a durable task again, also in another program.
+
+        It waits until the task is on the disk: whoever has the id, the task is not lost.
+
+        Raises:
+            LocalProtocolError: the task is not durable, or this is called where results arrive.
+            StoreError: it could not be kept.
+        """
+        raise LocalProtocolError("only durable tasks have an id", remedy="write durable=True")
+
+    @property
     def output(self) -> str:
         """What the task printed so far, both of standard output and error: the last 1 MiB."""
         return self._output

@@ -41,6 +41,10 @@ class local:  # noqa: N801 (people write cantor.local())
     its first task; ``pool.replaced`` tells. All that can stand in a ``file`` (``workers.yaml``);
     what is given here goes before it.
 
+    With a ``store``, a folder, tasks can be durable: they and their results are on its disk before
+    they are acknowledged. Another program that opens it later finds results by their ids, and runs
+    again what had none; only one program has it at a time.
+
     ``sandbox`` closes workers in: "full" leaves them no network and no files but their own and the
     system's programs, "net" leaves them the network; "none", the default, is for one's own script.
     """
@@ -55,12 +59,14 @@ class local:  # noqa: N801 (people write cantor.local())
         memory_max_bytes: int | None = None,
         memory_growth_max_bytes: int | None = None,
         file: str | Path | None = None,
+        store: str | Path | None = None,
         sandbox: Sandbox | Level = "none",
     ) -> None:
         """See the class.
 
         Raises:
             SandboxError: this machine cannot give such a sandbox.
+            StoreError: the store cannot be read or written, or another program has it.
             ConfigError: there is no such level, or the file is of no use.
         """
         given = {
@@ -74,7 +80,12 @@ class local:  # noqa: N801 (people write cantor.local())
         told = WorkerSettings() if file is None else load_worker_settings(Path(file))
         here: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         closed = sandbox if isinstance(sandbox, Sandbox) else Sandbox(level_named(sandbox))
-        self.pool = Pools(replace(told, **here), grants=grants, sandbox=closed)
+        settings = replace(told, **here)
+        self.pool = (
+            Pools(settings, grants=grants, sandbox=closed)
+            if store is None
+            else kept_pools(Path(store), settings, closed)
+        )
         self._before: Backend | None = None
 
     def __enter__(self) -> Self:
@@ -93,12 +104,30 @@ class local:  # noqa: N801 (people write cantor.local())
         set_backend(self._before)
         self.close(kill=kind is not None)
 
+    def result(self, task_id: str, timeout: float | None = None) -> Any:  # noqa: ANN401 (its own)
+        """What a durable task returned, as :func:`cantor.find_task` finds it."""
+        return result_at(self.pool, task_id, timeout)
+
     def close(self, *, kill: bool = False) -> None:
         """Wait for what was submitted, or with ``kill`` end it; then end the workers."""
         self.pool.close(kill=kill)
         with _lock:
             if self.pool in _pools:
                 _pools.remove(self.pool)
+
+
+def kept_pools(folder: Path, settings: WorkerSettings, sandbox: Sandbox) -> Pools:
+    """Pools that keep durable tasks in that folder; programs without such need no database."""
+    from cantor.tasks.kept_pools import KeptPools
+
+    return KeptPools(folder, settings, grants, sandbox)
+
+
+def result_at(where: Backend, task_id: str, timeout: float | None) -> Any:  # noqa: ANN401
+    """What a durable task there returned."""
+    from cantor.tasks.durable import find_at
+
+    return find_at(where, task_id).result(timeout)
 
 
 def backend() -> Backend:

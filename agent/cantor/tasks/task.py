@@ -11,6 +11,7 @@ from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import together
 from cantor.scheduling.shares.terms import check_name
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
+from cantor.tasks.durable import keep_call
 from cantor.tasks.executor import results
 from cantor.tasks.group import Call
 from cantor.tasks.local import backend
@@ -55,8 +56,11 @@ class Task(Generic[P, T]):
             NotShippable: the function cannot travel; the error says which name in it.
             NotSerialisable: an argument cannot.
             PoolClosedError: nothing is taken any more.
+            ConfigError: it is durable, and nothing is kept where it goes.
         """
         where = backend()
+        if self._terms.is_durable:
+            return keep_call(where, self.function, args, kwargs, self._terms_at(where))
         return submit_call(where, self.function, args, kwargs, self._terms_at(where))
 
     def map(self, *iterables: Iterable[Any], timeout: float | None = None) -> Iterator[T]:
@@ -68,7 +72,7 @@ class Task(Generic[P, T]):
         until = None if timeout is None else time.monotonic() + timeout
         calls = zip(*iterables, strict=False)
         where = backend()
-        if isinstance(where, Pools):
+        if isinstance(where, Pools) and not self._terms.is_durable:
             futures = submit_calls(where, self.function, calls, self._terms_at(where))
         else:
             futures = [self.submit(*args) for args in calls]  # type: ignore[call-arg]
@@ -82,10 +86,12 @@ class Task(Generic[P, T]):
             NotShippable: the function cannot travel; the error says which name in it.
             NotSerialisable: an argument cannot.
         """
+        self._refuse_durable("a call of a group")
         return Call.of(self.function, args, kwargs, self.needs, self._terms_at(backend()))
 
     def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]:
         """Run a generator in a worker; its items come while it runs. Raises as :meth:`submit`."""
+        self._refuse_durable("a stream")
         where = backend()
         terms = replace(self._terms_at(where), is_stream=True, retries=0)
         code = shipped(self.function)
@@ -102,6 +108,7 @@ class Task(Generic[P, T]):
         deadline_s: float | None = None,
         priority: int | None = None,
         project: str | None = None,
+        durable: bool | None = None,
     ) -> Task[P, T]:
         """The same function under other terms.
 
@@ -113,9 +120,17 @@ class Task(Generic[P, T]):
             "deadline_s": deadline_s,
             "priority": priority,
             "project": check_name(project) if project else project,
+            "is_durable": durable,
         }
         given = {name: value for name, value in changed.items() if value is not None}
         return Task(self.function, str(self.needs), replace(self._terms, **given))  # type: ignore[arg-type]
+
+    def _refuse_durable(self, what: str) -> None:
+        if self._terms.is_durable:
+            raise ConfigError(
+                f"{what} is not durable", where=self._terms.name,
+                remedy="use options(durable=False) there, or submit",
+            )  # fmt: skip
 
     def _terms_at(self, where: Backend) -> Terms:
         """The terms there; what the mesh has, the agent looks at."""
@@ -158,6 +173,7 @@ def task(
     priority: int = NORMAL,
     at_most_once: bool = False,
     project: str = "",
+    durable: bool = False,
 ) -> Callable[[Callable[P, T]], Task[P, T]]:
     """As ``@cantor.task(…)``."""
 
@@ -173,6 +189,7 @@ def task(
     priority: int = NORMAL,
     at_most_once: bool = False,
     project: str = "",
+    durable: bool = False,
 ) -> Task[P, T] | Callable[[Callable[P, T]], Task[P, T]]:
     """Make a function a task.
 
@@ -184,6 +201,8 @@ def task(
     what runs then is ended. Of what waits, lower ``priority`` goes first: 0 urgent, 1, 2.
     ``project`` says whose share of the mesh it uses; without, that of ``connect``, or of the task
     that submits it, or the project ``default``.
+    A ``durable`` one and its result are on a disk before they are acknowledged; its future has a
+    ``task_id``, by which :func:`cantor.find_task` finds it again.
 
     Raises:
         ConfigError: a value is out of range, or the needs do not follow the grammar.
@@ -205,6 +224,7 @@ def task(
             deadline_s=deadline_s,
             mode=MODES[mode],
             project=check_name(project) if project else "",
+            is_durable=durable,
         )
         return Task(function, needs, terms)
 

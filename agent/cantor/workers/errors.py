@@ -56,6 +56,10 @@ class TaskTimeoutError(TaskError, TimeoutError):
     """The task was not done by its deadline; the process that ran it was ended."""
 
 
+class UnknownTaskError(TaskError, LookupError):
+    """No durable task of that id is kept: it was never taken, or is kept no longer."""
+
+
 class OutOfMemoryError(TaskError):
     """The task wanted more memory than its needs take (``Memory = 2GiB``)."""
 

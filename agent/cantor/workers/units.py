@@ -80,6 +80,8 @@ class Terms:
     actor: str = ""
     """The address of the actor whose method it is, if its caller knows no more of it; or without a
     method, of the actor that shall live."""
+    is_durable: bool = False
+    """It and its result are on a disk before they are acknowledged."""
     needs: str = ""
     """What must be granted before it begins: an expression with quantities; blank for none."""
     sandbox: str = ""

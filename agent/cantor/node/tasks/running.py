@@ -5,27 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
 from cantor.bundles.code import is_id
 from cantor.node.actors.lives import Lives
-from cantor.node.tasks.listening import LAST
+from cantor.node.tasks.listening import LAST, Telling
 from cantor.node.tasks.reports import Reports
 from cantor.node.tasks.turns import WorkerLine
 from cantor.node.tasks.wording import (
-    DONE,
     DROPPED,
     ENDED,
-    FAILED,
     FELL,
-    ITEM,
     REFUSED,
-    SAID,
     TOLD,
     WANTED,
-    WROTE,
-    parts_of,
     terms_from,
     value_of,
 )
@@ -38,7 +33,7 @@ from cantor.workers.units import End as UnitEnd
 from cantor.workers.units import Passed, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from cantor.base.ids import NodeId
     from cantor.node.actors.lives import Living
@@ -54,7 +49,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Buffer
     from cantor.workers.apart import Principal
     from cantor.workers.pools import Pools
-    from cantor.workers.units import Death, Unit
+    from cantor.workers.units import Unit
 
 CODES_BYTES_MAX = 256 * 1024 * 1024
 """Of code that came from others; what was not used for longest makes room."""
@@ -272,7 +267,7 @@ class Running:
             return
         terms = replace(attempt.terms, retries=0, needs="")
         body, buffers = value_of(attempt.parts)
-        listener = _Listener(attempt, self._report)
+        listener = Telling(partial(self._report, attempt))
         attempt.parts = ()
         code = self._codes[attempt.code]
         held = None
@@ -327,34 +322,3 @@ class Running:
 
 def _named(key: Key) -> tuple[int, int, int]:
     return key.life, key.task, key.attempt
-
-
-class _Listener:
-    """What becomes of one attempt; called by the pool's thread."""
-
-    __slots__ = ("_attempt", "_report")
-
-    def __init__(self, attempt: Attempt, report: Callable[[Attempt, Message, Parts], None]) -> None:
-        self._attempt = attempt
-        self._report = report
-
-    def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        self._report(self._attempt, [DONE], parts_of(body, buffers))
-
-    def failed(self, failure: Sequence[object]) -> None:
-        self._report(self._attempt, [FAILED, list(failure)], ())
-
-    def ended(self, end: UnitEnd, death: Death | None) -> None:
-        told: list[Any] | None = None
-        if death is not None:
-            told = [death.signal, death.code, death.stderr, death.at_start]
-        self._report(self._attempt, [ENDED, end.value, told], ())
-
-    def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        self._report(self._attempt, [ITEM], parts_of(body, buffers))
-
-    def progressed(self, fraction: float, text: str) -> None:
-        self._report(self._attempt, [SAID, fraction, text], ())
-
-    def wrote(self, descriptor: int, text: str) -> None:
-        self._report(self._attempt, [WROTE, descriptor, text], ())

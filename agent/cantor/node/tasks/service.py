@@ -17,6 +17,7 @@ from cantor.node.actors.endings import answer_lost
 from cantor.node.actors.keeper import Keeper
 from cantor.node.settings import Work
 from cantor.node.tasks.codes import Codes
+from cantor.node.tasks.durable import Durable, KeptCaller
 from cantor.node.tasks.intake import Intake
 from cantor.node.tasks.lines import Lines
 from cantor.node.tasks.nested import Nested
@@ -79,7 +80,9 @@ class Tasks:
         intake = Intake(self._submits, self._calls, self._keeper)
         self._nested = Nested(node.node_id, intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
-        self._sessions = Sessions(node.folder, f"{node.node_id}/{node.life}", intake)
+        self._durable = Durable(node, self._submits)
+        home = f"{node.node_id}/{node.life}"
+        self._sessions = Sessions(node.folder, home, intake, self._durable)
         self._operations: dict[int, Heard] = {
             RUN: self._running.run,
             ABORT: self._running.abort,
@@ -114,6 +117,7 @@ class Tasks:
         self._alive = self._node.alive()
         self._end = self._node.subscribe(self._changed)
         self._saying = asyncio.ensure_future(self._say_load())
+        self._durable.start()
         await self._sessions.start()
 
     async def close(self) -> None:
@@ -122,6 +126,7 @@ class Tasks:
             self._end()
             self._end = None
         await self._sessions.close()
+        await self._durable.close()
         self._submits.close()
         self._keeper.close()
         if self._saying is not None:
@@ -137,6 +142,7 @@ class Tasks:
             "tasks.list": self._call_list,
             "tasks.cancel": self._call_cancel,
             "tasks.logs": self._call_logs,
+            **self._durable.calls(),
         }
 
     def _heard(self, node: NodeId, message: Message, parts: Parts) -> None:
@@ -223,6 +229,7 @@ class Tasks:
                 "node": "" if node is None else named(self._node, node),
                 "attempt": task.attempt,
                 "age_s": round(now - task.began, 3),
+                "id": task.caller.kept.id if isinstance(task.caller, KeptCaller) else "",
             }
             for task, node in self._submits.rows()
         ]

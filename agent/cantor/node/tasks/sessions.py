@@ -1,6 +1,7 @@
 """Scripts of this machine's user that submit tasks: one connection each, over a unix socket.
 
-When a script ends, so do its tasks: their results are in memory, and nobody waits for them.
+When a script ends, so do its tasks: their results are in memory, and nobody waits for them. Those
+that are durable go on, and another script may ask for them by their ids.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.base.ids import BROADCAST
 from cantor.node.control import peer
+from cantor.node.tasks.keeping import Kept
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.wording import (
     CANCEL,
     CODE,
     CREDIT,
     FAILED,
+    FIND,
     FRAME_BYTES_MAX,
     HELLO,
+    KEEP,
     SOCKET_NAME,
     SUBMIT,
+    TOOK,
     checked,
     terms_from,
 )
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from cantor.node.tasks.durable import Durable
     from cantor.node.tasks.intake import Intake
     from cantor.node.tasks.wording import Message, Parts
 
@@ -49,10 +55,14 @@ def framed(message: Message, parts: Parts = ()) -> DataFrame:
 class Session:
     """One script."""
 
-    def __init__(self, home: str, intake: Intake, ended: Callable[[Session], None]) -> None:
+    def __init__(
+        self, home: str, intake: Intake, durable: Durable, ended: Callable[[Session], None]
+    ) -> None:
         """``home`` is how addresses begin of actors that are started here."""
         self._intake = intake
+        self._durable = durable
         self._ended = ended
+        self._kept: dict[int, str] = {}
         self._codes: dict[str, Passed] = {}
         self._numbers: dict[int, int] = {}
         self.stream = _Stream(
@@ -92,6 +102,13 @@ class Session:
         elif kind == CODE:
             code = str(message[1])
             self._codes[code] = Passed(code, b"".join(bytes(part) for part in parts))
+        elif kind in (KEEP, FIND, TOOK):
+            try:
+                self._take_durable(message, parts)
+            except CantorError as error:
+                self.told(message[1], [FAILED, pack_failure(error)], ())
+        elif kind == CANCEL and message[1] in self._kept:
+            self._durable.keeping().cancel(self._kept[message[1]])
         elif kind in (CANCEL, CREDIT):
             number = self._numbers.get(message[1], 0)
             if kind == CANCEL:
@@ -101,8 +118,30 @@ class Session:
         else:
             raise RemoteProtocolError(f"message {kind}")
 
+    def _take_durable(self, message: Message, parts: Parts) -> None:
+        kind, unit, *content = message
+        if kind == TOOK:
+            task = self._kept.pop(unit, None)
+            if task is not None:
+                self._durable.keeping().took(task)
+            return
+        keeping = self._durable.keeping()
+        if kind == FIND:
+            self._kept[unit] = str(content[0])
+            keeping.find(self, unit, self._kept[unit])
+        else:
+            code, terms, python, task = content
+            self._kept[unit] = str(task)
+            keeping.submit(
+                Kept(
+                    self._kept[unit], self._codes[code], terms_from(terms), str(python), parts,
+                    watchers=[(self, unit)],
+                )
+            )  # fmt: skip
+
     def _lost(self, _: FrameStream, reason: str) -> None:
         _log.info("a script has left", extra={"reason": reason, "tasks": len(self._numbers)})
+        self._durable.left(self)
         for number in list(self._numbers.values()):
             self._intake.leave(number)
         self._numbers.clear()
@@ -125,10 +164,11 @@ class _Stream(FrameStream):
 class Sessions:
     """All scripts that are connected."""
 
-    def __init__(self, folder: Path, home: str, intake: Intake) -> None:
+    def __init__(self, folder: Path, home: str, intake: Intake, durable: Durable) -> None:
         self._path = folder / SOCKET_NAME
         self._home = home
         self._intake = intake
+        self._durable = durable
         self._open: set[Session] = set()
         self._server: asyncio.Server | None = None
 
@@ -151,6 +191,6 @@ class Sessions:
             session.stream.close("the agent ends")
 
     def _accept(self) -> asyncio.BufferedProtocol:
-        session = Session(self._home, self._intake, self._open.discard)
+        session = Session(self._home, self._intake, self._durable, self._open.discard)
         self._open.add(session)
         return session.stream

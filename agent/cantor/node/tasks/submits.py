@@ -118,8 +118,10 @@ class Submits:
         parts: Parts,
         *,
         is_nested: bool = False,
+        is_again: bool = False,
     ) -> int:
-        """Take a task, ``is_nested`` if it is a task's; its number on this node.
+        """Take a task, ``is_nested`` if it is a task's, ``is_again`` if it was taken before a
+        restart; its number on this node.
 
         Raises:
             ConfigError: its needs do not follow the grammar, or there is no such project.
@@ -136,7 +138,7 @@ class Submits:
         deadline = math.inf if terms.deadline_s is None else now + terms.deadline_s
         job = Job(
             task.number, needs, terms.needs, python, terms.priority, terms.retries,
-            terms.at_most_once, deadline, is_nested, terms.project,
+            terms.at_most_once, deadline, is_nested, terms.project, is_again,
         )  # fmt: skip
         self._handle(Submitted(job))
         return task.number

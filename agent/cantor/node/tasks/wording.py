@@ -28,15 +28,18 @@ if TYPE_CHECKING:
 SOCKET_NAME = "tasks.sock"
 FRAME_BYTES_MAX = 1 << 30
 SMALL_BYTES_MAX = 64 * 1024
-CODE, SUBMIT, CANCEL, CREDIT = range(4)
+CODE, SUBMIT, CANCEL, CREDIT, KEEP, FIND, TOOK = range(7)
 """From a script:
 
 CODE    code                               parts: what it is made of
 SUBMIT  unit, code, terms, python          parts: the arguments
 CANCEL  unit
 CREDIT  unit, count                        it took items of a stream; with 0 it wants no more
+KEEP    unit, code, terms, python, id      parts: the arguments; a durable task
+FIND    unit, id                           the durable task of that id is a unit now
+TOOK    unit                               it has the result of a durable task
 """
-DONE, FAILED, ENDED, ITEM, SAID, WROTE, HELLO, LIVES, FELL = range(10, 19)
+DONE, FAILED, ENDED, ITEM, SAID, WROTE, HELLO, LIVES, FELL, KEPT = range(10, 20)
 """To a script, and between nodes as what an attempt, or a call of an actor, has told:
 
 DONE    unit                               parts: the result
@@ -49,6 +52,7 @@ HELLO   0, home                            to a script, first: how addresses of 
 LIVES   0                                  of a life: it takes calls
 FELL    0, end, death, place               of a life: its worker has ended; calls from that place on
                                            had not begun
+KEPT    unit                               a durable task is on the disk
 """
 RUN, ABORT, TAKEN, TOLD, REFUSED, DROPPED, WANTED = range(20, 27)
 """Between nodes; an *attempt* is ``life, task, attempt`` of the submitter's node:

@@ -155,7 +155,7 @@ class Dispatch:
         task = self._tasks[job.id] = _Task(job)
         if job.deadline < math.inf:
             heappush(self._deadlines, (job.deadline, job.id))
-        if self._fitting(self._kind(job), job):
+        if self._fitting(self._kind(job), job) or job.is_again:
             self._put(task)
         else:
             text = placing.never(job.needs, job.python, self._hosts.values(), self._others)

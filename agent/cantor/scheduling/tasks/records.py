@@ -38,6 +38,8 @@ class Job:
     """Another task waits for it, and keeps a worker busy meanwhile."""
     project: str = ""
     """Whose share of the nodes it uses."""
+    is_again: bool = False
+    """It was taken before this node was started again: nodes that fit may not be known yet."""
 
     @property
     def kind(self) -> tuple[str, str, bool, str]:
