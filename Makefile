@@ -12,7 +12,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak bench docs package package-check lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak chaos bench docs package package-check lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -22,6 +22,7 @@ PYTEST_OPTIONS ?= -q
 NODES ?= 100
 SEEDS ?= 20
 MINUTES ?= 3
+RUNS ?= 50
 DECODERS ?=
 SEED ?= 1
 REPORT ?=
@@ -100,6 +101,9 @@ soak: NODES = 30
 soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=3 SEED=1)
 	$(BIN)/python -m tests.soak.run --nodes $(NODES) --minutes $(MINUTES) --seed $(SEED)
 	$(BIN)/python -m tests.soak.sites
+
+chaos: environment ## kill workers, agents and programs while durable tasks run (RUNS=50 SEED=1)
+	$(BIN)/python -m tests.chaos.run --runs $(RUNS) --seed $(SEED)
 
 bench: environment ## measure one thing (NAME=pipeline, or NAME=mesh ONLY=cut,death) into build/bench/NAME.json
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/$(NAME)/run.py

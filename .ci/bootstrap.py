@@ -41,6 +41,8 @@ TOOLS = ROOT / ".tools"
 PEERS = (
     "distributed==2026.8.0",
     "eclipse-zenoh==1.10.2",
+    "hyperqueue==0.27.0; platform_machine == 'x86_64'",
+    "joblib==1.6.0",
     "nats-py==2.16.0",
     "numpy==2.4.6",
     "ray==2.60.0",

@@ -30,6 +30,7 @@ class Box:
     def __init__(self, name: str, folder: Path, options: tuple[str, ...]) -> None:
         self.name = name
         self.folder = folder
+        self.options = options
         self.log = (folder / "agent.log").open("ab")
         self.process = subprocess.Popen(
             [*_AGENT, "--data", str(folder), "--name", name, "--listen", "127.0.0.1:0",
@@ -84,6 +85,15 @@ class Boxes:
         seed = next((box.address for box in self.boxes.values()), "")
         seeds = ("--seed", seed) if seed else ()
         box = self.boxes[name] = Box(name, self._folder / name, (*seeds, *options))
+        return box
+
+    def start_again(self, name: str) -> Box:
+        """A box that has ended, with the options that it had; the others are its seeds."""
+        before = self.boxes[name]
+        seeds = [("--seed", box.address) for box in self.boxes.values() if box is not before]
+        options = (*(word for seed in seeds for word in seed), *before.options)
+        box = self.boxes[name] = Box(name, before.folder, options)
+        box.options = before.options
         return box
 
     def until_known(self, at: str, *names: str) -> None:

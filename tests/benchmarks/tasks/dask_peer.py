@@ -20,13 +20,17 @@ def main() -> None:
     ):
         client.submit(calls.nothing, pure=False).result()
         start_s = time.perf_counter() - began
+        idle_mb = calls.resident_mb()
         figures = calls.calls(
             lambda function, *args: client.submit(function, *args, pure=False),
             lambda future: future.result(),
         )
         counter = client.submit(calls.Counter, actor=True, pure=False).result()
         found = calls.one_by_one(lambda: counter.add().result())
-        calls.tell(figures | {"start_s": start_s, "actor_p50_us": statistics.median(found)})
+        calls.tell(
+            figures
+            | {"start_s": start_s, "idle_mb": idle_mb, "actor_p50_us": statistics.median(found)}
+        )
 
 
 if __name__ == "__main__":

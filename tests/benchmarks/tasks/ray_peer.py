@@ -23,10 +23,13 @@ def main() -> None:
     nothing = ray.remote(calls.nothing)
     ray.get(nothing.remote())
     start_s = time.perf_counter() - began
+    idle_mb = calls.resident_mb()
     figures = calls.calls(lambda _, *args: nothing.remote(*args), ray.get)
     counter = ray.remote(num_cpus=0)(calls.Counter).remote()
     found = calls.one_by_one(lambda: ray.get(counter.add.remote()))
-    calls.tell(figures | {"start_s": start_s, "actor_p50_us": statistics.median(found)})
+    calls.tell(
+        figures | {"start_s": start_s, "idle_mb": idle_mb, "actor_p50_us": statistics.median(found)}
+    )
     ray.shutdown()
 
 

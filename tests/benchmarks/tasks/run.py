@@ -1,11 +1,12 @@
-"""Tasks on one machine beside the standard library's process pool, Ray and Dask, interleaved; and
-tasks on another node of a mesh, which the peers have no counterpart of here.
+"""Tasks on one machine beside the standard library's process pool, Ray, Dask, Joblib's loky and
+HyperQueue, interleaved; and durable tasks and tasks on another node of a mesh, which they have no
+counterpart of here.
 
 Each round runs every contestant in processes of its own; medians are compared.
 
     ROUNDS=3 python tests/benchmarks/tasks/run.py
-    PEERS=stdlib python tests/benchmarks/tasks/run.py      without Ray and Dask
-    ONLY=mesh python tests/benchmarks/tasks/run.py         tasks on another node alone
+    PEERS=stdlib python tests/benchmarks/tasks/run.py      beside that alone
+    ONLY=mesh,durable python tests/benchmarks/tasks/run.py    of Cantor alone: ours, mesh, durable
 """
 
 from __future__ import annotations
@@ -23,8 +24,15 @@ ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).parent
 RESULT = ROOT / "build" / "bench" / "tasks.json"
 PEERS_PYTHON = ROOT / ".tools" / "peers" / "bin" / "python"
-NAMES = {"stdlib": "ProcessPoolExecutor", "ray_peer": "Ray", "dask_peer": "Dask"}
-ROUND_S_MAX = 120
+NAMES = {
+    "stdlib": "ProcessPoolExecutor",
+    "ray_peer": "Ray",
+    "dask_peer": "Dask",
+    "loky_peer": "Joblib (loky)",
+    "hyperqueue_peer": "HyperQueue",
+}
+OURS = {"ours": "ours", "mesh": "on_mesh", "durable": "durable"}
+ROUND_S_MAX = 180
 
 Rounds = dict[str, list[dict[str, float]]]
 
@@ -95,9 +103,27 @@ def rows(found: Rounds) -> list[Row]:
     ]  # fmt: skip
 
 
+def durable_rows(found: Rounds) -> list[Row]:
+    """The table of durable tasks."""
+
+    def median(figure: str) -> float:
+        return statistics.median(one[figure] for one in found["durable"])
+
+    return [
+        Row("10 000 durable no-op tasks", "1/s", median("durable_per_s"), 2000.0, "higher"),
+        Row("the same without an agent", "1/s", median("durable_local_per_s"), 2000.0, "higher"),
+        Row("durable no-op task, p50", "us", median("durable_p50_us"), 10_000.0),
+    ]
+
+
 def mesh_rows(found: Rounds) -> list[Row]:
-    """The table of tasks on another node."""
+    """The table of tasks on another node; peers are what they are with their workers, idle."""
     rounds = found["on_mesh"]
+    idle = {
+        name: statistics.median(one["idle_mb"] for one in found[script])
+        for script, name in NAMES.items()
+        if "idle_mb" in found.get(script, [{}])[0]
+    }
 
     def median(figure: str) -> float:
         return statistics.median(one[figure] for one in rounds)
@@ -110,17 +136,18 @@ def mesh_rows(found: Rounds) -> list[Row]:
             "1 MB numpy argument to another node, over the no-op", "us", median("array_us"), 3000.0
         ),
         Row("start of an agent until its first task has run", "s", median("start_s"), 2.0),
-        Row("agent with one warm worker, idle, PSS", "MB", median("idle_mb"), 80.0),
+        Row("agent with one warm worker, idle, PSS", "MB", median("idle_mb"), 80.0, "lower", idle),
     ]
 
 
 def main() -> int:
     """Run the rounds, print the table, write the result."""
-    peers = os.environ.get("PEERS", ",".join(NAMES)).split(",")
-    is_mesh = os.environ.get("ONLY") == "mesh"
-    scripts = ["on_mesh"] if is_mesh else ["ours", "on_mesh", *peers]
+    wanted = os.environ.get("ONLY", ",".join(OURS)).split(",")
+    peers = os.environ.get("PEERS", ",".join(NAMES) if "ours" in wanted else "").split(",")
+    scripts = [OURS[name] for name in wanted] + [peer for peer in peers if peer]
     found = rounds(int(os.environ.get("ROUNDS", "3")), scripts)
-    keep([*([] if is_mesh else rows(found)), *mesh_rows(found)], RESULT)
+    tables = {"ours": rows, "on_mesh": mesh_rows, "durable": durable_rows}
+    keep([row for name, table in tables.items() if name in found for row in table(found)], RESULT)
     return 0
 
 
