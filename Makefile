@@ -12,7 +12,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak chaos bench docs package package-check lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak chaos compatibility bench docs package package-check lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -104,6 +104,10 @@ soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=
 
 chaos: environment ## kill workers, agents and programs while durable tasks run (RUNS=50 SEED=1)
 	$(BIN)/python -m tests.chaos.run --runs $(RUNS) --seed $(SEED)
+
+compatibility: ## run CPython's tests of executors, Joblib's and a graph of Dask on Cantor's executor
+	@$(PYTHON) .ci/bootstrap.py compatibility
+	PYTHONPATH=. .tools/compatibility/bin/python -m tests.compatibility.run
 
 bench: environment ## measure one thing (NAME=pipeline, or NAME=mesh ONLY=cut,death) into build/bench/NAME.json
 	PYTHONPATH=. $(BIN)/python tests/benchmarks/$(NAME)/run.py

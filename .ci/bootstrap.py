@@ -6,6 +6,7 @@
     python3 .ci/bootstrap.py console-tests   the console's own tests
     python3 .ci/bootstrap.py training        PyTorch, in an environment of its own
     python3 .ci/bootstrap.py fuzz            Atheris, in an environment of its own
+    python3 .ci/bootstrap.py compatibility   Joblib and Dask, which run on Cantor, in another
     python3 .ci/bootstrap.py peers           what benchmarks compare with, in another
 
 Standard library only, so that any ``python3`` from 3.9 on can start it; the environment itself gets
@@ -81,11 +82,20 @@ WHEELS = {
 
 def main(parts: list[str]) -> int:
     """Make the named parts, or both; the process's exit code."""
-    known = {"environment", "console", "console-tests", "training", "peers", "fuzz"}
+    known = {
+        "environment",
+        "console",
+        "console-tests",
+        "training",
+        "peers",
+        "fuzz",
+        "compatibility",
+    }
     if unknown := set(parts) - known:
         fail(
             f"unknown part {sorted(unknown)[0]!r}",
-            "say 'environment', 'console', 'console-tests', 'training', 'peers', 'fuzz' or nothing",
+            "say 'environment', 'console', 'console-tests', 'training', 'peers', 'fuzz', "
+            "'compatibility' or nothing",
         )
     if os.name != "posix":
         fail("this script runs on Linux and macOS", "on Windows use WSL")
@@ -101,6 +111,8 @@ def main(parts: list[str]) -> int:
             make_training()
         if "peers" in parts:
             make_peers()
+        if "compatibility" in parts:
+            make_compatibility()
         if "fuzz" in parts:
             make_fuzz()
     return 0
@@ -194,6 +206,25 @@ def make_peers() -> None:
     run_or_explain(
         [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python"), *PEERS],
         "the peers could not be installed",
+        "see the lines above",
+    )
+
+
+def make_compatibility() -> None:
+    """Make ``.tools/compatibility``: Cantor beside libraries that take its executor."""
+    make_environment()
+    uv, folder = find_uv(), TOOLS / "compatibility"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        run_or_explain(
+            [uv, "venv", "--quiet", "--python", str(ENVIRONMENT / "bin" / "python"), str(folder)],
+            "the environment for other libraries could not be made",
+            "see the lines above",
+        )
+    packages = ["joblib==1.6.0", "dask==2026.8.0", "numpy==2.4.6", "pytest", "-e", str(ROOT)]
+    run_or_explain(
+        [uv, "pip", "install", "--quiet", "--python", str(python), *packages],
+        "the other libraries could not be installed",
         "see the lines above",
     )
 

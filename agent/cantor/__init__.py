@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cantor.tasks.executor import Executor
     from cantor.tasks.future import Future
     from cantor.tasks.group import Group, group
+    from cantor.tasks.joblib import register_joblib
     from cantor.tasks.local import local
     from cantor.tasks.progress import is_cancelled, progress
     from cantor.tasks.task import Task, task
@@ -33,6 +34,7 @@ __all__ = [
     "is_cancelled",
     "local",
     "progress",
+    "register_joblib",
     "task",
     "wait",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "is_cancelled": "cantor.tasks.progress",
     "local": "cantor.tasks.local",
     "progress": "cantor.tasks.progress",
+    "register_joblib": "cantor.tasks.joblib",
     "task": "cantor.tasks.task",
     "wait": "concurrent.futures",
 }

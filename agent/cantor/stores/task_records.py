@@ -56,7 +56,7 @@ class Outcome:
     id: str
     name: str
     state: str
-    """``done``, ``failed``, ``cancelled``, ``expired``, ``died`` or ``lost``."""
+    """``done``, ``failed``, ``cancelled``, ``expired``, ``died``, ``preempted`` or ``lost``."""
     attempt: str
     """Which attempt it is of: ``life.attempt``."""
     told: bytes

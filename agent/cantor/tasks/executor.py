@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from cantor.tasks.calls import setup_call, submit_call, submit_calls
 from cantor.tasks.needs_here import grants
+from cantor.tasks.pickled import submit_pickled
 from cantor.workers.pool import Pool
 from cantor.workers.units import Terms
 from cantor.workers.wear import Wear
@@ -30,7 +31,8 @@ class Executor(concurrent.futures.Executor):
     ``max_workers`` processes at most, one for each processor by default; they start when there is
     work. ``initializer(*initargs)`` is called in each before all else; if that raises, so does what
     waits. Each is replaced after ``max_tasks_per_child`` calls. Lambdas and closures travel too.
-    Arguments and results travel by value, without pickle.
+    Arguments and results travel by value, without pickle; with ``pickle`` calls and results go by
+    it, as with the standard library's: what Dask, and classes of one's own, need.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Executor(concurrent.futures.Executor):
         initializer: Callable[..., object] | None = None,
         initargs: tuple[Any, ...] = (),
         max_tasks_per_child: int | None = None,
+        pickle: bool = False,
     ) -> None:
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
@@ -47,6 +50,7 @@ class Executor(concurrent.futures.Executor):
         self._pool = Pool(
             max_workers, grants=grants, wear=Wear(units_max=max_tasks_per_child), setup=setup
         )
+        self._pickles = pickle
         self._terms: dict[str, Terms] = {}
         self._forgotten = weakref.finalize(self, partial(self._pool.close, wait=False))
         self._forgotten.atexit = False
@@ -60,6 +64,8 @@ class Executor(concurrent.futures.Executor):
             NotShippable: the function cannot travel.
             NotSerialisable: an argument cannot.
         """
+        if self._pickles:
+            return submit_pickled(self._pool, partial(fn, *args, **kwargs), self._terms_of(fn))
         return submit_call(self._pool, fn, args, kwargs, self._terms_of(fn))
 
     def map(
@@ -79,6 +85,8 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("chunksize must be >= 1.")
         until = None if timeout is None else time.monotonic() + timeout
         calls = zip(*iterables, strict=False)
+        if self._pickles:
+            return results([self.submit(fn, *args) for args in calls], until)
         return results(submit_calls(self._pool, fn, calls, self._terms_of(fn)), until)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

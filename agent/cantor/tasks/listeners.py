@@ -7,7 +7,6 @@ from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cantor.base.errors import CantorError
 from cantor.bundles.values import unpack
 from cantor.workers.errors import PreemptedError, TaskTimeoutError, WorkerDiedError
 from cantor.workers.failures import unpack_failure
@@ -16,6 +15,7 @@ from cantor.workers.units import End
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cantor.base.errors import CantorError
     from cantor.tasks.future import Future
     from cantor.wire.frame import Buffer
     from cantor.workers.units import Death, Terms
@@ -34,8 +34,8 @@ class FutureListener:
     def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
         """It has a result."""
         try:
-            value = unpack(body, buffers)
-        except CantorError as error:
+            value = self._value(body, buffers)
+        except Exception as error:  # noqa: BLE001 (a pickle may raise anything)
             self._fail(error)
             return
         with suppress(InvalidStateError):  # cancelled meanwhile
@@ -64,6 +64,9 @@ class FutureListener:
         self._future._wrote(text)
         if self._echo:
             echo(descriptor, text)
+
+    def _value(self, body: bytes, buffers: Sequence[Buffer]) -> Any:  # noqa: ANN401 (its own)
+        return unpack(body, buffers)
 
     def _fail(self, error: BaseException) -> None:
         with suppress(InvalidStateError):  # cancelled meanwhile

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -141,6 +142,17 @@ def backend() -> Backend:
                 _pools.append(here)
                 set_backend(here)
     return here
+
+
+def _forget() -> None:
+    """A process that was forked has no part in the pools of the other: it starts its own."""
+    global _lock  # noqa: PLW0603 (somebody may hold the one that was copied)
+    _lock = threading.Lock()
+    _pools.clear()
+    set_backend(None)
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 @atexit.register

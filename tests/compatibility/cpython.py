@@ -1,6 +1,6 @@
 """CPython's own tests of executors, unchanged, run against ``cantor.Executor``.
 
-    python tests/benchmarks/tasks/cpython_contract.py
+    python -m tests.compatibility.cpython
 
 Needs CPython's test package, which some distributions ship apart (Debian: libpython3.11-testsuite).
 """
