@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from cantor.scheduling.needs import Needs
     from cantor.scheduling.tasks.hosting import Effect
     from cantor.scheduling.tasks.records import Host
-    from cantor.wire.frame import Buffer
     from cantor.workers.apart import Principal
     from cantor.workers.pools import Pools
     from cantor.workers.units import Unit

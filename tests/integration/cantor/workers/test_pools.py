@@ -1,4 +1,4 @@
-"""All the workers of a node: whose threads share a process."""
+"""The workers of a node by principal: whose threads share a process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cantor.base.ids import NodeId
 from cantor.tasks.calls import shipped
 from cantor.tasks.future import Future
 from cantor.tasks.listeners import FutureListener
+from cantor.workers.apart import IDLE_MAX, Apart, Principal
 from cantor.workers.messages import NO_ARGUMENTS
-from cantor.workers.pools import PRINCIPALS_MAX, Pools
+from cantor.workers.pools import Pools
 from cantor.workers.settings import WorkerSettings
 from cantor.workers.units import THREAD, Terms
 
@@ -21,43 +23,43 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.integration
 SOON_S = 30.0
 IN_A_THREAD = Terms(name="getpid", mode=THREAD)
+HERE, DESK, GATE = (Principal(NodeId(sign * 32), "", "none") for sign in "abc")
 
 
 @pytest.fixture
-def pools() -> Iterator[Pools]:
-    made = Pools(WorkerSettings(workers=1))
+def apart() -> Iterator[Apart]:
+    made = Apart(HERE.node, lambda _: Pools(WorkerSettings(workers=1)))
     try:
         yield made
     finally:
         made.close(kill=True)
 
 
-def process_of(pools: Pools, principal: str) -> int:
+def process_of(apart: Apart, principal: Principal) -> int:
     """The process in which a thread of that principal runs."""
     future: Future[int] = Future()
     listener = FutureListener(future, IN_A_THREAD)
-    pools.submit(shipped(os.getpid), NO_ARGUMENTS, (), listener, IN_A_THREAD, principal)
+    apart.of(principal).submit(shipped(os.getpid), NO_ARGUMENTS, (), listener, IN_A_THREAD)
     return future.result(SOON_S)
 
 
-def test_threads_of_two_principals_share_no_process(pools: Pools) -> None:
-    first, second = process_of(pools, "desk"), process_of(pools, "gate")
+def test_threads_of_two_principals_share_no_process(apart: Apart) -> None:
+    first, second = process_of(apart, DESK), process_of(apart, GATE)
 
     assert first != second
-    assert process_of(pools, "desk") == first
-    assert process_of(pools, "gate") == second
+    assert process_of(apart, DESK) == first
+    assert process_of(apart, GATE) == second
 
 
 def test_of_many_principals_one_that_is_idle_makes_room(
-    pools: Pools, monkeypatch: pytest.MonkeyPatch
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert PRINCIPALS_MAX > 2
-    monkeypatch.setattr("cantor.workers.pools.PRINCIPALS_MAX", 2)
-    first = process_of(pools, "desk")
-    second = process_of(pools, "gate")
+    assert IDLE_MAX > 2
+    monkeypatch.setattr("cantor.workers.apart.IDLE_MAX", 2)
+    first, second = process_of(apart, DESK), process_of(apart, GATE)
 
-    third = process_of(pools, "roof")  # desk's was used longest ago
+    third = process_of(apart, Principal(NodeId("d" * 32), "", "none"))  # longest ago: the desk
 
     assert len({first, second, third}) == 3
-    assert process_of(pools, "gate") == second
-    assert process_of(pools, "desk") != first
+    assert process_of(apart, GATE) == second
+    assert process_of(apart, DESK) != first
