@@ -55,14 +55,30 @@ def carried(module: str) -> Code | None:
     return bundle.code if bundle is not None else None
 
 
-def use_wheels(folders: Iterable[Path]) -> None:
+def use_wheels(folders: Iterable[Path | str], wheels: str = "") -> None:
     """Let this process import from unpacked wheels, before what else it could import.
 
-    What is imported already stays: it is for a worker that has run nothing yet.
+    What is imported already stays: it is for a worker that has run nothing yet. ``wheels`` says
+    what they are to other nodes: tasks that are submitted here go with the same.
     """
+    told = [str(folder) for folder in folders]
     known = set(sys.path)
-    sys.path[:0] = [str(folder) for folder in folders if str(folder) not in known]
+    sys.path[:0] = [folder for folder in told if folder not in known]
     importlib.invalidate_caches()
+    _worn.wheels, _worn.folders = wheels, "\n".join(told)
+
+
+def wheels_here() -> tuple[str, str]:
+    """What was told :func:`use_wheels`: the wheels, and their folders one a line."""
+    return _worn.wheels, _worn.folders
+
+
+class _Worn:
+    wheels = ""
+    folders = ""
+
+
+_worn = _Worn()
 
 
 def is_loading() -> bool:

@@ -12,17 +12,19 @@ import sys
 import zipfile
 from email.parser import HeaderParser
 from importlib.util import find_spec
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from cantor.base.errors import BundleError, UnavailableError, WrongPlatform
+from cantor.base.text_file import read_text
 from cantor.bundles.wheels import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from packaging.version import Version
 
@@ -50,6 +52,22 @@ def parse(texts: Iterable[str]) -> list[Requirement]:
                 f"not a requirement: {line[:200]!r}", remedy="write NAME or NAME==VERSION"
             ) from error
     return found
+
+
+def lines_of(requirements: Sequence[str] | str | PathLike[str]) -> tuple[str, ...]:
+    """Requirements that are given as a list, or as a file with one a line.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    if not isinstance(requirements, str | PathLike):
+        return tuple(requirements)
+    return tuple(read_text(Path(requirements)).splitlines())
+
+
+def applying(requirements: Iterable[Requirement], target: Target) -> list[Requirement]:
+    """Those whose markers hold on a node."""
+    return [one for one in requirements if _applies(one, target, set())]
 
 
 def is_met_here(requirement: Requirement) -> bool:

@@ -171,6 +171,20 @@ class Store:
             shutil.rmtree(draft, ignore_errors=True)
         return path
 
+    def adopt_tree(self, draft: Path, wheel_id: str) -> Path:
+        """Keep a draft, a folder, as what the wheel with that hash unpacks to; the folder.
+
+        Raises:
+            UnavailableError: there is no room for it; what was here is as it was.
+        """
+        path = self._trees / _checked(wheel_id)
+        try:
+            if self.tree(wheel_id) is None:
+                self._keep(draft, path)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return path
+
     @contextmanager
     def hold(self, *paths: Path) -> Iterator[None]:
         """While this lasts, these files and folders stay."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FILES_MAX = 100_000
 UNPACKED_BYTES_MAX = 4 * 1024**3
 PLATFORMS_MAX = 256
+WHEELS_CHARACTERS_MAX = 8192
 _COPY_BYTES = 256 * 1024
 _LEFT_OUT = ("scripts", "headers", "data")
 """Parts of a wheel's ``.data`` folder that Python does not import."""
@@ -75,6 +76,58 @@ class Target:
         named = [name for name in self.platforms if not name.startswith("linux_")]
         best = next(iter(named or self.platforms), "any machine")
         return f"Python {self.python} on {best}"
+
+    @property
+    def key(self) -> str:
+        """It as one word, ``3.11/manylinux_2_36_x86_64``; :meth:`named` reads it."""
+        named = [name for name in self.platforms if _LIBC.fullmatch(name)]
+        return f"{self.python}/{next(iter(named or self.platforms), 'any')}"
+
+    @classmethod
+    def named(cls, key: str) -> Target:
+        """The target with that :attr:`key`: what has a C library runs wheels for older ones too.
+
+        Raises:
+            BundleError: it is none.
+        """
+        python, _, best = key.partition("/")
+        if not _PYTHON.fullmatch(python) or not _PLATFORM.fullmatch(best):
+            raise BundleError(f"not a target: {key[:80]!r}", remedy="run the same version there")
+        libc = _LIBC.fullmatch(best)
+        if libc is None:
+            return cls(python, (best,))
+        kind, major, minor, machine = libc.groups()
+        oldest = 0 if kind == "musl" else _OLDEST_GLIBC.get(machine, 17)
+        platforms = []
+        for number in range(int(minor), oldest - 1, -1):
+            platforms.append(f"{kind}linux_{major}_{number}_{machine}")
+            if kind == "many" and number in _FORMER:
+                platforms.append(f"{_FORMER[number]}_{machine}")
+        return cls(python, (*platforms, f"linux_{machine}"))
+
+
+_LIBC = re.compile(r"(many|musl)linux_(\d)_(\d{1,3})_(\w{1,20})")
+_PLATFORM = re.compile(r"\w{1,80}")
+_FORMER = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+"""What wheels for a minor version of glibc 2 were called before."""
+_OLDEST_GLIBC = {"x86_64": 5, "i686": 5}
+
+
+def fitting(wheels: str, target: Target) -> str | None:
+    """Which of some bundles is for a target: its id, "" if that needs no wheels, None if none is.
+
+    ``wheels`` are words ``TARGET=ID``, each with the :attr:`Target.key` that it was resolved for.
+
+    Raises:
+        BundleError: they are too many.
+    """
+    if len(wheels) > WHEELS_CHARACTERS_MAX:
+        raise BundleError(f"bundles of wheels for too many targets ({len(wheels)} characters)")
+    for word in wheels.split():
+        key, _, found = word.partition("=")
+        if key == target.key:
+            return found
+    return None
 
 
 def target_here() -> Target:

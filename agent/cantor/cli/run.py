@@ -29,6 +29,12 @@ def register(verbs: Verbs) -> None:
     run.add_argument(
         "--project", default="", metavar="NAME", help="whose share of the mesh its tasks use"
     )
+    run.add_argument(
+        "--requirements", type=Path, metavar="FILE", help="its tasks bring what is in that file"
+    )
+    run.add_argument(
+        "--wheels", type=Path, metavar="FOLDER", help="where wheels are (without: pip's index)"
+    )
     run.add_argument("script", type=Path, metavar="SCRIPT.py")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="for the script")
     add_folder_option(run, asks=True)
@@ -43,6 +49,12 @@ def _run(options: argparse.Namespace) -> int:
 
     sys.argv = [str(script), *options.arguments]
     sys.path.insert(0, str(script.resolve().parent))
-    with connect(options.data, needs=str(parse(options.needs)), project=options.project):
+    with connect(
+        options.data,
+        needs=str(parse(options.needs)),
+        project=options.project,
+        requirements=options.requirements or (),
+        wheels=options.wheels,
+    ):
         runpy.run_path(os.fspath(script), run_name="__main__")
     return 0

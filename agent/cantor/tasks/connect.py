@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cantor.base.errors import CantorError
 from cantor.node.folder import asked_folder
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import check_name
+from cantor.tasks.brought import bring
 from cantor.tasks.connection import Connection
 from cantor.tasks.durable import find_at
 from cantor.workers.backend import backend_here, set_backend
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
     from types import TracebackType
     from typing import Self
 
@@ -28,19 +32,35 @@ class connect:  # noqa: N801 (people write cantor.connect())
     Called without ``with`` it holds until the script ends, or ``close``. ``folder`` is that of the
     agent; without it, as for ``cantor status``. Each task needs what ``needs`` says besides, and is
     of ``project`` if it names no other.
+
+    Each brings what ``requirements`` say (a list, or a file with one a line): wheels for each kind
+    of node, out of the folder ``wheels``, or without it from the index that pip asks.
     """
 
     def __init__(
-        self, folder: Path | str | None = None, *, needs: str = "", project: str = ""
+        self,
+        folder: Path | str | None = None,
+        *,
+        needs: str = "",
+        project: str = "",
+        requirements: Sequence[str] | str | PathLike[str] = (),
+        wheels: Path | str | None = None,
     ) -> None:
         """Connect.
 
         Raises:
             UnavailableError: no agent runs there, or it takes no tasks.
-            ConfigError: ``needs`` do not follow the grammar, or no project can be called so.
+            ConfigError: ``needs`` do not follow the grammar, no project can be called so, or the
+                file of requirements cannot be read.
+            BundleError: one of the requirements is none.
         """
         where = Path(folder) if folder is not None else asked_folder()
         self._connection = Connection(where, parse(needs), check_name(project) if project else "")
+        try:
+            bring(self._connection, requirements, None if wheels is None else Path(wheels))
+        except CantorError:
+            self._connection.close(kill=True)
+            raise
         self._before: Backend | None = backend_here()
         set_backend(self._connection)
 

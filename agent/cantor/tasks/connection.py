@@ -15,7 +15,14 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError, reason_of
+from cantor.base.errors import (
+    CantorError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    UnavailableError,
+    reason_of,
+)
+from cantor.node.control import ask
 from cantor.node.loop import loop_factory
 from cantor.node.tasks.listening import LAST, tell
 from cantor.node.tasks.sessions import framed
@@ -46,7 +53,7 @@ if TYPE_CHECKING:
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.needs import Needs
     from cantor.wire import DataFrame
-    from cantor.wire.frame import Buffer
+    from cantor.wire.frame import Buffer, Value
     from cantor.workers.units import Listener, Shipped, Terms
 
 
@@ -211,6 +218,21 @@ class Connection:
         """Call ``do`` after a while in this connection's thread, unless it is closed before."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._loop.call_later, delay_s, do)
+
+    def ask(self, call: str, args: dict[str, Value], *, timeout_s: float) -> Value:
+        """The agent's answer to a call of its control socket.
+
+        Raises:
+            LocalProtocolError: this is the thread that the answer comes to.
+            CantorError: the agent refuses, or does not answer.
+        """
+        if threading.current_thread() is self.thread:
+            raise LocalProtocolError(
+                "the agent is asked inside a callback of a result", where=call,
+                remedy="submit such tasks in another thread",
+            )  # fmt: skip
+        work = ask(self._folder, call, args, timeout_s=timeout_s)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def _say(self, message: Message) -> None:
         with self._lock:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cantor.base.errors import CantorError
+from cantor.tasks.brought import bring
 from cantor.tasks.needs_here import grants
 from cantor.workers.backend import backend_here, set_backend
 from cantor.workers.pools import Pools
@@ -16,6 +18,8 @@ from cantor.workers.sandbox.levels import Sandbox, level_named
 from cantor.workers.settings import WorkerSettings, load_worker_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from os import PathLike
     from types import TracebackType
     from typing import Self
 
@@ -46,6 +50,9 @@ class local:  # noqa: N801 (people write cantor.local())
     they are acknowledged. Another program that opens it later finds results by their ids, and runs
     again what had none; only one program has it at a time.
 
+    What ``requirements`` (a list, or a file with one a line) are not installed here is taken from
+    the folder ``wheels``, or without it from the index that pip asks.
+
     ``sandbox`` closes workers in: "full" leaves them no network and no files but their own and the
     system's programs, "net" leaves them the network; "none", the default, is for one's own script.
     """
@@ -62,13 +69,16 @@ class local:  # noqa: N801 (people write cantor.local())
         file: str | Path | None = None,
         store: str | Path | None = None,
         sandbox: Sandbox | Level = "none",
+        requirements: Sequence[str] | str | PathLike[str] = (),
+        wheels: str | Path | None = None,
     ) -> None:
         """See the class.
 
         Raises:
             SandboxError: this machine cannot give such a sandbox.
             StoreError: the store cannot be read or written, or another program has it.
-            ConfigError: there is no such level, or the file is of no use.
+            ConfigError: there is no such level, or a file is of no use.
+            BundleError: one of the requirements is none.
         """
         given = {
             "workers": workers,
@@ -88,6 +98,11 @@ class local:  # noqa: N801 (people write cantor.local())
             else kept_pools(Path(store), settings, closed)
         )
         self._before: Backend | None = None
+        try:
+            bring(self.pool, requirements, None if wheels is None else Path(wheels))
+        except CantorError:
+            self.pool.close()
+            raise
 
     def __enter__(self) -> Self:
         with _lock:

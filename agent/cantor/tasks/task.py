@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import together
 from cantor.scheduling.shares.terms import check_name
+from cantor.tasks.brought import dressed
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
 from cantor.tasks.durable import keep_call
 from cantor.tasks.executor import results
@@ -21,7 +22,8 @@ from cantor.workers.pools import Pools
 from cantor.workers.units import NORMAL, PROCESS, THREAD, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from os import PathLike
 
     from cantor.scheduling.needs import Needs
     from cantor.tasks.future import Future
@@ -37,11 +39,18 @@ MODES = {"process": PROCESS, "thread": THREAD}
 class Task(Generic[P, T]):
     """A function that can run in a worker. Called as usual, it runs here."""
 
-    def __init__(self, function: Callable[P, T], needs: str, terms: Terms) -> None:
+    def __init__(
+        self,
+        function: Callable[P, T],
+        needs: str,
+        terms: Terms,
+        requirements: Sequence[str] | str | PathLike[str] = (),
+    ) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.needs = parsed(needs)
         self._terms = terms
+        self._requirements = requirements
         self._is_checked = self.needs.expression is None
         self._mesh_terms: tuple[Needs | None, Terms] = (None, terms)
 
@@ -55,6 +64,9 @@ class Task(Generic[P, T]):
             NeedsError: its needs can never be met.
             NotShippable: the function cannot travel; the error says which name in it.
             NotSerialisable: an argument cannot.
+            WrongPlatform: no node has a wheel of a requirement.
+            BundleError: a requirement is not to be found, or is none.
+            UnavailableError: requirements cannot be asked for: pip fails.
             PoolClosedError: nothing is taken any more.
             ConfigError: it is durable, and nothing is kept where it goes.
         """
@@ -123,7 +135,8 @@ class Task(Generic[P, T]):
             "is_durable": durable,
         }
         given = {name: value for name, value in changed.items() if value is not None}
-        return Task(self.function, str(self.needs), replace(self._terms, **given))  # type: ignore[arg-type]
+        terms = replace(self._terms, **given)  # type: ignore[arg-type]
+        return Task(self.function, str(self.needs), terms, self._requirements)
 
     def _refuse_durable(self, what: str) -> None:
         if self._terms.is_durable:
@@ -134,6 +147,9 @@ class Task(Generic[P, T]):
 
     def _terms_at(self, where: Backend) -> Terms:
         """The terms there; what the mesh has, the agent looks at."""
+        return dressed(where, self._plain_terms_at(where), self._requirements)
+
+    def _plain_terms_at(self, where: Backend) -> Terms:
         besides = getattr(where, "needs", None)
         if besides is None:
             return self.terms
@@ -174,6 +190,7 @@ def task(
     at_most_once: bool = False,
     project: str = "",
     durable: bool = False,
+    requirements: Sequence[str] | str | PathLike[str] = (),
 ) -> Callable[[Callable[P, T]], Task[P, T]]:
     """As ``@cantor.task(…)``."""
 
@@ -190,6 +207,7 @@ def task(
     at_most_once: bool = False,
     project: str = "",
     durable: bool = False,
+    requirements: Sequence[str] | str | PathLike[str] = (),
 ) -> Task[P, T] | Callable[[Callable[P, T]], Task[P, T]]:
     """Make a function a task.
 
@@ -203,6 +221,9 @@ def task(
     that submits it, or the project ``default``.
     A ``durable`` one and its result are on a disk before they are acknowledged; its future has a
     ``task_id``, by which :func:`cantor.find_task` finds it again.
+    ``requirements`` is what it imports beside the modules of its project (``["numpy>=2"]``), or a
+    file with one a line: they go with it as wheels for the node that runs it, found when it is
+    submitted first. What a task submits itself has the wheels of that task.
 
     Raises:
         ConfigError: a value is out of range, or the needs do not follow the grammar.
@@ -226,6 +247,6 @@ def task(
             project=check_name(project) if project else "",
             is_durable=durable,
         )
-        return Task(function, needs, terms)
+        return Task(function, needs, terms, requirements)
 
     return make if function is None else make(function)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
+from cantor.workers.dressing import dressing
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.pool import Pool
 from cantor.workers.sandbox.levels import OPEN
@@ -29,13 +32,16 @@ if TYPE_CHECKING:
 
 CALLS_MAX = 1000
 """So many calls of an actor with ``async def`` methods run at once; more wait."""
+WHEELS_MAX = 4
+"""For so many lists of wheels workers are kept, unless more of them are busy."""
 
 
 class Pools:
     """Units run in a process of their own each, or in threads of one, as their terms say.
 
-    The worker of threads starts when it is needed. What units submit themselves goes where
-    ``children`` says, else it stays here. Thread-safe.
+    The worker of threads starts when it is needed. Units that import from wheels have workers of
+    their own, which have seen no other wheels. What units submit themselves goes where ``children``
+    says, else it stays here. Thread-safe.
     """
 
     def __init__(
@@ -58,8 +64,12 @@ class Pools:
         make = partial(Pool, wear=told.wear, children=children, grants=grants, sandbox=sandbox)
         self._alone = make(told.workers, warm=told.warm)
         self._actor = partial(make, 1, warm=1, wear=Wear(), starts_max=1)
-        self._beside: Pool | None = None
+        self._sandbox = sandbox
+        self._folders = {""}
+        self._beside: dict[str, Pool] = {}
         self._new_beside = partial(make, 1, places=told.threads)
+        self._dressed: dict[str, Pool] = {}
+        self._new_dressed = partial(make, told.workers)
         self._lock = threading.Lock()
 
     def submit(
@@ -158,24 +168,44 @@ class Pools:
         Raises:
             PoolClosedError: all was done.
         """
+        if terms.folders not in self._folders:  # a closed worker would open them to its units
+            terms = replace(terms, folders="")
         return self._of(terms).adopt(code, body, buffers, listener, terms)
 
     def _open(self, terms: Terms) -> Pool:
         if self._is_closing:
             raise PoolClosedError("the pool is closed", remedy="submit before it is shut down")
+        self._folders.add(terms.folders)
         return self._of(terms)
 
     def _of(self, terms: Terms) -> Pool:
-        if terms.mode != THREAD:
-            return self._alone
+        if terms.mode == THREAD:
+            return self._kept(self._beside, terms, self._new_beside)
+        if terms.folders:
+            return self._kept(self._dressed, terms, self._new_dressed)
+        return self._alone
+
+    def _kept(self, kept: dict[str, Pool], terms: Terms, new: Callable[..., Pool]) -> Pool:
+        """One that was made before, or a new one, for which one that nobody uses ends."""
+        folders = terms.folders
         with self._lock:
-            if self._beside is None:
-                self._beside = self._new_beside()
-            return self._beside
+            pool = kept.pop(folders, None)
+            if pool is None:
+                idle = next((one for one, other in kept.items() if one and not other.open), None)
+                if len(kept) >= WHEELS_MAX and idle is not None:
+                    kept.pop(idle).close(wait=False)
+                pool = new(**self._with_wheels(terms)) if folders else new()
+            kept[folders] = pool  # used last
+            return pool
+
+    def _with_wheels(self, terms: Terms) -> dict[str, Any]:
+        """What makes the workers of a pool import from there, however closed they are."""
+        seen = (*self._sandbox.readable, *map(Path, terms.folders.splitlines()))
+        return {"setup": dressing(terms), "sandbox": replace(self._sandbox, readable=seen)}
 
     def _all(self) -> list[Pool]:
-        beside = self._beside
-        return [self._alone] if beside is None else [self._alone, beside]
+        with self._lock:
+            return [self._alone, *self._beside.values(), *self._dressed.values()]
 
 
 class _Adopting:

@@ -105,6 +105,12 @@ class Terms:
     is_nested: bool = False
     """A task on the mesh has submitted it, and may wait for it with a worker."""
 
+    wheels: str = ""
+    """The bundles of wheels that it imports from, for each target that has one: see
+    ``cantor.bundles.wheels.fitting``."""
+    folders: str = ""
+    """Where they lie unpacked on this machine, one a line; it has no meaning for another."""
+
     @property
     def is_life(self) -> bool:
         """Whether it is no call but an actor that shall live."""

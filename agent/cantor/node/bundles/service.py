@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING
 
 from cantor.base.errors import BundleError, CantorError, ConfigError, UnavailableError, reason_of
 from cantor.base.ids import parse_node_id
@@ -19,10 +19,11 @@ from cantor.bundles.code import is_id
 from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
 from cantor.bundles.store import BYTES_MAX, Store
 from cantor.node.bundles.exchange import BULK, Exchange, disk_refuses
+from cantor.node.bundles.once import once
 from cantor.node.services import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Call, Message, Node
@@ -36,7 +37,6 @@ DISK_SHARE = 10
 TOLD_MAX = 64
 """Bundles that a node says it has; the newest."""
 NEAR, FAR = 1.0, 4.0
-_Result = TypeVar("_Result")
 MANIFEST_TIMEOUT_S = 10.0
 
 
@@ -90,10 +90,10 @@ class Bundles:
         """
         parts = []
         for name, file in files.items():
-            draft = self._store().draft()
+            draft = self.store().draft()
             try:
                 part = await asyncio.to_thread(_copy, name, file, draft)
-                self._store().adopt(draft, part.id, part.id)
+                self.store().adopt(draft, part.id, part.id)
             finally:
                 draft.unlink(missing_ok=True)
             parts.append(part)
@@ -118,7 +118,7 @@ class Bundles:
         if not is_id(manifest_id):
             raise BundleError(f"not the id of a bundle: {manifest_id[:80]!r}")
         work = partial(self._get, manifest_id, tuple(holders), check)
-        return await _once(self._getting, manifest_id, work)
+        return await once(self._getting, manifest_id, work)
 
     def file(self, part: Part) -> Path:
         """Where a part is.
@@ -126,7 +126,7 @@ class Bundles:
         Raises:
             UnavailableError: the cache has made room; get it again.
         """
-        path = self._store().blob(part.id)
+        path = self.store().blob(part.id)
         if path is None:
             raise UnavailableError(
                 f"{part.name or 'the code'} is not here any more", remedy="get the bundle again"
@@ -147,17 +147,17 @@ class Bundles:
             check(manifest)
         self._manifests[manifest_id] = manifest
         for part in manifest.parts:
-            if self._store().blob(part.id) is None:
-                await _once(self._arriving, part.id, partial(self._get_part, part, costs))
+            if self.store().blob(part.id) is None:
+                await once(self._arriving, part.id, partial(self._get_part, part, costs))
         self._have(manifest)
         return manifest
 
     async def _get_part(self, part: Part, costs: Mapping[NodeId, float]) -> None:
-        draft = self._store().draft()
+        draft = self.store().draft()
         try:
             await self._exchange.fetch(part, draft, costs)
             digest = await asyncio.to_thread(_hash_of, draft)
-            self._exchange.offer(part, self._store().adopt(draft, part.id, digest))
+            self._exchange.offer(part, self.store().adopt(draft, part.id, digest))
         except BaseException:
             self._exchange.withdraw(part.id)
             raise
@@ -228,7 +228,8 @@ class Bundles:
             if node in alive and node != self._node.node_id
         }
 
-    def _store(self) -> Store:
+    def store(self) -> Store:
+        """Where this node keeps what it has."""
         if self._opened is None:
             disk_bytes = shutil.disk_usage(self._node.folder).total
             bytes_max = min(BYTES_MAX, disk_bytes // DISK_SHARE)
@@ -251,19 +252,6 @@ class Bundles:
         manifest = await self.get(str(args.get("id")), holders)
         parts: list[Value] = [[part.name, str(self.file(part))] for part in manifest.parts]
         return {"parts": parts, "chunks_given": self.chunks_given}
-
-
-async def _once(
-    tasks: dict[str, asyncio.Task[_Result]],
-    key: str,
-    work: Callable[[], Coroutine[None, None, _Result]],
-) -> _Result:
-    """Do something once for all who want it at the same time."""
-    known = tasks.get(key)
-    if known is None:
-        known = tasks[key] = asyncio.get_running_loop().create_task(work())
-        known.add_done_callback(lambda _: tasks.pop(key, None))
-    return await asyncio.shield(known)
 
 
 def _copy(name: str, file: Path, draft: Path) -> Part:

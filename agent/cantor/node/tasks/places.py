@@ -3,8 +3,8 @@
 A node that runs tasks says so in the fact ``tasks``: ``life`` (which start of its own it is),
 ``workers``, ``python`` (minor version), ``code_run`` (for whom beside itself: ``none`` or
 ``tenant``), ``sandbox`` (how closed others' tasks run there) or ``why`` it cannot run them,
-``actors`` (whether they can live there too) and ``load``. Whose node this one is, the other one
-looks up itself.
+``actors`` (whether they can live there too), ``target`` (which wheels it can run) and ``load``.
+Whose node this one is, the other one looks up itself.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ FACT = "tasks"
 NEAR, FAR = 0.25, 1.0
 """What it costs to reach a node of the same site, and any other, in tasks for each worker."""
 WORKERS_MAX = 4096
+TARGETS_MAX = 32
 WHY_MAX = 500
 """Characters of what a node says of itself that others are shown."""
 
@@ -83,6 +84,14 @@ def nodes_with_actors(node: Node) -> set[NodeId]:
         if fact.name == FACT and fact.owner in alive and _has_actors(fact.value)
         and node.tenant_of(fact.owner) == node.tenant
     }  # fmt: skip
+
+
+def targets_of(node: Node) -> list[str]:
+    """What the nodes that may run this node's tasks can run wheels for, those of one kind once."""
+    told = {fact.owner: fact.value for fact in node.facts(FACT) if fact.name == FACT}
+    abouts = [told.get(host.id) for host in hosts_of(node).hosts]
+    targets = {str(about.get("target", "")) for about in abouts if isinstance(about, dict)}
+    return sorted(targets - {""})[:TARGETS_MAX]
 
 
 def _has_actors(told: Value) -> bool:

@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError
+from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError, UnavailableError
 from cantor.bundles.code import is_id
 from cantor.node.actors.lives import Lives
 from cantor.node.tasks.listening import LAST, Telling
 from cantor.node.tasks.reports import Reports
 from cantor.node.tasks.turns import WorkerLine
+from cantor.node.tasks.wheels import Dressing
 from cantor.node.tasks.wording import (
     DROPPED,
     ENDED,
+    FAILED,
     FELL,
     REFUSED,
     TOLD,
@@ -29,6 +31,7 @@ from cantor.scheduling.needs import parse
 from cantor.scheduling.reach import can_ever
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.scheduling.tasks.hosting import Begin, End, Hosting, Key
+from cantor.workers.failures import pack_failure
 from cantor.workers.units import End as UnitEnd
 from cantor.workers.units import Passed, Terms
 
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from cantor.node.settings import Work
     from cantor.node.tasks.lines import Lines
     from cantor.node.tasks.nested import Nested
+    from cantor.node.tasks.wheels import Clothes
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.needs import Needs
     from cantor.scheduling.tasks.hosting import Effect
@@ -70,6 +74,8 @@ class Attempt:
     reservation: Reservation | None = None
     waiting: asyncio.Task[None] | None = None
     told: int = 0
+    clothes: Clothes | None = None
+    """The wheels that it imports from, if it brings any."""
     life: Living | None = None
     """What calls need that are made of it, if it is an actor."""
 
@@ -96,6 +102,7 @@ class Running:
         self._places = Workplaces(node, work, children)
         self._reports: Reports[tuple[Attempt, Message, Parts]] = Reports(self._reported)
         self._line = WorkerLine(node, work.workers, self._start, self._preempt)
+        self._dressing = Dressing(node)
         self.lives = Lives(lines, self._attempts.get, self._report)
 
     def start(self) -> None:
@@ -202,6 +209,23 @@ class Running:
         if why := self._places.why_not(attempt.principal):
             self._refuse(attempt, "unfit", f"{self._node.name} cannot run it: {why}")
             return
+        if attempt.terms.wheels and not attempt.terms.is_life and attempt.clothes is None:
+            attempt.waiting = asyncio.ensure_future(self._dress(attempt))
+        else:
+            self._ask_units(attempt)
+
+    async def _dress(self, attempt: Attempt) -> None:
+        """Have its wheels here. Bad ones are its result; without any, another node is asked."""
+        try:
+            attempt.clothes = await self._dressing.clothes(attempt.terms.wheels, attempt.key.node)
+        except UnavailableError as error:
+            self._refuse(attempt, "unfit", f"{self._node.name}: {error}")
+        except CantorError as error:
+            self._report(attempt, [FAILED, pack_failure(error)], ())
+        else:
+            self._ask_units(attempt)
+
+    def _ask_units(self, attempt: Attempt) -> None:
         if not attempt.terms.needs:
             self._line.put(attempt)
             return
@@ -264,7 +288,8 @@ class Running:
         if attempt.terms.is_life:
             self.lives.begin(attempt, self._codes[attempt.code], pools)
             return
-        terms = replace(attempt.terms, retries=0, needs="")
+        folders = "" if attempt.clothes is None else attempt.clothes.folders
+        terms = replace(attempt.terms, retries=0, needs="", folders=folders)
         body, buffers = value_of(attempt.parts)
         listener = Telling(partial(self._report, attempt))
         attempt.parts = ()
@@ -297,6 +322,8 @@ class Running:
         self._core.ended(attempt.key)
         self._attempts.pop(attempt.key, None)
         self._line.ended(attempt, is_done=is_done)
+        if attempt.clothes is not None:
+            attempt.clothes.release()
         if attempt.life is not None:
             self.lives.end(attempt)
         elif attempt.reservation is not None and attempt.unit is None:

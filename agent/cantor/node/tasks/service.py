@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.bundles.code import python_here
+from cantor.bundles.wheels import target_here
 from cantor.node.actors.callers import Calls
 from cantor.node.actors.endings import answer_lost
 from cantor.node.actors.keeper import Keeper
@@ -21,7 +22,7 @@ from cantor.node.tasks.durable import Durable, KeptCaller
 from cantor.node.tasks.intake import Intake
 from cantor.node.tasks.lines import Lines
 from cantor.node.tasks.nested import Nested
-from cantor.node.tasks.places import FACT, hosts_of, named
+from cantor.node.tasks.places import FACT, hosts_of, named, targets_of
 from cantor.node.tasks.running import Running
 from cantor.node.tasks.sessions import Sessions
 from cantor.node.tasks.submits import Submits
@@ -139,6 +140,7 @@ class Tasks:
         """What programs of the same user may ask."""
         return {
             "tasks.hosts": lambda _: [host.name for host in hosts_of(self._node).hosts],
+            "tasks.targets": lambda _: [*targets_of(self._node)],
             "tasks.list": self._call_list,
             "tasks.cancel": self._call_cancel,
             "tasks.logs": self._call_logs,
@@ -190,6 +192,7 @@ class Tasks:
 
     async def _say_load(self) -> None:
         """Say what this node runs tasks with, and how busy it is."""
+        target = target_here().key
         while self._work.workers:
             told: Value = {
                 "life": self._node.life,
@@ -197,6 +200,7 @@ class Tasks:
                 "python": python_here(),
                 **self._for_whom(),
                 "actors": True,
+                "target": target,
                 "load": max(load for load in LOADS if load <= self._running.load),
             }
             if told != self._said:

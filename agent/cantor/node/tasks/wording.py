@@ -81,6 +81,8 @@ NAME        name, actor                    keeper to registrar: may mine have it
 NAMED       name, address, actor           the answer for that address: who has it
 UNNAME      name, address                  that actor has ended
 """
+_HERE = "folders"
+"""What of the terms only this machine understands: it does not travel."""
 Message = list[Any]
 Parts = tuple["Buffer", ...]
 _pack = msgpack.Packer(unicode_errors="surrogatepass").pack
@@ -129,7 +131,7 @@ def terms_value(terms: Terms) -> dict[str, Value]:
     return {
         one.name: getattr(terms, one.name)
         for one in fields(Terms)
-        if getattr(terms, one.name) != getattr(PLAIN, one.name)
+        if one.name != _HERE and getattr(terms, one.name) != getattr(PLAIN, one.name)
     }
 
 
@@ -148,7 +150,7 @@ def terms_from(value: object) -> Terms:
 
 
 _TYPES: dict[str, tuple[type, ...]] = {
-    **{one.name: (type(getattr(PLAIN, one.name)),) for one in fields(Terms)},
+    **{one.name: (type(getattr(PLAIN, one.name)),) for one in fields(Terms) if one.name != _HERE},
     "deadline_s": (int, float),
     "memory_bytes": (int,),
 }
