@@ -6,6 +6,7 @@ Both speak TLS over the loopback interface; script, agents and workers share its
 from __future__ import annotations
 
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -58,6 +59,8 @@ def main() -> None:
                 figures |= calls.calls(
                     lambda _, *args: NOTHING.submit(*args), lambda future: future.result()
                 )
+                with cantor.actor(calls.Counter).start() as counter:
+                    figures["actor_p50_us"] = statistics.median(calls.one_by_one(counter.add))
                 many = [None] * calls.TASKS
                 figures["map_per_s"] = calls.per_second(lambda: list(NOTHING.map(many)))
         finally:

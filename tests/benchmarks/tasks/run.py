@@ -131,6 +131,7 @@ def mesh_rows(found: Rounds) -> list[Row]:
     return [
         Row("no-op task on another node over mTLS, p50", "us", median("noop_p50_us"), 800.0),
         Row("no-op task on another node over mTLS, p99", "us", median("noop_p99_us"), 2000.0),
+        Row("actor call on another node over mTLS, p50", "us", median("actor_p50_us"), 800.0),
         Row("10 000 no-op tasks on another node", "1/s", median("map_per_s"), 4000.0, "higher"),
         Row(
             "1 MB numpy argument to another node, over the no-op", "us", median("array_us"), 3000.0
