@@ -105,7 +105,7 @@ class Desk:
     def credit(self, unit: Unit, count: int) -> None:
         """The caller of a stream took so many items, or wants no more; wants the lock."""
         if unit.seat is None and count == 0:
-            self.core.cancel(unit)
+            self.core.cancel(unit, self.clock.monotonic())
         else:
             self.crew.credit(unit, count)
 

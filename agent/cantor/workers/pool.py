@@ -181,7 +181,7 @@ class Pool:
     def cancel(self, unit: Unit) -> None:
         """End a unit; if it runs, its worker is ended with it."""
         with self._lock:
-            self._core.cancel(unit)
+            self._core.cancel(unit, self._clock.monotonic())
             self._desk.carry_out()
         self._desk.asking.pass_on()
 
@@ -200,7 +200,7 @@ class Pool:
             if kill:
                 for seat in self._crew.workers:
                     for unit in tuple(seat.running):
-                        self._core.cancel(unit)
+                        self._core.cancel(unit, self._clock.monotonic())
             self._desk.carry_out()
             self._crew.wake()
             thread = self._desk.thread

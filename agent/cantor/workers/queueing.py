@@ -166,11 +166,12 @@ class Queueing(ABC):
         self._end_what_nobody_runs()
         self._fill(now)
 
-    def cancel(self, unit: Unit) -> bool:
+    def cancel(self, unit: Unit, now: float) -> bool:
         """End a unit, also if it runs; False if it has ended already."""
         if unit.has_ended:
             return False
         self._stop(unit, End.CANCELLED)
+        self._fill(now)  # a gang that waited for more room may have held others up
         return True
 
     def cancel_waiting(self) -> None:
@@ -201,6 +202,7 @@ class Queueing(ABC):
         """Time has passed: deadlines end units."""
         for unit in self._deadlines.over(now):
             self._stop(unit, End.EXPIRED)
+        self._fill(now)  # as when one is cancelled
 
     @property
     @abstractmethod

@@ -10,7 +10,7 @@ from cantor.workers.ahead import AHEAD_MAX, RECALL_AFTER_S
 from cantor.workers.assignment import Assignment
 from cantor.workers.seat import Seat
 from cantor.workers.starts import STARTS_FAILED_MAX
-from cantor.workers.units import PLAIN, Death, End, Terms, Unit
+from cantor.workers.units import PLAIN, Death, End, Gang, Terms, Unit
 
 if TYPE_CHECKING:
     from cantor.workers.units import Listener
@@ -235,8 +235,8 @@ def test_a_cancelled_unit_that_waits_never_runs() -> None:
     waiting = bench.submit()
     bench.given()
 
-    assert bench.core.cancel(waiting)
-    assert not bench.core.cancel(waiting)
+    assert bench.core.cancel(waiting, 0.0)
+    assert not bench.core.cancel(waiting, 0.0)
     bench.core.finished(bench.seats[0], 1, 1.0, 1.0)
 
     assert bench.ended() == [(waiting.id, End.CANCELLED)]
@@ -247,11 +247,40 @@ def test_a_cancelled_unit_that_runs_ends_at_once_and_its_worker_is_killed() -> N
     bench = Bench(size=1)
     unit = bench.submit()
 
-    bench.core.cancel(unit)
+    bench.core.cancel(unit, 0.0)
 
     assert bench.ended() == [(unit.id, End.CANCELLED)]
     assert bench.core.kills == [bench.seats[0]]
     assert bench.core.finished(bench.seats[0], unit.id, 0.0, 0.0) is None  # it came too late
+
+
+def behind_a_gang_of_two(bench: Bench) -> tuple[Gang, Unit]:
+    """What waits behind a gang for which there is no room yet."""
+    gang = Gang([])
+    for number in (8, 9):
+        gang.units.append(Unit(number, Code(), b"", (), NOBODY, PLAIN, 5.0, gang=gang))
+    bench.core.submit_together(gang, 0.0)
+    behind = bench.submit()
+    assert bench.given() == []
+    return gang, behind
+
+
+def test_what_waited_behind_a_gang_begins_when_that_expires() -> None:
+    bench = Bench(size=2, seats=1)
+    _, behind = behind_a_gang_of_two(bench)
+
+    bench.core.passed(5.0)
+
+    assert bench.given() == [(0, behind.id)]
+
+
+def test_the_rest_of_a_gang_begins_when_there_is_room_for_it_without_a_cancelled_one() -> None:
+    bench = Bench(size=2, seats=1)
+    gang, _ = behind_a_gang_of_two(bench)
+
+    bench.core.cancel(gang.units[0], 0.0)
+
+    assert bench.given() == [(0, gang.units[1].id)]
 
 
 def test_a_deadline_ends_what_waits_and_what_runs() -> None:

@@ -55,6 +55,8 @@ class Life(RuleBasedStateMachine):
         self.number = 0
         self.gangs: list[Gang] = []
         self.children: list[tuple[Seat, int, Unit]] = []
+        self.parents: set[int] = set()
+        """Units that have ever submitted others."""
 
     def make_core(self) -> Queueing:
         return Assignment(SIZE)
@@ -111,7 +113,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         if self.units:
-            self.core.cancel(data.draw(st.sampled_from(self.units)))
+            self.core.cancel(data.draw(st.sampled_from(self.units)), self.now)
 
     @rule(data=st.data())
     def retire(self, data: st.DataObject) -> None:
@@ -123,6 +125,7 @@ class Life(RuleBasedStateMachine):
 
         def submit(seat: Seat) -> None:
             parent = data.draw(st.sampled_from(self.may_end(seat)))
+            self.parents.add(parent.id)
             self.core.child_began(seat, parent.id)
             self.submit_one(Terms(), "a", None)
             self.children.append((seat, parent.id, self.units[-1]))

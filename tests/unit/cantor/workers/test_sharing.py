@@ -76,7 +76,7 @@ def test_a_cancelled_unit_is_asked_to_end_and_others_go_on() -> None:
     bench = Bench()
     cancelled, other = bench.submit(), bench.submit()
 
-    assert bench.core.cancel(cancelled)
+    assert bench.core.cancel(cancelled, 0.0)
 
     assert bench.ended() == [(cancelled.id, End.CANCELLED)]
     assert bench.core.stops == [(bench.seat, cancelled)]
@@ -88,7 +88,7 @@ def test_a_cancelled_unit_is_asked_to_end_and_others_go_on() -> None:
 def test_a_worker_with_a_unit_that_does_not_end_is_left_and_then_ended() -> None:
     bench = Bench()
     stuck, other = bench.submit(), bench.submit()
-    bench.core.cancel(stuck)
+    bench.core.cancel(stuck, 0.0)
     assert bench.core.due() == pytest.approx(0.0)  # it wants to know the time
     bench.core.passed(5.0)
     assert bench.core.due() == pytest.approx(5.0 + STOP_S)
@@ -110,7 +110,7 @@ def test_a_worker_with_a_unit_that_does_not_end_is_left_and_then_ended() -> None
 def test_a_unit_that_ends_when_it_is_asked_keeps_its_worker() -> None:
     bench = Bench()
     unit = bench.submit()
-    bench.core.cancel(unit)
+    bench.core.cancel(unit, 0.0)
     bench.core.passed(5.0)
 
     bench.core.finished(bench.seat, unit.id, 0.0, 5.5)

@@ -27,9 +27,11 @@ class SharedLife(Life):
         return list(seat.running)
 
     def is_full(self, seat: Seat) -> bool:
+        # One that waited goes on beside what took its place, when its child has ended elsewhere.
+        may_wait = sum(unit.id in self.parents for unit in seat.running)
+        assert len(seat.running) - may_wait <= PLACES
         waits = sum(unit.id in seat.parents for unit in seat.running)
-        assert len(seat.running) - waits <= PLACES
-        return seat.is_leaving or len(seat.running) - waits == PLACES
+        return seat.is_leaving or len(seat.running) - waits >= PLACES
 
     def nothing_waits_behind_what_may_not_be_lost(self) -> None:
         """All that a seat has have begun."""
