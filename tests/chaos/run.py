@@ -44,7 +44,7 @@ KINDS = (
 """What breaks, run by run in this order."""
 _INSIDE = "CANTOR_CHAOS_INSIDE"
 _OPTIONS = ("--workers", "2", "--warm-workers", "1", "--code-run", "tenant",
-            "--resource", "Baton=1")  # fmt: skip
+            "--sandbox", "none", "--resource", "Baton=1")  # fmt: skip
 
 
 class Chaos:

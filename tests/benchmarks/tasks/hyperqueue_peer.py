@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 import time
-from pathlib import Path
 
 import calls  # type: ignore[import-not-found] # beside this file
 from hyperqueue import Job, LocalCluster  # type: ignore[import-not-found]
@@ -20,7 +19,7 @@ TASKS = min(calls.TASKS, 5000)
 def main() -> None:
     """Measure and tell."""
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder, LocalCluster(Path(folder)) as cluster:
+    with tempfile.TemporaryDirectory() as folder, LocalCluster(folder) as cluster:
         cluster.start_worker(WorkerConfig(cores=calls.WORKERS))
         client = cluster.client()
 

@@ -178,7 +178,8 @@ def test_one_that_may_run_once_is_lost_with_its_agent(boxes: Boxes, tmp_path: Pa
 def test_a_task_for_another_node_waits_until_that_is_there_again(
     boxes: Boxes, tmp_path: Path
 ) -> None:
-    wall = ("--workers", "1", "--code-run", "tenant", "--resource", "Camera9==1")
+    wall = ("--workers", "1", "--code-run", "tenant", "--sandbox", "none",
+            "--resource", "Camera9==1")  # fmt: skip
     boxes.start("wall", *wall)
     boxes.until_known("desk", "wall")
     begun, go = tmp_path / "begun", tmp_path / "go"
