@@ -104,6 +104,21 @@ def _on_mesh(above: Connection, members: list[Call], *, keep_going: bool) -> Gro
     return made
 
 
+def _check_wheels(members: list[Call]) -> None:
+    """All of a group are in workers of one kind, which on a mesh import what is installed there."""
+    where = members[0].terms.name
+    if any(call.terms.wheels and not call.terms.folders for call in members):
+        raise ConfigError(
+            "tasks that bring wheels do not begin together on a mesh", where=where,
+            remedy="submit them one by one, or install there what they import",
+        )  # fmt: skip
+    if len({call.terms.folders for call in members}) > 1:
+        raise ConfigError(
+            "tasks of a group bring different wheels", where=where,
+            remedy="write the same requirements for all of them",
+        )  # fmt: skip
+
+
 def group(calls: Iterable[Call], *, keep_going: bool = False) -> Group:
     """Begin these calls together, when all that they need and a worker for each is free.
 
@@ -115,13 +130,15 @@ def group(calls: Iterable[Call], *, keep_going: bool = False) -> Group:
     itself, as often as its ``retries`` say.
 
     Raises:
-        ConfigError: there are none, they have two modes, or more than ever run at once here.
+        ConfigError: there are none, they have two modes, more than ever run at once here, or they
+            bring different wheels, or on a mesh any.
         NeedsError: this machine can never meet the needs of all at once.
         LocalProtocolError: this is a task.
     """
     members = list(calls)
     if not members:
         raise ConfigError("a group of no tasks", remedy="give it calls: task.call(…)")
+    _check_wheels(members)
     where = backend()
     if knows_mesh(where):
         return _on_mesh(cast("Connection", where), members, keep_going=keep_going)
