@@ -41,7 +41,8 @@ def fail() -> None:
 @pytest.fixture(scope="module")
 def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
     boxes = Boxes(tmp_path_factory.mktemp("boxes"))
-    options = ("--workers", "1", "--code-run", "tenant", "--resource", "Rail=1")
+    whose = ("--code-run", "tenant", "--sandbox", "none")
+    options = ("--workers", "1", *whose, "--resource", "Rail=1")
     try:
         boxes.start("desk", "--workers", "0")
         boxes.start("wall", *options)

@@ -36,7 +36,8 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
     boxes = Boxes(tmp_path_factory.mktemp("boxes"))
     try:
         boxes.start("desk", "--workers", "1", is_issuer=True)
-        boxes.start("wall", "--workers", "4", "--code-run", "tenant", "--resource", "GPU=4")
+        boxes.start("wall", "--workers", "4", "--code-run", "tenant", "--sandbox", "none",
+                    "--resource", "GPU=4")  # fmt: skip
         for name, share in (("vision", 3), ("lab", 1)):
             boxes["desk"].ask("project.set", name=name, share=share, limits={})
         boxes.until_known("desk", "desk", "wall")
