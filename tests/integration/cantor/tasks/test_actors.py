@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import os
-import time
-from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 
 import cantor
 from cantor.base.errors import ConfigError
 from cantor.workers.errors import PoolClosedError, WorkerDiedError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 pytestmark = pytest.mark.integration
 SOON_S = 30.0
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
 
 
 def test_an_actor_keeps_its_state_and_answers_in_order() -> None:

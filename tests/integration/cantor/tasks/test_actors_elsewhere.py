@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from tests.bed.loopback import Boxes
+from tests.bed.waiting import until
 
 import cantor
 from cantor.base.errors import ConfigError, NeedsError
 from cantor.workers.errors import PoolClosedError, WorkerDiedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from cantor.tasks.handle import Handle
 
@@ -116,19 +117,6 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
         yield boxes
     finally:
         boxes.close()
-
-
-@pytest.fixture
-def desk(boxes: Boxes) -> Iterator[None]:
-    with cantor.connect(boxes["desk"].folder):
-        yield
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 there = cantor.actor(needs="Camera9 == 1")

@@ -55,12 +55,6 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
         boxes.close()
 
 
-@pytest.fixture
-def desk(boxes: Boxes) -> Iterator[None]:
-    with cantor.connect(boxes["desk"].folder):
-        yield
-
-
 def told(box: Box) -> dict[str, str | int]:
     """What an attempt may know of the agent that runs it."""
     return {

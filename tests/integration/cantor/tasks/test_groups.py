@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 from tests.integration.cantor.tasks.test_quantities import EVERY_CPU, all_of
 
@@ -15,7 +15,7 @@ from cantor.base.errors import ConfigError, NeedsError
 from cantor.workers.errors import WorkerDiedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
@@ -28,13 +28,6 @@ add = cantor.task(jobs.add)
 def here() -> Iterator[cantor.local]:
     with cantor.local(workers=3) as here:
         yield here
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_its_tasks_run_at_once_each_in_a_worker(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import CancelledError
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed import waiting
 from tests.bed.loopback import Boxes
 from tests.integration.cantor.tasks import jobs
 
@@ -16,9 +18,9 @@ import cantor
 from cantor.base.errors import NeedsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("desk")]
 SOON_S = 60.0
 
 
@@ -53,17 +55,7 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
         boxes.close()
 
 
-@pytest.fixture(autouse=True)
-def desk(boxes: Boxes) -> Iterator[None]:
-    with cantor.connect(boxes["desk"].folder):
-        yield
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
+until = partial(waiting.until, within_s=SOON_S)
 
 
 def nothing_is_left(boxes: Boxes) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from tests.bed.loopback import Boxes
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 
 import cantor
@@ -24,7 +25,7 @@ from cantor.cli.main import main
 from cantor.workers.errors import OutOfMemoryError, TaskTimeoutError, WorkerDiedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.integration
 SOON_S = 30.0
@@ -43,19 +44,6 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
         yield boxes
     finally:
         boxes.close()
-
-
-@pytest.fixture
-def desk(boxes: Boxes) -> Iterator[None]:
-    with cantor.connect(boxes["desk"].folder):
-        yield
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def parent() -> int:

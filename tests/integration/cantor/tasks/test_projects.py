@@ -6,10 +6,12 @@ import json
 import time
 from collections import Counter
 from concurrent.futures import FIRST_EXCEPTION, wait
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed import waiting
 from tests.bed.loopback import Boxes
 from tests.integration.cantor.tasks import jobs
 
@@ -19,7 +21,7 @@ from cantor.cli.main import main
 from cantor.workers.errors import PreemptedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.integration
 SOON_S = 60.0
@@ -56,11 +58,7 @@ def desk(boxes: Boxes) -> Iterator[None]:
     until(lambda: not boxes["desk"].rows())
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+until = partial(waiting.until, within_s=SOON_S)
 
 
 def works(seconds: float) -> tuple[float, float]:

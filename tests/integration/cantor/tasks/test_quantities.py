@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 
 import cantor
 from cantor.tasks.needs_here import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
@@ -25,13 +24,6 @@ def all_of(name: str) -> int:
 
 
 EVERY_CPU = f"CPU = {all_of('CPU')}"
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_tasks_that_take_all_of_a_quantity_never_run_together(tmp_path: Path) -> None:

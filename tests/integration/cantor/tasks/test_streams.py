@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 
 import cantor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
@@ -22,13 +22,6 @@ SOON_S = 30.0
 def here() -> Iterator[cantor.local]:
     with cantor.local(workers=2) as here:
         yield here
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_a_task_reads_the_stream_of_another() -> None:

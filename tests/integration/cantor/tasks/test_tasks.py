@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 
 import cantor
@@ -17,7 +17,7 @@ from cantor.base.errors import ConfigError, NeedsError
 from cantor.workers.errors import OutOfMemoryError, TaskTimeoutError, WorkerDiedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
@@ -28,13 +28,6 @@ SOON_S = 30.0
 def here() -> Iterator[cantor.local]:
     with cantor.local(workers=2) as here:
         yield here
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 @pytest.mark.usefixtures("here")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 from tests.integration.cantor.tasks.test_quantities import EVERY_CPU
 
@@ -18,7 +18,7 @@ from cantor.base.errors import ConfigError
 from cantor.workers.errors import PoolClosedError, TaskTimeoutError, WorkerDiedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.integration
@@ -30,13 +30,6 @@ threaded = partial(cantor.task, mode="thread")
 def here() -> Iterator[cantor.local]:
     with cantor.local(workers=1, threads=8) as here:
         yield here
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def test_many_run_at_once_in_one_worker(tmp_path: Path) -> None:

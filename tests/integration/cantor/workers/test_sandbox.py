@@ -7,13 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from tests.bed import waiting
 from tests.integration.cantor.workers import jobs
 
 import cantor
@@ -40,11 +41,7 @@ def closed() -> Iterator[cantor.local]:
         yield here
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.002)
+until = partial(waiting.until, within_s=SOON_S)
 
 
 def runs(mark: str) -> bool:
