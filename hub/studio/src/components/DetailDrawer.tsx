@@ -13,14 +13,16 @@ interface DetailDrawerProps {
   gone: string;
   onRetry: () => void;
   onClose: () => void;
+  /** Its width in pixels. */
+  size?: number;
 }
 
 /** One thing of a list, opened at the right. */
-export function DetailDrawer({ title, children, error, gone, onRetry, onClose }: DetailDrawerProps) {
+export function DetailDrawer({ title, children, error, gone, onRetry, onClose, size = 640 }: DetailDrawerProps) {
   const { t } = useTranslation();
   const missing = error instanceof ApiError && error.status === 404;
   return (
-    <Drawer opened onClose={onClose} position="right" size={640} title={title} closeButtonProps={{ "aria-label": t("action.close") }}>
+    <Drawer opened onClose={onClose} position="right" size={size} title={title} closeButtonProps={{ "aria-label": t("action.close") }}>
       {!children && !error && (
         <Stack aria-hidden>
           <Skeleton height={20} width={160} />

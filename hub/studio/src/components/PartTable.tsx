@@ -1,5 +1,6 @@
-import { Table, Text, Title } from "@mantine/core";
+import { Table, Text } from "@mantine/core";
 import type { ReactNode } from "react";
+import { Section } from "./Section";
 
 interface PartTableProps {
   title: string;
@@ -12,10 +13,7 @@ interface PartTableProps {
 /** One table of a drawer, which scrolls by itself. */
 export function PartTable({ title, heads, rows, empty }: PartTableProps) {
   return (
-    <section aria-label={title}>
-      <Title order={3} fz={13} mb={8}>
-        {title}
-      </Title>
+    <Section title={title}>
       {rows.length === 0 ? (
         <Text size="sm" c="dimmed">
           {empty}
@@ -44,6 +42,6 @@ export function PartTable({ title, heads, rows, empty }: PartTableProps) {
           </Table>
         </div>
       )}
-    </section>
+    </Section>
   );
 }

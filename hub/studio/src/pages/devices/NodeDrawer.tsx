@@ -1,4 +1,4 @@
-import { Alert, Button, CopyButton, Drawer, Group, Skeleton, Stack, Table, Text, TextInput, Title } from "@mantine/core";
+import { Alert, Button, CopyButton, Group, Skeleton, Stack, Text, TextInput } from "@mantine/core";
 import { IconCheck, IconCopy } from "@tabler/icons-react";
 import { type FormEvent, type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -8,8 +8,11 @@ import { useDeployments } from "../../api/deployments";
 import { useChangeNode, useNode } from "../../api/queries";
 import type { Device, Node, Resource } from "../../api/types";
 import { amount, hardwareFirst } from "../../components/Chips";
+import { DetailDrawer } from "../../components/DetailDrawer";
 import { formatLabels, parseLabels } from "../../components/labels";
 import { ErrorNotice } from "../../components/Notices";
+import { PartTable } from "../../components/PartTable";
+import { Section } from "../../components/Section";
 import { RunMark, StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { tell } from "../../components/tell";
@@ -17,64 +20,19 @@ import { filtersOn } from "../pipelines/derive";
 import { type Admission, AskNodes, fitFor } from "./AskNodes";
 import { NODE_WORDS } from "./texts";
 
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title}>
-      <Title order={3} fz={13} mb={8}>
-        {title}
-      </Title>
-      {children}
-    </section>
-  );
-}
-
-function Rows({ heads, rows, empty, label }: { heads: string[]; rows: ReactNode[][]; empty: string; label: string }) {
-  if (rows.length === 0) {
-    return (
-      <Text size="sm" c="dimmed">
-        {empty}
-      </Text>
-    );
-  }
-  return (
-    <div className="card" style={{ overflow: "hidden" }}>
-      <Table className="nodes" aria-label={label} verticalSpacing={6}>
-        <Table.Thead>
-          <Table.Tr>
-            {heads.map((head) => (
-              <Table.Th key={head}>{head}</Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map((cells, at) => (
-            <Table.Tr key={at} style={{ cursor: "default" }}>
-              {cells.map((cell, column) => (
-                <Table.Td key={column} style={{ overflowWrap: "anywhere" }}>
-                  {cell}
-                </Table.Td>
-              ))}
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </div>
-  );
-}
-
 function Resources({ items }: { items: Resource[] }) {
   const { t } = useTranslation();
   const kind = (name: string) => (name === "condition" || name === "quantity" ? t(`node.kind.${name}`) : name);
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.value")];
   const rows = hardwareFirst(items).map((item) => [item.name, kind(item.kind), typeof item.value === "boolean" ? t(item.value ? "node.yes" : "node.no") : amount(item)]);
-  return <Rows label={t("node.resources")} heads={heads} rows={rows} empty={t("node.noResources")} />;
+  return <PartTable title={t("node.resources")} heads={heads} rows={rows} empty={t("node.noResources")} />;
 }
 
 function Hardware({ items }: { items: Device[] }) {
   const { t } = useTranslation();
   const heads = [t("node.columns.name"), t("node.columns.kind"), t("node.columns.path")];
   const rows = items.map((item) => [item.name, t(`node.hardware.${item.kind}`, { defaultValue: item.kind.replaceAll("-", " ") }), <code key="path">{item.path || "–"}</code>]);
-  return <Rows label={t("node.devices")} heads={heads} rows={rows} empty={t("node.noDevices")} />;
+  return <PartTable title={t("node.devices")} heads={heads} rows={rows} empty={t("node.noDevices")} />;
 }
 
 /** The deployments that have filters here, each a way to its page. */
@@ -90,9 +48,14 @@ function Runs({ id }: { id: string }) {
     filters.join(", "),
     <RunMark key="state" state={one.state} />,
   ]);
-  if (deployments.isPending) return <Skeleton height={60} radius={12} />;
-  if (!deployments.data) return <ErrorNotice error={deployments.error} onRetry={() => void deployments.refetch()} />;
-  return <Rows label={t("node.runs")} heads={heads} rows={rows} empty={t("node.noRuns")} />;
+  if (!deployments.data) {
+    return (
+      <Section title={t("node.runs")}>
+        {deployments.isPending ? <Skeleton height={60} radius={12} /> : <ErrorNotice error={deployments.error} onRetry={() => void deployments.refetch()} />}
+      </Section>
+    );
+  }
+  return <PartTable title={t("node.runs")} heads={heads} rows={rows} empty={t("node.noRuns")} />;
 }
 
 function Settings({ node, etag }: { node: Node; etag: string | null }) {
@@ -206,15 +169,9 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
           ))}
         </dl>
       </Section>
-      <Section title={t("node.runs")}>
-        <Runs id={node.id} />
-      </Section>
-      <Section title={t("node.resources")}>
-        <Resources items={node.resources} />
-      </Section>
-      <Section title={t("node.devices")}>
-        <Hardware items={node.devices} />
-      </Section>
+      <Runs id={node.id} />
+      <Resources items={node.resources} />
+      <Hardware items={node.devices} />
       <Section title={t("node.addresses")}>
         {node.addresses.length === 0 && (
           <Text size="sm" c="dimmed">
@@ -239,28 +196,10 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
 export function NodeDrawer({ id, onClose }: { id: string; onClose: () => void }) {
   const { t } = useTranslation();
   const query = useNode(id);
-  const missing = query.error instanceof ApiError && query.error.status === 404;
   const node = query.data?.data;
   return (
-    <Drawer
-      opened
-      onClose={onClose}
-      position="right"
-      size={520}
-      title={node?.name ?? id}
-      closeButtonProps={{ "aria-label": t("action.close") }}
-    >
-      {query.isPending && (
-        <Stack aria-hidden>
-          <Skeleton height={20} width={120} />
-          <Skeleton height={130} />
-          <Skeleton height={180} />
-        </Stack>
-      )}
-      {query.isError && !node && (
-        <ErrorNotice error={query.error} title={missing ? t("node.gone") : undefined} onRetry={() => void query.refetch()} />
-      )}
+    <DetailDrawer title={node?.name ?? id} error={query.error} gone={t("node.gone")} onRetry={() => void query.refetch()} onClose={onClose} size={520}>
       {node && <Body node={node} etag={query.data?.etag ?? null} />}
-    </Drawer>
+    </DetailDrawer>
   );
 }
