@@ -40,7 +40,7 @@ export function amount({ value, unit }: Pick<Resource, "value" | "unit">): strin
 
 // People look for these; what every box has says least about it.
 const SOUGHT = [/gpu/i, /camera/i];
-const COMMON = ["SerialPort", "CPU", "Memory", "Disk", "arch", "os", "hostname"];
+const COMMON = ["SerialPort", "CPU", "Memory", "Disk", "Sandbox", "arch", "os", "hostname"];
 
 /** GPUs and cameras first, then other hardware; what every box has comes last. */
 export function hardwareFirst(resources: Resource[]): Resource[] {
