@@ -148,9 +148,7 @@ def bring(
             _brought[backend] = _Here(own, folder)
 
 
-def dressed(
-    backend: Backend, terms: Terms, requirements: Sequence[str] | str | PathLike[str]
-) -> Terms:
+def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Terms:
     """Terms with the wheels that a task brings. A task's own tasks have what that one has.
 
     Raises:
@@ -167,4 +165,4 @@ def dressed(
             return terms
         bring(backend)
         found = _brought[backend]
-    return found.dress(terms, lines_of(requirements))
+    return found.dress(terms, requirements)

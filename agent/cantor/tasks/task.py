@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cantor.base.errors import ConfigError
+from cantor.bundles.requirements import lines_of
 from cantor.scheduling.needs import together
 from cantor.scheduling.shares.terms import check_name
 from cantor.tasks.brought import dressed
@@ -147,7 +148,12 @@ class Task(Generic[P, T]):
 
     def _terms_at(self, where: Backend) -> Terms:
         """The terms there; what the mesh has, the agent looks at."""
-        return dressed(where, self._plain_terms_at(where), self._requirements)
+        return dressed(where, self._plain_terms_at(where), self._brings)
+
+    @functools.cached_property
+    def _brings(self) -> tuple[str, ...]:
+        """What it brings; a file is read when it is submitted first."""
+        return lines_of(self._requirements)
 
     def _plain_terms_at(self, where: Backend) -> Terms:
         besides = getattr(where, "needs", None)
