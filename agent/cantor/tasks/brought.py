@@ -1,24 +1,14 @@
-"""The wheels that tasks of this process bring, found when a task is submitted first.
-
-On a mesh they are found for each kind of node that may run tasks, and added to the agent's bundles:
-nodes that run them take them from there, or from each other. On this machine, what is installed is
-used, and the rest unpacked beside the caches of this user.
-"""
+"""The wheels that tasks of this process bring; most bring none, and load nothing for it."""
 
 from __future__ import annotations
 
 import threading
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from cantor.base.errors import BundleError, CantorError, UnavailableError
 from cantor.bundles.loading import wheels_here
-from cantor.bundles.requirements import applying, is_met_here, lines_of, parse
-from cantor.bundles.resolving import Wardrobe
-from cantor.bundles.wheels import Target, target_here
-from cantor.tasks.connection import Connection
+from cantor.workers.living import knows_mesh
 from cantor.workers.pools import Pools
 
 if TYPE_CHECKING:
@@ -26,106 +16,26 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from cantor.tasks.connection import Connection
+    from cantor.tasks.outfits import Here, OnMesh
     from cantor.workers.backend import Backend
     from cantor.workers.units import Terms
 
-TARGETS_S = 30.0
-"""After so long it is asked again which kinds of nodes there are."""
-ASK_S = 10.0
-ADD_S = 300.0
-_Lines = tuple[str, ...]
-
-
-class _Here:
-    """Tasks run on this machine, in this Python."""
-
-    def __init__(self, own: _Lines, folder: Path | None) -> None:
-        self._own = own
-        self._wardrobe = Wardrobe(folder)
-        self._lock = threading.Lock()
-        self._known: dict[_Lines, str] = {}
-
-    def dress(self, terms: Terms, requirements: _Lines) -> Terms:
-        lines = (*self._own, *requirements)
-        if not lines:
-            return terms
-        with self._lock:
-            folders = self._known.get(lines)
-            if folders is None:
-                folders = self._known[lines] = self._found(lines)
-        return replace(terms, folders=folders) if folders else terms
-
-    def _found(self, lines: _Lines) -> str:
-        target = target_here()
-        wanted = [one for one in applying(parse(lines), target) if not is_met_here(one)]
-        wheels = self._wardrobe.wheels(wanted, target)
-        return "\n".join(str(self._wardrobe.unpacked(wheel)) for wheel in wheels)
-
-
-@dataclass(slots=True)
-class _Found:
-    """What some requirements are for the kinds of nodes that were there when it was asked."""
-
-    asked: float = 0.0
-    bundles: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, CantorError] = field(default_factory=dict)
-
-    @property
-    def wheels(self) -> str:
-        return " ".join(f"{target}={bundle}" for target, bundle in self.bundles.items())
-
-
-class _OnMesh:
-    """Tasks run on nodes of a mesh, of whatever platform and Python."""
-
-    def __init__(self, connection: Connection, own: _Lines, folder: Path | None) -> None:
-        self._ask = connection.ask
-        self._own = own
-        self._wardrobe = Wardrobe(folder)
-        self._lock = threading.Lock()
-        self._known: dict[_Lines, _Found] = {}
-
-    def dress(self, terms: Terms, requirements: _Lines) -> Terms:
-        lines = (*self._own, *requirements)
-        if not lines:
-            return terms
-        with self._lock:
-            found = self._known.setdefault(lines, _Found())
-            if not found.bundles or time.monotonic() - found.asked > TARGETS_S:
-                self._find(lines, found)
-        return replace(terms, wheels=found.wheels)
-
-    def _find(self, lines: _Lines, found: _Found) -> None:
-        told = self._ask("tasks.targets", {}, timeout_s=ASK_S)
-        targets = [str(one) for one in told] if isinstance(told, list) else []
-        for target in targets:
-            if target in found.bundles:
-                continue
-            try:
-                found.bundles[target] = self._bundle(lines, Target.named(target))
-            except (BundleError, UnavailableError) as error:
-                found.refused[target] = error
-        found.asked = time.monotonic()
-        if not found.bundles:
-            raise next(
-                iter(found.refused.values()),
-                UnavailableError(
-                    "no node says which wheels it can run",
-                    remedy="see cantor nodes: one must run tasks, of the same version of Cantor",
-                ),
-            )
-
-    def _bundle(self, lines: _Lines, target: Target) -> str:
-        wanted = applying(parse(lines), target)
-        files = {wheel.name: str(wheel) for wheel in self._wardrobe.wheels(wanted, target)}
-        if not files:
-            return ""
-        answer = self._ask("bundles.add", {"files": {**files}}, timeout_s=ADD_S)
-        return str(answer["id"]) if isinstance(answer, dict) else ""
-
-
-_brought: WeakKeyDictionary[Backend, _Here | _OnMesh] = WeakKeyDictionary()
+_brought: WeakKeyDictionary[Backend, Here | OnMesh] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def lines(requirements: Sequence[str] | str | PathLike[str]) -> tuple[str, ...]:
+    """Requirements that are given as a list, or as a file with one a line.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    if not requirements:
+        return ()
+    from cantor.bundles.requirements import lines_of
+
+    return lines_of(requirements)
 
 
 def bring(
@@ -139,13 +49,10 @@ def bring(
         ConfigError: the file of requirements cannot be read.
         BundleError: one of them is none.
     """
-    own = lines_of(requirements)
-    parse(own)
-    with _lock:
-        if isinstance(backend, Connection):
-            _brought[backend] = _OnMesh(backend, own, folder)
-        else:
-            _brought[backend] = _Here(own, folder)
+    own = lines(requirements)
+    if not own and folder is None:
+        return
+    _outfit(backend, own, folder)
 
 
 def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Terms:
@@ -158,11 +65,20 @@ def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Te
     """
     found = _brought.get(backend)
     if found is None:
-        if not isinstance(backend, Connection | Pools):
+        if not isinstance(backend, Pools) and not knows_mesh(backend):
             wheels, folders = wheels_here()
             return replace(terms, wheels=wheels, folders=folders) if folders else terms
         if not requirements:
             return terms
-        bring(backend)
-        found = _brought[backend]
+        found = _outfit(backend, (), None)  # type: ignore[arg-type]  # one of a script
     return found.dress(terms, requirements)
+
+
+def _outfit(
+    backend: Connection | Pools, own: tuple[str, ...], folder: Path | None
+) -> Here | OnMesh:
+    from cantor.tasks.outfits import outfit
+
+    with _lock:
+        made = _brought[backend] = outfit(backend, own, folder)
+    return made

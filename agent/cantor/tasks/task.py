@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cantor.base.errors import ConfigError
-from cantor.bundles.requirements import lines_of
 from cantor.scheduling.needs import together
 from cantor.scheduling.shares.terms import check_name
-from cantor.tasks.brought import dressed
+from cantor.tasks.brought import dressed, lines
 from cantor.tasks.calls import packed, shipped, submit_call, submit_calls
 from cantor.tasks.durable import keep_call
 from cantor.tasks.executor import results
@@ -153,7 +152,7 @@ class Task(Generic[P, T]):
     @functools.cached_property
     def _brings(self) -> tuple[str, ...]:
         """What it brings; a file is read when it is submitted first."""
-        return lines_of(self._requirements)
+        return lines(self._requirements)
 
     def _plain_terms_at(self, where: Backend) -> Terms:
         besides = getattr(where, "needs", None)
