@@ -95,10 +95,10 @@ def keep_call(
 
     Raises:
         ConfigError: nothing is kept there.
-        NotShippable, NotSerialisable, PoolClosedError: as any submit.
+        NotShippable, NotSerialisable, PoolClosedError, TaskError: as any submit.
     """
+    code = shipped(function)  # first: a module that submits while it is loaded is told just that
     keeper = keeper_of(where, terms.name)
-    code = shipped(function)
     buffers: list[Buffer] = []
     body = packed(args, kwargs, buffers)
     future: KeptFuture[T] = KeptFuture(new_task_id())

@@ -8,13 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.bed.loopback import Boxes
+from tests.bed.waiting import until
 from tests.integration.cantor.tasks import jobs
 
 import cantor
@@ -32,13 +32,6 @@ ADD = cantor.task(durable=True)(jobs.add)
 FAIL = cantor.task(durable=True)(jobs.fail)
 NOTE_AND_WAIT = cantor.task(durable=True)(jobs.note_and_wait)
 WAIT_FOR = cantor.task(durable=True)(jobs.wait_for)
-
-
-def until_there(path: Path) -> None:
-    end = time.monotonic() + SOON_S
-    while not path.exists():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @cantor.task
@@ -73,6 +66,22 @@ def test_a_result_is_found_after_its_agent_was_killed(boxes: Boxes) -> None:
             mesh.result("0" * 32, SOON_S)
 
 
+def test_a_script_that_submits_while_it_is_loaded_is_told_what_to_do(
+    boxes: Boxes, tmp_path: Path
+) -> None:
+    script = tmp_path / "bare.py"
+    script.write_text(
+        "import cantor\n@cantor.task(durable=True)\ndef one(): return 1\none.submit().result()\n",
+        encoding="utf-8",
+    )
+    words = ("-m", "cantor.cli.main", "run", "--data", str(boxes["desk"].folder), str(script))
+
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=SOON_S)
+
+    assert done.returncode != 0
+    assert 'put what submits under if __name__ == "__main__":' in done.stderr
+
+
 def test_what_was_acknowledged_runs_again_after_its_agent_was_killed(
     boxes: Boxes, tmp_path: Path
 ) -> None:
@@ -83,7 +92,7 @@ def test_what_was_acknowledged_runs_again_after_its_agent_was_killed(
             ADD.submit(20, 3),
         ]
         known = [future.task_id for future in futures]
-        until_there(begun)
+        until(begun.exists)
         boxes["desk"].kill()
         for future in futures:
             with pytest.raises(UnavailableError, match="is kept"):
@@ -91,7 +100,7 @@ def test_what_was_acknowledged_runs_again_after_its_agent_was_killed(
         mesh.close(kill=True)
     begun.unlink()
     boxes.start("desk", "--workers", "1")
-    until_there(begun)
+    until(begun.exists)
     with cantor.connect(boxes["desk"].folder):
         found = [cantor.find_task(task) for task in known]
         assert not found[0].done()
@@ -164,7 +173,7 @@ def test_one_that_may_run_once_is_lost_with_its_agent(boxes: Boxes, tmp_path: Pa
     once = cantor.task(durable=True, at_most_once=True)(jobs.note_and_wait)
     with cantor.connect(boxes["desk"].folder) as mesh:
         known = once.submit(str(begun), str(tmp_path / "never")).task_id
-        until_there(begun)
+        until(begun.exists)
         boxes["desk"].kill()
         mesh.close(kill=True)
     begun.unlink()
@@ -186,7 +195,7 @@ def test_a_task_for_another_node_waits_until_that_is_there_again(
     there = cantor.task(durable=True, needs="Camera9 == 1", retries=0)(jobs.note_and_wait)
     with cantor.connect(boxes["desk"].folder) as mesh:
         known = there.submit(str(begun), str(go)).task_id
-        until_there(begun)
+        until(begun.exists)
         boxes["desk"].kill()
         mesh.close(kill=True)
     boxes["wall"].stop()
@@ -195,7 +204,7 @@ def test_a_task_for_another_node_waits_until_that_is_there_again(
     boxes.start("desk", "--workers", "1")
     assert [row["state"] for row in boxes["desk"].rows()] == ["waits"]
     boxes.start("wall", *wall)
-    until_there(begun)
+    until(begun.exists)
     go.touch()
     with cantor.connect(boxes["desk"].folder) as mesh:
         assert mesh.result(known, SOON_S) is None
