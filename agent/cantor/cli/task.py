@@ -116,7 +116,7 @@ def _kept(options: argparse.Namespace) -> int:
 
 
 def _span(seconds: float) -> str:
-    return str(timedelta(seconds=max(0, int(seconds))))
+    return str(timedelta(seconds=max(0, int(seconds)))).removesuffix(", 0:00:00")
 
 
 def _result(options: argparse.Namespace) -> int:
