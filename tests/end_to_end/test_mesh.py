@@ -3,70 +3,30 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from tests.end_to_end.conftest import (
-    LOOPBACK,
     PAGE_TIMEOUT_MS,
-    START_TIMEOUT_S,
     assert_accessible,
-    cantor,
     picture,
-    printed,
-    running,
     switch_language,
 )
+from tests.end_to_end.plants import Plant, a_plant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.end_to_end
-BOXES = ("dock", "gate", "press")
-
-
-@dataclass
-class Plant:
-    """A hub with its sign-in link, and the processes of its boxes by name."""
-
-    link: str
-    boxes: dict[str, subprocess.Popen[bytes]]
+BOXES: dict[str, tuple[str, ...]] = {"dock": (), "gate": (), "press": ()}
 
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Iterator[Plant]:
-    with ExitStack() as stack:
-        ports = ["--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0", *LOOPBACK]
-        data = str(tmp_path / "hub")
-        log = tmp_path / "hub.log"
-        hub = stack.enter_context(running(cantor("hub", "--data", data, *ports), log))
-        link = printed(hub, r"http://\S+#ticket=\S+(?=\n)", log)
-        made = subprocess.run(
-            cantor("token", "create", "--uses", str(len(BOXES)), "--data", data),
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=START_TIMEOUT_S,
-        )
-        boxes: dict[str, subprocess.Popen[bytes]] = {}
-        for name in BOXES:
-            folder = ["--data", str(tmp_path / name), "--name", name]
-            subprocess.run(
-                cantor("enroll", made.stdout.strip(), *folder),
-                check=True,
-                capture_output=True,
-                timeout=START_TIMEOUT_S,
-            )
-            errors = tmp_path / f"{name}.log"
-            agent = stack.enter_context(running(cantor("agent", *folder, *LOOPBACK), errors))
-            printed(agent, "listens on", errors)
-            boxes[name] = agent
-        yield Plant(link, boxes)
+    with a_plant(tmp_path, BOXES) as plant:
+        yield plant
 
 
 def test_the_mesh_is_seen_searched_and_measured_and_lost_nodes_are_told(

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from tests.end_to_end.conftest import (
-    LOOPBACK,
     PAGE_TIMEOUT_MS,
-    START_TIMEOUT_S,
     assert_accessible,
-    cantor,
     picture,
     printed,
     running,
     switch_language,
 )
+from tests.end_to_end.plants import Plant, a_plant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,42 +46,17 @@ if __name__ == "__main__":
 
 
 @pytest.fixture
-def plant(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """The sign-in link of a hub, and the folder of the box ``gate``."""
-    with ExitStack() as stack:
-        ports = ["--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0", *LOOPBACK]
-        data = str(tmp_path / "hub")
-        log = tmp_path / "hub.log"
-        hub = stack.enter_context(running(cantor("hub", "--data", data, *ports), log))
-        link = printed(hub, r"http://\S+#ticket=\S+(?=\n)", log)
-        made = subprocess.run(
-            cantor("token", "create", "--uses", str(len(BOXES)), "--data", data),
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=START_TIMEOUT_S,
-        )
-        for name, options in BOXES.items():
-            folder = ["--data", str(tmp_path / name), "--name", name]
-            subprocess.run(
-                cantor("enroll", made.stdout.strip(), *folder),
-                check=True,
-                capture_output=True,
-                timeout=START_TIMEOUT_S,
-            )
-            errors = tmp_path / f"{name}.log"
-            started = running(cantor("agent", *folder, *LOOPBACK, *options), errors)
-            printed(stack.enter_context(started), "listens on", errors)
-        yield link, tmp_path / "gate"
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    with a_plant(tmp_path, BOXES) as plant:
+        yield plant
 
 
 def test_resources_are_seen_live_with_holders_and_waiters_and_expressions_are_answered(
-    browser_context: BrowserContext, plant: tuple[str, Path], tmp_path: Path
+    browser_context: BrowserContext, plant: Plant, tmp_path: Path
 ) -> None:
-    link, gate = plant
     page = browser_context.new_page()
     page.set_viewport_size(DESK)
-    page.goto(link)
+    page.goto(plant.link)
     page.get_by_role("link", name="Resources", exact=True).click()
     expect(page.get_by_role("heading", name="Resources", exact=True)).to_be_visible()
     quantities = page.get_by_role("table", name="Quantities")
@@ -95,7 +66,7 @@ def test_resources_are_seen_live_with_holders_and_waiters_and_expressions_are_an
     expect(licence).to_contain_text("0 of 8 taken", timeout=PAGE_TIMEOUT_MS)
     script, log = tmp_path / "take.py", tmp_path / "script.log"
     script.write_text(SCRIPT)
-    with running([sys.executable, str(script), str(gate)], log) as process:
+    with running([sys.executable, str(script), str(plant.folder / "gate")], log) as process:
         printed(process, "submitted", log)
         expect(gpu).to_contain_text("1 of 3 taken", timeout=PAGE_TIMEOUT_MS)
         expect(gpu.get_by_role("cell").nth(3)).to_have_text("1", timeout=PAGE_TIMEOUT_MS)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.end_to_end.conftest import (
-    LOOPBACK,
     PAGE_TIMEOUT_MS,
-    START_TIMEOUT_S,
     assert_accessible,
-    cantor,
     picture,
-    printed,
-    running,
     switch_language,
 )
+from tests.end_to_end.plants import Plant, a_plant
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +21,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import ViewportSize
 
 pytestmark = pytest.mark.end_to_end
-BOXES = ("dock", "gate")
+OPTIONS = ("--code-run", "tenant", "--workers", "0", "--resource", "Belt==1")
 DESK: ViewportSize = {"width": 1440, "height": 900}
 NARROW: ViewportSize = {"width": 420, "height": 900}
 MANIFEST = "name: counter\nhealth: {ready: ready, hold: 300ms}\n"
@@ -41,34 +35,10 @@ BROKEN = "raise SystemExit('no camera')\n"
 
 
 @pytest.fixture
-def link(tmp_path: Path) -> Iterator[str]:
-    """The sign-in link of a hub with two boxes that run code of their tenant."""
-    with ExitStack() as stack:
-        ports = ["--console", "127.0.0.1:0", "--enrol", "127.0.0.1:0", *LOOPBACK]
-        data = str(tmp_path / "hub")
-        log = tmp_path / "hub.log"
-        hub = stack.enter_context(running(cantor("hub", "--data", data, *ports), log))
-        found = printed(hub, r"http://\S+#ticket=\S+(?=\n)", log)
-        made = subprocess.run(
-            cantor("token", "create", "--uses", str(len(BOXES)), "--data", data),
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=START_TIMEOUT_S,
-        )
-        for name in BOXES:
-            folder = ["--data", str(tmp_path / name), "--name", name]
-            subprocess.run(
-                cantor("enroll", made.stdout.strip(), *folder),
-                check=True,
-                capture_output=True,
-                timeout=START_TIMEOUT_S,
-            )
-            errors = tmp_path / f"{name}.log"
-            options = ["--code-run", "tenant", "--workers", "0", "--resource", "Belt==1"]
-            started = running(cantor("agent", *folder, *LOOPBACK, *options), errors)
-            printed(stack.enter_context(started), "listens on", errors)
-        yield found
+def plant(tmp_path: Path) -> Iterator[Plant]:
+    """Its two boxes run code of their tenant."""
+    with a_plant(tmp_path, {"dock": OPTIONS, "gate": OPTIONS}) as plant:
+        yield plant
 
 
 def code(folder: Path, main: str) -> Path:
@@ -79,11 +49,11 @@ def code(folder: Path, main: str) -> Path:
 
 
 def test_code_is_pushed_answers_fails_and_is_returned_from_the_console(
-    browser_context: BrowserContext, link: str, tmp_path: Path
+    browser_context: BrowserContext, plant: Plant, tmp_path: Path
 ) -> None:
     page = browser_context.new_page()
     page.set_viewport_size(DESK)
-    page.goto(link)
+    page.goto(plant.link)
     page.get_by_role("link", name="Services", exact=True).click()
     expect(page.get_by_role("heading", name="No services yet")).to_be_visible()
     assert_accessible(page)
