@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cantor.base.errors import BundleError, ConfigError, ExpressionError
 from cantor.bundles import tree
 from cantor.node.push.shelf import manifest_in
+from cantor.scheduling.needs import beyond, parse
 from edge_hub.events import Happening, record
 from edge_hub.problems import ProblemError
 from edge_hub.routing import Call, Reply, Route
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from cantor.base.clock import Clock
     from cantor.bundles.tree import File
+    from cantor.services.manifest import Manifest
     from cantor.wire.frame import Value
     from edge_hub.database import Database
     from edge_hub.events import ParamValue, Scope
@@ -96,7 +98,7 @@ class ServiceApi:
         return Reply(ServiceList([_service(view, known) for view in self._views(scope)]))
 
     async def get_service(self, call: Call) -> Reply:
-        return Reply(await self._shown(call, self._name(call)))
+        return Reply(await self._shown(call, call.request.match_info["service_name"]))
 
     async def push_service(self, call: Call) -> Reply:
         control, scope = self._control, call.signed_in.scope
@@ -106,10 +108,11 @@ class ServiceApi:
         upload = await read_upload(call.request, FIELDS)
         wish: dict[str, Value] = {**upload.fields, "project": scope.project}
         wish["hold_s"] = _seconds(upload.fields.get("hold_s", ""))
-        if name := upload.fields.get("name"):
-            self._check_free(scope, name)
-        blob, own_name = await asyncio.to_thread(_packed, upload.files)
-        self._check_free(scope, name or own_name)
+        blob, manifest = await asyncio.to_thread(_packed, upload.files)
+        name = upload.fields.get("name") or manifest.name
+        self._check_free(scope, name)
+        if any(view["name"] == name for view in self._views(scope)):
+            wish["needs"] = _beside(upload.fields.get("needs", ""), manifest.needs)
         with tempfile.TemporaryDirectory() as made:
             path = Path(made, "code")
             await asyncio.to_thread(path.write_bytes, blob)
@@ -176,10 +179,11 @@ class ServiceApi:
 
     async def _shown(self, call: Call, name: str) -> Service:
         scope = call.signed_in.scope
-        found = self.items(scope, await self._fleet.all(scope)).get(name)
-        if found is None:
+        known = await self._fleet.all(scope)
+        view = next((view for view in self._views(scope) if view["name"] == name), None)
+        if view is None:
             raise _no_such(name)
-        return found
+        return _service(view, known)
 
     def _name(self, call: Call) -> str:
         """The service that a call is about, which this project has."""
@@ -189,8 +193,8 @@ class ServiceApi:
         return name
 
     def _check_free(self, scope: Scope, name: str) -> None:
-        mine = {view["name"] for view in self._views(scope)}
-        if name not in mine and any(view["name"] == name for view in self._of_tenant(scope)):
+        others = [one for one in self._of_tenant(scope) if one["project"] != scope.project]
+        if any(view["name"] == name for view in others):
             detail = f"another project of this tenant has a service {name[:48]!r}"
             raise ProblemError(409, "name-taken", detail)
 
@@ -221,16 +225,19 @@ def _no_such(name: str) -> ProblemError:
     return ProblemError(404, "no-such-service", f"this project has no service {name[:48]!r}")
 
 
-def _packed(files: Mapping[str, File]) -> tuple[bytes, str]:
-    """The files as a bundle has them, and the name that they say."""
+def _beside(needs: str, own: str) -> str:
+    """What is asked for beside the code's own needs, which a person sees in those of a revision."""
+    try:
+        return str(beyond(parse(needs), parse(own)))
+    except ExpressionError:
+        return needs  # the node says what is wrong
+
+
+def _packed(files: Mapping[str, File]) -> tuple[bytes, Manifest]:
+    """The files as a bundle has them, and what they say of themselves."""
     try:
         manifest = manifest_in(files)
-        kept = {
-            name: file
-            for name, file in files.items()
-            if not tree.is_left_out(name, manifest.ignore)
-            and not any(tree.is_left_out(step, manifest.ignore) for step in name.split("/"))
-        }
+        kept = {n: file for n, file in files.items() if not tree.is_ignored(n, manifest.ignore)}
         blob = tree.pack(kept)
     except (ConfigError, BundleError) as error:
         detail = f"{error.where}: {error.what}" if error.where else error.what
@@ -238,7 +245,7 @@ def _packed(files: Mapping[str, File]) -> tuple[bytes, str]:
     if manifest.requirements:
         detail = "it has requirements: push it with cantor push, which sends wheels along"
         raise ProblemError(422, "code-refused", detail)
-    return blob, manifest.name
+    return blob, manifest
 
 
 def _seconds(text: str) -> float:

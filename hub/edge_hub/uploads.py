@@ -14,7 +14,7 @@ from aiohttp import BodyPartReader, web
 
 from cantor.base.errors import BundleError
 from cantor.bundles.archive import read_archive, without_common_folder
-from cantor.bundles.tree import FILES_MAX, TREE_BYTES_MAX, File, is_left_out
+from cantor.bundles.tree import FILES_MAX, TREE_BYTES_MAX, File, has_left_out_step
 from edge_hub.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -87,9 +87,5 @@ def _unpacked(files: dict[str, File]) -> dict[str, File]:
             return read_archive(only.content)
         except BundleError as error:
             raise ProblemError(422, "code-refused", error.what) from error
-    kept = {
-        path: file
-        for path, file in files.items()
-        if not any(is_left_out(step) for step in path.split("/") if step not in {"", ".", ".."})
-    }
+    kept = {path: file for path, file in files.items() if not has_left_out_step(path)}
     return without_common_folder(kept)

@@ -164,7 +164,7 @@ class Chaos:
     def _fill(self) -> None:
         with trouble.full_disk(self.boxes["desk"]):
             time.sleep(self._random.uniform(0.0, 0.5))
-            if self._random.random() < 0.5:  # and it has to start on a full disk
+            if self._random.random() < 0.5:  # and it dies while its disk is full
                 trouble.kill_agent(self.boxes["desk"])
         if self.boxes["desk"].process.poll() is not None:
             self.boxes.start_again("desk")

@@ -14,7 +14,7 @@ import zlib
 from typing import IO, TYPE_CHECKING
 
 from cantor.base.errors import BundleError
-from cantor.bundles.tree import FILES_MAX, TREE_BYTES_MAX, File, is_left_out
+from cantor.bundles.tree import FILES_MAX, TREE_BYTES_MAX, File, has_left_out_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ def read_archive(data: bytes) -> dict[str, File]:
             if count >= ENTRIES_MAX:
                 raise BundleError(f"an archive with more than {ENTRIES_MAX} entries")
             name = path.removeprefix("./")
-            if any(is_left_out(step) for step in name.split("/") if step not in {"", ".", ".."}):
+            if has_left_out_step(name):
                 continue
             taken = content.read(left + 1)  # what an archive says of its sizes is not believed
             left -= len(taken)

@@ -10,6 +10,7 @@ import fnmatch
 import os
 import stat
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -69,6 +70,18 @@ def read_folder(folder: Path, left_out: Iterable[str] = ()) -> dict[str, File]:
 def is_left_out(name: str, patterns: Iterable[str] = LEFT_OUT) -> bool:
     """Whether a file or folder of that name is no part of the code."""
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def has_left_out_step(path: str) -> bool:
+    """Whether a file or a folder above it has such a name; ``..`` stays, for others to refuse."""
+    return any(is_left_out(step) for step in path.split("/") if step not in {"", ".", ".."})
+
+
+def is_ignored(path: str, patterns: Iterable[str]) -> bool:
+    """Whether a file, or a folder above it, is left out by its name or its whole path."""
+    steps = path.split("/")
+    paths = accumulate(steps, "{}/{}".format)
+    return any(is_left_out(one, patterns) for one in (*steps, *paths))
 
 
 def _below(folder: Path, prefix: str, patterns: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 NO_LIMIT = "none"
-BYTES = "Memory"
-"""The quantity that is counted in bytes."""
+BYTES = ("Disk", "Memory")
+"""The quantities that are counted in bytes."""
 
 
 def register(verbs: Verbs) -> None:
@@ -103,7 +103,7 @@ def limit_texts(limits: Mapping[str, float]) -> str:
 
 def amount(resource: str, value: float) -> str:
     """How much of a quantity, for people."""
-    return format_size(value) if resource == BYTES else f"{value:.4g}"
+    return format_size(value) if resource in BYTES else f"{value:.4g}"
 
 
 def _show(options: argparse.Namespace, call: str, args: dict[str, Value]) -> int:

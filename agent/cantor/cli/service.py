@@ -126,7 +126,8 @@ async def _follow(options: argparse.Namespace, args: Row) -> int:
             if row.get("error"):
                 continue
             node, lines = str(row["node"]), cast("list[str]", row["lines"])
-            _print_lines(options, row, fresh(known.get(node, []), lines))
+            new = fresh(known[node], lines) if node in known else lines[-options.lines :]
+            _print_lines(options, row, new)
             known[node] = lines
         args = {**args, "lines": max(FOLLOW_LINES, options.lines)}
         await asyncio.sleep(FOLLOW_S)

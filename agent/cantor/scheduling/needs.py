@@ -129,12 +129,27 @@ class Needs:
 
 def together(several: Iterable[Needs]) -> Needs:
     """What all of them need at once: what each takes adds up."""
-    parts: list[Expression] = []
-    for needs in several:
-        if isinstance(needs.expression, And):
-            parts.extend(needs.expression.parts)
-        elif needs.expression is not None:
-            parts.append(needs.expression)
+    return _all_of([part for needs in several for part in _parts(needs)])
+
+
+def beyond(needs: Needs, known: Needs) -> Needs:
+    """What is needed beside ``known``: ``together([known, beyond(needs, known)])`` is as much."""
+    left = list(_parts(needs))
+    texts = [str(part) for part in left]
+    for part in map(str, _parts(known)):
+        if part in texts:
+            place = texts.index(part)
+            del texts[place], left[place]
+    return _all_of(left)
+
+
+def _parts(needs: Needs) -> tuple[Expression, ...]:
+    if isinstance(needs.expression, And):
+        return needs.expression.parts
+    return () if needs.expression is None else (needs.expression,)
+
+
+def _all_of(parts: list[Expression]) -> Needs:
     return Needs(parts[0] if len(parts) == 1 else And(tuple(parts)) if parts else None)
 
 

@@ -125,6 +125,37 @@ async def test_a_folder_s_files_are_pushed_and_that_is_written_down(
     assert await events(world) == [("service.pushed", "owner pushed counter: revision 2")]
 
 
+async def test_what_a_push_ignores_an_upload_ignores_as_well(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(world)
+    kept: list[set[str]] = []
+    ask = world.services.ask
+
+    async def look(call: str, **args: Any) -> Any:  # noqa: ANN401
+        kept.append(set(tree.unpack(Path(args["files"][""]).read_bytes())))  # noqa: ASYNC240
+        return await ask(call, **args)
+
+    monkeypatch.setattr(world.services, "ask", look)
+    ignoring = {"counter/service.yaml": b"name: counter\nignore: [data/raw]\n"}
+    await pushed(world, {**FILES, **ignoring, "counter/data/raw/x.bin": b"1"})
+
+    assert kept == [{"main.py", "service.yaml"}]
+
+
+async def test_pushing_again_takes_what_the_code_takes_once(world: World) -> None:
+    plant(world)
+    taking = {"counter/service.yaml": b"name: counter\nneeds: USBCamera = 1\n"}
+
+    status, _ = await pushed(
+        world, {**FILES, **taking}, name="counter", needs='USBCamera = 1 and label.site == "north"'
+    )
+
+    assert status == 201
+    [(_, args)] = world.services.asked
+    assert args["needs"] == 'label.site == "north"'  # the node adds what the code says
+
+
 async def test_an_archive_is_pushed(world: World) -> None:
     plant(world)
     made = io.BytesIO()

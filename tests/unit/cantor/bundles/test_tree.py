@@ -59,6 +59,18 @@ def test_caches_and_hidden_files_stay_and_what_is_to_be_ignored(tmp_path: Path) 
     assert set(read_folder(tmp_path, ["*.log", "data"])) == {"main.py"}
 
 
+@pytest.mark.parametrize("pattern", ["data", "data/raw", "data/*/x.bin", "*.bin", "raw"])
+def test_a_list_of_paths_is_ignored_as_a_folder_is(tmp_path: Path, pattern: str) -> None:
+    paths = ["data/raw/x.bin", "main.py", "lib/data.py"]
+    for name in paths:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+
+    kept = {name for name in paths if not tree.is_ignored(name, [pattern])}
+
+    assert kept == set(read_folder(tmp_path, [pattern])) == {"main.py", "lib/data.py"}
+
+
 def test_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "main.py").symlink_to("/etc/passwd")
 

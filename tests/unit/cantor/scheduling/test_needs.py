@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cantor.base.errors import ConfigError
 from cantor.base.resources import Resource
 from cantor.scheduling import expression as tree
-from cantor.scheduling.needs import parse
+from cantor.scheduling.needs import beyond, parse
 
 GIB = 2**30
 NODE = (
@@ -137,6 +137,21 @@ def test_text_beyond_a_limit_is_refused(text: str) -> None:
 def test_tests_alone_do_not_count_as_ways_of_taking() -> None:
     text = " and ".join(['(os == "linux" or NPU == 1)'] * 20)
     assert parse(text).satisfied_by(NODE)
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "left"),
+    [
+        ("GPU = 1 and A == 1", "GPU = 1", "A == 1"),
+        ("GPU = 1 and GPU = 1", "GPU = 1", "GPU = 1"),
+        ("A == 1 or B == 1", "A == 1", "A == 1 or B == 1"),
+        ("GPU = 1", "GPU = 1", ""),
+        ("A == 1", "", "A == 1"),
+        ("", "A == 1", ""),
+    ],
+)
+def test_what_is_needed_beside_what_is_known(text: str, known: str, left: str) -> None:
+    assert str(beyond(parse(text), parse(known))) == left
 
 
 def test_comparing_a_quantity_without_taking_it_warns() -> None:
