@@ -14,7 +14,7 @@ from fractions import Fraction
 from ipaddress import ip_address
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgpack
@@ -139,7 +139,7 @@ def test_a_value_comes_back_as_it_was(value: object) -> None:
         ip_address("::1"),
         Decimal("1.50"),
         Fraction(1, 3),
-        uuid4(),
+        UUID(int=7),
         Access.READ | Access.WRITE,
         Point(1, (2,)),
         {(1, 2): {3: "x"}},
