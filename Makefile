@@ -127,4 +127,4 @@ lock: environment ## choose the newest allowed packages and write their hashes
 
 clean: ## remove what was built (the environment stays)
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find .ci $(CODE) tests -name __pycache__ -type d -prune -exec rm -rf {} +

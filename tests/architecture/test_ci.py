@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import contextlib
+import functools
+import importlib
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +19,19 @@ if TYPE_CHECKING:
 CI = Path(__file__).resolve().parents[2] / ".ci"
 
 
+SCRIPTS = ("bootstrap", "console", "environments", "fetching", "steps")
+"""What ``python3 .ci/bootstrap.py`` consists of; nothing else may be needed to start it."""
+
+
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"ci_{name}", CI / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    """A module of that folder as its own scripts see it: they find each other beside themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(CI)
+        for script in SCRIPTS:
+            patch.delitem(sys.modules, script, raising=False)
+        module = importlib.import_module(name)
+        for script in SCRIPTS:
+            sys.modules.pop(script, None)
     return module
 
 
@@ -31,21 +41,48 @@ def report(folder: Path, cases: str) -> str:
     return str(path)
 
 
-def test_the_bootstrap_can_be_started_by_python_3_9() -> None:
-    ast.parse((CI / "bootstrap.py").read_text(), feature_version=(3, 9))
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_bootstrap_can_be_started_by_python_3_9(name: str) -> None:
+    ast.parse((CI / f"{name}.py").read_text(), feature_version=(3, 9))
 
 
-def test_the_bootstrap_refuses_an_unknown_part() -> None:
-    with pytest.raises(SystemExit, match=r"unknown part 'kitchen' — say 'environment'"):
-        load("bootstrap").main(["kitchen"])
+def test_the_bootstrap_starts_on_a_bare_interpreter_and_says_what_it_makes() -> None:
+    command = [sys.executable, "-S", "-E", "-B", str(CI / "bootstrap.py"), "kitchen"]
+    answer = subprocess.run(command, cwd="/", capture_output=True, text=True)
+    assert answer.returncode == 1
+    assert answer.stderr == (
+        "bootstrap: unknown part 'kitchen' — say 'environment', 'console', 'console-tests', "
+        "'training', 'peers', 'compatibility', 'fuzz' or nothing\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [
+        ([], ["environment", "console"]),
+        (["fuzz"], ["fuzz"]),
+        (["console", "environment"], ["environment", "console"]),
+    ],
+)
+def test_the_bootstrap_makes_the_parts_that_were_asked_for_in_their_order(
+    asked: list[str], made: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bootstrap, done = load("bootstrap"), list[str]()
+    monkeypatch.setattr(bootstrap, "TOOLS", tmp_path)
+    monkeypatch.setattr(bootstrap, "only_one_at_a_time", contextlib.nullcontext)
+    parts = {name: functools.partial(done.append, name) for name in bootstrap.PARTS}
+    monkeypatch.setattr(bootstrap, "PARTS", parts)
+
+    assert bootstrap.main(asked) == 0
+    assert done == made
 
 
 def test_a_change_of_content_changes_the_digest() -> None:
-    bootstrap = load("bootstrap")
+    digest_of, lock_file = load("steps").digest_of, load("environments").LOCK
 
-    lock, script = bootstrap.digest_of([bootstrap.LOCK]), bootstrap.digest_of([CI / "run"])
+    lock, script = digest_of([lock_file]), digest_of([CI / "run"])
 
-    assert lock == bootstrap.digest_of([bootstrap.LOCK])
+    assert lock == digest_of([lock_file])
     assert lock != script
 
 
@@ -59,11 +96,11 @@ def test_a_change_of_content_changes_the_digest() -> None:
 def test_a_wheel_is_found_on_json_and_html_indexes(
     page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bootstrap = load("bootstrap")
-    monkeypatch.setattr(bootstrap, "package_index", lambda: "https://files.example/simple")
-    monkeypatch.setattr(bootstrap, "download", lambda _address, **_options: page.encode())
+    fetching = load("fetching")
+    monkeypatch.setattr(fetching, "package_index", lambda: "https://files.example/simple")
+    monkeypatch.setattr(fetching, "download", lambda _address, **_options: page.encode())
 
-    address = bootstrap.wheel_address("uv", "uv-1-any.whl")
+    address = fetching.wheel_address("uv", "uv-1-any.whl")
 
     assert address.partition("#")[0].endswith("/a/uv-1-any.whl")
 
@@ -71,14 +108,14 @@ def test_a_wheel_is_found_on_json_and_html_indexes(
 def test_bytes_with_another_digest_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    bootstrap = load("bootstrap")
-    monkeypatch.setattr(bootstrap, "TOOLS", tmp_path)
-    monkeypatch.setattr(bootstrap.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(bootstrap, "wheel_address", lambda _package, _name: "https://files.example")
-    monkeypatch.setattr(bootstrap, "download", lambda _address: b"not a wheel")
+    fetching = load("fetching")
+    monkeypatch.setattr(fetching, "TOOLS", tmp_path)
+    monkeypatch.setattr(fetching.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(fetching, "wheel_address", lambda _package, _name: "https://files.example")
+    monkeypatch.setattr(fetching, "download", lambda _address: b"not a wheel")
 
     with pytest.raises(SystemExit, match="does not have the pinned digest"):
-        bootstrap.unpacked_wheel("uv")
+        fetching.unpacked_wheel("uv")
 
     assert list(tmp_path.iterdir()) == []
 
