@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from edge_hub.fleet import Fleet
     from edge_hub.idempotency import IdempotentReplies
     from edge_hub.mesh_api import MeshApi
+    from edge_hub.policy_api import PolicyApi
     from edge_hub.preview import Previews
     from edge_hub.projects import Projects
     from edge_hub.resource_api import ResourceApi
@@ -67,6 +68,7 @@ class Services:
     mesh_api: MeshApi
     resource_api: ResourceApi
     service_api: ServiceApi
+    policy_api: PolicyApi
     previews: Previews
     replies: IdempotentReplies
     stream: Stream
@@ -115,6 +117,7 @@ class Api:
             *self._hub.mesh_api.routes(),
             *self._hub.resource_api.routes(),
             *self._hub.service_api.routes(),
+            *self._hub.policy_api.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,
                   reply=EventList, query=page),
             Route("GET", "/openapi.json", "This document", self.describe, public=True, place=""),

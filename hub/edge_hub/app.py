@@ -36,6 +36,7 @@ from edge_hub.events import Scope
 from edge_hub.fleet import Fleet
 from edge_hub.idempotency import IdempotentReplies
 from edge_hub.mesh_api import MeshApi
+from edge_hub.policy_api import PolicyApi
 from edge_hub.preview import Previews
 from edge_hub.problems import problems_middleware
 from edge_hub.projects import Projects
@@ -48,7 +49,7 @@ from edge_hub.tokens import Tokens
 from edge_hub.watch import MeshWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cantor.base.clock import Clock
     from cantor.identity.authority import Authority
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from edge_hub.problems import Handler
     from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
+    from edge_hub.stream import Source, Topic
     from edge_hub.tokens import EnrolmentPoint
 
 SHUTDOWN_S_MAX = 2.0
@@ -109,25 +111,23 @@ async def start_hub(
     """
     async with AsyncExitStack() as stack:
         scope = Scope(authority.tenant, settings.project)
-        database = await Database.open(
-            settings.database_path, tenant=scope.tenant, project=scope.project
-        )
-        stack.push_async_callback(database.close)
+        database = await _open_database(stack, settings, scope)
         access = Access(database, settings, clock, home=scope)
         fleet = Fleet(database, mesh_view, clock, home=scope)
         blueprints, every_s = Blueprints(), settings.figures_every_s
         board = Board(pipelines, mesh_view, home=scope, every_s=every_s, masked=blueprints.masked)
         stack.push_async_callback(board.close)
-        mesh = MeshApi(fleet, mesh_view)
-        resources = ResourceApi(fleet, mesh_view)
+        mesh, resources = MeshApi(fleet, mesh_view), ResourceApi(fleet, mesh_view)
         service_api = ServiceApi(pushed, database, fleet, clock)
-        stream = _stream(database, fleet, board, mesh, resources, service_api, clock, settings)
+        policy = PolicyApi(fleet, mesh_view, database, clock, home=scope)
+        stream = _stream(
+            database, fleet, board, mesh, resources, service_api, policy, clock, settings
+        )
         enroller = Enroller(
             database, authority, clock, mesh_view, seeds=settings.seeds, changed=stream.changed
         )
         by_mesh, by_console = _certificates(stack, settings, authority, clock)
         enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, by_mesh)
-        tokens = Tokens(database, clock, _announced(settings, authority, enrol))
         replies = IdempotentReplies(clock)
         stack.push_async_callback(replies.close)
         previews = Previews(board, clock)
@@ -136,7 +136,7 @@ async def start_hub(
             database=database,
             access=access,
             fleet=fleet,
-            tokens=tokens,
+            tokens=Tokens(database, clock, _announced(settings, authority, enrol)),
             projects=Projects(database, clock),
             deployments=DeploymentApi(
                 board, blueprints, fleet, mesh_view, previews, replies, changed=stream.changed
@@ -144,22 +144,30 @@ async def start_hub(
             mesh_api=mesh,
             resource_api=resources,
             service_api=service_api,
+            policy_api=policy,
             previews=previews,
             replies=replies,
             stream=stream,
         )
         await fleet.publish_denied()
-        watch = MeshWatch(mesh_view, fleet, home=scope, changed=stream.changed)
+        watch = MeshWatch(mesh_view, fleet, policy, home=scope, changed=stream.changed)
         stack.push_async_callback(watch.close)
         if pipelines is not None:
-            deployments = _watch_deployments(board, database, clock, mesh_view, services)
-            stack.push_async_callback(deployments.close)
+            _watch_deployments(stack, board, clock, mesh_view, services)
         console = await _open_console(stack, settings, services, by_console)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(previews.close)
         shown = by_console.fingerprint if by_console else ""
         origin = console_origin(settings, console)
-        return Hub(settings, console, enrol, origin, shown, tokens, scope, access, stack.pop_all())
+        rest = stack.pop_all()
+        return Hub(settings, console, enrol, origin, shown, services.tokens, scope, access, rest)
+
+
+async def _open_database(stack: AsyncExitStack, settings: HubSettings, scope: Scope) -> Database:
+    path, tenant, project = settings.database_path, scope.tenant, scope.project
+    database = await Database.open(path, tenant=tenant, project=project)
+    stack.push_async_callback(database.close)
+    return database
 
 
 def _stream(
@@ -169,21 +177,28 @@ def _stream(
     mesh: MeshApi,
     resources: ResourceApi,
     services: ServiceApi,
+    policy: PolicyApi,
     clock: Clock,
     settings: HubSettings,
 ) -> Stream:
     """What feeds the open consoles, and hears from those who know of changes first."""
-    stream = Stream(
-        database, fleet, board, mesh, resources, services, clock, https=settings.console_is_https
-    )
+    sources: Mapping[Topic, Source] = {
+        "mesh": lambda _, known: mesh.items(known),
+        "resources": lambda _, known: resources.items(known),
+        "services": services.items,
+        "policy": policy.items,
+    }
+    https = settings.console_is_https
+    stream = Stream(database, fleet, board, sources, clock, https=https)
     board.refreshed = lambda: stream.changed(("deployments",))
     services.changed = lambda: stream.changed(("services", "events"))
+    policy.changed = lambda: stream.changed(("policy", "events"))
     return stream
 
 
 def _watch_deployments(
-    board: Board, database: Database, clock: Clock, mesh_view: MeshView, services: Services
-) -> DeploymentWatch:
+    stack: AsyncExitStack, board: Board, clock: Clock, mesh_view: MeshView, services: Services
+) -> None:
     def alive() -> set[str]:
         return {node.id for node in mesh_view.nodes().values() if node.state in {"online", "stale"}}
 
@@ -191,7 +206,8 @@ def _watch_deployments(
         services.previews.changed()
         services.stream.changed(("deployments", "events"))
 
-    return DeploymentWatch(board, database, clock, alive=alive, changed=changed)
+    watch = DeploymentWatch(board, services.database, clock, alive=alive, changed=changed)
+    stack.push_async_callback(watch.close)
 
 
 def _announced(settings: HubSettings, authority: Authority, enrol: Address) -> EnrolmentPoint:

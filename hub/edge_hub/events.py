@@ -38,6 +38,11 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
         "A stolen enrolment token was shown {count} times again, last by {key} ({name})",
     ),
     "project.created": ("info", "The project {name} was made"),
+    "policy.changed": (
+        "warning",
+        "{by} changed the mesh policy: nodes that no issuer confirms work on for {days} days, "
+        "not {before}",
+    ),
     "service.pushed": ("info", "{by} pushed {name}: revision {number}"),
     "service.returned": ("warning", "{by} changed {name}: {to}"),
     "service.stopped": ("info", "{by} stopped the service {name}"),
@@ -67,7 +72,7 @@ class Scope:
 class Happening:
     """Something worth telling a person.
 
-    ``kind`` is one of :data:`KINDS`; ``subject`` is the id of the node, token, project or
+    ``kind`` is one of :data:`KINDS`; ``subject`` is the id of the node, token, project, tenant or
     deployment that it is about.
     """
 

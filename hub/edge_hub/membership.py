@@ -11,7 +11,7 @@ from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
 from cantor.node.settings import AgentSettings
-from edge_hub.mesh_view import LiveNode
+from edge_hub.mesh_view import LiveNode, PolicyView
 from edge_hub.service_control import NodeServices
 from galaxy.deployments.service import Deployments
 
@@ -109,6 +109,22 @@ class AgentView:
         if issuer is None:
             raise EnrolmentError("this hub is no issuer", where="POST /renew")
         return issuer
+
+    def policy(self) -> PolicyView:
+        life = self._agent.lifecycle
+        tenant = self._agent.tenant
+        ids = [view.id for view in self._agent.nodes()]
+        nodes = [node for node in ids if self._agent.tenant_of(node) == tenant]
+        return PolicyView(
+            tenant=tenant,
+            policy=life.policies.own,
+            may_decide=life.policies.may_decide,
+            held=life.policies.held(),
+            fresh_until_s={node: life.leases.fresh_until_s(node) for node in nodes},
+        )
+
+    def decide_policy(self, stale_days: int, by: str) -> None:
+        self._agent.lifecycle.policies.decide(stale_days, by=by)
 
     def graph(self) -> MeshGraph:
         return self._agent.mesh.graph()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from cantor.base.errors import UnavailableError
+from cantor.base.errors import ConfigError, UnavailableError
 from cantor.base.ids import NodeId
+from cantor.identity.policies import Policy
 from cantor.ledger.facts import Fact
 from cantor.node.grants.sharing import Sharing
 from cantor.node.graph import LINKS_FACT, mesh_graph
@@ -39,6 +40,22 @@ class LiveNode:
     taken: Mapping[str, Mapping[str, int | float]] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
     seen_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyView:
+    """The policy of a mesh's tenant as the hub's node has it.
+
+    ``may_decide``: the hub can sign another. ``held`` is the stamp of the policy that each node
+    says it keeps to, where it has said one; ``fresh_until_s`` is until when each counts as
+    confirmed by an issuer, in seconds since 1970.
+    """
+
+    tenant: str
+    policy: Policy
+    may_decide: bool
+    held: Mapping[NodeId, int]
+    fresh_until_s: Mapping[NodeId, float]
 
 
 class MeshView(Protocol):
@@ -82,6 +99,17 @@ class MeshView(Protocol):
             EnrolmentError: the request is malformed.
         """
 
+    def policy(self) -> PolicyView:
+        """What holds for all nodes of the hub's tenant, and who keeps to it."""
+
+    def decide_policy(self, stale_days: int, by: str) -> None:
+        """Let another policy hold from now on.
+
+        Raises:
+            ConfigError: the hub is no issuer, or what is given is out of range.
+            OSError: the disk does not take it; what held before holds.
+        """
+
     def graph(self) -> MeshGraph:
         """The nodes and links that the ledger knows."""
 
@@ -111,6 +139,10 @@ class FakeMeshView:
         self.told: dict[NodeId, Sequence[Mapping[str, Value]]] = {}
         self.granted: dict[NodeId, Shown] = {}
         self.shared = Sharing({}, {}, {})
+        self.is_issuer = True
+        self.kept_policy = Policy()
+        self.held: dict[NodeId, int] = {}
+        self.fresh_until_s: dict[NodeId, float] = {}
         self._subscribers: list[Callable[[], None]] = []
 
     def put(self, node: LiveNode) -> None:
@@ -158,6 +190,25 @@ class FakeMeshView:
 
     async def renew(self, body: bytes) -> tuple[int, Mapping[str, object]]:
         return 200, {"asked_bytes": len(body)}
+
+    def policy(self) -> PolicyView:
+        held, fresh = dict(self.held), dict.fromkeys(self._nodes, 0.0) | self.fresh_until_s
+        return PolicyView("default", self.kept_policy, self.is_issuer, held, fresh)
+
+    def decide_policy(self, stale_days: int, by: str) -> None:
+        if not self.is_issuer:
+            raise ConfigError("only an issuer can set the policy")
+        known = self.kept_policy
+        self.put_policy(
+            replace(
+                known, stamp=known.stamp + 1, stale_days=stale_days, number=known.number + 1, by=by
+            )
+        )
+
+    def put_policy(self, policy: Policy) -> None:
+        """Let this policy hold."""
+        self.kept_policy = policy
+        self._tell()
 
     def graph(self) -> MeshGraph:
         facts = [Fact(owner, LINKS_FACT, rows, 1, 1) for owner, rows in self._links.items()]

@@ -137,7 +137,7 @@ def _guarded(
         if session is not None:
             check_role(session, route.may)
         if route.needs_match and "If-Match" not in request.headers:
-            raise ProblemError(428, "precondition-required", "send If-Match with the node's ETag")
+            raise ProblemError(428, "precondition-required", "send If-Match with the ETag of it")
         body = None if route.body is None else await _decode(request, route.body)
         reply = await route.handler(Call(request, session, body))
         if isinstance(reply, web.StreamResponse):

@@ -16,7 +16,7 @@ from edge_hub.access import check_origin
 from edge_hub.problems import ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from cantor.base.clock import Clock
     from edge_hub.access import Session
@@ -25,12 +25,10 @@ if TYPE_CHECKING:
     from edge_hub.deployment_schemas import Deployment
     from edge_hub.events import Scope
     from edge_hub.fleet import Fleet
-    from edge_hub.mesh_api import MeshApi
     from edge_hub.mesh_schemas import MeshLink, MeshNode
-    from edge_hub.resource_api import ResourceApi
+    from edge_hub.policy_schemas import MeshPolicy, PolicyNode
     from edge_hub.resource_schemas import MeshResource
     from edge_hub.schemas import Event, Node
-    from edge_hub.service_api import ServiceApi
     from edge_hub.service_schemas import Service
 
 PROTOCOL = 1
@@ -42,15 +40,21 @@ EVENTS_SHOWN = 50
 _log = logging.getLogger(__name__)
 REST_S = 0.5
 """Figures come one by one from every node: a console is sent those of so long together."""
-Topic = Literal["nodes", "events", "deployments", "mesh", "resources", "services"]
+Topic = Literal["nodes", "events", "deployments", "mesh", "resources", "services", "policy"]
 TOPICS: tuple[Topic, ...] = (
-    "nodes", "events", "deployments", "mesh", "resources", "services",
+    "nodes", "events", "deployments", "mesh", "resources", "services", "policy",
 )  # fmt: skip
-RESTING: tuple[Topic, ...] = ("mesh", "resources", "services")
+RESTING: tuple[Topic, ...] = ("mesh", "resources", "services", "policy")
 TOPICS_AT_FIRST: tuple[Topic, ...] = ("nodes", "events")
 if TYPE_CHECKING:
-    Item = Node | Event | Deployment | MeshNode | MeshLink | MeshResource | Service
+    Item = (
+        Node | Event | Deployment | MeshNode | MeshLink | MeshResource | Service
+        | MeshPolicy | PolicyNode
+    )  # fmt: skip
     Items = dict[str | int, Item]
+    Nodes = dict[str, tuple[Node, int]]
+    Source = Callable[[Scope, Nodes], Mapping[str | int, Item]]
+    """What a console is shown of a topic: in a project, given its nodes."""
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
@@ -84,6 +88,8 @@ class _Client:
 class Stream:
     """Every open console, and the watch over the fleet that wakes them.
 
+    ``sources`` give the items of the topics that are neither nodes, events nor deployments.
+
     Each console is sent the difference to what it was sent last, so that a slow one skips what is
     out of date and never holds a queue.
     """
@@ -93,9 +99,7 @@ class Stream:
         database: Database,
         fleet: Fleet,
         board: Board,
-        mesh: MeshApi,
-        resources: ResourceApi,
-        services: ServiceApi,
+        sources: Mapping[Topic, Source],
         clock: Clock,
         *,
         https: bool,
@@ -103,9 +107,7 @@ class Stream:
         self._database = database
         self._fleet = fleet
         self._board = board
-        self._mesh = mesh
-        self._resources = resources
-        self._services = services
+        self._sources = sources
         self._clock = clock
         self._https = https
         self._clients: set[_Client] = set()
@@ -222,12 +224,8 @@ class Stream:
             fleet = await self._fleet.all(scope)
             if topic == "nodes":
                 return {key: node for key, (node, _) in fleet.items()}
-            if topic == "mesh":
-                return {**self._mesh.items(fleet)}
-            if topic == "resources":
-                return {**self._resources.items(fleet)}
-            if topic == "services":
-                return {**self._services.items(scope, fleet)}
+            if topic in self._sources:
+                return {**self._sources[topic](scope, fleet)}
             names = {key: node.name for key, (node, _) in fleet.items()}
             return {view.id: self._board.shown(view, names) for view in self._board.views(scope)}
         async with self._database.read() as connection:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
-import os
 from typing import TYPE_CHECKING, TypeVar
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, ConfigError
+from cantor.cli.accounts import local_account
 from edge_hub.hub_folder import existing_authority
 from edge_hub.settings import HubSettings
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from edge_hub.events import Scope
     from edge_hub.tokens import Tokens
 
-LOCAL = "local:"
-"""Before the name of an account of this machine, where users of the console stand bare."""
 _T = TypeVar("_T")
 
 
@@ -51,7 +48,7 @@ class HubDesk:
             raise ConfigError(str(error), where="token create", remedy="see --help") from error
 
         async def create(tokens: Tokens, scope: Scope) -> dict[str, object]:
-            token = await tokens.create(scope, new, by=f"{LOCAL}{_account()}")
+            token = await tokens.create(scope, new, by=local_account())
             made: dict[str, object] = msgspec.to_builtins(token)
             return made
 
@@ -108,14 +105,6 @@ class HubDesk:
                 where=str(self._settings.data),
                 remedy="start it with cantor hub, or give --public-enrol HOST:PORT",
             ) from error
-
-
-def _account() -> str:
-    """Who runs this command, as far as the system knows."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in containers
-        return str(os.getuid())
 
 
 def open_desk(folder: Path) -> HubDesk | None:

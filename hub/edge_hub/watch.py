@@ -1,4 +1,4 @@
-"""Watches the mesh: wakes the consoles, and records nodes that no longer answer."""
+"""Watches the mesh: wakes the consoles, records what happened there without the hub's doing."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from edge_hub.events import Scope
     from edge_hub.fleet import Fleet
     from edge_hub.mesh_view import MeshView
+    from edge_hub.policy_api import PolicyApi
 
 _log = logging.getLogger(__name__)
 
@@ -20,10 +21,17 @@ class MeshWatch:
     """Runs from construction until ``close``; changes that come together are looked at once."""
 
     def __init__(
-        self, mesh_view: MeshView, fleet: Fleet, *, home: Scope, changed: Callable[[], None]
+        self,
+        mesh_view: MeshView,
+        fleet: Fleet,
+        policy: PolicyApi,
+        *,
+        home: Scope,
+        changed: Callable[[], None],
     ) -> None:
         self._mesh_view = mesh_view
         self._fleet = fleet
+        self._policy = policy
         self._home = home
         self._changed = changed
         self._wake = asyncio.Event()
@@ -46,6 +54,7 @@ class MeshWatch:
             self._wake.clear()
             try:
                 await self._compare()
+                await self._policy.note()
             except Exception:  # noqa: BLE001 (the watch outlives one failure, and logs it)
                 _log.exception("a change of the mesh could not be recorded")
             self._changed()

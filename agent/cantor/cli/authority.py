@@ -13,10 +13,11 @@ import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
+from cantor.cli.accounts import local_account
 from cantor.cli.folders import add_folder_option
 from cantor.identity.authority_folder import (
     export_root,
@@ -32,6 +33,7 @@ from cantor.node.memory import NodeMemory
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from cantor.identity.authority import Authority
     from cantor.wire.frame import Value
@@ -127,11 +129,26 @@ def _rollover(options: argparse.Namespace) -> int:
 def _policy(options: argparse.Namespace) -> int:
     args: dict[str, Value] = {}
     if options.stale_days is not None:
-        args["stale_days"] = options.stale_days
-    told = cast("dict[str, Value]", asyncio.run(ask(options.data, "mesh.policy", args)))
-    days = told["stale_days"]
-    _say(options, told, f"A node that no issuer confirms works on for {days!s} days.")
+        args |= {"stale_days": options.stale_days, "by": local_account()}
+    told = cast("dict[str, Any]", asyncio.run(ask(options.data, "mesh.policy", args)))
+    _say(options, told, _told_of_policy(told))
     return 0
+
+
+def _told_of_policy(told: Mapping[str, Any]) -> str:
+    """What holds, where it comes from, and which nodes that are there have not got it yet."""
+    lines = [f"A node that no issuer confirms works on for {told['stale_days']} days."]
+    if not told.get("revision"):
+        return lines[0]
+    signed = f", signed by node {short_name(told['issuer'])}" if told["issuer"] else ""
+    lines.append(
+        f"Revision {told['revision']}, by {told['by'] or 'nobody named'}, {told['at']}{signed}."
+    )
+    nodes = told["nodes"]
+    late = [row["name"] for row in nodes if not row["has_it"]]
+    here = f"{len(nodes) - len(late)} of {len(nodes)} nodes that are there have it"
+    lines.append(f"{here}; not yet: {', '.join(late)}." if late else f"{here}.")
+    return "\n".join(lines)
 
 
 def _export(options: argparse.Namespace) -> int:

@@ -103,7 +103,7 @@ def test_one_that_no_keeper_has_looked_at_yet_is_no_news() -> None:
 
 def test_every_kind_can_be_said_with_its_params() -> None:
     names = ("name", "key", "nodes", "node", "reason", "filters", "filter", "source", "target",
-             "old", "count", "by", "number", "to")  # fmt: skip
+             "old", "count", "by", "number", "to", "days", "before")  # fmt: skip
     params = dict.fromkeys(names, "x" * 1000)
     for kind, (severity, _) in KINDS.items():
         told = Happening(kind, "s", params)

@@ -14,7 +14,9 @@ WORDS = Path(__file__).resolve().parents[3] / "hub" / "studio" / "src" / "i18n"
 def test_the_console_has_words_for_every_kind_and_its_params(language: str) -> None:
     text = (WORDS / f"{language}.ts").read_text(encoding="utf-8")
     said = dict(
-        re.findall(r'^\s+((?:node|token|project|service|deployment)_\w+): "(.*)",$', text, re.M)
+        re.findall(
+            r'^\s+((?:node|token|project|policy|service|deployment)_\w+): "(.*)",$', text, re.M
+        )
     )
 
     for kind, (_, english) in KINDS.items():

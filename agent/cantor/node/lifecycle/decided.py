@@ -99,6 +99,7 @@ class Decided(Generic[T]):
 
         Raises:
             ConfigError: this node is no issuer, which alone can do ``what``; or as ``change`` says.
+            OSError: the disk does not take it; what held before holds.
         """
         if self._authority is None:
             raise ConfigError(
@@ -110,8 +111,9 @@ class Decided(Generic[T]):
         known = self.of(self._authority.tenant)
         made = replace(change(known), stamp=max(known.stamp + 1, int(now_s * 1000)))
         statement = self._kind.make(self._authority, made, now_s)
-        self._take(statement)
+        # What the disk does not take is not decided.
         self._folder.keep_statement(self._kind.name, statement.packed)
+        self._take(statement)
         self._node.publish(self._kind.name, statement.packed, lasting=True)
 
     def _take(self, statement: Statement) -> bool:

@@ -42,21 +42,21 @@ class Leases:
 
         A new certificate counts as a lease, so that a node is fresh before it has asked for one.
         """
-        began_s, _ = self._certified(node)
-        return now_s >= self._fresh_until_s(node, began_s)
+        return now_s >= self.fresh_until_s(node)
 
     def is_expired(self, node: NodeId, now_s: float) -> bool:
         """Whether a node has been stale for longer than its tenant lets it work on."""
-        began_s, tenant = self._certified(node)
-        fresh_until_s = self._fresh_until_s(node, began_s)
-        return bool(tenant) and now_s >= fresh_until_s + self._policies.stale_s_max(tenant)
+        tenant = self.tenant_of(node)
+        worked_on_s = now_s - self.fresh_until_s(node)
+        return bool(tenant) and worked_on_s >= self._policies.stale_s_max(tenant)
+
+    def fresh_until_s(self, node: NodeId) -> float:
+        """Until when a node counts as confirmed, in seconds since 1970; 0 if nothing is known."""
+        return max(self._until_s.get(node, 0.0), self._certified(node)[0] + LEASE_S)
 
     def tenant_of(self, node: NodeId) -> str:
         """Whose node it is, as its certificate says; "" if none is known."""
         return self._certified(node)[1]
-
-    def _fresh_until_s(self, node: NodeId, began_s: float) -> float:
-        return max(self._until_s.get(node, 0.0), began_s + LEASE_S)
 
     def _certified(self, node: NodeId) -> tuple[float, str]:
         """When the certificate began by which a node says who it is, and its tenant."""

@@ -102,11 +102,13 @@ class Lifecycle:
             if self.authority is not None
             else None
         )
-        self._policies = Policies(node, folder, reader, authority=self.authority)
+        self.policies = Policies(
+            node, folder, reader, authority=self.authority, changed=self._expire
+        )
         self.declared = Declared(
             node, folder, reader, authority=self.authority, changed=projects_changed
         )
-        self._leases = Leases(ledger, reader, self._policies)
+        self.leases = Leases(ledger, reader, self.policies)
         self._days = Days(node, reader, authority=self.authority, begun=day_begun)
         self._roots = Roots(node, folder, reader, verifier, changed=self._roots_changed)
         self._renewing = Renewing(
@@ -141,6 +143,7 @@ class Lifecycle:
         if self.issuer is not None and self.authority is not None:
             self.issuer.start()
             self._roots.say(self.authority)
+        self.policies.start()
         self._renewing.start()
         if packed := self._folder.statement(REPLACES):
             self._node.publish(REPLACES, packed, lasting=True)
@@ -189,14 +192,14 @@ class Lifecycle:
             DENIED: self.denials.heard,
             SUCCESSION: self._roots.heard,
             DAY: self._days.heard,
-            POLICY: self._policies.heard,
+            POLICY: self.policies.heard,
             PROJECTS: self.declared.heard,
         }
         for fact in facts:
             if fact.name in take:
                 asyncio.get_running_loop().call_soon(take[fact.name], fact)
             elif fact.name == LEASE:
-                self._leases.heard(fact)
+                self.leases.heard(fact)
             if fact.owner in self._watched and fact.name == "node":
                 self._judge()
 
@@ -210,7 +213,7 @@ class Lifecycle:
 
     def tenant_of(self, node: NodeId) -> str:
         """The tenant in the certificate by which a node says who it is; "" if none is known."""
-        return self._leases.tenant_of(node)
+        return self.leases.tenant_of(node)
 
     def is_dead(self, node: NodeId) -> bool:
         """Whether a node was declared dead: it is denied for ever."""
@@ -219,7 +222,7 @@ class Lifecycle:
     def standings(self) -> Mapping[NodeId, str]:
         """What is to be said about nodes that are not in good standing: see ``NodeView``."""
         now_s = self._node.wall()
-        stale = (node for node in self._node.alive() if self._leases.is_stale(node, now_s))
+        stale = (node for node in self._node.alive() if self.leases.is_stale(node, now_s))
         return {
             **dict.fromkeys(stale, "stale"),
             **dict.fromkeys(self.expired, "expired"),
@@ -245,7 +248,7 @@ class Lifecycle:
             "node.allow": self._call_allow,
             "node.approve": self._call_approve,
             "mesh.rollover": self._call_rollover,
-            "mesh.policy": self._call_policy,
+            **self.policies.calls(),
             **self.declared.calls(),
         }
 
@@ -272,16 +275,9 @@ class Lifecycle:
             raise _no_issuer("give the mesh a new root", self._node)
         self._roots.go_over(self.authority, self._authority_folder)
         self.denials.say()
-        self._policies.say_again()
+        self.policies.say_again()
         self.declared.say_again()
         return {"root_pin": self.authority.root_pin}
-
-    def _call_policy(self, args: dict[str, Value]) -> Value:
-        days = args.get("stale_days")
-        if isinstance(days, int):
-            self._policies.decide(days)
-            self._expire()
-        return {"stale_days": self._policies.of(self.identity.tenant).stale_days}
 
     def _named(self, args: dict[str, Value]) -> NodeId:
         """A node by name or id; one that has gone without a trace by its whole id."""
@@ -343,7 +339,7 @@ class Lifecycle:
         steady_s = self._node.clock.monotonic() + self._wall_ahead_s
         now_s = max(self._time.floor_s, min(self._node.wall(), steady_s))
         nodes = self._node.alive() | self.expired
-        expired = frozenset(node for node in nodes if self._leases.is_expired(node, now_s))
+        expired = frozenset(node for node in nodes if self.leases.is_expired(node, now_s))
         if expired != self.expired:
             self.expired, self.out = expired, self.denied | expired
             self._changed()

@@ -39,3 +39,15 @@ export function Ago({ at }: { at: string }) {
     </time>
   );
 }
+
+/** A moment that may lie ahead: "in 3 days", "2 hours ago". */
+export function When({ at }: { at: string }) {
+  const { i18n } = useTranslation();
+  const now = useNow(10_000);
+  const moment = new Date(at);
+  return (
+    <time dateTime={at} title={moment.toLocaleString(i18n.language)} style={{ whiteSpace: "nowrap" }}>
+      {relative(moment.getTime(), now, i18n.language)}
+    </time>
+  );
+}

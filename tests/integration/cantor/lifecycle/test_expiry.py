@@ -12,13 +12,24 @@ from cantor.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from cantor.node.agent import Agent
+    from cantor.wire.frame import Value
 
 pytestmark = pytest.mark.integration
 YEAR_S = 365 * 86_400.0
 
 
-def stale_days(agent: Agent) -> object:
-    return agent.calls()["mesh.policy"]({})
+def policy(agent: Agent, **wish: Value) -> dict[str, Value]:
+    """What an agent says of the policy, or sets it to."""
+    told = agent.calls()["mesh.policy"](wish)
+    assert isinstance(told, dict)
+    return told
+
+
+def having(agent: Agent) -> set[object]:
+    """Which nodes an agent knows to keep to the policy."""
+    nodes = policy(agent)["nodes"]
+    assert isinstance(nodes, list)
+    return {row["name"] for row in nodes if isinstance(row, dict) and row["has_it"]}
 
 
 async def test_a_node_that_was_stale_for_too_long_is_out_until_an_issuer_confirms_it(
@@ -28,10 +39,14 @@ async def test_a_node_that_was_stale_for_too_long_is_out_until_an_issuer_confirm
     mesh.certify("other")
     issuer = await mesh.start("issuer", is_issuer=True)
     other = await mesh.start("other", seeds=issuer.addresses)
-    assert issuer.calls()["mesh.policy"]({"stale_days": 2}) == {"stale_days": 2}
-    await until(other, lambda: stale_days(other) == {"stale_days": 2})
+    told = policy(issuer, stale_days=2, by="local:ada")
+    assert (told["stale_days"], told["revision"], told["by"]) == (2, 1, "local:ada")
+    await until(other, lambda: policy(other)["stale_days"] == 2)
+    for agent in (issuer, other):
+        await until(agent, lambda a=agent: having(a) == {"issuer", "other"})  # type: ignore[misc]
+    assert policy(other)["issuer"] == issuer.node_id
     with pytest.raises(ConfigError, match="only an issuer"):
-        other.calls()["mesh.policy"]({"stale_days": 9})
+        policy(other, stale_days=9)
     await mesh.stop("issuer")
 
     mesh.certify("box", age=timedelta(days=4))

@@ -16,7 +16,7 @@ from cantor.ledger.facts import Fact
 from cantor.ledger.ledger import Ledger
 from cantor.node.fake import FakeMesh
 from cantor.node.lifecycle.leases import Leases
-from cantor.node.lifecycle.policies import Policies
+from cantor.node.lifecycle.policies import POLICY_HELD, Policies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,8 @@ class Bench:
         reader = StatementReader("plant", PLANT.root_pem)
         self.kept = IdentityFolder(folder / "kept")
         (folder / "kept").mkdir(parents=True, exist_ok=True)
-        self.policies = Policies(node, self.kept, reader, authority=authority)
+        self.changes = 0
+        self.policies = Policies(node, self.kept, reader, authority=authority, changed=self._count)
         box = IdentityFolder(folder / "box")
         chain = PLANT.issue(box.csr_pem(), now=datetime.fromtimestamp(NOW_S, UTC))
         self.box = box.node_id
@@ -49,6 +50,9 @@ class Bench:
         )
         ledger.merge(of_box.publish({"node": {"name": "box"}}, 1)[0], 2)
         self.leases = Leases(ledger, reader, self.policies)
+
+    def _count(self) -> None:
+        self.changes += 1
 
     def states(self, *days: float) -> list[str]:
         """How the box stands so many days later."""
@@ -130,3 +134,82 @@ def test_a_new_root_signs_what_holds_anew_and_no_default(tmp_path: Path) -> None
     bench.policies.say_again()
     assert bench.policies.of("default").stale_days == 3
     assert bench.policies.of("default").stamp > before
+
+
+def test_a_decision_says_which_it_is_when_it_was_made_and_by_whom(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, authority=PLANT)
+    bench.policies.decide(3, by="owner")
+    bench.policies.decide(9, by="local:root")
+    own = bench.policies.own
+    assert (own.stale_days, own.number, own.by, own.issuer) == (9, 2, "local:root", ISSUER)
+    assert own.at_ms == pytest.approx(bench.mesh.nodes[ISSUER].wall() * 1000, abs=60_000)
+    bench.policies.say_again()
+    again = bench.policies.own
+    assert (again.number, again.at_ms, again.by) == (2, own.at_ms, "local:root")
+    assert again.stamp > own.stamp
+
+
+def test_a_node_says_which_policy_it_keeps_to_once_it_is_in_the_mesh(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    bench.policies.start()
+    assert bench.policies.held() == {}
+    bench.policies.heard(fact(POLICY, make_policy(PLANT, Policy(5, 7), NOW_S).packed))
+    assert bench.policies.held() == {ISSUER: 5}
+    assert bench.changes == 1
+    again = Bench(tmp_path)
+    assert again.policies.held() == {}
+    again.policies.start()
+    assert again.policies.held() == {ISSUER: 5}
+    assert again.changes == 0
+
+
+@pytest.mark.parametrize("value", [5, None, {"stamp": "5"}, {"stamp": True}, {}])
+def test_a_malformed_word_about_what_is_kept_to_counts_for_nothing(
+    tmp_path: Path, value: Value
+) -> None:
+    bench = Bench(tmp_path)
+    bench.mesh.write(ISSUER, POLICY_HELD, value)
+    assert bench.policies.held() == {}
+
+
+def test_the_call_tells_who_has_the_policy_and_sets_another(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, authority=PLANT)
+    for letter in "bc":
+        bench.mesh.add(NodeId(letter * 32), tmp_path / letter)
+    for letter, name in (("a", "hub"), ("b", "dock"), ("c", "gate")):
+        bench.mesh.write(NodeId(letter * 32), "node", {"name": name})
+    bench.mesh.nodes[NodeId("c" * 32)].tenant = "other"
+    ask = bench.policies.calls()["mesh.policy"]
+    bench.policies.start()
+
+    assert ask({}) == {
+        "stale_days": 35, "revision": 0, "at": None, "by": "", "issuer": "",
+        "nodes": [
+            {"node": "b" * 32, "name": "dock", "has_it": True},
+            {"node": "a" * 32, "name": "hub", "has_it": True},
+        ],
+    }  # fmt: skip
+    told = ask({"stale_days": 3, "by": "local:root"})
+
+    assert isinstance(told, dict)
+    assert (told["stale_days"], told["revision"], told["by"]) == (3, 1, "local:root")
+    assert told["nodes"] == [
+        {"node": "b" * 32, "name": "dock", "has_it": False},
+        {"node": "a" * 32, "name": "hub", "has_it": True},
+    ]
+
+
+def test_what_the_disk_does_not_take_is_not_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(tmp_path, authority=PLANT)
+    bench.policies.decide(3)
+
+    def full(*_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(IdentityFolder, "keep_statement", full)
+    with pytest.raises(OSError, match="no space"):
+        bench.policies.decide(9)
+    assert bench.policies.own.stale_days == 3
+    assert bench.changes == 1

@@ -1,8 +1,8 @@
-import { SegmentedControl, Skeleton, Stack, Text, TextInput } from "@mantine/core";
-import { IconSearch, IconTopologyStar3 } from "@tabler/icons-react";
+import { Button, SegmentedControl, Skeleton, Stack, Text, TextInput } from "@mantine/core";
+import { IconGavel, IconSearch, IconTopologyStar3 } from "@tabler/icons-react";
 import { type KeyboardEvent, useCallback, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
+import { Link, useSearchParams } from "react-router";
 import { useSession } from "../../api/queries";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
@@ -150,7 +150,11 @@ export default function Mesh() {
   const data = mesh.data ?? NO_MESH;
   return (
     <>
-      <PageHead title={t("title")} subtitle={t("subtitle")} />
+      <PageHead title={t("title")} subtitle={t("subtitle")}>
+        <Button variant="default" component={Link} to="/settings" style={{ flex: "none" }} leftSection={<IconGavel size={16} />}>
+          {t("policy")}
+        </Button>
+      </PageHead>
       {mesh.isPending && <Skeleton height={520} radius={12} aria-hidden />}
       {mesh.isError && !mesh.data && <ErrorNotice error={mesh.error} onRetry={() => void mesh.refetch()} />}
       {mesh.isSuccess && data.nodes.length === 0 && (

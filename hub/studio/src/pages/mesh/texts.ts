@@ -5,6 +5,7 @@ import type { Texts } from "../../i18n/en";
 const en = {
   title: "Mesh",
   subtitle: "Which nodes are linked, by which ways messages go, and what they cost",
+  policy: "Mesh policy",
   canvas: "Graph of the mesh",
   keys: "Arrows move the view, + and − zoom, 0 shows all. N and P go from node to node, Shift with arrows moves the chosen one, Escape ends the choice. The same stands in the tables below.",
   zoomIn: "Zoom in",
@@ -41,6 +42,7 @@ const en = {
 const zh: Texts<typeof en> = {
   title: "网格",
   subtitle: "哪些节点之间有链路、消息走哪条路径、代价是多少",
+  policy: "网格策略",
   canvas: "网格图",
   keys: "方向键移动视图，+ 和 − 缩放，0 显示全部。N 和 P 切换节点，Shift 加方向键移动所选节点，Esc 取消选择。下方表格内容相同。",
   zoomIn: "放大",

@@ -7,6 +7,7 @@ import { EmptyNotice, ErrorNotice, useCause } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { tell } from "../../components/tell";
 import { useRevokeTokens, useTokens } from "./data";
+import { Policy } from "./Policy";
 import { addSettingsWords, SETTINGS_WORDS } from "./texts";
 import { TokenTable } from "./TokenTable";
 
@@ -121,7 +122,7 @@ function Tokens() {
   );
 }
 
-/** What is decided once for a project: who may come in. */
+/** What is decided once: who may come in, and what holds for all nodes. */
 export default function Settings() {
   const { t } = useTranslation();
   const { t: words } = useTranslation(SETTINGS_WORDS);
@@ -132,7 +133,10 @@ export default function Settings() {
           {t("devices.add")}
         </Button>
       </PageHead>
-      <Tokens />
+      <Stack gap={40}>
+        <Policy />
+        <Tokens />
+      </Stack>
     </>
   );
 }

@@ -2,7 +2,7 @@ import { Button, Checkbox, Table, Text } from "@mantine/core";
 import { IconAlertTriangle, IconBan, IconCircleCheckFilled, IconClockExclamation, IconSquareCheck } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { LabelChips } from "../../components/Chips";
-import { Ago, relative, useNow } from "../../components/Time";
+import { Ago, When } from "../../components/Time";
 import { makerOf, type Token, type TokenState } from "./data";
 import { SETTINGS_WORDS } from "./texts";
 
@@ -25,21 +25,9 @@ function TokenMark({ state }: { state: TokenState }) {
   );
 }
 
-/** A moment that may lie ahead: "in 3 days", "2 hours ago". */
-function When({ at }: { at: string }) {
-  const { i18n } = useTranslation();
-  const now = useNow(10_000);
-  const moment = new Date(at);
-  return (
-    <time dateTime={at} title={moment.toLocaleString(i18n.language)} style={{ whiteSpace: "nowrap" }}>
-      {relative(moment.getTime(), now, i18n.language)}
-    </time>
-  );
-}
-
 function Made({ token }: { token: Token }) {
   const { t } = useTranslation(SETTINGS_WORDS);
-  const maker = makerOf(token);
+  const maker = makerOf(token.created_by);
   return (
     <>
       <Ago at={token.created_at} />

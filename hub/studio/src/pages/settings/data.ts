@@ -27,8 +27,8 @@ export interface Token {
   thefts: number;
 }
 
-/** Who made a token: a user of the console, or an account of the hub's machine; null if not known. */
-export function makerOf({ created_by: by }: Token): { name: string; isLocal: boolean } | null {
+/** Whose doing it was: a user of the console, or an account of a machine; null if not known. */
+export function makerOf(by: string): { name: string; isLocal: boolean } | null {
   if (!by) return null;
   return by.startsWith(LOCAL) ? { name: by.slice(LOCAL.length), isLocal: true } : { name: by, isLocal: false };
 }
