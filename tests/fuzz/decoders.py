@@ -22,9 +22,11 @@ from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.denials import DENIED, DenyList
 from cantor.identity.keys import check_request
 from cantor.identity.leases import LEASE, lease_in
+from cantor.identity.policies import POLICY, policy_in
+from cantor.identity.projects import PROJECTS, projects_in
 from cantor.identity.rollover import read_succession
 from cantor.identity.sealing import Seals
-from cantor.identity.statements import StatementReader
+from cantor.identity.statements import Statement, StatementReader
 from cantor.identity.tokens import EnrolmentToken
 from cantor.identity.vouching import Vouching, is_own_word
 from cantor.ledger.facts import Batch, unpack_facts
@@ -129,12 +131,21 @@ def certificates(data: bytes) -> None:
             check_request(text.replace("CERTIFICATE", "CERTIFICATE REQUEST").encode())
 
 
+TAKERS: dict[str, Callable[[Statement], object]] = {
+    DENIED: lambda statement: DenyList().merge(statement),
+    LEASE: lease_in,
+    POLICY: policy_in,
+    PROJECTS: projects_in,
+}
+"""What is made of each kind of statement that holds."""
+
+
 def statements(data: bytes) -> None:
     """What an authority is said to have said, and then what it has said: any content, signed."""
     reader = StatementReader("mesh.test", AUTHORITY.root_pem)
     with suppress(IdentityError):
         read_succession(data, AUTHORITY.root_pem)
-    for kind in (DENIED, LEASE):
+    for kind, take in TAKERS.items():
         signed = msgpack.packb(
             {
                 "body": data,
@@ -144,8 +155,7 @@ def statements(data: bytes) -> None:
         )
         for packed in (data, signed):
             with suppress(IdentityError):
-                statement = reader.read(packed, kind)
-                DenyList().merge(statement) if kind == DENIED else lease_in(statement)
+                take(reader.read(packed, kind))
 
 
 def facts(data: bytes) -> None:

@@ -18,6 +18,8 @@ from cantor.identity.authority import Authority
 from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.denials import DenyList
 from cantor.identity.leases import LEASE
+from cantor.identity.policies import Policy, make_policy
+from cantor.identity.projects import Projects, make_projects
 from cantor.identity.rollover import go_over
 from cantor.identity.seal_hellos import Signer, make_hello
 from cantor.identity.statements import make_statement
@@ -26,6 +28,7 @@ from cantor.ledger import sync
 from cantor.ledger.facts import Fact, pack_facts
 from cantor.ledger.ledger import Ledger
 from cantor.node.large import PIECE
+from cantor.scheduling.shares.terms import Terms
 from cantor.wire import DataFrame, Hello, Kind, encode, hello_frame
 from cantor.wire.records import pack
 from cantor.wire.sealed import content_of
@@ -137,7 +140,10 @@ def statements_seeds() -> list[bytes]:
     denials.evict(AUTHORITY, [B], NOW.timestamp())
     content: dict[str, Header] = {"node": B, "key": "k", "from": 1.0, "until": 2.0, "epoch": 1}
     lease = make_statement(AUTHORITY, LEASE, content, NOW.timestamp())
-    packed = [denials.whole(AUTHORITY, NOW.timestamp()).packed, lease.packed]
+    policy = make_policy(AUTHORITY, Policy(7, 3, 1, 7, "owner", B), NOW.timestamp())
+    projects = make_projects(AUTHORITY, Projects(1, {"vision": Terms(3)}), NOW.timestamp())
+    made = [denials.whole(AUTHORITY, NOW.timestamp()), lease, policy, projects]
+    packed = [statement.packed for statement in made]
     bodies = [msgpack.unpackb(one)["body"] for one in packed]
     return [*packed, *bodies, go_over(issuer, NOW).packed]
 
