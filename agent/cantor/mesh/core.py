@@ -24,7 +24,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.mesh.cost import LinkCost
+from cantor.mesh.cost import cost_after
 from cantor.mesh.dialling import Dialling, Randomness
 from cantor.mesh.effects import CloseLink, Dial, Effect, SetTimer
 from cantor.mesh.events import (
@@ -214,7 +214,8 @@ class MeshCore:
             self.counters["links_refused"] += 1
             return
         silent_at = now + BEATS_MISSED_MAX * BEAT_IDLE_S
-        metric = LinkCost(event.cost, self._weight_of(event.peer))
+        before = known.metric if known is not None else None
+        metric = cost_after(before, event.cost, self._weight_of(event.peer))
         link = Link(
             event.peer, event.link, event.dialled, metric, silent_at, up_at=now, heard_at=now
         )
@@ -223,7 +224,8 @@ class MeshCore:
         if closed is not None:
             self._out.append(CloseLink(event.peer, closed, "another link took its place"))
         if closed != event.link:
-            self._announcing.ask(now, after_s=ANNOUNCE_S)
+            if known is None or known.cost != link.cost:
+                self._announcing.ask(now, after_s=ANNOUNCE_S)
             self._exchange.spreading.opened(link, now)
             self._routes.pace.hurry(now)
             self._surplus.changed(now)

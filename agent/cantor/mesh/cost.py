@@ -131,6 +131,20 @@ class LinkCost:
         return True
 
 
+def cost_after(before: LinkCost | None, cost: float, weight: float) -> LinkCost:
+    """The cost of a new connection to a peer: as measured of the one ``before``, if it was.
+
+    Args:
+        before: that of the connection that this one replaces; None if there was none.
+        cost: what to begin with where nothing was measured.
+        weight: the administrator's.
+    """
+    if before is None or not before.details():
+        return LinkCost(cost, weight)
+    before.weigh(weight)
+    return before
+
+
 def rounded(cost: float) -> float:
     """Two digits: links that are alike get the same cost."""
     return float(f"{cost:.2g}")

@@ -79,13 +79,26 @@ class Dialling:
         """Remember where a node is; one that is new is due as soon as others may be known too."""
         known = self._candidates.get(node)
         if known is None:
-            if len(self._candidates) >= PEERS_MAX:
+            if len(self._candidates) >= PEERS_MAX and not self._make_room():
                 return
             known = self._candidates[node] = _Candidate((), now)
             known.linked_at = self._linked.get(node, NEVER)
         known.addresses = addresses[:ADDRESSES_MAX]
         known.is_near |= is_near
         self._ask_again(now + GATHER_S)
+
+    def _make_room(self) -> bool:
+        """Give up the one that was dialled most often in vain; False while all may still answer.
+
+        Who is there says so again, so nobody that can be reached is lost by it for long.
+        """
+        vain = {node: c.attempts for node, c in self._candidates.items() if c.is_idle}
+        worst = max(vain, key=lambda node: (vain[node], node), default=None)
+        if worst is None or not vain[worst]:
+            return False
+        del self._candidates[worst]
+        self._former.pop(worst, None)
+        return True
 
     def linked(self, node: NodeId, now: float) -> None:
         """A link is up."""

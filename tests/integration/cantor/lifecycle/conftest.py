@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cantor.base.resources import Device, Resource
+    from cantor.mesh.core import MeshCore
+    from cantor.mesh.effects import Effect
+    from cantor.mesh.events import Event
 
 WAIT_S = 20.0
 
@@ -113,6 +116,38 @@ async def until(agent: Agent, holds: Callable[[], bool]) -> None:
                 changed.clear()
     finally:
         end()
+
+
+class Steps:
+    """Wakes who waits after each event that the mesh cores of some agents have handled.
+
+    What counters, certificates and digests say changes with these events, and tells nobody.
+    """
+
+    def __init__(self, *agents: Agent) -> None:
+        self._handled = asyncio.Event()
+        for agent in agents:
+            self._watch(agent._core)
+
+    def _watch(self, core: MeshCore) -> None:
+        handle = core.handle
+
+        def handled(event: Event, now: float) -> list[Effect]:
+            self._handled.set()
+            return handle(event, now)
+
+        core.handle = handled  # type: ignore[method-assign]
+
+    async def next(self) -> None:
+        """Wait for one."""
+        self._handled.clear()
+        await self._handled.wait()
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until the condition holds."""
+        async with asyncio.timeout(WAIT_S):
+            while not holds():
+                await self.next()
 
 
 def states(agent: Agent) -> dict[str, str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.cantor.lifecycle.conftest import Mesh, states, until
+from tests.integration.cantor.lifecycle.conftest import Mesh, Steps, states, until
 
 from cantor.identity import life_plan
 from cantor.identity.certificates import parse_certificates
@@ -143,32 +143,24 @@ class Later:
         return self._agent.wall() + self._ahead.total_seconds()
 
 
-async def polled(holds: Callable[[], bool]) -> None:
-    """Wait for what nobody tells of."""
-    async with asyncio.timeout(20.0):
-        while not holds():  # noqa: ASYNC110 (counters and certificates tell nobody)
-            await asyncio.sleep(0.01)
-
-
 async def test_facts_of_one_who_was_away_while_the_root_changed_are_given_up_and_end_no_link(
     mesh: Mesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(life_plan, "FOLLOW_WITHIN_S", 0.0)
     mesh.certify("away")
     issuer, other = agents = await running(mesh, 2)
+    steps = Steps(*agents)
     away = await mesh.start("away", seeds=issuer.addresses)
     for agent in agents:
         await until(agent, lambda agent=agent: "away" in states(agent))  # type: ignore[misc]
     away.publish("kept", "by the mesh", lasting=True)
-    for agent in agents:
-        await polled(lambda agent=agent: agent._core.ledger.get(away.node_id, "kept") is not None)  # type: ignore[misc]
+    await steps.until(lambda: all(a._core.ledger.get(away.node_id, "kept") for a in agents))
     await mesh.stop("away")
     issuer.calls()["mesh.rollover"]({})
     authority = issuer.lifecycle.authority
     assert authority is not None
-    for agent in agents:
-        await polled(lambda agent=agent: follows(agent, authority.root_pin))  # type: ignore[misc]
-    await polled(
+    await steps.until(lambda: all(follows(agent, authority.root_pin) for agent in agents))
+    await steps.until(
         lambda: says_under_its_newest(other, issuer) and says_under_its_newest(issuer, other)
     )
     before = nonces(agents)
@@ -179,13 +171,14 @@ async def test_facts_of_one_who_was_away_while_the_root_changed_are_given_up_and
     assert issuer._core.ledger.get(away.node_id, "kept") is None
     assert states(issuer) == {"n0": "online", "n1": "online"}
     assert issuer._core.ledger.certificate == IdentityFolder(issuer.folder).chain.pem
-    await polled(lambda: issuer._core.counters["facts_unvouched"] > 0)
+    await steps.until(lambda: issuer._core.counters["facts_unvouched"] > 0)
     monkeypatch.setattr(other.lifecycle._roots, "_node", Later(other, timedelta(days=50)))
     other.lifecycle._roots.look()
 
     assert nonces(agents) == before
     assert states(other) == {"n0": "online", "n1": "online"}
-    await polled(lambda: issuer._core.ledger.digests.root() == other._core.ledger.digests.root())
+    one, two = (agent._core.ledger.digests for agent in agents)
+    await steps.until(lambda: one.root() == two.root())
 
 
 async def test_the_mesh_goes_over_to_a_new_root_under_traffic(
@@ -194,7 +187,7 @@ async def test_the_mesh_goes_over_to_a_new_root_under_traffic(
     monkeypatch.setattr(life_plan, "FOLLOW_WITHIN_S", 0.0)
     mesh.certify("away")
     agents = await running(mesh, 4)
-    traffic = Traffic(agents)
+    traffic, steps = Traffic(agents), Steps(*agents)
 
     await traffic.during(lambda: agents[0].calls()["mesh.rollover"]({}))
     authority = agents[0].lifecycle.authority
@@ -207,7 +200,7 @@ async def test_the_mesh_goes_over_to_a_new_root_under_traffic(
     async with asyncio.timeout(20.0):
         while not all(map(has_followed, agents)):
             await traffic.during(lambda: None)
-            await asyncio.sleep(0.01)
+            await steps.next()
     await traffic.settled()
 
     away = await mesh.start("away", seeds=agents[1].addresses)
@@ -217,15 +210,15 @@ async def test_the_mesh_goes_over_to_a_new_root_under_traffic(
 
 async def test_links_are_replaced_before_their_certificates_end(mesh: Mesh) -> None:
     agents = await running(mesh, 2, life=timedelta(seconds=12))
-    traffic, before = Traffic(agents), nonces(agents)
+    traffic, before, steps = Traffic(agents), nonces(agents), Steps(*agents)
+
+    def is_replaced() -> bool:
+        """Both ends use the new link, and the former has been read to its end and closed."""
+        one, other = nonces(agents)
+        return one == other != before[0] and all(len(a._links.up()) == 1 for a in agents)
 
     async with asyncio.timeout(20.0):
-        while nonces(agents) == before or nonces(agents)[0] != nonces(agents)[1]:
+        while not is_replaced():
             await traffic.during(lambda: None)
-            await asyncio.sleep(0.01)
-    for _ in range(100):
-        await traffic.during(lambda: None)
-        await asyncio.sleep(0.01)
+            await steps.next()
     await traffic.settled()
-
-    assert nonces(agents)[0] == nonces(agents)[1] != before[0]

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 from random import Random
+from typing import TYPE_CHECKING
 
 from cantor.base.ids import NodeId
 from cantor.mesh.dialling import BACKOFF_MAX_S, TURN_S, Dialling
 from cantor.mesh.settings import MeshSettings
+
+if TYPE_CHECKING:
+    import pytest
 
 NODES = [NodeId(f"{number:032x}") for number in range(40)]
 
@@ -125,3 +129,38 @@ def test_somebody_alone_dials_as_many_as_it_needs_whatever_it_lost() -> None:
     made.linked(NODES[0], 0.0)
     made.lost(NODES[0], 10.0)
     assert len(dialled(made, frozenset(), 1.0)) > 6
+
+
+def test_where_no_more_fit_one_that_never_answered_makes_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cantor.mesh.dialling.PEERS_MAX", 4)
+    made = dialling(4)
+    made.linked(NODES[0], 0.0)
+    made.seen(NODES[10], ("h:1",), 0.0)
+    assert NODES[10] not in due(made, 0.1)  # all that are known may still answer
+    for turn in range(3):
+        for node in NODES[1:4]:
+            made.failed(node, 1.0 + turn)
+    made.failed(NODES[2], 5.0)
+
+    made.seen(NODES[10], ("h:1",), 6.0)
+
+    found: list[NodeId] = []
+    for turn in range(1, 5):
+        found += due(made, 6.0 + 100.0 * turn)
+    assert sorted(found) == [NODES[1], NODES[3], NODES[10]]
+
+
+def test_room_is_made_for_as_many_strangers_as_come_and_no_link_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cantor.mesh.dialling.PEERS_MAX", 4)
+    made = dialling(2)
+    made.linked(NODES[0], 0.0)
+    for number, node in enumerate(NODES[1:]):
+        made.seen(node, ("h:1",), float(number))
+        made.failed(node, float(number))
+    assert len(made._candidates) == 4
+    assert NODES[0] in made._candidates
+    assert NODES[-1] in made._candidates
