@@ -1,6 +1,7 @@
 import { Table, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { Section } from "./Section";
+import { TableHeads } from "./TableHeads";
 
 interface PartTableProps {
   title: string;
@@ -21,13 +22,7 @@ export function PartTable({ title, heads, rows, empty }: PartTableProps) {
       ) : (
         <div className="card part-scroll" tabIndex={0} role="group" aria-label={title}>
           <Table className="nodes" aria-label={title} verticalSpacing={6}>
-            <Table.Thead>
-              <Table.Tr>
-                {heads.map((head) => (
-                  <Table.Th key={head}>{head}</Table.Th>
-                ))}
-              </Table.Tr>
-            </Table.Thead>
+            <TableHeads heads={heads} />
             <Table.Tbody>
               {rows.map((cells, at) => (
                 <Table.Tr key={at} style={{ cursor: "default" }}>

@@ -9,6 +9,7 @@ import { useChangeNode, useNode } from "../../api/queries";
 import type { Device, Node, Resource } from "../../api/types";
 import { amount, hardwareFirst } from "../../components/Chips";
 import { DetailDrawer } from "../../components/DetailDrawer";
+import { Facts } from "../../components/Facts";
 import { formatLabels, parseLabels } from "../../components/labels";
 import { ErrorNotice } from "../../components/Notices";
 import { PartTable } from "../../components/PartTable";
@@ -160,14 +161,7 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
         <Admit node={node} />
       </Group>
       <Section title={t("node.facts")}>
-        <dl className="facts">
-          {facts.map(([name, value]) => (
-            <div key={name} style={{ display: "contents" }}>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </div>
-          ))}
-        </dl>
+        <Facts rows={facts} />
       </Section>
       <Runs id={node.id} />
       <Resources items={node.resources} />

@@ -3,6 +3,7 @@ import { Button, Table, Title } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { StateMark } from "../../components/State";
+import { TableHeads } from "../../components/TableHeads";
 import { costText, linkName, milliseconds, percent } from "./format";
 import { useSideName } from "./Panel";
 import { MESH_WORDS } from "./texts";
@@ -26,13 +27,7 @@ function Rows({ label, heads, rows, chosen }: { label: string; heads: string[]; 
       </Title>
       <div className="mesh-scroll" tabIndex={0} role="group" aria-label={label}>
         <Table className="nodes" aria-label={label} verticalSpacing={6}>
-          <Table.Thead>
-            <Table.Tr>
-              {heads.map((head) => (
-                <Table.Th key={head}>{head}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
+          <TableHeads heads={heads} />
           <Table.Tbody>
             {rows.slice(0, shown).map((row) => (
               <Table.Tr key={row.id} aria-selected={row.id === chosen || undefined} style={{ cursor: "default" }}>

@@ -4,6 +4,7 @@ import { IconArrowBarRight, IconArrowBarToRight, IconServer2 } from "@tabler/ico
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { Facts } from "../../components/Facts";
 import { StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
 import { type Measured, useNodeLinks } from "./data";
@@ -15,19 +16,6 @@ interface PanelProps {
   mesh: Mesh;
   onChoose: (id: string | null) => void;
   onPath: (changes: { from?: string; to?: string }) => void;
-}
-
-function Facts({ rows }: { rows: [string, ReactNode][] }) {
-  return (
-    <dl className="facts">
-      {rows.map(([name, value]) => (
-        <div key={name} style={{ display: "contents" }}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  );
 }
 
 function Head({ kind, title, onClose }: { kind: string; title: string; onClose: () => void }) {

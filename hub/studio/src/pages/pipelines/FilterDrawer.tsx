@@ -3,6 +3,7 @@ import { IconAlertTriangle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Deployment, Spread, Value } from "../../api/types";
+import { Facts } from "../../components/Facts";
 import { RunMark } from "../../components/State";
 import { figuresOf, filterState, milliseconds, nodeName, rate, whyNot } from "./derive";
 
@@ -26,14 +27,7 @@ function Pairs({ pairs, empty }: { pairs: [string, ReactNode][]; empty: string }
     );
   }
   return (
-    <dl className="facts">
-      {pairs.map(([name, value]) => (
-        <div key={name} style={{ display: "contents" }}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
+    <Facts rows={pairs} />
   );
 }
 

@@ -2,6 +2,7 @@ import { Table, Title } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { amount } from "../../components/Chips";
+import { TableHeads } from "../../components/TableHeads";
 import { Bar } from "./Bar";
 import { units } from "./format";
 import { RESOURCE_WORDS } from "./texts";
@@ -20,13 +21,7 @@ function Frame({ title, heads, children }: { title: string; heads: string[]; chi
       </Title>
       <Table.ScrollContainer minWidth={500} type="native" tabIndex={0} role="group" aria-label={title}>
         <Table className="nodes" aria-label={title} highlightOnHover highlightOnHoverColor="var(--edge-hover)" verticalSpacing={9}>
-          <Table.Thead>
-            <Table.Tr>
-              {heads.map((head) => (
-                <Table.Th key={head}>{head}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
+          <TableHeads heads={heads} />
           <Table.Tbody>{children}</Table.Tbody>
         </Table>
       </Table.ScrollContainer>

@@ -6,6 +6,7 @@ import { useSearchParams } from "react-router";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { RunMark } from "../../components/State";
+import { TableHeads } from "../../components/TableHeads";
 import { Ago } from "../../components/Time";
 import { useServices } from "./data";
 import { summary } from "./format";
@@ -32,13 +33,7 @@ function List({ items, onOpen }: { items: Service[]; onOpen: (name: string) => v
     <section className="card" style={{ overflow: "hidden" }} aria-label={t("list")}>
       <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} role="group" aria-label={t("list")}>
         <Table className="nodes" aria-label={t("list")} highlightOnHover highlightOnHoverColor="var(--edge-hover)" verticalSpacing={9}>
-          <Table.Thead>
-            <Table.Tr>
-              {heads.map((head) => (
-                <Table.Th key={head}>{head}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
+          <TableHeads heads={heads} />
           <Table.Tbody>
             {items.map((item) => {
               const { mark, well, total } = summary(item);

@@ -4,8 +4,10 @@ import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useSession } from "../../api/queries";
+import { Facts } from "../../components/Facts";
 import { ErrorNotice } from "../../components/Notices";
 import { StateMark } from "../../components/State";
+import { TableHeads } from "../../components/TableHeads";
 import { Ago, When } from "../../components/Time";
 import { makerOf } from "./data";
 import { lateFirst, type MeshPolicy, type PolicyNode, type PolicySnapshot, usePolicy } from "./policy";
@@ -65,14 +67,7 @@ function What({ policy, nodes }: PolicySnapshot) {
           {t("policy.staleDaysMean")}
         </Text>
       </div>
-      <dl className="facts">
-        {rows.map(([name, value]) => (
-          <div key={name} style={{ display: "contents" }}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts rows={rows} />
     </div>
   );
 }
@@ -86,13 +81,7 @@ function Nodes({ nodes }: { nodes: readonly PolicyNode[] }) {
     <>
       <Table.ScrollContainer minWidth={520} type="native">
         <Table className="nodes" verticalSpacing={7} horizontalSpacing="sm" aria-label={t("policy.nodes")}>
-          <Table.Thead>
-            <Table.Tr>
-              {heads.map((head) => (
-                <Table.Th key={head}>{head}</Table.Th>
-              ))}
-            </Table.Tr>
-          </Table.Thead>
+          <TableHeads heads={heads} />
           <Table.Tbody>
             {lateFirst(nodes)
               .slice(0, shown)

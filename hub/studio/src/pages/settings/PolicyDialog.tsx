@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { ApiError } from "../../api/client";
 import { ErrorNotice } from "../../components/Notices";
+import { TableHeads } from "../../components/TableHeads";
 import { tell } from "../../components/tell";
 import { daysFrom, effectOf, type MeshPolicy, type PolicyNode, STALE_DAYS_MAX, useSetPolicy } from "./policy";
 import { SETTINGS_WORDS } from "./texts";
@@ -30,13 +31,7 @@ function Difference({ seen, days }: { seen: MeshPolicy; days: number }) {
   const wasDefault = seen.revision === 0 ? ` (${t("policy.default")})` : "";
   return (
     <Table aria-label={t("policy.difference")} verticalSpacing={8}>
-      <Table.Thead>
-        <Table.Tr>
-          {heads.map((head) => (
-            <Table.Th key={head}>{head}</Table.Th>
-          ))}
-        </Table.Tr>
-      </Table.Thead>
+      <TableHeads heads={heads} />
       <Table.Tbody>
         <Table.Tr>
           <Table.Td>{t("policy.staleDays")}</Table.Td>
