@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.identity.authority import Authority
+    from cantor.identity.policies import Policy
     from cantor.node.grants.sharing import Sharing
     from cantor.node.grants.showing import Shown
     from cantor.node.graph import MeshGraph
@@ -110,6 +111,10 @@ class AgentView:
             raise EnrolmentError("this hub is no issuer", where="POST /renew")
         return issuer
 
+    @property
+    def kept_policy(self) -> Policy:
+        return self._agent.lifecycle.policies.own
+
     def policy(self) -> PolicyView:
         life = self._agent.lifecycle
         tenant = self._agent.tenant
@@ -117,7 +122,7 @@ class AgentView:
         nodes = [node for node in ids if self._agent.tenant_of(node) == tenant]
         return PolicyView(
             tenant=tenant,
-            policy=life.policies.own,
+            policy=self.kept_policy,
             may_decide=life.policies.may_decide,
             held=life.policies.held(),
             fresh_until_s={node: life.leases.fresh_until_s(node) for node in nodes},

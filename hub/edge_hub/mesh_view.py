@@ -99,8 +99,12 @@ class MeshView(Protocol):
             EnrolmentError: the request is malformed.
         """
 
+    @property
+    def kept_policy(self) -> Policy:
+        """What holds for all nodes of the hub's tenant."""
+
     def policy(self) -> PolicyView:
-        """What holds for all nodes of the hub's tenant, and who keeps to it."""
+        """The same, and who keeps to it."""
 
     def decide_policy(self, stale_days: int, by: str) -> None:
         """Let another policy hold from now on.

@@ -37,7 +37,7 @@ class PolicyApi:
         self._database = database
         self._clock = clock
         self._home = home
-        self._told = mesh_view.policy().policy
+        self._told = mesh_view.kept_policy
         self.changed: Callable[[], None] = lambda: None
 
     def routes(self) -> list[Route]:
@@ -89,7 +89,7 @@ class PolicyApi:
 
     async def note(self) -> None:
         """Record what was decided elsewhere: on the command line, or by another issuer."""
-        if self._mesh_view.policy().policy.stamp != self._told.stamp:
+        if self._mesh_view.kept_policy.stamp != self._told.stamp:
             await self._tell(self._home)
 
     def _decide(self, stale_days: int, by: str) -> None:
@@ -104,7 +104,7 @@ class PolicyApi:
 
     async def _tell(self, scope: Scope) -> None:
         """Write down that something else holds; a new root signs the same anew, which is none."""
-        before, self._told = self._told, self._mesh_view.policy().policy
+        before, self._told = self._told, self._mesh_view.kept_policy
         now = self._told
         if now.number == before.number and now.stale_days == before.stale_days:
             return
