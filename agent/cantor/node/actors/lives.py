@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError
 from cantor.bundles.values import as_argument
-from cantor.node.tasks.reports import Reports
+from cantor.node.tasks.listening import Telling
 from cantor.node.tasks.wording import (
-    DONE,
-    ENDED,
     FAILED,
     FELL,
     INVOKED,
@@ -58,6 +57,7 @@ class Living:
     pool: Pool
     code: Passed
     core: Life[Given]
+    overlaps: bool
     memory_bytes: int | None
     calls: dict[int, Invoked] = field(default_factory=dict)
 
@@ -77,19 +77,25 @@ class Invoked:
 class Lives:
     """On the event loop only, but for what listeners report."""
 
-    def __init__(self, lines: Lines, attempt: Callable[[Key], Attempt | None], tell: Tell) -> None:
-        """``attempt`` finds one that is here; ``tell`` tells its submitter something of it."""
+    def __init__(
+        self,
+        lines: Lines,
+        attempt: Callable[[Key], Attempt | None],
+        tell: Tell,
+        take_later: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """``attempt`` finds one that is here; ``tell`` tells its submitter something of it.
+
+        ``take_later`` is called in threads of pools, and calls on the event loop in that order, and
+        in one with what ``tell`` gets: what a worker answered comes before its end.
+        """
         self._lines = lines
         self._attempt = attempt
         self._tell = tell
-        self._reports: Reports[tuple[Invoked, Message, Parts]] = Reports(self._reported)
+        self._take_later = take_later
         self._ending: set[asyncio.Task[None]] = set()
         self.count = 0
         """How many live here."""
-
-    def start(self) -> None:
-        """Take what workers say on this loop."""
-        self._reports.start()
 
     async def close(self) -> None:
         """Wait until the workers of those that were ended have ended."""
@@ -112,7 +118,7 @@ class Lives:
             made = (code, NO_ARGUMENTS, (), born, Terms(method="__str__"))
         pool = workers.begin_life(made, overlaps=overlaps)
         core: Life[Given] = Life(overlaps=overlaps, checkpoint_calls=terms.checkpoint_calls)
-        attempt.life = Living(pool, code, core, memory)
+        attempt.life = Living(pool, code, core, overlaps, memory)
         self.count += 1
         if state:
             restored = _Born(attempt, self._tell, is_new=True)
@@ -172,15 +178,23 @@ class Lives:
             terms, mode=mode, memory_bytes=living.memory_bytes, actor="", needs="", retries=0
         )
         with suppress(CantorError):  # the pool ends, which is told as the end of the actor
-            listener = _CallListener(call, self._reports.put)
+            listener = _CallListener(partial(self._report, call))
             call.unit = living.pool.submit(living.code, *value, listener, terms)
-            if call.is_kept_after:
-                kept = _StateListener(call, self._reports.put)
-                after = Terms(name=f"{terms.name} ({CHECKPOINT})", method=CHECKPOINT, mode=mode)
-                living.pool.submit(living.code, NO_ARGUMENTS, (), kept, after)
+            if call.is_kept_after and not living.overlaps:
+                self._ask_state(call, living)
 
-    def _reported(self, report: tuple[Invoked, Message, Parts]) -> None:
-        call, message, parts = report
+    def _ask_state(self, call: Invoked, living: Living) -> None:
+        """Have the state told: asked with a call it comes after it, unless calls overlap."""
+        terms = call.attempt.terms
+        after = Terms(name=f"{terms.name} ({CHECKPOINT})", method=CHECKPOINT, mode=terms.mode)
+        with suppress(CantorError):  # as above
+            kept = _StateListener(partial(self._report, call))
+            living.pool.submit(living.code, NO_ARGUMENTS, (), kept, after)
+
+    def _report(self, call: Invoked, message: Message, parts: Parts) -> None:
+        self._take_later(partial(self._reported, call, message, parts))
+
+    def _reported(self, call: Invoked, message: Message, parts: Parts) -> None:
         living = call.attempt.life
         if living is None:
             return
@@ -191,6 +205,8 @@ class Lives:
             self._say(call, message, parts, len(parts))
         elif call.is_kept_after:
             call.last = message, parts
+            if living.overlaps:
+                self._ask_state(call, living)
         else:
             self._answer(call, living, message, parts, len(parts))
 
@@ -264,40 +280,28 @@ class _Born(_Silent):
             self._tell(self._attempt, [FELL, end.value, told], ())
 
 
-class _CallListener(_Silent):
+class _CallListener(Telling):
     """Hears of one call; called by the pool's thread."""
-
-    def __init__(
-        self, call: Invoked, report: Callable[[tuple[Invoked, Message, Parts]], None]
-    ) -> None:
-        self._call = call
-        self._report = report
-
-    def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        self._report((self._call, [DONE], parts_of(body, buffers)))
-
-    def failed(self, failure: Sequence[object]) -> None:
-        self._report((self._call, [FAILED, list(failure)], ()))
 
     def ended(self, end: End, death: Death | None) -> None:
         if end is not End.DIED:  # else it is told with the end of the life
-            self._report((self._call, [ENDED, end.value, None], ()))
+            super().ended(end, None)
 
-    def progressed(self, fraction: float, text: str) -> None:
-        self._report((self._call, [SAID, fraction, text], ()))
-
-    def wrote(self, descriptor: int, text: str) -> None:
-        self._report((self._call, [WROTE, descriptor, text], ()))
+    def item(self, body: bytes, buffers: Sequence[Buffer]) -> None:
+        """Only streams have items."""
 
 
-class _StateListener(_CallListener):
+class _StateListener(_Silent):
     """Hears of the state after a call."""
 
+    def __init__(self, tell: Callable[[Message, Parts], None]) -> None:
+        self._tell = tell
+
     def resolved(self, body: bytes, buffers: Sequence[Buffer]) -> None:
-        self._report((self._call, [STATE, None], parts_of(body, buffers)))
+        self._tell([STATE, None], parts_of(body, buffers))
 
     def failed(self, failure: Sequence[object]) -> None:
-        self._report((self._call, [STATE, list(failure)], ()))
+        self._tell([STATE, list(failure)], ())
 
     def ended(self, end: End, death: Death | None) -> None:
         """The life has ended with it."""

@@ -100,15 +100,14 @@ class Running:
         self._codes: OrderedDict[str, Passed] = OrderedDict()
         self._wanting: dict[str, list[Attempt]] = {}
         self._places = Workplaces(node, work, children)
-        self._reports: Reports[tuple[Attempt, Message, Parts]] = Reports(self._reported)
+        self._reports: Reports[Callable[[], None]] = Reports(_call)
         self._line = WorkerLine(node, work.workers, self._start, self._preempt)
         self._dressing = Dressing(node)
-        self.lives = Lives(lines, self._attempts.get, self._report)
+        self.lives = Lives(lines, self._attempts.get, self._report, self._reports.put)
 
     def start(self) -> None:
         """Start the workers that shall be warm."""
         self._reports.start()
-        self.lives.start()
         self._places.start()
 
     async def close(self) -> None:
@@ -331,10 +330,9 @@ class Running:
 
     def _report(self, attempt: Attempt, message: Message, parts: Parts) -> None:
         """A thread of the pool tells something: the loop takes it."""
-        self._reports.put((attempt, message, parts))
+        self._reports.put(partial(self._reported, attempt, message, parts))
 
-    def _reported(self, report: tuple[Attempt, Message, Parts]) -> None:
-        attempt, message, parts = report
+    def _reported(self, attempt: Attempt, message: Message, parts: Parts) -> None:
         if self._attempts.get(attempt.key) is not attempt:
             return
         if message[0] == FELL:
@@ -344,6 +342,10 @@ class Running:
         self._lines.tell(attempt.key.node, told, parts)
         if message[0] in (*LAST, FELL):
             self._forget(attempt, is_done=True)
+
+
+def _call(report: Callable[[], None]) -> None:
+    report()
 
 
 def _named(key: Key) -> tuple[int, int, int]:

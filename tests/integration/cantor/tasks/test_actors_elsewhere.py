@@ -89,6 +89,16 @@ class Meeting:
         return os.getppid()
 
 
+class Visits(Meeting):
+    """One whose state goes to its next life, though calls overlap."""
+
+    def checkpoint(self) -> int:
+        return self.guests
+
+    def restore(self, guests: int) -> None:
+        self.guests = guests
+
+
 class Broken:
     """Cannot be made."""
 
@@ -163,6 +173,15 @@ def test_coroutines_of_one_actor_overlap_there(boxes: Boxes) -> None:
         guests = [meeting.come.submit() for _ in range(5)]
 
         assert {guest.result(SOON_S) for guest in guests} == {boxes["wall"].process.pid}
+
+
+@pytest.mark.usefixtures("desk")
+def test_overlapping_calls_are_answered_when_their_state_is_kept(boxes: Boxes) -> None:
+    with cantor.actor(needs="Camera9 == 1", restarts=1)(Visits).start(2) as visits:
+        early = visits.come.submit()  # waits for the other, longer than its worker takes to read on
+        late = visits.come.submit()
+
+        assert {early.result(SOON_S), late.result(SOON_S)} == {boxes["wall"].process.pid}
 
 
 @pytest.mark.usefixtures("desk")
