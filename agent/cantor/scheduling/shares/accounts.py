@@ -140,11 +140,15 @@ class Accounts:
                 part = max(part, amount / self._total(name))
         return part
 
-    def ahead_s(self, project: str, more: float = 0.0, ahead_s: float = AHEAD_S) -> float:
-        """Its virtual time after ``ahead_s`` with what it holds and ``more`` of the pool."""
-        holds = self.part(self.held(project)) + more
-        begun_s = self._virtual_s[project] if project in self._active else self._mean_s()
-        return begun_s + ahead_s * holds / self.terms(project).share
+    def virtual_s(self, project: str) -> float:
+        """Its virtual time: who has the least is owed most."""
+        return self._virtual_s[project] if project in self._active else self._mean_s()
+
+    def ahead_s(self, project: str, part: float | None = None) -> float:
+        """Its virtual time after ``AHEAD_S`` with ``part`` of the pool, or what it holds of it."""
+        if part is None:
+            part = self.part(self.held(project))
+        return self.virtual_s(project) + AHEAD_S * part / self.terms(project).share
 
     def advance(self, now: float) -> None:
         """Time has passed."""

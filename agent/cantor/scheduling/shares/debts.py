@@ -106,8 +106,7 @@ class Debt:
 
     def _is_ahead(self, lender: str) -> bool:
         """Whether it has had more of its share than the project."""
-        ahead_s = self.accounts.ahead_s
-        return ahead_s(lender, ahead_s=0) > ahead_s(self.project, ahead_s=0)
+        return self.accounts.virtual_s(lender) > self.accounts.virtual_s(self.project)
 
     def _excess(self, lender: str) -> tuple[int, float, str]:
         return -self._class(lender), self._has.get(lender, 0) / self._share(lender), lender

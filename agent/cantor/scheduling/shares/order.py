@@ -46,14 +46,17 @@ class FairOrder:
         """By the turn of its project, then by place."""
         return *self.turn(waits.queue, waits.since_s, now), *self.place(waits, now)
 
-    def turn(self, project: str, since_s: float, now: float) -> tuple[float, float]:
+    def turn(
+        self, project: str, since_s: float, now: float, part: float | None = None
+    ) -> tuple[float, float]:
         """When a project's turn is that has waited so long: the lowest is next.
 
-        By its priority, which rises too, then by what it is owed.
+        By its priority, which rises too, then by what it is owed; with what it holds of the pool,
+        or ``part`` of it.
         """
         highest = max(map(self._class, [project, *self._accounts.own_waiting()]))
         level = min(self._class(project) + (now - since_s) // AGING_S, highest)
-        return -level, self._accounts.ahead_s(project)
+        return -level, self._accounts.ahead_s(project, part)
 
     def refusal(self, waits: Waits) -> str:
         """It wants more than its project may ever have."""

@@ -7,6 +7,7 @@ the accounts hear of it when they are asked.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
@@ -24,6 +25,8 @@ WORKER = "Worker"
 """The quantity: each task in a process takes one of its node's while it runs."""
 SLOW_S = 0.1
 """While a task has run so long, no other is given to the pool ahead."""
+LEANING_S = 0.3
+"""How far a node leans to one project at most, in seconds with all workers of the pool."""
 _ONE = {WORKER: 1}
 T = TypeVar("T")
 
@@ -70,6 +73,7 @@ class Turns(Generic[T]):
         self._running: dict[T, _Runs] = {}
         self._wanted_by: dict[T, str] = {}
         self._in_room: dict[T, float] = {}
+        self._leanings: dict[str, float] = {}
 
     @property
     def is_waited_for(self) -> bool:
@@ -199,8 +203,26 @@ class Turns(Generic[T]):
             return waiting
         self.settle(now)
         may = [name for name in waiting if not self._order.lack(name, _ONE)]
-        since_s = {name: self._projects[name].first()[1].since_s for name in may}
-        return sorted(may, key=lambda name: (self._order.turn(name, since_s[name], now), name))
+        return sorted(may, key=lambda name: (self._turn_of(name, now), name))
+
+    def _turn_of(self, project: str, now: float) -> tuple[float, float]:
+        """With its part of the workers of this node: what it has elsewhere is heard of late.
+
+        Small tasks end in the meantime, and nodes that looked at that would all turn to one project
+        at once, and away again.
+        """
+        of = self._projects[project]
+        level, ahead_s = self._order.turn(
+            project, of.first()[1].since_s, now, of.running / max(1, self._workers)
+        )
+        return level, ahead_s + self._leaning_s(project)
+
+    def _leaning_s(self, project: str) -> float:
+        """Each node leans to some projects, another one to others: they do not turn in step."""
+        if project not in self._leanings:
+            digest = hashlib.sha256(f"{self._me} {project}".encode()).digest()
+            self._leanings[project] = int.from_bytes(digest[:4], "big") / 2**32
+        return LEANING_S * self._leanings[project] / self._accounts.terms(project).share
 
     def _leave(self, task: T) -> None:
         project, priority = self._lined.pop(task)

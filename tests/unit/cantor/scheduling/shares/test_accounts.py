@@ -45,7 +45,7 @@ def test_who_had_no_work_is_owed_nothing_when_it_comes() -> None:
     here.waits("vision", {"GPU": 1}, 0.0)
     here.advance(100.0)
     here.waits("lab", {"GPU": 1}, 100.0)
-    assert here.ahead_s("lab", ahead_s=0) == pytest.approx(here.ahead_s("vision", ahead_s=0))
+    assert here.virtual_s("lab") == pytest.approx(here.virtual_s("vision"))
 
 
 def test_an_old_debt_is_forgotten() -> None:
@@ -53,11 +53,11 @@ def test_an_old_debt_is_forgotten() -> None:
     here.took("vision", {"GPU": 4}, 0.0)
     here.waits("lab", {"GPU": 1}, 0.0)
     here.advance(10.0)
-    owed_s = here.ahead_s("vision", ahead_s=0) - here.ahead_s("lab", ahead_s=0)
+    owed_s = here.virtual_s("vision") - here.virtual_s("lab")
     here.gave("vision", {"GPU": 1}, 10.0)
     here.took("lab", {"GPU": 1}, 10.0)
     here.advance(60.0)
-    left_s = here.ahead_s("vision", ahead_s=0) - here.ahead_s("lab", ahead_s=0)
+    left_s = here.virtual_s("vision") - here.virtual_s("lab")
     assert owed_s > 1.0
     assert 0 <= left_s < owed_s / 50
 
@@ -87,9 +87,7 @@ def test_what_another_node_tells_counts_as_if_it_were_here(
         spent += count * passed_s
         there.gave("vision", {"GPU": count}, now)
         here.told(OTHER, Told(1, {"vision": Use({}, {"GPU": spent})}), now)
-    behind = [
-        one.ahead_s("vision", ahead_s=0) - one.ahead_s("lab", ahead_s=0) for one in (here, there)
-    ]
+    behind = [one.virtual_s("vision") - one.virtual_s("lab") for one in (here, there)]
     assert behind[0] == pytest.approx(behind[1], rel=0.25, abs=1e-9)
 
 
