@@ -133,7 +133,7 @@ const zh: Texts<typeof en> = {
     staleDaysMean: "未经签发机构确认的节点显示为“无更新”，并可继续工作这么久。之后即为“已过期”：不再分配工作，其信息也不再算数，直到签发机构重新确认。",
     days_one: "{{count}} 天",
     days_other: "{{count}} 天",
-    revision: "修订",
+    revision: "修订版",
     default: "默认",
     decided: "决定",
     nobody: "还没有人作过决定",
