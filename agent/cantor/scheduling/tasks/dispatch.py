@@ -295,15 +295,15 @@ class Dispatch:
 
     def _place(self, task: _Task, kind: _Kind, now: float) -> bool:
         needs, room, fits = task.job.needs, self._room(task), self._fitting(kind, task.job)
-        if task.refused.issuperset(fits) and fits:  # all are busy: it waits at one of them
-            host = placing.best(needs, fits.values(), room.running, free_only=False)
+        asked = [host for node, host in room.open.items() if node in fits]
+        open_to = [host for host in asked if host.id not in task.refused]
+        if task.refused and not open_to and (asked or task.refused.issuperset(fits)):
+            # All are busy that have room: it waits at one of them. Others may have none for long.
+            host = placing.best(needs, asked or fits.values(), room.running, free_only=False)
             if host is not None:
                 task.refused.clear()
                 self._run(task, host, now, may_wait=True)
             return host is not None
-        open_to = [
-            host for node, host in room.open.items() if node in fits and node not in task.refused
-        ]
         if not open_to and task.job.is_nested:  # else it waits for what waits for it
             open_to = [host for node, host in fits.items() if node not in task.refused]
         if not open_to and self._is_shared and self._is_long(kind, fits):

@@ -198,6 +198,14 @@ def test_busy_nodes_are_asked_one_after_the_other_then_it_waits_at_one() -> None
     assert core.handle(Ended(WALL, 1, 3), 1.0) == [Commit(1, 3)]
 
 
+def test_it_waits_at_a_busy_node_that_has_room_though_another_is_full_for_ever() -> None:
+    core = dispatch(host(WALL), host(ROOF))
+    assert runs(core.handle(Submitted(job(1)), 0.0)) == [(WALL, 1, 1)]
+    assert runs(core.handle(Submitted(job(2)), 0.0)) == [(ROOF, 2, 1)]
+
+    assert core.handle(Refused(WALL, 1, 1, "busy"), 0.0) == [Run(WALL, 1, 1, 2, may_wait=True)]
+
+
 def test_what_is_free_is_asked_first() -> None:
     gpu = (Resource("GPU", "quantity", 1),)
     core = dispatch(host(WALL, resources=gpu), host(ROOF, resources=gpu, free=gpu, distance=1.0))
