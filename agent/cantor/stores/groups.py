@@ -166,6 +166,13 @@ class Groups:
                     self._again.append(part)
                     room -= part.size
             self._tell([(part, failed) for part in fresh])  # those before know it
+        except Exception as error:  # noqa: BLE001 (one of them cannot be written, ever: which?)
+            self._let_go()
+            if len(parts) == 1:
+                self._tell([(parts[0], StoreError(f"cannot be written: {error}"))])
+            else:
+                for part in parts:
+                    self._write([part])
         else:
             self._tell(list(zip(parts, outcomes, strict=True)))
 

@@ -5,6 +5,7 @@ Time is counted while the store is open: a clock that was set, or a box that was
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
 FILE_NAME = "tasks.sqlite3"
 TASK_BYTES_MAX = 64 * 1024 * 1024
 """Of the arguments of one task, and of its result."""
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def is_task_id(text: str) -> bool:
+    """Whether it is an id of a durable task: 32 hex digits."""
+    return _ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)

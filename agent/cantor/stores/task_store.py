@@ -60,12 +60,12 @@ class TaskStore:
         self.limits = limits or Limits()
         self._path = folder / FILE_NAME
         self._soon = soon
-        self._lock = _locked(folder)
+        self._lock: int | None = _locked(folder)
         self._tables = Tables(self.limits, monotonic)
         try:
             self._groups = Groups(self._path, self._tables, self._told, connect=connect)
         except StoreError:
-            os.close(self._lock)
+            self._let_go()
             raise
 
     @property
@@ -145,7 +145,12 @@ class TaskStore:
     def close(self) -> None:
         """Write what is left, and let another process have it; it blocks."""
         self._groups.close()
-        os.close(self._lock)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:  # a second time it would be another file's number
+            os.close(lock)
 
     def _told(self, outcomes: list[tuple[Part, Any]]) -> None:
         def tell() -> None:

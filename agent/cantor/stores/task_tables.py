@@ -123,11 +123,11 @@ class Tables:
 
     def asked(self, database: sqlite3.Connection) -> list[tuple[Asked, bytes]]:
         """All that has no result, in the order of the submits, each with its code."""
+        codes = dict(database.execute("SELECT id, data FROM codes"))  # each once in memory
         rows = database.execute(
-            "SELECT asked.id, name, code, terms, python, arguments, at, data"
-            " FROM asked JOIN codes ON codes.id = code ORDER BY n"
+            "SELECT id, name, code, terms, python, arguments, at FROM asked ORDER BY n"
         )
-        return [(Asked(*row[:-1]), row[-1]) for row in rows]
+        return [(one, codes[one.code]) for row in rows if (one := Asked(*row)).code in codes]
 
     def _ask(
         self, database: sqlite3.Connection, asked: list[tuple[Asked, bytes]], now: float

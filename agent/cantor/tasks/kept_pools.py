@@ -41,7 +41,7 @@ class KeptPools(Pools):
             undo.callback(store.close)
             super().__init__(settings, grants=grants, sandbox=sandbox)
             undo.callback(super().close, kill=True)
-            self._keeping = Keeping(store, self._run, self._stop, self._attempt)
+            self._keeping = Keeping(store, self._run, self._stop)
             self._keeping.resume()
             undo.pop_all()
 
@@ -93,10 +93,6 @@ class KeptPools(Pools):
 
     def _stop(self, kept: Kept) -> None:
         super().cancel(kept.place)
-
-    def _attempt(self, kept: Kept) -> str:
-        attempt = 0 if kept.place is None else kept.place.attempt
-        return f"{self._keeping.store.life}.{attempt}"
 
 
 class _Hearing:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, ConfigError, UnavailableError
-from cantor.stores.task_records import FILE_NAME
+from cantor.stores.task_records import FILE_NAME, is_task_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,8 +78,13 @@ class Durable:
             from cantor.stores.task_store import TaskStore
 
             store = TaskStore(self._node.folder, self._soon, monotonic=self._node.clock.monotonic)
-            self._keeping = Keeping(store, self._run, self._end, self._attempt)
-            again = self._keeping.resume()
+            keeping = self._keeping = Keeping(store, self._run, self._end)
+            try:
+                again = keeping.resume()
+            except CantorError:
+                self._keeping = None
+                keeping.close()
+                raise
             _log.info("durable tasks are kept", extra={"unfinished": again})
         return self._keeping
 
@@ -101,10 +106,6 @@ class Durable:
 
     def _end(self, kept: Kept) -> None:
         self._submits.cancel(kept.place.number)
-
-    def _attempt(self, kept: Kept) -> str:
-        attempt = 0 if kept.place is None else kept.place.attempt
-        return f"{self.keeping().store.life}.{attempt}"
 
     def _soon(self, do: Callable[[], None]) -> None:
         if self._loop is not None:
@@ -136,7 +137,7 @@ class Durable:
     async def _call_forget(self, args: dict[str, Value]) -> Value:
         task = str(args.get("task"))
         store = self.keeping().store
-        if not await self._asked(lambda tell: store.forget(task, tell)):
+        if not is_task_id(task) or not await self._asked(lambda tell: store.forget(task, tell)):
             raise ConfigError(f"no result of a task {task!r} is kept", remedy="cantor task kept")
         return {"task": task}
 

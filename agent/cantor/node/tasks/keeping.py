@@ -8,7 +8,6 @@ each call comes in some thread, and a lock keeps them apart.
 
 from __future__ import annotations
 
-import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,7 @@ from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableErro
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.wording import DONE, ENDED, FAILED, KEPT, terms_from, terms_value
 from cantor.stores.errors import StoreError
-from cantor.stores.task_records import Asked, Outcome
+from cantor.stores.task_records import Asked, Outcome, is_task_id
 from cantor.workers.errors import UnknownTaskError, WorkerDiedError
 from cantor.workers.failures import pack_failure
 from cantor.workers.units import Passed
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from cantor.stores.task_store import TaskStore
     from cantor.workers.units import Terms
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _STATES = {DONE: "done", FAILED: "failed"}
 _LOST = "it had no result when what ran it was started again; it may have begun, and may only once"
 _pack = msgpack.Packer(unicode_errors="surrogatepass").pack
@@ -60,19 +58,17 @@ class Kept:
 
 
 class Keeping:
-    """``run`` and ``end`` are the way to where tasks run; ``attempt`` says which one that is."""
+    """``run`` and ``end`` are the way to where tasks run."""
 
     def __init__(
         self,
         store: TaskStore,
         run: Callable[[Kept], Any],
         end: Callable[[Kept], None],
-        attempt: Callable[[Kept], str],
     ) -> None:
         self.store = store
         self._run_there = run
         self._end_there = end
-        self._attempt = attempt
         self._lock = threading.RLock()
         self._settled = threading.Condition(self._lock)
         self._open: dict[str, Kept] = {}
@@ -99,7 +95,7 @@ class Keeping:
         terms = _pack(terms_value(kept.terms))
         asked = Asked(kept.id, kept.terms.name, kept.code.id, terms, kept.python, arguments)
         with self._lock:
-            is_new = _ID.fullmatch(kept.id) is not None and kept.id not in self._open
+            is_new = is_task_id(kept.id) and kept.id not in self._open
             if is_new:
                 self._open[kept.id] = kept
         if not is_new:
@@ -121,6 +117,9 @@ class Keeping:
 
     def find(self, caller: Caller, unit: int, task: str) -> None:
         """Tell a caller what became, or will become, of a task."""
+        if not is_task_id(task):
+            _tell_found(caller, unit, task, None)
+            return
         with self._lock:
             kept = self._open.get(task)
             if kept is not None:
@@ -231,7 +230,13 @@ class Keeping:
             self.store.end(outcome, written)
         except StoreError as error:  # it is too large: that is its result
             message, parts = _failed(error)
-            self.store.end(replace(outcome, state="failed", told=_pack([message, []])), written)
+            short = replace(outcome, state="failed", told=_pack([message, []]))
+            with suppress(StoreError):  # it is closed: the task runs again some day
+                self.store.end(short, written)
+
+    def _attempt(self, kept: Kept) -> str:
+        """Which attempt it is, in which life of the store."""
+        return f"{self.store.life}.{0 if kept.place is None else kept.place.attempt}"
 
     def _written(
         self, kept: Kept, message: Message, parts: Parts, refused: StoreError | None

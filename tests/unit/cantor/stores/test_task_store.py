@@ -145,6 +145,25 @@ def test_a_disk_that_fails_is_an_error_and_costs_nothing_that_counted(
     assert [one.id for one, _ in Desk(tmp_path).store.unfinished()] == ["one", "three"]
 
 
+def test_what_can_never_be_written_costs_nothing_else_in_its_group(
+    tmp_path: Path, bad_disk: type[BadDisk]
+) -> None:
+    desk = Desk(tmp_path, connect=BadDisk.open)
+    for task in ("one", "two"):
+        desk.ask(task)
+    bad_disk.refuse = 1
+    assert isinstance(desk.end("one"), StoreError)  # it will be in a group with the next one
+    outcome = Outcome("two", "\ud800", "done", "1.1", b"")
+    desk.store.end(outcome, desk.answers.put)
+
+    answers = [desk.answer() for _ in range(2)]
+    assert None in answers
+    assert next(str(one) for one in answers if one is not None).count("surrogates") == 1
+    assert desk.read("one").told == b"result"
+    assert desk.read("two") is None
+    desk.store.close()
+
+
 def test_a_result_that_the_disk_refuses_is_written_later(
     tmp_path: Path, bad_disk: type[BadDisk]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,6 +42,13 @@ class Caller:
         return unpack_failure(message[1])
 
 
+@dataclass
+class Somewhere:
+    """What a task is where it runs."""
+
+    attempt: int = 1
+
+
 class Place:
     """Where tasks run: the test says when they end."""
 
@@ -49,7 +57,7 @@ class Place:
         self.ended: list[str] = []
         self.refuse = refuse
         store = TaskStore(folder, lambda do: do())
-        self.keeping = Keeping(store, self._run, self._end, lambda _: "1.1")
+        self.keeping = Keeping(store, self._run, self._end)
 
     def next(self) -> Kept:
         return self.began.get(timeout=WAIT_S)
@@ -58,7 +66,7 @@ class Place:
         if self.refuse is not None:
             raise self.refuse
         self.began.put(kept)
-        return "somewhere"
+        return Somewhere()
 
     def _end(self, kept: Kept) -> None:
         self.ended.append(kept.id)
@@ -238,4 +246,39 @@ def test_an_unknown_id_is_an_error_and_who_left_hears_nothing(
     place.keeping.told(place.next(), [DONE], (b"result",))
     place.keeping.wait()
     assert caller.heard.empty()
+    place.keeping.close()
+
+
+def test_a_name_that_no_disk_takes_is_refused_and_others_are_kept(
+    tmp_path: Path, caller: Caller
+) -> None:
+    place = Place(tmp_path)
+    bad = job(caller, TWO, Terms(name="\ud800"))
+    place.keeping.submit(bad)
+    assert "surrogates" in str(caller.failure())
+
+    place.keeping.submit(job(caller))
+    assert caller.next()[1] == [KEPT]
+    place.keeping.close()
+
+
+@pytest.mark.parametrize("task", ["\ud800", "", "x" * 32, ONE[:-1]])
+def test_what_is_no_id_is_an_unknown_one(tmp_path: Path, caller: Caller, task: str) -> None:
+    place = Place(tmp_path)
+    place.keeping.find(caller, 7, task)
+
+    assert "no such task is kept here" in str(caller.failure())
+    place.keeping.close()
+
+
+def test_a_result_that_is_too_large_after_closing_is_no_fault(
+    tmp_path: Path, caller: Caller
+) -> None:
+    place = Place(tmp_path)
+    place.keeping.submit(job(caller))
+    kept = place.next()
+    place.keeping.store.close()  # as its close begins while a result comes
+
+    place.keeping.told(kept, [DONE], (b"x" * (TASK_BYTES_MAX + 1),))
+
     place.keeping.close()
