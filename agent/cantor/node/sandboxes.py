@@ -118,10 +118,21 @@ class Sandboxes:
         level: Level,
         *,
         readable: tuple[Path, ...] = (),
+        writable: tuple[Path, ...] = (),
+        devices: tuple[Path, ...] = (),
+        has_loopback: bool = False,
         limits: Limits | None = None,
     ) -> Sandbox:
         """The sandbox for a process at a level."""
-        return Sandbox(level, readable=readable, hidden=(self._folder,), limits=limits or Limits())
+        return Sandbox(
+            level,
+            readable=readable,
+            hidden=(self._folder,),
+            devices=devices,
+            writable=writable,
+            has_loopback=has_loopback,
+            limits=limits or Limits(),
+        )
 
     def status(self) -> dict[str, Value]:
         """For ``cantor status``."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 KIND = "service"
 ORDER = "service/"
 PAST_MAX = 8
+PUSHES_MAX = 64
 CANARIES_MAX = 64
 NEEDS_MAX = 1024
 TEXT_MAX = 300
@@ -32,6 +33,8 @@ NUMBER_MAX = 2**53
 _ID_DIGITS = 64
 
 Wanted = Literal["running", "stopped", "removed"]
+Pushes = tuple[tuple[str, NodeId], ...]
+"""Bundles, each with a node that has pushed it."""
 WANTED = ("running", "stopped", "removed")
 
 
@@ -56,7 +59,10 @@ class Stamp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """Code that ran, or shall run. ``at`` is UTC seconds; ``is_bad``: it was returned from."""
+    """Code that ran, or shall run. ``at`` is UTC seconds; ``is_bad``: it was returned from.
+
+    ``pushed_by`` is who pushed the code of a return; empty if whoever the stamp names did.
+    """
 
     stamp: Stamp
     bundle: str
@@ -64,6 +70,7 @@ class Revision:
     at: float = 0.0
     note: str = ""
     is_bad: bool = False
+    pushed_by: str = ""
 
     def as_value(self) -> dict[str, Value]:
         """As msgpack types."""
@@ -75,6 +82,7 @@ class Revision:
             "at": self.at,
             "note": self.note,
             "is_bad": self.is_bad,
+            "pushed_by": self.pushed_by,
         }
 
 
@@ -103,6 +111,13 @@ class Order:
     def rank(self) -> tuple[int, bool, NodeId]:
         """The highest holds. A person's word counts more than a return by itself."""
         return self.number, not self.proof, self.by
+
+    @property
+    def is_push(self) -> bool:
+        """Whether its signer has pushed its revision with it."""
+        revision = self.revision
+        is_own = revision.stamp == Stamp(self.number, self.by)
+        return is_own and not revision.pushed_by and not self.proof
 
     @property
     def previous(self) -> Revision | None:
@@ -168,7 +183,23 @@ class Order:
         """The next order, back to a revision before; ``proof`` if nobody has asked for that."""
         note = f"return to {to.stamp.number}" + (f": {why}" if why else "")
         order = self.pushed(by, to.bundle, to.needs, at, note=note, is_bad=bool(proof))
-        return replace(order, why=why[:TEXT_MAX], proof=proof)
+        revision = replace(order.revision, pushed_by=pushed_by(to))
+        return replace(order, revision=revision, why=why[:TEXT_MAX], proof=proof)
+
+
+def pushed_by(revision: Revision) -> NodeId:
+    """Who pushed its code, as whoever told it says."""
+    return NodeId(revision.pushed_by) if revision.pushed_by else revision.stamp.by
+
+
+def seen_in(order: Order, seen: Pushes) -> Pushes:
+    """What a node has seen pushed, with an order whose signature holds; of its revisions only."""
+    bundles = {one.bundle for one in (order.revision, *order.past)}
+    kept = [one for one in seen if one[0] in bundles]
+    now = (order.revision.bundle, order.by)
+    if order.is_push:
+        kept = [one for one in kept if one != now] + [now]
+    return tuple(kept[-PUSHES_MAX:])
 
 
 def first_order(
@@ -257,6 +288,7 @@ def _revision(value: Value) -> Revision:
         told.seconds("at"),
         told.text("note", 2 * TEXT_MAX)[:TEXT_MAX],
         value.get("is_bad") is True,
+        told.node(by) if (by := value.get("pushed_by")) else "",
     )
 
 

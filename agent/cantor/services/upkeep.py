@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cantor.services.manifest import Restart
     from cantor.services.orders import Stamp
     from cantor.services.reports import State
+    from cantor.workers.sandbox.levels import Level
 
 TRIES = 3
 TRIAL_PAUSE_S = 0.2
@@ -35,7 +36,7 @@ class Plan:
     """What upkeep needs to know of a revision.
 
     ``ports`` are those that only one can have; ``takes`` are its needs if it takes units while it
-    runs, else empty: two that take units never run at once.
+    runs, else empty: two that take units never run at once. ``level`` is how closed it runs.
     """
 
     stamp: Stamp
@@ -45,6 +46,7 @@ class Plan:
     hold_s: float = 10.0
     ports: frozenset[int] = frozenset()
     takes: str = ""
+    level: Level = "none"
 
     def bars(self, other: Plan) -> bool:
         """Whether the two cannot run at once."""
@@ -54,7 +56,8 @@ class Plan:
 
     def is_same_as(self, other: Plan) -> bool:
         """Whether a process of the one is as good as one of the other."""
-        return (self.bundle, self.takes) == (other.bundle, other.takes)
+        mine, its = (self.bundle, self.takes, self.level), (other.bundle, other.takes, other.level)
+        return mine == its
 
 
 @dataclass(frozen=True, slots=True)

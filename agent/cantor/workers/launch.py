@@ -5,7 +5,9 @@ sets the limit of memory, and is replaced. Only the standard library, so that it
 
     launch.py PARENT LEVEL MEMORY_BYTES COMMAND...
 
-``LEVEL`` is how far the program is shut in, ``none`` so far; ``MEMORY_BYTES`` is 0 for no limit.
+``LEVEL`` is ``none``, or says how the program is closed in, as
+:meth:`cantor.workers.sandbox.program.Program.encode` does; that needs this package, so it is run by
+the agent's own command then. ``MEMORY_BYTES`` is 0 for no limit.
 The command ``python`` means this Python, also inside a frozen program.
 """
 
@@ -18,7 +20,7 @@ import runpy
 import signal
 import sys
 
-LEVELS = ("none",)
+OPEN, CLOSED = "none", "["
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 PYTHON = ("python", "python3")
 CANNOT_START = 127
@@ -27,10 +29,14 @@ CANNOT_START = 127
 def main(arguments: list[str]) -> int:
     """Become the command; returns only if that fails."""
     parent, level, memory_bytes, *command = arguments
+    if level.startswith(CLOSED):
+        from cantor.workers.sandbox.program import become
+
+        return become(level, int(parent), command, _become)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != int(parent):
         return CANNOT_START  # the agent has ended already
-    if level not in LEVELS:
+    if level != OPEN:
         sys.stderr.write(f"there is no such level: {level}\n")
         return CANNOT_START
     if limit := int(memory_bytes):

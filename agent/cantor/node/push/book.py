@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, IdentityError
-from cantor.services.orders import KIND, ORDER, Key, Order, key_of, order_from
+from cantor.services.orders import KIND, ORDER, Key, Order, key_of, order_from, seen_in
 from cantor.services.wishes import is_return_of
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
     from cantor.node.services import Node
+    from cantor.services.orders import Pushes
 
 _log = logging.getLogger(__name__)
 
@@ -40,14 +41,20 @@ class Book:
         self._entries: dict[Key, Entry] = {}
         self._judged: dict[tuple[NodeId, str], tuple[int, int]] = {}
         self.refused: dict[tuple[NodeId, str], str] = {}
+        self._seen: dict[Key, Pushes] = {}
         self.unwelcome: dict[Key, tuple[Order, str]] = {}
         """Orders that hold, but whose code may not run here; each with why."""
 
-    def believe(self, order: Order, packed: bytes) -> None:
-        """Take an order that was judged before: this node's own, or one that it kept."""
+    def believe(self, order: Order, packed: bytes, seen: Pushes = ()) -> None:
+        """Take an order that was judged before: this node's own, or one that it kept, with what it
+        has ``seen`` pushed.
+        """
+        if seen:
+            self._seen[order.key] = seen
         entry = self._entries.get(order.key)
         if entry is None or order.rank > entry.order.rank:
             self._entries[order.key] = Entry(order, packed, set(), set())
+            self._seen[order.key] = seen_in(order, self.seen(order.key))
         unwelcome = self.unwelcome.get(order.key)
         if unwelcome is not None and order.rank > unwelcome[0].rank:
             del self.unwelcome[order.key]
@@ -55,6 +62,11 @@ class Book:
     def forget(self, key: Key) -> None:
         """A service is of the past."""
         self._entries.pop(key, None)
+        self._seen.pop(key, None)
+
+    def seen(self, key: Key) -> Pushes:
+        """Which code of a service this node has seen pushed, by whom."""
+        return self._seen.get(key, ())
 
     def look(self) -> dict[Key, Entry]:
         """Read the ledger."""

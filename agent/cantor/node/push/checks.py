@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from cantor.node.push.inside import Connection, Inside
     from cantor.services.manifest import Health, Manifest
 
 GRACE_S = 1.0
@@ -43,12 +44,15 @@ class Checks:
         folder: Path,
         environment: Mapping[str, str],
         patient: Patient,
+        inside: Inside | None = None,
     ) -> None:
+        """``inside`` is the way into a service that is closed in."""
         self._health: Health = manifest.health
         self._ports = ports
         self._folder = folder
         self._environment = environment
         self._patient = patient
+        self._inside = inside
         self._is_ready = asyncio.Event()
 
     def printed(self, lines: list[str]) -> None:
@@ -91,7 +95,8 @@ class Checks:
     async def _by_http(self) -> str:
         port, path = self._health.http_target
         number = self._ports.get(port) or int(port)
-        reader, writer = await asyncio.open_connection("127.0.0.1", number)
+        connect = self._inside.connect if self._inside else _to_this_machine
+        reader, writer = await connect(number)
         try:
             asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             writer.write(asked.encode())
@@ -105,6 +110,10 @@ class Checks:
         return ""
 
     async def _by_command(self) -> str:
+        code = await (self._inside.check() if self._inside else self._of_command())
+        return f"its health command ended with {code}" if code else ""
+
+    async def _of_command(self) -> int:
         process = await asyncio.create_subprocess_exec(
             *launched(self._health.command),
             stdin=asyncio.subprocess.DEVNULL,
@@ -115,8 +124,11 @@ class Checks:
             start_new_session=True,
         )
         try:
-            code = await process.wait()
+            return await process.wait()
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
-        return f"its health command ended with {code}" if code else ""
+
+
+async def _to_this_machine(port: int) -> Connection:
+    return await asyncio.open_connection("127.0.0.1", port)

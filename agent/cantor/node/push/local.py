@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import BundleError, CantorError, ConfigError, UnavailableError
+from cantor.node.push.levels import level_of
 from cantor.node.push.logs import Log
 from cantor.node.push.memory import STATE_FILE, Remembered
 from cantor.node.push.running import Running
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from cantor.node.late_writer import LateWriter
     from cantor.node.push.shelf import Prepared
     from cantor.node.services import Node
-    from cantor.services.orders import Key, Order, Revision, Stamp
+    from cantor.services.orders import Key, Order, Pushes, Revision, Stamp
     from cantor.services.upkeep import Effect
+    from cantor.workers.sandbox.levels import Level
+
+    _Asked = tuple[Revision, float, Level]
 
 AGAIN_S, AGAIN_MAX_S = 1.0, 30.0
 _log = logging.getLogger(__name__)
@@ -60,8 +64,8 @@ class LocalService:
         self._upkeep: Upkeep | None = None
         self._revisions: dict[Stamp, Revision] = {}
         self._prepared: dict[str, Prepared] = {}
-        self._asked: tuple[Revision, float] | None = None
-        self._ready: tuple[Revision, float] | None = None
+        self._asked: _Asked | None = None
+        self._ready: _Asked | None = None
         self._asked_anew = asyncio.Event()
         self._why = ""
         self._working: asyncio.Task[None] | None = None
@@ -71,7 +75,7 @@ class LocalService:
 
     def want(self, revision: Revision | None, hold_s: float) -> None:
         """Run this revision from now on; ``hold_s`` is how long it is on trial, 0 as it says."""
-        asked = None if revision is None else (revision, hold_s)
+        asked = None if revision is None else (revision, hold_s, self.level_of(revision))
         if asked == self._asked or self._is_closing:
             return
         self._asked, self._why = asked, ""
@@ -83,11 +87,17 @@ class LocalService:
         elif self._working is None:
             self._working = asyncio.ensure_future(self._get_ready())
 
-    def remember(self, order: Order, packed: bytes) -> None:
-        """Keep an order over restarts."""
-        if packed != self._memory.packed_order:
-            self._memory = replace(self._memory, order=order, packed_order=packed)
+    def remember(self, order: Order, packed: bytes, seen: Pushes) -> None:
+        """Keep an order over restarts, with the pushes that this node has seen."""
+        if (packed, seen) != (self._memory.packed_order, self._memory.seen):
+            self._memory = replace(self._memory, order=order, packed_order=packed, seen=seen)
             self._write()
+
+    def level_of(self, revision: Revision) -> Level:
+        """How closed a revision runs, by the order that is followed."""
+        order = self._memory.order
+        assert order is not None  # noqa: S101 (it is remembered before anything is wanted)
+        return level_of(self._node, order, revision, self._memory.seen)
 
     def report(self, wanted: Stamp, why: str) -> Report | None:
         """How it is; ``wanted`` is what the order says, ``why`` what this node waits for."""
@@ -131,7 +141,7 @@ class LocalService:
         try:
             while self._asked is not None and self._asked != self._ready and not self._is_closing:
                 self._asked_anew.clear()
-                await self._make_ready(*self._asked)
+                await self._make_ready(self._asked)
         except Exception:  # noqa: BLE001 (one service that fails so must not end the others)
             _log.exception("a service could not be made ready", extra={"what": self.key.name})
         finally:
@@ -144,13 +154,14 @@ class LocalService:
         if self._working is None and not self._is_closing and self._asked != self._ready:
             self._working = asyncio.ensure_future(self._get_ready())
 
-    async def _make_ready(self, revision: Revision, hold_s: float) -> None:
+    async def _make_ready(self, asked: _Asked) -> None:
+        revision, hold_s, level = asked
         pause_s = AGAIN_S
         upkeep = await self._opened()
         plan: Plan | None = None
         while plan is None:
             try:
-                plan = await self._plan(revision, hold_s)
+                plan = await self._plan(revision, hold_s, level)
             except UnavailableError as error:
                 self._say_why(str(error))
                 if await self._is_asked_anew(pause_s):
@@ -158,13 +169,13 @@ class LocalService:
                 pause_s = min(2 * pause_s, AGAIN_MAX_S)
             except (BundleError, ConfigError) as error:
                 self._revisions[revision.stamp] = revision
-                self._ready = revision, hold_s
+                self._ready = asked
                 self.log.note(f"revision {revision.stamp.number} is refused: {error}")
                 _log.warning("code is refused", extra={"what": self.key.name, "reason": str(error)})
-                refused = Plan(revision.stamp, revision.bundle)
+                refused = Plan(revision.stamp, revision.bundle, level=level)
                 self._follow(upkeep.refuse(refused, str(error), self._now()))
                 return
-        if self._asked == (revision, hold_s) and not self._is_closing:
+        if self._asked == asked and not self._is_closing:
             self._ready = self._asked
             self._follow(upkeep.want(plan, self._now()))
             await self._tidy()
@@ -176,17 +187,21 @@ class LocalService:
             plan = None
             if good is not None and self._shelf.has(good.bundle):
                 with suppress(CantorError):
-                    plan = await self._plan(good, 0.0)
+                    plan = await self._plan(good, 0.0, self.level_of(good))
             self._upkeep = Upkeep(plan, failed)
         return self._upkeep
 
-    async def _plan(self, revision: Revision, hold_s: float) -> Plan:
+    async def _plan(self, revision: Revision, hold_s: float, level: Level) -> Plan:
         """What upkeep needs to know of a revision, whose code is here then.
 
         Raises:
             UnavailableError: nobody gives it, or the disk does not take it.
             BundleError, ConfigError: it cannot be used here.
         """
+        if level != "none":
+            await self._node.sandboxes.tried()
+        if why := self._node.sandboxes.why_not(level):
+            raise ConfigError(why)
         if revision.bundle not in self._prepared:
             self._prepared[revision.bundle] = await self._code(revision)
         self._revisions[revision.stamp] = revision
@@ -199,6 +214,7 @@ class LocalService:
             hold_s or manifest.health.hold_s,
             manifest.fixed_ports,
             revision.needs if parse(revision.needs).takes_units else "",
+            level,
         )
 
     async def _code(self, revision: Revision) -> Prepared:

@@ -13,12 +13,15 @@ from cantor.services.orders import Order, Revision, Stamp, order_from, revision_
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cantor.services.orders import Pushes
+
 STATE_FILE = "state"
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """``order`` was followed last, ``packed_order`` is the same as signed; ``good`` ran well last.
+    """``order`` was followed last, ``packed_order`` is the same as signed; ``good`` ran well last;
+    ``seen`` are the pushes that this node has seen itself.
 
     The order was believed when it came. It is not judged again, so that what runs goes on although
     its signer has left the mesh.
@@ -28,11 +31,12 @@ class Remembered:
     packed_order: bytes = b""
     good: Revision | None = None
     failed: tuple[Stamp, ...] = ()
+    seen: Pushes = ()
 
     def packed(self) -> bytes:
         """What is written."""
         good = None if self.good is None else self.good.as_value()
-        order = None if self.order is None else [self.order.by, self.order.content()]
+        order = None if self.order is None else [self.order.by, self.order.content(), self.seen]
         failed = [list(one) for one in self.failed]
         packed: bytes = msgpack.packb([order, self.packed_order, good, failed])
         return packed
@@ -50,6 +54,7 @@ def remembered(folder: Path) -> Remembered:
             bytes(packed),
             None if good is None else revision_from(good),
             tuple(Stamp(number, by) for number, by in failed),
+            tuple((bundle, by) for seen in (order or ())[2:] for bundle, by in seen),
         )
     except (OSError, ValueError, TypeError, RemoteProtocolError, msgpack.UnpackException):
         return Remembered()

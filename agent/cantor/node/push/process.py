@@ -17,9 +17,13 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import UnavailableError, reason_of
 from cantor.base.program import own_command
 from cantor.workers import launch
+from cantor.workers.sandbox.program import outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from cantor.node.push.inside import Inside
+    from cantor.workers.sandbox.program import Program
 
 MARK = "CANTOR_RUN"
 OUTPUT_BYTES_MAX = 1024 * 1024
@@ -86,24 +90,30 @@ class ServiceProcess:
         environment: Mapping[str, str],
         *,
         memory_bytes: int = 0,
-        level: str = "none",
+        inside: Inside | None = None,
     ) -> None:
-        """Start it.
+        """Start it, closed in if there is a way ``inside``.
 
         Raises:
             UnavailableError: the system cannot.
         """
         loop = asyncio.get_running_loop()
         reader, writer = os.pipe()
+        outer = outside(inside.sandbox, environment) if inside else environment
         try:
             await loop.connect_read_pipe(lambda: self._output, os.fdopen(reader, "rb", 0))
             self._process = await asyncio.create_subprocess_exec(
-                *launched(command, memory_bytes=memory_bytes, level=level),
+                *(
+                    closed_in(command, inside.program(folder))
+                    if inside
+                    else launched(command, memory_bytes=memory_bytes)
+                ),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writer,
                 stderr=writer,
-                cwd=folder,
-                env={**environment, MARK: self._mark},
+                cwd="/" if inside else folder,
+                env={**outer, MARK: self._mark},
+                pass_fds=inside.descriptors if inside else (),
                 start_new_session=True,
             )
         except OSError as error:
@@ -113,6 +123,8 @@ class ServiceProcess:
             ) from error
         finally:
             os.close(writer)
+            if inside:
+                inside.started()
 
     async def wait(self) -> int:
         """Wait for its end and that of all its children; the exit code, or minus the signal."""
@@ -174,10 +186,15 @@ def told(code: int) -> str:
         return f"killed by signal {-code}"
 
 
-def launched(command: Sequence[str], *, memory_bytes: int = 0, level: str = "none") -> list[str]:
+def launched(command: Sequence[str], *, memory_bytes: int = 0) -> list[str]:
     """The command line by which a service's command ends together with this agent."""
     if getattr(sys, "frozen", False):
         program = [*own_command(), "launch"]
     else:
         program = [sys.executable, "-I", "-S", launch.__file__]
-    return [*program, str(os.getpid()), level, str(memory_bytes), *command]
+    return [*program, str(os.getpid()), launch.OPEN, str(memory_bytes), *command]
+
+
+def closed_in(command: Sequence[str], program: Program) -> list[str]:
+    """The same for a command that is closed in; its memory is bounded by its sandbox."""
+    return [*own_command(), "launch", str(os.getpid()), program.encode(), "0", *command]

@@ -6,22 +6,28 @@ import asyncio
 import os
 import secrets
 import socket
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError
 from cantor.node.push.checks import Checks
+from cantor.node.push.inside import Inside
 from cantor.node.push.process import ServiceProcess, told
 from cantor.scheduling.needs import parse
 from cantor.services.manifest import AUTO
+from cantor.workers.sandbox.launch import USER_FOR_ROOT
+from cantor.workers.sandbox.levels import Limits
+from cantor.workers.sandbox.program import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from cantor.node.grants.reservation import Reservation
     from cantor.node.push.logs import Log
     from cantor.node.push.shelf import Prepared
     from cantor.node.services import Node
+    from cantor.scheduling.grants.records import Lease
     from cantor.services.orders import Key
     from cantor.services.upkeep import Plan
 
@@ -29,6 +35,7 @@ KIND = "service/"
 """How the names of these holders of units begin."""
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 """What a service gets of the agent's environment: nothing that could be a secret."""
+CLOSED = ", closed in: {level}; the owner of this box gives more by cantor agent --sandbox"
 _attempts = iter(range(1 << 62))
 
 
@@ -128,16 +135,44 @@ class Running:
         self.ports = {
             n: port if port != AUTO else _free_port() for n, port in manifest.ports.items()
         }
-        environment = self._environment()
-        checks = Checks(manifest, self.ports, self._prepared.folder, environment, self)
-        mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
-        process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data)))
         lease = held.leases.get(self._node.node_id) if held else None
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
-        self._data.mkdir(exist_ok=True)
-        self._log.note(f"revision {self.plan.stamp.number} is started")
+        await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
+        inside = self._inside(lease, memory_bytes)
+        try:
+            return await self._run_in(inside, memory_bytes)
+        finally:
+            if inside is not None:
+                await inside.close()
+
+    def _inside(self, lease: Lease | None, memory_bytes: int) -> Inside | None:
+        """The way into its sandbox; None if it has none."""
+        if self.plan.level == "none":
+            return None
+        prepared, health = self._prepared, self._prepared.manifest.health
+        sandbox = self._node.sandboxes.of(
+            self.plan.level,
+            readable=(prepared.folder, *prepared.libraries),
+            writable=(self._data,),
+            devices=granted(self._node, lease),
+            has_loopback=bool(self.ports or health.http),
+            limits=Limits(data_bytes=memory_bytes or None),
+        )
+        return Inside(sandbox, health.command)
+
+    async def _run_in(self, inside: Inside | None, memory_bytes: int) -> int:
+        manifest = self._prepared.manifest
+        environment = self._environment(inside)
+        folder = self._prepared.folder
+        checks = Checks(manifest, self.ports, folder, environment, self, inside)
+        mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
+        process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data)))
+        closed = CLOSED.format(level=self.plan.level) if inside else ""
+        self._log.note(f"revision {self.plan.stamp.number} is started{closed}")
+        if inside is not None and self.plan.level == "full":
+            await inside.open(self.ports.values())
         await process.start(
-            manifest.run, self._prepared.folder, environment, memory_bytes=memory_bytes
+            manifest.run, folder, environment, memory_bytes=memory_bytes, inside=inside
         )
         self._begun()
         checking = asyncio.ensure_future(checks.run())
@@ -153,8 +188,10 @@ class Running:
         self._log.end()
         return code
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, inside: Inside | None) -> dict[str, str]:
         kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        if inside is not None:
+            kept = environment_of(inside.sandbox)
         libraries = os.pathsep.join(map(str, self._prepared.libraries))
         return {
             **kept,
@@ -168,6 +205,30 @@ class Running:
             "CANTOR_DATA": str(self._data),
             **{f"CANTOR_PORT_{name.upper()}": str(port) for name, port in self.ports.items()},
         }
+
+
+def granted(node: Node, lease: Lease | None) -> tuple[Path, ...]:
+    """The nodes below ``/dev`` of the devices whose units are taken; nothing else is seen."""
+    units = {unit for ids in lease.units.values() for unit in ids} if lease else set()
+    if not units:
+        return ()
+    me = next((view for view in node.nodes() if view.id == node.node_id), None)
+    paths = {os.path.realpath(one.path) for one in me.devices if one.id in units} if me else set()
+    return tuple(Path(path) for path in sorted(paths) if Path(path).is_char_device())
+
+
+def own_folder(folder: Path, *, is_closed: bool) -> None:
+    """Make the folder of a service's own files; what root's agent made is its user's inside."""
+    folder.mkdir(exist_ok=True)
+    if not is_closed or os.geteuid() != 0:
+        return
+    for _, _, files, here in os.fwalk(folder):
+        os.fchown(here, USER_FOR_ROOT, USER_FOR_ROOT)
+        for name in files:
+            with suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=here, follow_symlinks=False).st_nlink == 1:
+                    ids = USER_FOR_ROOT, USER_FOR_ROOT
+                    os.chown(name, *ids, dir_fd=here, follow_symlinks=False)
 
 
 def _free_port() -> int:

@@ -74,7 +74,7 @@ class Push:
         for folder in sorted(self._folder.glob("*.*")):
             memory = remembered(folder)
             if memory.order is not None:
-                self._book.believe(memory.order, memory.packed_order)
+                self._book.believe(memory.order, memory.packed_order, memory.seen)
         self._calls.start()
         self._unsubscribe = self._node.subscribe(self._wake.set)
         self._task = asyncio.ensure_future(self._keep())
@@ -223,7 +223,7 @@ class Push:
             return
         if local is None:
             local = self._local[key] = self._new_local(key)
-        local.remember(order, entry.packed)
+        local.remember(order, entry.packed, self._book.seen(key))
         is_last = found.revision is not None and found.revision == order.revision
         local.want(found.revision, order.hold_s if is_last else 0.0)
         report = local.report(order.revision.stamp, found.why)

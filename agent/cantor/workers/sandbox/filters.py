@@ -50,10 +50,13 @@ _OF_LEVEL = {
     "net": (int(socket.AF_INET), int(socket.AF_INET6)),
 }
 """Kinds of sockets. Only ``full`` has names of local sockets for itself."""
+_WITH_LOOPBACK = (*_OF_LEVEL["full"], *_OF_LEVEL["net"])
+"""In a network of one's own there is nobody else."""
 
 
-def rules_of(level: Level) -> tuple[Rule, ...]:
+def rules_of(level: Level, *, has_loopback: bool = False) -> tuple[Rule, ...]:
     """What is refused at a level that is closed."""
+    sockets = _WITH_LOOPBACK if level == "full" and has_loopback else _OF_LEVEL[level]
     devices = (stat.S_IFMT(0xFFFF), stat.S_IFCHR, stat.S_IFBLK)
     return (
         *(Rule(name, _DENIED) for name in _FOREVER_DENIED),
@@ -63,11 +66,11 @@ def rules_of(level: Level) -> tuple[Rule, ...]:
         Rule("personality", _DENIED, 0, Compare.IS_NONE_OF, _PERSONALITIES),
         Rule("mknod", _DENIED, 1, Compare.MASKED_IS, devices),
         Rule("mknodat", _DENIED, 2, Compare.MASKED_IS, devices),
-        Rule("socket", refuse(errno.EACCES), 0, Compare.IS_NONE_OF, _OF_LEVEL[level]),
+        Rule("socket", refuse(errno.EACCES), 0, Compare.IS_NONE_OF, sockets),
         Rule("socket", refuse(errno.EACCES), 1, Compare.MASKED_IS, (0xF, int(socket.SOCK_RAW))),
     )
 
 
-def program_of(level: Level, machine: Machine) -> bytes:
+def program_of(level: Level, machine: Machine, *, has_loopback: bool = False) -> bytes:
     """The program for a level that is closed."""
-    return assemble(machine, rules_of(level), KNOWN_MAX, _UNKNOWN)
+    return assemble(machine, rules_of(level, has_loopback=has_loopback), KNOWN_MAX, _UNKNOWN)

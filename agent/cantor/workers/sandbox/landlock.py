@@ -43,17 +43,24 @@ def rights_of(version: int) -> int:
     return rights
 
 
-def ruleset_of(version: int, level: Level) -> bytes:
+def ruleset_of(version: int, level: Level, *, has_loopback: bool = False) -> bytes:
     """``struct landlock_ruleset_attr``: what is refused unless a rule allows it."""
+    has_ports = level == "net" or has_loopback
     told = struct.pack("=Q", rights_of(version))
     if version >= _PORTS_ABI:
-        told += struct.pack("=Q", _BIND | _CONNECT if level == "full" else 0)
+        told += struct.pack("=Q", 0 if has_ports else _BIND | _CONNECT)
     if version >= _SCOPES_ABI:
         told += struct.pack("=Q", _ABSTRACT_SOCKETS | _SIGNALS)
     return told
 
 
-def restrict(level: Level, writable: Iterable[str], devices: Iterable[str]) -> int:
+def restrict(
+    level: Level,
+    writable: Iterable[str],
+    devices: Iterable[str],
+    *,
+    has_loopback: bool = False,
+) -> int:
     """Let this process read what it sees, write below ``writable`` only and use ``devices``; the
     version of Landlock that was used, 0 if there is none.
 
@@ -63,7 +70,7 @@ def restrict(level: Level, writable: Iterable[str], devices: Iterable[str]) -> i
     version = abi()
     if version == 0:
         return 0
-    told = ruleset_of(version, level)
+    told = ruleset_of(version, level, has_loopback=has_loopback)
     rules = kernel.call("landlock_create_ruleset", told, len(told), 0)
     try:
         everything = rights_of(version)

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
+import socket
 import struct
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from cantor.workers.sandbox import kernel, landlock
+from cantor.workers.sandbox import gate, kernel, landlock
 from cantor.workers.sandbox.filters import program_of
 from cantor.workers.sandbox.root import Root
 from cantor.workers.sandbox.syscalls import MACHINES
@@ -49,11 +51,14 @@ _OOM_SCORE = "800"
 _STATUS = struct.Struct("=i")
 
 
-def enter(sandbox: Sandbox, parent: int, keep: Sequence[int]) -> int:
+def enter(sandbox: Sandbox, parent: int, keep: Sequence[int], door: int | None = None) -> int:
     """Go into the sandbox. Returns in the worker only: the number that its process has outside.
 
     ``parent`` is the pool's process, ``keep`` are the descriptors that the worker needs. To be
     called before there are threads.
+
+    ``door`` is for programs that are no workers: the launcher answers there what
+    :mod:`cantor.workers.sandbox.gate` asks, and leaves a SIGTERM to their group to the program.
 
     If the sandbox cannot be made, the process ends with :data:`FAILED` and says why on standard
     error.
@@ -73,7 +78,9 @@ def enter(sandbox: Sandbox, parent: int, keep: Sequence[int]) -> int:
     if init:
         os.close(worker_status)
         os.close(go)
-        _launcher(init, say_go, status, keep)
+        _launcher(init, say_go, status, keep, door)
+    if door is not None:
+        os.close(door)
     os.close(status)
     os.close(say_go)
     host_processes = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -115,6 +122,8 @@ def _leave_namespaces(sandbox: Sandbox) -> None:
     if status:
         number = os.waitstatus_to_exitcode(status)
         raise OSError(number, f"{os.strerror(number)} (the user of the sandbox)")
+    if network and sandbox.has_loopback:
+        gate.raise_loopback()
 
 
 def _map(launcher: Path, ready: int, users: Sequence[tuple[int, int]]) -> int:
@@ -147,8 +156,10 @@ def _close_in(sandbox: Sandbox, view: View, go: int) -> None:
     root.enter(sandbox.limits)
     _set_limits(sandbox.limits)
     kernel.drop_capabilities()
-    landlock.restrict(sandbox.level, WRITABLE, view.devices)
-    kernel.install_filter(program_of(sandbox.level, MACHINES[os.uname().machine]))
+    has_loopback, machine = sandbox.has_loopback, MACHINES[os.uname().machine]
+    own = (*WRITABLE, *view.writable)
+    landlock.restrict(sandbox.level, own, view.devices, has_loopback=has_loopback)
+    kernel.install_filter(program_of(sandbox.level, machine, has_loopback=has_loopback))
 
 
 def _set_limits(limits: Limits) -> None:
@@ -180,12 +191,18 @@ def _init(worker: int, tell: int, unneeded: Sequence[int]) -> NoReturn:
                 os._exit(0)
 
 
-def _launcher(init: int, say_go: int, status: int, unneeded: Sequence[int]) -> NoReturn:
+def _launcher(
+    init: int, say_go: int, status: int, unneeded: Sequence[int], door: int | None
+) -> NoReturn:
     """Waits, and ends as the worker did."""
+    if door is not None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(OSError):
         os.write(say_go, b".")
     _close((say_go, *unneeded))
     _close_streams()
+    if door is not None:
+        _keep_door(door, status)
     told = os.read(status, _STATUS.size)
     _, of_init = os.waitpid(init, 0)
     end = _STATUS.unpack(told)[0] if len(told) == _STATUS.size else of_init
@@ -196,6 +213,14 @@ def _launcher(init: int, say_go: int, status: int, unneeded: Sequence[int]) -> N
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(end))
+
+
+def _keep_door(door: int, status: int) -> None:
+    """Answer what is asked at the door until the program's end is told."""
+    with socket.socket(fileno=door) as asked:
+        while status not in (ready := select.select([door, status], [], [])[0]):
+            if ready and not gate.answer(asked):
+                return
 
 
 def _close(descriptors: Sequence[int]) -> None:

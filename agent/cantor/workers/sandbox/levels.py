@@ -57,14 +57,17 @@ class Sandbox:
     """What a worker may see and do. All paths are absolute.
 
     ``readable`` are files and folders that it may read beside the system's programs and its own
-    interpreter, ``hidden`` those that it must not see although they lie below one of these, and
-    ``devices`` nodes below ``/dev`` that its needs have taken.
+    interpreter, ``writable`` folders that are its own, ``hidden`` those that it must not see
+    although they lie below one of these, and ``devices`` nodes below ``/dev`` that its needs have
+    taken. ``has_loopback``: at ``full`` it has a network of its own, with itself in it alone.
     """
 
     level: Level = "none"
     readable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     devices: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
+    has_loopback: bool = False
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -77,6 +80,7 @@ class Sandbox:
         told = {
             "level": self.level,
             "limits": asdict(self.limits),
+            "has_loopback": self.has_loopback,
             **{name: [str(path) for path in getattr(self, name)] for name in _PATHS},
         }
         return json.dumps(told, separators=(",", ":"))
@@ -91,12 +95,13 @@ class Sandbox:
         try:
             told = json.loads(text)
             paths = {name: tuple(Path(path) for path in told.pop(name)) for name in _PATHS}
-            level = level_named(told.pop("level"))
-            return cls(level=level, limits=Limits(**told.pop("limits")), **paths, **told)
+            level, limits = level_named(told.pop("level")), Limits(**told.pop("limits"))
+            has_loopback = bool(told.pop("has_loopback"))
+            return cls(level=level, limits=limits, has_loopback=has_loopback, **paths, **told)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise ConfigError(f"not a sandbox: {error}", where="worker") from error
 
 
-_PATHS = ("readable", "hidden", "devices")
+_PATHS = ("readable", "hidden", "devices", "writable")
 OPEN = Sandbox()
 """No sandbox."""

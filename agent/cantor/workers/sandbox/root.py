@@ -39,10 +39,13 @@ class Root:
         self._view = view
         self._trees = {place: kernel.clone_tree(path) for place, path in view.trees.items()}
         self._devices = {path: kernel.clone_tree(path) for path in view.devices}
+        self._own = {path: kernel.clone_tree(path) for path in view.writable}
         for tree in self._trees.values():
             kernel.set_attributes(tree, _READ_ONLY)
         for device in self._devices.values():
             kernel.set_attributes(device, _OF_DEVICES)
+        for own in self._own.values():
+            kernel.set_attributes(own, kernel.ATTR_NOSUID | kernel.ATTR_NODEV)
 
     def enter(self, limits: Limits) -> None:
         """Make it this process's root; nothing of the old one stays.
@@ -57,7 +60,7 @@ class Root:
             Path(place[1:]).symlink_to(target)
         Path("tmp").mkdir()
         self._tmpfs("tmp", limits.folder_bytes, "700", kernel.MS_NOSUID | kernel.MS_NODEV)
-        for place, tree in self._trees.items():
+        for place, tree in {**self._trees, **self._own}.items():
             _attach(tree, place[1:])
         self._make_devices(limits)
         self._make_proc()

@@ -37,13 +37,15 @@ MASKED = tuple(
 @dataclass(frozen=True, slots=True)
 class View:
     """``trees`` are read-only, by their place in the sandbox, parents before what is below;
-    ``links`` are symbolic links that the system has at its root; ``hidden`` are covered.
+    ``links`` are symbolic links that the system has at its root; ``hidden`` are covered, and
+    ``writable`` are the sandbox's own.
     """
 
     trees: dict[str, str]
     links: dict[str, str]
     devices: tuple[str, ...]
     hidden: tuple[str, ...]
+    writable: tuple[str, ...] = ()
 
 
 def view_of(sandbox: Sandbox, code: Iterable[str] | None = None) -> View:
@@ -65,6 +67,7 @@ def view_of(sandbox: Sandbox, code: Iterable[str] | None = None) -> View:
         links=links,
         devices=(*DEVICES, *(str(path) for path in sandbox.devices)),
         hidden=tuple(_hidden(sandbox.hidden, trees)),
+        writable=tuple(str(path) for path in sandbox.writable),
     )
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PROGRAM = [sys.executable, "-m", "cantor.cli.main"]
 WAIT_S = 60.0
 LOOK_S = 0.05
+CLOSED = ("--code-run", "tenant")
+OPEN = (*CLOSED, "--sandbox", "none")
+"""An agent that runs what others push; closed in unless it is told not to."""
 
 
 def until(holds: Callable[[], bool], seen: Callable[[], object]) -> None:
@@ -45,10 +48,10 @@ class Box:
         self.process: subprocess.Popen[str] | None = None
         self.address = ""
 
-    def start(self, *seeds: str, words: tuple[str, ...] = ()) -> None:
+    def start(self, *seeds: str, words: tuple[str, ...] = OPEN) -> None:
         command = [*PROGRAM, "agent", "--data", str(self.folder), "--name", self.folder.name]
         command += ["--no-mdns", "--listen", "127.0.0.1:0", "--interface", "127.0.0.1", "--json"]
-        command += ["--label", f"site={self.folder.name}", *(words or ("--code-run", "tenant"))]
+        command += ["--label", f"site={self.folder.name}", *words]
         for seed in seeds:
             command += ["--seed", seed]
         log = (self.folder / "agent.log").open("a")

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
-from cantor.services.orders import PAST_MAX, Key, first_order, key_of, order_from, revision_from
+from cantor.services.orders import (
+    PAST_MAX,
+    PUSHES_MAX,
+    Key,
+    first_order,
+    key_of,
+    order_from,
+    pushed_by,
+    revision_from,
+    seen_in,
+)
 
 A, B = NodeId("a" * 32), NodeId("b" * 32)
 KEY = Key("default", "counter")
@@ -109,3 +119,36 @@ def test_whatever_is_in_an_order_it_is_read_or_refused(changes: dict[str, object
 def test_other_facts_are_about_no_service(name: str) -> None:
     assert key_of(name) is None
     assert key_of(KEY.fact) == KEY
+
+
+def test_whose_code_it_is_stays_through_returns() -> None:
+    second = FIRST.pushed(B, TWO, "", 6.0)
+    back = second.returned(B, FIRST.revision, 7.0, "")
+    again = back.pushed(A, THREE, "", 8.0).returned(A, back.revision, 9.0, "", b"proof")
+
+    assert [pushed_by(one.revision) for one in (second, back, again)] == [B, A, A]
+    assert [one.is_push for one in (FIRST, second, back, again)] == [True, True, False, False]
+    assert order_from(again.content(), A) == again
+
+
+def test_only_who_pushes_is_seen_pushing_and_only_while_the_code_is_known() -> None:
+    seen = seen_in(FIRST, ())
+    second = FIRST.pushed(B, TWO, "", 6.0)
+    seen = seen_in(second, seen)
+    assert seen == ((ONE, A), (TWO, B))
+    assert seen_in(second.with_wanted(A, "stopped", 7.0), seen) == seen
+    assert seen_in(second.returned(A, FIRST.revision, 7.0, ""), seen) == seen
+    claimed = replace(second, number=3, by=A)
+    assert seen_in(claimed, ()) == ()
+
+    order = second
+    for turn in range(PAST_MAX + 1):
+        order = order.pushed(B, f"{turn:064x}", "", 8.0)
+        seen = seen_in(order, seen)
+    assert ONE not in dict(seen)
+
+
+def test_what_is_seen_is_bounded() -> None:
+    seen = tuple((ONE, NodeId(f"{number:032x}")) for number in range(2 * PUSHES_MAX))
+
+    assert seen_in(FIRST, seen) == (*seen[-PUSHES_MAX + 1 :], (ONE, A))

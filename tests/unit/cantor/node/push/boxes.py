@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pytest
 
     from cantor.base.resources import Resource
+    from cantor.node.push.inside import Inside
 
 IDS = [NodeId(f"{number:02d}" * 16) for number in range(4)]
 NAMES = ("ash", "birch", "cedar", "dogwood")
@@ -43,6 +44,7 @@ class FakeProcess:
         self.environment: Mapping[str, str] = {}
         self.memory_bytes = 0
         self.main = ""
+        self.level = ""
 
     async def start(
         self,
@@ -51,9 +53,10 @@ class FakeProcess:
         environment: Mapping[str, str],
         *,
         memory_bytes: int = 0,
-        level: str = "none",
+        inside: Inside | None = None,
     ) -> None:
-        assert (tuple(command), level) == (("python", "main.py"), "none")
+        assert tuple(command) == ("python", "main.py")
+        self.level = inside.sandbox.level if inside else "none"
         self.main = (folder / "main.py").read_text()
         self.environment, self.memory_bytes = environment, memory_bytes
         self.started[environment["CANTOR_NODE"]].append(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,7 @@ from cantor.base.resources import Resource
 from cantor.bundles.tree import File, pack
 from cantor.services import upkeep
 from cantor.services.orders import KIND, Key, first_order
+from cantor.workers.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -116,6 +118,77 @@ async def test_a_canary_that_fails_returns_everybody_and_says_why(boxes: Boxes) 
     others = [name for name in boxes.pushes if name != canary]
     assert [len(FakeProcess.started[name]) for name in others] == [before[n] for n in others]
     assert boxes.alive(canary) == ["1"]
+
+
+def levels(name: str) -> list[str]:
+    """How closed the processes on a node are that live."""
+    return [one.level for one in FakeProcess.started[name] if one.is_alive]
+
+
+async def test_code_of_other_nodes_is_closed_in_and_ones_own_is_not(boxes: Boxes) -> None:
+    await boxes.push("ash", CALM)
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 1)))
+
+    assert [levels(name) for name in ("ash", "birch", "cedar")] == [["none"], ["full"], ["full"]]
+
+
+async def test_a_return_runs_at_the_level_of_who_has_pushed_the_code(boxes: Boxes) -> None:
+    await boxes.push("ash", CALM)
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 1)))
+    await boxes.push("birch", CALM + "#")
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 2)))
+    assert [levels(name) for name in ("ash", "birch")] == [["full"], ["none"]]
+
+    await boxes.call("cedar", "service.return", name="counter", revision=1)
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 3)))
+
+    assert [levels(name) for name in ("ash", "birch", "cedar")] == [["none"], ["full"], ["full"]]
+
+
+async def test_a_canary_that_returns_gives_the_code_no_level_of_its_own(boxes: Boxes) -> None:
+    await boxes.push("ash", CALM)
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 1)))
+    view = await boxes.push("ash", BROKEN, canary="1")
+    (canary,) = (row["name"] for row in view["nodes"] if row["is_canary"])
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 3)))
+
+    assert levels(canary) == ["none" if canary == "ash" else "full"]
+    await boxes.stop(canary)
+    await boxes.start(canary)
+    await boxes.until_true(lambda: boxes.alive(canary) == ["3"])
+    assert levels(canary) == ["none" if canary == "ash" else "full"]
+
+
+async def test_who_says_that_others_have_pushed_it_gains_nothing(
+    boxes: Boxes, tmp_path: Path
+) -> None:
+    await boxes.push("ash", CALM)
+    await boxes.until("ash", **dict.fromkeys(boxes.pushes, ("running", 1)))
+    code = boxes.folder / "forged"
+    code.write_bytes(pack({"main.py": File((CALM + "# forged").encode())}))
+    bundle = await boxes.pushes["cedar"].bundles.add({"": code})
+    order = boxes.pushes["cedar"].orders()[KEY]
+    told = replace(order.revision, bundle=bundle.id)
+    forged = replace(order, number=2, by=IDS[2], revision=told)
+    liar = boxes.mesh.nodes[IDS[2]]
+    liar.publish(KEY.fact, liar.words.say(KIND, forged.content()), lasting=True)
+
+    await boxes.until_true(lambda: levels("ash") == ["full"])
+
+    assert FakeProcess.started["ash"][-1].main.endswith("# forged")
+
+
+async def test_code_is_refused_where_its_level_cannot_be_given(boxes: Boxes) -> None:
+    nothing = Trial("full", "namespaces are forbidden", "allow them")
+    sandboxes = boxes.mesh.nodes[IDS[1]].sandboxes
+    sandboxes.learn([nothing, Trial("net"), Trial("none")])
+
+    await boxes.push("ash", CALM, needs='label.site == "birch"')
+
+    await boxes.until("ash", birch=("refused", 0))
+    why = boxes.view("ash")["nodes"][0]["why"]
+    assert "namespaces are forbidden (allow them; or start its agent with --sandbox net)" in why
+    assert boxes.alive("birch") == []
 
 
 async def test_after_its_canaries_were_good_all_run_it(boxes: Boxes) -> None:

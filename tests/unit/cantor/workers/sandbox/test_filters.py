@@ -14,6 +14,7 @@ from cantor.workers.sandbox.syscalls import KNOWN_MAX, MACHINES
 
 if TYPE_CHECKING:
     from cantor.workers.sandbox.levels import Level
+    from cantor.workers.sandbox.syscalls import Machine
 
 DENIED = refuse(errno.EPERM)
 NO_SOCKET = refuse(errno.EACCES)
@@ -80,6 +81,19 @@ def test_kinds_of_sockets_by_level() -> None:
             assert decide(full, "socket", kind, socket.SOCK_STREAM) == NO_SOCKET
             assert decide(net, "socket", kind, socket.SOCK_STREAM) == ALLOW
             assert decide(net, "socket", kind, socket.SOCK_RAW | 0o2000000) == NO_SOCKET
+
+
+def test_in_a_network_of_ones_own_there_are_sockets_but_no_raw_ones() -> None:
+    for machine in MACHINES.values():
+        program = program_of("full", machine, has_loopback=True)
+
+        def asked(*arguments: int, of: Machine = machine, program: bytes = program) -> int:
+            return run(program, of.audit, of.numbers["socket"], arguments)
+
+        for kind in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6):
+            assert asked(kind, socket.SOCK_STREAM) == ALLOW
+        assert asked(socket.AF_INET, socket.SOCK_RAW) == NO_SOCKET
+        assert asked(socket.AF_NETLINK, socket.SOCK_DGRAM) == NO_SOCKET
 
 
 @pytest.mark.parametrize("kind", [16, 17, 38, 40, 31, 21, 0, 44])

@@ -23,3 +23,7 @@ def test_a_ruleset_has_the_fields_that_its_version_knows() -> None:
 
 def test_with_a_network_its_ports_are_free() -> None:
     assert struct.unpack("=QQQ", ruleset_of(6, "net")) == (0xFFFF, 0, 3)
+
+
+def test_in_a_network_of_its_own_its_ports_are_free_too() -> None:
+    assert struct.unpack("=QQQ", ruleset_of(6, "full", has_loopback=True)) == (0xFFFF, 0, 3)

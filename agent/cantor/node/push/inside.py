@@ -1,0 +1,160 @@
+"""What an agent does with a closed service: it opens its ports, and asks whether it is well.
+
+At ``full`` a service has a network of its own. The ports that its manifest declares are opened on
+the box by the agent, which passes each connection on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import UnavailableError, reason_of
+from cantor.workers.sandbox import gate
+from cantor.workers.sandbox.program import CHECK_S, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from cantor.workers.sandbox.levels import Sandbox
+
+    Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+PORT_MIN = 1024
+"""Lower ones belong to the box."""
+CONNECTIONS_MAX = 256
+"""To one service at once; further ones are closed."""
+_PIECE_BYTES = 64 * 1024
+_SLACK_S = 1.0
+
+
+class Inside:
+    """The way into one closed service. On the event loop only; used once."""
+
+    def __init__(self, sandbox: Sandbox, check: tuple[str, ...] = ()) -> None:
+        self.sandbox = sandbox
+        self._check = check
+        self._door, self._their_door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._checks, self._their_checks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._checks.setblocking(False)
+        self._door.settimeout(2 * gate.CONNECT_S + _SLACK_S)
+        self._asking, self._checking = asyncio.Lock(), asyncio.Lock()
+        self._servers: list[asyncio.Server] = []
+        self._passing: set[asyncio.Task[None]] = set()
+
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """What the launcher inherits."""
+        return self._their_door.fileno(), self._their_checks.fileno()
+
+    def program(self, folder: Path) -> Program:
+        """What the launcher is told of a service that runs in a folder."""
+        door, checks = self.descriptors
+        return Program(self.sandbox, str(folder), door, checks, self._check)
+
+    def started(self) -> None:
+        """The launcher has them now."""
+        self._their_door.close()
+        self._their_checks.close()
+
+    async def open(self, ports: Iterable[int]) -> None:
+        """Listen on the ports of the box, on all of its addresses.
+
+        Raises:
+            UnavailableError: one is taken, or is not for services.
+        """
+        for port in ports:
+            if port < PORT_MIN:
+                raise UnavailableError(
+                    f"port {port} is not given to a closed service",
+                    where="service.yaml",
+                    remedy=f"take one from {PORT_MIN} on",
+                )
+            try:
+                self._servers.append(await self._listening(port))
+            except OSError as error:
+                raise UnavailableError(
+                    f"port {port} cannot be opened: {reason_of(error)}", where="service.yaml"
+                ) from error
+
+    async def connect(self, port: int) -> Connection:
+        """A connection to a port of the service.
+
+        Raises:
+            OSError: nothing listens there.
+        """
+        if self.sandbox.level != "full":
+            return await asyncio.open_connection("127.0.0.1", port)
+        async with self._asking:
+            found = await asyncio.to_thread(gate.ask, self._door, port)
+        found.setblocking(False)
+        return await asyncio.open_connection(sock=found)
+
+    async def check(self) -> int:
+        """What its health command ends with, run beside it.
+
+        Raises:
+            OSError: it could not be asked.
+        """
+        loop = asyncio.get_running_loop()
+        async with self._checking, asyncio.timeout(CHECK_S + _SLACK_S):
+            await loop.sock_sendall(self._checks, b"?")
+            told = await loop.sock_recv(self._checks, 1)
+        if not told:
+            raise ConnectionResetError("its checks have ended")
+        return told[0]
+
+    async def close(self) -> None:
+        """Close its ports, and every connection to them."""
+        for server in self._servers:
+            server.close()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+        async with self._asking, self._checking:
+            for end in (self._door, self._checks, self._their_door, self._their_checks):
+                end.close()
+
+    async def _listening(self, port: int) -> asyncio.Server:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None  # noqa: S101 (streams make one)
+            if len(self._passing) >= CONNECTIONS_MAX:
+                writer.close()
+                return
+            self._passing.add(task)
+            try:
+                await self._pass_on((reader, writer), port)
+            finally:
+                self._passing.discard(task)
+
+        return await asyncio.start_server(serve, None, port, limit=_PIECE_BYTES)
+
+    async def _pass_on(self, client: Connection, port: int) -> None:
+        """Until both sides have said all, or one is gone."""
+        try:
+            service = await self.connect(port)
+        except OSError:
+            client[1].close()
+            return
+        try:
+            with suppress(OSError):
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(_copy(client[0], service[1]))
+                    both.create_task(_copy(service[0], client[1]))
+        except* OSError:
+            pass
+        finally:
+            client[1].close()
+            service[1].close()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(_PIECE_BYTES):
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
