@@ -17,6 +17,7 @@ def examine(facts: Facts) -> list[Finding]:
         node_checks.check_clock(facts.clock),
         machine_checks.check_disk(facts.disk),
         machine_checks.check_limit(facts.limit),
+        machine_checks.check_sandbox(facts.sandbox),
         node_checks.check_identity(facts.identity),
         node_checks.check_port(facts.port),
         reach_checks.check_firewall(facts.firewall),

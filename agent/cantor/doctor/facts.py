@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cantor.wire.frame import Value
+    from cantor.workers.sandbox.levels import Level
 
 State = Literal["ok", "warning", "problem"]
 Verdict = Literal["accept", "drop", "unknown"]
@@ -181,6 +182,18 @@ class PythonFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxFacts:
+    """The most closed level that this machine gives, the version of Landlock in it, and what keeps
+    it from ``full``.
+    """
+
+    best: Level
+    landlock: int = 0
+    obstacle: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was seen in one examination."""
 
@@ -197,5 +210,6 @@ class Facts:
     gpu: GpuFacts
     limit: LimitFacts
     python: PythonFacts
+    sandbox: SandboxFacts
     other_clocks: OtherClockFacts
     runs: RunFacts

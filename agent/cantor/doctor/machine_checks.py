@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from cantor.doctor.facts import Finding
 
 if TYPE_CHECKING:
-    from cantor.doctor.facts import CameraFacts, DiskFacts, GpuFacts, LimitFacts, PythonFacts, State
+    from cantor.doctor.facts import (
+        CameraFacts,
+        DiskFacts,
+        GpuFacts,
+        LimitFacts,
+        PythonFacts,
+        SandboxFacts,
+        State,
+    )
 
 FREE_BYTES_MIN = 100 * 1024**2
 FREE_BYTES_GOOD = 1024**3
@@ -67,3 +75,14 @@ def check_python(facts: PythonFacts) -> Finding:
     if facts.version[:2] >= PYTHON_MIN:
         return Finding("python", "ok", what)
     return Finding("python", "problem", what, "sudo apt install python3.11")
+
+
+def check_sandbox(facts: SandboxFacts) -> Finding:
+    """Whether code of other nodes can be closed in; where not, it is refused."""
+    if not facts.obstacle:
+        landlock = f", with Landlock {facts.landlock}" if facts.landlock else ""
+        return Finding("sandbox", "ok", f"{facts.best}{landlock}")
+    what = f"{facts.best}, not full: {facts.obstacle}"
+    if facts.remedy.startswith("sudo "):
+        return Finding("sandbox", "warning", what, facts.remedy)
+    return Finding("sandbox", "warning", f"{what}; {facts.remedy}" if facts.remedy else what)

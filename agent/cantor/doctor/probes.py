@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import shutil
@@ -17,6 +18,7 @@ from cantor.doctor import facts as seen
 from cantor.doctor import mesh_probes, network_probes, reach_probes
 from cantor.identity.store import IdentityFolder
 from cantor.node.memory import NodeMemory
+from cantor.workers.sandbox.trial import try_level
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from cantor.base.clock import Clock
     from cantor.doctor.network_probes import Connect
     from cantor.wire.frame import Value
+    from cantor.workers.sandbox.levels import Level
+    from cantor.workers.sandbox.trial import Trial
 
 _SECRET_FILES = ("key.pem", "token", "identity.pem")
 _OTHERS = 0o077
@@ -53,6 +57,7 @@ class Machine:
     join: Callable[[str], None] = network_probes.join
     addresses: Callable[[], list[str]] = network_probes.addresses
     rules: Callable[[], str] = reach_probes.nft_rules
+    try_level: Callable[[Level], Trial] = try_level
 
 
 async def look(
@@ -82,6 +87,7 @@ async def look(
         gpu=gpu(machine),
         limit=seen.LimitFacts(*(_finite(number) for number in limit)),
         python=seen.PythonFacts(sys.executable, sys.version_info[:3]),
+        sandbox=await asyncio.to_thread(sandbox, machine),
         other_clocks=mesh_probes.other_clocks(status),
         runs=mesh_probes.runs(facts or {}, is_node=status is not None),
     )
@@ -154,6 +160,16 @@ def gpu(machine: Machine) -> seen.GpuFacts:
         nvidia_libraries=_texts(path for name in _LIBRARIES for path in sorted(root.glob(name))),
         render_unreadable=_texts(path for path in render if not machine.may_use(path)),
     )
+
+
+def sandbox(machine: Machine) -> seen.SandboxFacts:
+    """How closed code of other nodes can run here: sandboxes are made and left."""
+    full = machine.try_level("full")
+    if not full.obstacle:
+        return seen.SandboxFacts("full", full.landlock)
+    net = machine.try_level("net")
+    best: Level = "none" if net.obstacle else "net"
+    return seen.SandboxFacts(best, net.landlock, full.obstacle, full.remedy)
 
 
 def _is_open_to_others(path: Path) -> bool:

@@ -8,6 +8,7 @@ from cantor.doctor.facts import (
     GpuFacts,
     LimitFacts,
     PythonFacts,
+    SandboxFacts,
     State,
 )
 from cantor.doctor.machine_checks import (
@@ -16,6 +17,7 @@ from cantor.doctor.machine_checks import (
     check_gpu,
     check_limit,
     check_python,
+    check_sandbox,
 )
 
 
@@ -65,3 +67,20 @@ def test_a_low_limit_of_files_is_named(soft: int, hard: int, state: State, remed
 def test_an_old_python_is_named() -> None:
     assert check_python(PythonFacts("/usr/bin/python3", (3, 11, 0))).state == "ok"
     assert check_python(PythonFacts("/usr/bin/python3", (3, 9, 2))).state == "problem"
+
+
+@pytest.mark.parametrize(
+    ("facts", "what", "remedy"),
+    [
+        (SandboxFacts("full", 5), "full, with Landlock 5", ""),
+        (SandboxFacts("full"), "full", ""),
+        (SandboxFacts("net", 0, "no", "sudo sysctl x=1"), "net, not full: no", "sudo sysctl x=1"),
+        (SandboxFacts("none", 0, "no", "run it so"), "none, not full: no; run it so", ""),
+    ],
+)
+def test_what_keeps_code_of_others_from_being_closed_in(
+    facts: SandboxFacts, what: str, remedy: str
+) -> None:
+    finding = check_sandbox(facts)
+    assert (finding.what, finding.remedy) == (what, remedy)
+    assert finding.state == ("warning" if facts.obstacle else "ok")

@@ -1,16 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import pytest
 
 from cantor.doctor import probes
 from cantor.doctor.examination import examine
 from cantor.doctor.probes import Machine
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
+from cantor.workers.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from cantor.workers.sandbox.levels import Level
 
 NOW_S = 1_795_500_000.0
 
@@ -37,6 +43,7 @@ def machine(root: Path, *, may_use: bool = True) -> Machine:
         join=lambda _: None,
         addresses=lambda: ["10.0.0.2"],
         rules=lambda: '{"nftables": []}',
+        try_level=Trial,
     )
 
 
@@ -98,3 +105,18 @@ def test_cameras_and_gpus_are_found_under_the_root(tmp_path: Path) -> None:
     assert probes.cameras(machine(tmp_path)).unreadable == ()
     gpu = probes.gpu(barred)
     assert len(gpu.nvidia_nodes) == len(gpu.nvidia_libraries) == len(gpu.render_unreadable) == 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "best"), [((), "full"), (("full",), "net"), (("full", "net"), "none")]
+)
+def test_the_most_closed_level_is_found_by_trying(
+    tmp_path: Path, refused: tuple[str, ...], best: str
+) -> None:
+    def tried(level: Level) -> Trial:
+        return Trial(level, *(("forbidden", "sudo it") if level in refused else ()))
+
+    facts = probes.sandbox(replace(machine(tmp_path), try_level=tried))
+
+    assert facts.best == best
+    assert (facts.obstacle, facts.remedy) == (("forbidden", "sudo it") if refused else ("", ""))
