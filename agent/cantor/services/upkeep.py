@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cantor.services.manifest import Restart
     from cantor.services.orders import Stamp
     from cantor.services.reports import State
-    from cantor.workers.sandbox.levels import Level
 
 TRIES = 3
 TRIAL_PAUSE_S = 0.2
@@ -46,7 +45,7 @@ class Plan:
     hold_s: float = 10.0
     ports: frozenset[int] = frozenset()
     takes: str = ""
-    level: Level = "none"
+    level: str = "none"
 
     def bars(self, other: Plan) -> bool:
         """Whether the two cannot run at once."""

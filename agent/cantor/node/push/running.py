@@ -17,7 +17,7 @@ from cantor.node.push.process import ServiceProcess, told
 from cantor.scheduling.needs import parse
 from cantor.services.manifest import AUTO
 from cantor.workers.sandbox.launch import USER_FOR_ROOT
-from cantor.workers.sandbox.levels import Limits
+from cantor.workers.sandbox.levels import Limits, level_named
 from cantor.workers.sandbox.program import environment_of
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Running:
             return None
         prepared, health = self._prepared, self._prepared.manifest.health
         sandbox = self._node.sandboxes.of(
-            self.plan.level,
+            level_named(self.plan.level),
             readable=(prepared.folder, *prepared.libraries),
             writable=(self._data,),
             devices=granted(self._node, lease),
