@@ -12,6 +12,7 @@ import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
 from cantor.cli.table import format_table
 from cantor.node.control import ask
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _NO_RESULT_YET = 75
 _ANSWER_S = 5.0
 """The agent says within this what it has."""
-_MIB = 1024 * 1024
 _HEADER = ("TASK", "FUNCTION", "STATE", "NODE", "ATTEMPT", "AGE", "NEEDS")
 
 
@@ -108,7 +108,7 @@ def _kept(options: argparse.Namespace) -> int:
     limits = told["limits"]
     print(
         f"{told['tasks']} of {limits['tasks_max']} tasks and results, "
-        f"{told['bytes'] / _MIB:.1f} of {limits['bytes_max'] / _MIB:.0f} MiB. "
+        f"{format_size(told['bytes'])} of {format_size(limits['bytes_max'])}. "
         f"A result is kept for {_span(limits['result_s'])}, "
         f"or {_span(limits['taken_s'])} once its program has it."
     )

@@ -59,6 +59,8 @@ class TaskTimeoutError(TaskError, TimeoutError):
 class UnknownTaskError(TaskError, LookupError):
     """No durable task of that id is kept: it was never taken, or is kept no longer."""
 
+    exit_code = 2
+
 
 class OutOfMemoryError(TaskError):
     """The task wanted more memory than its needs take (``Memory = 2GiB``)."""

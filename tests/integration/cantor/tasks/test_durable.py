@@ -229,6 +229,8 @@ def test_the_command_line_shows_what_is_kept(
         assert main(["task", "forget", known, "--data", folder]) == 0
         assert main(["task", "forget", known, "--data", folder]) == 2
         capsys.readouterr()
+        assert main(["task", "result", known, "--data", folder]) == 2
+        assert f"cantor: {known}: no such task is kept here" in capsys.readouterr().err
         (number,) = [row["task"] for row in boxes["desk"].rows() if row["id"] == waits.task_id]
         assert main(["task", "cancel", str(number), "--data", folder]) == 0
         with pytest.raises(CancelledError):
