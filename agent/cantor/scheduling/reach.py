@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from cantor.base.errors import NeedsError
 from cantor.base.resources import Resource
 from cantor.scheduling.evaluation import Situation, holds, ways, why_not
 from cantor.scheduling.expression import (
@@ -150,4 +151,11 @@ def _may(expression: Expression, here: Situation, *, wanted: bool) -> bool:
     return any(
         holds(expression, Situation([Resource(name.text, "quantity", free)], None)) is wanted
         for free in {0, total} | near
+    )
+
+
+def never_met(text: str, where: str) -> NeedsError:
+    """The error of needs that no node can meet: ``text`` says why, ``where`` whose they are."""
+    return NeedsError(
+        f"can never be met: {text}", where=where, remedy="cantor resources shows what nodes have"
     )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import RemoteProtocolError
-from cantor.base.ids import NodeId
 from cantor.node.actors.kept import handle_of
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.places import lives_of, named
 from cantor.node.tasks.wording import CALL, CALL_OFF, FAILED, terms_value
 from cantor.scheduling.actors.calling import Calling
+from cantor.scheduling.actors.names import keeper_of
 from cantor.workers.errors import WorkerDiedError
 from cantor.workers.failures import pack_failure
 from cantor.workers.units import FIND
@@ -20,25 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from cantor.base.errors import CantorError
+    from cantor.base.ids import NodeId
     from cantor.node.services import Node
     from cantor.node.tasks.lines import Lines
     from cantor.node.tasks.submits import Caller
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.actors.names import Named
     from cantor.workers.units import Terms
-
-
-def keeper_of(address: str) -> tuple[NodeId, int]:
-    """The node that keeps the actor with this address, and in which of its lives.
-
-    Raises:
-        RemoteProtocolError: it is no address.
-    """
-    node, _, rest = address.partition("/")
-    life = rest.partition("-")[0]
-    if not node or not (life.isascii() and life.isdecimal()):
-        raise RemoteProtocolError(f"not the address of an actor: {address!r:.80}")
-    return NodeId(node), int(life)
 
 
 @dataclass(slots=True, eq=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import NeedsError
 from cantor.node.tasks.places import named
 from cantor.node.tasks.wording import ENDED, FAILED
+from cantor.scheduling.reach import never_met
 from cantor.workers.errors import PoolClosedError, WorkerDiedError
 from cantor.workers.failures import pack_failure
 
@@ -23,11 +23,7 @@ def end_of(node: Node, kept: Kept, over: Over) -> Message:
     """What calls of an actor hear that has ended."""
     error: CantorError
     if over.why == "never":
-        error = NeedsError(
-            f"can never be met: {over.text}",
-            where=kept.terms.name,
-            remedy="cantor resources shows what nodes have",
-        )
+        error = never_met(over.text, where=kept.terms.name)
     elif over.why == "lost":
         error = _lost(node, kept, over.node)
     else:

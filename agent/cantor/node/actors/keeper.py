@@ -112,10 +112,10 @@ class Keeper:
         Raises:
             ConfigError: its needs do not follow the grammar, or there is no such project.
         """
-        parse(terms.needs)
+        needs = parse(terms.needs)
         if terms.project:
             self._node.shares.check(terms.project)
-        kept = Kept(next(self._numbers), terms.actor, caller, unit, code, terms, parts)
+        kept = Kept(next(self._numbers), terms.actor, caller, unit, code, terms, needs, parts)
         self._kept[kept.number] = self._addresses[kept.address] = kept
         self._codes.use(code)
         if terms.actor_name:
@@ -174,7 +174,7 @@ class Keeper:
         self._watch.refresh()
         terms = kept.terms
         job = Job(
-            kept.number, parse(terms.needs), terms.needs, python, terms.priority, terms.retries,
+            kept.number, kept.needs, terms.needs, python, terms.priority, terms.retries,
             is_nested=True, project=terms.project,
         )  # fmt: skip
         self._handle(Started(job))
@@ -252,14 +252,14 @@ class Keeper:
     def heard_refused(self, node: NodeId, message: Message, _: Parts) -> None:
         """A node does not let an actor live there."""
         _, life, number, attempt, why, text = message
-        if life == self._node.life and number in self._kept:
+        if life == self._node.life:
             is_busy = why == "busy"
             self._handle(Refused(node, number, attempt, "busy" if is_busy else "unfit", str(text)))
 
     def heard_dropped(self, node: NodeId, message: Message, _: Parts) -> None:
         """A node has ended a life, because it could not reach this one."""
         _, life, number, attempt = message
-        if life == self._node.life and number in self._kept:
+        if life == self._node.life:
             self._handle(Dropped(node, number, attempt))
 
     def heard_invoked(self, node: NodeId, message: Message, parts: Parts) -> None:

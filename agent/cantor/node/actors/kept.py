@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cantor.node.tasks.submits import Caller
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.actors.names import Named
+    from cantor.scheduling.needs import Needs
     from cantor.workers.units import Passed, Terms
 
 NOTHING = (pack(None, []),)
@@ -40,6 +41,7 @@ class Kept:
     unit: int
     code: Passed
     terms: Terms
+    needs: Needs
     parts: Parts
     state: Parts = ()
     told: Ordered[Told] = field(default_factory=Ordered)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import GrantError, NeedsError
+from cantor.base.errors import GrantError
 from cantor.base.ids import short_name
 from cantor.scheduling.grants.claim import Failed, Holds, Lost, Over, Reclaimed, WaitsFor
+from cantor.scheduling.reach import never_met
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from cantor.base.errors import NeedsError
     from cantor.base.ids import NodeId
     from cantor.scheduling.grants.claim import Claim, Effect
     from cantor.scheduling.grants.records import Lease
@@ -63,11 +65,7 @@ class Reservation:
             return None
         refused, where = self._failure.refused, short_name(self._failure.node)
         if refused.why == "never":
-            return NeedsError(
-                f"can never be met: {refused.text}",
-                where=where,
-                remedy="cantor resources shows what nodes have",
-            )
+            return never_met(refused.text, where=where)
         return GrantError(
             refused.text, where=where, remedy="try again; cantor resources shows who holds what"
         )

@@ -23,6 +23,7 @@ NAME_CHARACTERS_MAX = 128
 NAMES_MAX = 256
 """Names that one node keeps actors of."""
 METHODS_CHARACTERS_MAX = 4096
+LIFE_DIGITS_MAX = 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,10 +44,8 @@ class Named:
 
         ``lives`` are those of nodes that can be reached, 0 if that is not known.
         """
-        node, _, rest = self.address.partition("/")
-        life = rest.partition("-")[0]
-        known = lives.get(NodeId(node))
-        return known is not None and life.isdecimal() and known in (0, int(life))
+        node, life = keeper_of(self.address)
+        return lives.get(node) in (0, life)
 
     def as_value(self) -> Value:
         """As it travels."""
@@ -64,7 +63,21 @@ class Named:
             raise RemoteProtocolError("not a named actor")
         if any(type(one) is str and len(one) > METHODS_CHARACTERS_MAX for one in value):
             raise RemoteProtocolError("a named actor that is too long")
+        keeper_of(value[1])
         return cls(*value)
+
+
+def keeper_of(address: str) -> tuple[NodeId, int]:
+    """The node that keeps the actor with this address, and in which of its lives.
+
+    Raises:
+        RemoteProtocolError: it is no address.
+    """
+    node, _, rest = address.partition("/")
+    life = rest.partition("-")[0]
+    if not node or not (life.isascii() and life.isdecimal() and len(life) <= LIFE_DIGITS_MAX):
+        raise RemoteProtocolError(f"not the address of an actor: {address!r:.80}")
+    return NodeId(node), int(life)
 
 
 class Names:

@@ -4,7 +4,7 @@ import pytest
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
-from cantor.scheduling.actors.names import Named, Names, registrar
+from cantor.scheduling.actors.names import Named, Names, keeper_of, registrar
 
 DESK, WALL, ROOF = (NodeId(f"{number}" * 32) for number in range(3))
 LIVES = {DESK: 1, WALL: 1, ROOF: 1}
@@ -79,9 +79,22 @@ def test_it_travels() -> None:
     assert Named.from_value(named(DESK).as_value()) == named(DESK)
 
 
+def test_an_address_says_who_keeps_the_actor_and_in_which_life() -> None:
+    assert keeper_of(named(WALL, life=3).address) == (WALL, 3)
+
+
 @pytest.mark.parametrize(
     "value",
-    [None, [], [1, "a", "b", "c", 0], [True, "a", "b", "c", 0, 0], [1, "a", "b" * 5000, "c", 0, 0]],
+    [
+        None,
+        [],
+        [1, "a/1-x", "b", "c", 0],
+        [True, "a/1-x", "b", "c", 0, 0],
+        [1, "a/1-x", "b" * 5000, "c", 0, 0],
+        [1, "a/x-1", "b", "c", 0, 0],
+        [1, "/1-x", "b", "c", 0, 0],
+        [1, f"a/{'1' * 21}-x", "b", "c", 0, 0],
+    ],
 )
 def test_what_is_odd_is_refused(value: object) -> None:
     with pytest.raises(RemoteProtocolError):
