@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from cantor.base.errors import CantorError, NeedsError
+from cantor.base.errors import RemoteProtocolError
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.places import hosts_of, named
 from cantor.node.tasks.watch import Watch
@@ -20,7 +20,9 @@ from cantor.node.tasks.wording import (
     WROTE,
     terms_value,
 )
+from cantor.scheduling.actors.ordering import Ordered
 from cantor.scheduling.needs import parse
+from cantor.scheduling.reach import never_met
 from cantor.scheduling.tasks.dispatch import Dispatch
 from cantor.scheduling.tasks.records import (
     Abort,
@@ -42,6 +44,7 @@ from cantor.workers.units import End
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cantor.base.errors import CantorError
     from cantor.base.ids import NodeId
     from cantor.node.services import Node
     from cantor.node.tasks.codes import Codes
@@ -75,8 +78,8 @@ class Submit:
     parts: Parts
     began: float
     attempt: int = 0
-    expected: int = 0
-    early: dict[int, tuple[Message, Parts]] = field(default_factory=dict)
+    told: Ordered[tuple[Message, Parts]] = field(default_factory=Ordered)
+    """What its current attempt tells, in the order in which it did."""
     last: tuple[Message, Parts] = ([], ())
     output: str = ""
 
@@ -158,19 +161,25 @@ class Submits:
         self._watch.changed(is_urgent=bool(lost))
 
     def heard_told(self, node: NodeId, message: Message, parts: Parts) -> None:
-        """An attempt tells something; only the current one counts, in the order that it spoke."""
+        """An attempt tells something; only the current one counts, in the order that it spoke.
+
+        Raises:
+            RemoteProtocolError: that cannot be put in order; the attempt ends as one that was lost.
+        """
         _, life, number, attempt, place, told = message
         task = self._tasks.get(number)
         if task is None or life != self._node.life:
             return
         if not self._core.counts(node, number, attempt):
             return
-        if place != task.expected:
-            task.early[place] = told, parts
-            return
-        self._take(node, task, told, parts)
-        while (early := task.early.pop(task.expected, None)) is not None:
-            self._take(node, task, *early)
+        try:
+            ready = task.told.put(place, (told, parts))
+        except RemoteProtocolError:
+            self._handle(Dropped(node, number, attempt))
+            raise
+        for one in ready:
+            if self._core.counts(node, number, attempt):  # what comes before may have ended it
+                self._take(node, task, *one)
 
     def heard_refused(self, node: NodeId, message: Message, _: Parts) -> None:
         """A node does not run an attempt."""
@@ -186,7 +195,6 @@ class Submits:
             self._handle(Dropped(node, number, attempt))
 
     def _take(self, node: NodeId, task: Submit, told: Message, parts: Parts) -> None:
-        task.expected += 1
         if told[0] not in LAST:
             if told[0] == WROTE:
                 task.output = (task.output + str(told[2]))[-OUTPUT_CHARACTERS_MAX:]
@@ -215,8 +223,7 @@ class Submits:
                 task.caller.told(task.unit, self._reason(task, effect), ())
 
     def _run(self, task: Submit, run: Run) -> None:
-        task.attempt, task.expected = run.attempt, 0
-        task.early.clear()
+        task.attempt, task.told = run.attempt, Ordered()
         self._codes.send_ahead(run.node, task.code)
         terms = task.terms
         if terms.deadline_s is not None:
@@ -237,11 +244,7 @@ class Submits:
     def _reason(self, task: Submit, end: GiveUp) -> Message:
         error: CantorError
         if end.why == "never":
-            error = NeedsError(
-                f"can never be met: {end.text}",
-                where=task.terms.name,
-                remedy="cantor resources shows what nodes have",
-            )
+            error = never_met(end.text, where=task.terms.name)
         elif end.why == "lost":
             error = WorkerDiedError(
                 f"node {named(self._node, end.node)}, which ran it, was lost",
