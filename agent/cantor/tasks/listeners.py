@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cantor.bundles.values import unpack
 from cantor.workers.errors import PreemptedError, TaskTimeoutError, WorkerDiedError
 from cantor.workers.failures import unpack_failure
-from cantor.workers.units import End
+from cantor.workers.units import ODD, End
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +100,8 @@ def error_of(terms: Terms, end: End, death: Death | None) -> CantorError:
         what, remedy = f"no worker can start here: the last {death}", "run cantor doctor"
     if death.signal == _KILLED:
         remedy = "the system may lack memory: take it in the task's needs (Memory = …)"
+    if ODD in death.stderr:
+        remedy = "its code wrote to a descriptor that is not its own, or used parts of Cantor's"
     if death.stderr.strip():
         what += f"; it wrote last:\n{death.stderr.strip()}\n"
     return WorkerDiedError(

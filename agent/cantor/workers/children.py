@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from cantor.scheduling.needs import Needs
-from cantor.workers.messages import CHILD, DROP, TAKEN, found, placed
+from cantor.workers.messages import CHILD, DROP, TAKEN, check_size, found, placed
 from cantor.workers.units import PLAIN, Death, End, Terms
 
 if TYPE_CHECKING:
@@ -54,7 +54,12 @@ class Children:
         listener: Listener,
         terms: Terms = PLAIN,
     ) -> int:
-        """Submit to the pool; the number of the child."""
+        """Submit to the pool; the number of the child.
+
+        Raises:
+            NotSerialisable: its arguments are too large.
+        """
+        check_size(body, buffers)
         self._read_beside()
         parent = self._unit_here() or 0
         with self._lock:

@@ -180,6 +180,7 @@ class Crew:
         buffers = placed(unit.buffers, worker.writer) if unit.buffers else ()
         terms = unit.terms
         worker.latest, worker.latest_name = unit.listener, terms.name
+        unit.items_ahead = 0
         frames.append(
             pack_message(
                 [
@@ -206,8 +207,8 @@ class Crew:
                 told.is_gone = True
                 return False
             told.messages.extend(messages)
-        except RemoteProtocolError:  # the function wrote to our socket: nothing it says holds
-            told.worker.kill()
+        except RemoteProtocolError as error:  # the function wrote to our socket
+            told.worker.condemn(error)
         return len(told.messages) > before
 
 

@@ -107,6 +107,7 @@ class Desk:
         if unit.seat is None and count == 0:
             self.core.cancel(unit, self.clock.monotonic())
         else:
+            unit.items_ahead -= count
             self.crew.credit(unit, count)
 
     def _granted(self, ask: Ask, answer: Answer) -> None:

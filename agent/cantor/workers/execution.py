@@ -13,7 +13,16 @@ from cantor.bundles.loading import classes_of, load
 from cantor.bundles.values import pack, unpack
 from cantor.workers.failures import out_of_memory, pack_failure
 from cantor.workers.limits import memory_of
-from cantor.workers.messages import DONE, FAILED, ITEM, NO_ARGUMENTS, SETUP, found, placed
+from cantor.workers.messages import (
+    DONE,
+    FAILED,
+    ITEM,
+    NO_ARGUMENTS,
+    SETUP,
+    check_size,
+    found,
+    placed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -153,6 +162,7 @@ class Execution:
     def _done(self, unit: int, result: object) -> Message:
         buffers: list[Buffer] = []
         packed = pack(result, buffers)
+        check_size(packed, buffers)
         return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]
 
     def _arguments(self, number: int, body: bytes, told: Iterable[Any]) -> Any:  # noqa: ANN401
@@ -170,6 +180,7 @@ class Execution:
                     return
                 buffers: list[Buffer] = []
                 packed = pack(item, buffers)
+                check_size(packed, buffers)
                 self._tell([ITEM, unit, packed, placed(buffers, self._writer)])
                 self.is_inside = True
         finally:

@@ -13,7 +13,8 @@ from cantor.workers.errors import OutOfMemoryError, RemoteError, RemoteTraceback
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TRACEBACK_CHARACTERS_MAX = 64 * 1024
+FAILURE_CHARACTERS_MAX = 64 * 1024
+"""Of each text of a failure; of a traceback the last."""
 
 
 def pack_failure(error: BaseException, *, skip: int = 0) -> list[Any]:
@@ -28,7 +29,7 @@ def pack_failure(error: BaseException, *, skip: int = 0) -> list[Any]:
     name = type(error).__qualname__
     if type(error).__module__ != "builtins":
         name = f"{type(error).__module__}.{name}"
-    return [packed, name, _text(error), lines[-TRACEBACK_CHARACTERS_MAX:]]
+    return [packed, name[:FAILURE_CHARACTERS_MAX], _text(error), lines[-FAILURE_CHARACTERS_MAX:]]
 
 
 def unpack_failure(failure: Sequence[Any], *, where: str = "") -> BaseException:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.workers import messages as ops
+from cantor.workers.checks import check, terms_of
 from cantor.workers.children import ChildListener
 from cantor.workers.failures import pack_failure
 from cantor.workers.living import backend_for
 from cantor.workers.messages import found
-from cantor.workers.units import End, Passed, Terms
+from cantor.workers.units import End, Passed
 
 if TYPE_CHECKING:
     from collections import deque
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from cantor.workers.desk import Desk
     from cantor.workers.messages import Message
     from cantor.workers.processes import WorkerProcess
-    from cantor.workers.units import Death, Shipped, Unit
+    from cantor.workers.units import Death, Shipped, Terms, Unit
 
     ChildCall = tuple[Shipped, bytes, Sequence[Buffer], ChildListener, Terms]
 
 
+PASSED_BYTES_MAX = 512 * 1024 * 1024
+"""Of code of what one worker submits: the pool keeps it as long as the worker lives."""
 _ENDS = (ops.DONE, ops.FAILED)
 
 
@@ -55,6 +58,7 @@ class Hearing:
         Raises:
             RemoteProtocolError: it is none that a worker may send now.
         """
+        check(message)
         op, seat = message[0], worker.seat
         try:
             if op in _ENDS:
@@ -76,7 +80,7 @@ class Hearing:
             else:
                 self._along(worker, *message)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
-            raise RemoteProtocolError(f"message {op!r} of a worker: {error!r}") from error
+            raise RemoteProtocolError(f"message {op} of a worker: {error!r}") from error
 
     def _ended(self, worker: WorkerProcess, message: Message, now: float) -> None:
         op, number, took_s, *content = message
@@ -122,14 +126,15 @@ class Hearing:
             return
         listener = unit.listener
         if op == ops.ITEM:
+            unit.items_ahead += 1
+            if not unit.terms.is_stream or unit.items_ahead > ops.ITEMS_AHEAD:
+                raise LookupError(number)
             body, buffers = content
             self._told.append(partial(listener.item, body, found(buffers, worker.reader)))
         elif op == ops.SAID:
             self._told.append(partial(listener.progressed, *content))
-        elif op == ops.WROTE:
-            self._told.append(partial(listener.wrote, *content))
         else:
-            raise LookupError(op)
+            self._told.append(partial(listener.wrote, *content))
 
     def _child(
         self,
@@ -143,10 +148,13 @@ class Hearing:
         told: Sequence[Any],
     ) -> None:
         if data is not None:
+            worker.passed_bytes += len(data)
+            if worker.passed_bytes > PASSED_BYTES_MAX:
+                raise LookupError(code_id)
             worker.passed[code_id] = Passed(code_id, data)
         listener = ChildListener(number, partial(self._desk.answer, worker.seat, parent))
         self._core.child_began(worker.seat, parent)
-        known = Terms(*terms)
+        known = terms_of(terms)
         submitter = _speaker(worker.seat.running, parent)
         if not known.project and submitter is not None:
             known = replace(known, project=submitter.terms.project)

@@ -103,8 +103,8 @@ class Keeper:
         try:
             for message in news.messages:
                 self._hearing.hear(worker, message, now)
-        except RemoteProtocolError:
-            worker.kill()
+        except RemoteProtocolError as error:
+            worker.condemn(error)
         seat = worker.seat
         if seat.is_ready and not was_ready:
             self._worn.wear.begin(worker)

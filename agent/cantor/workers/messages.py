@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from cantor.base.errors import RemoteProtocolError
+from cantor.base.errors import NotSerialisable, RemoteProtocolError
+from cantor.base.units import format_size
+from cantor.bundles.code import CODE_BYTES_MAX
 from cantor.bundles.values import pack
 from cantor.workers.slots import SHARED_BYTES_MIN
 
@@ -50,6 +52,15 @@ SETUP = 0
 ITEMS_AHEAD = 16
 """So many items of a stream may be on their way before its caller takes one."""
 
+VALUE_BYTES_MAX = 1 << 30
+"""Of a value that a worker sends, with its buffers: as of what travels between nodes."""
+MESSAGE_BYTES_MAX = VALUE_BYTES_MAX + CODE_BYTES_MAX + (1 << 20)
+"""Of what a worker says at once; the pool keeps no more of it in memory."""
+TEXT_BYTES_MAX = 4 * 1024 * 1024
+"""Of each text that a worker says, in UTF-8."""
+ITEMS_MAX = 4096
+"""Of each list that a worker says: five of its bytes can make room for so many here."""
+
 NO_ARGUMENTS = pack([[], {}], [])
 """The body of a call without any: what is known need not be packed and read each time."""
 Message = list[Any]
@@ -58,11 +69,22 @@ _NONE: tuple[()] = ()
 
 
 class Stream:
-    """The messages in what one side receives."""
+    """The messages in what one side receives. A pool ``is_wary`` of its workers, which run code of
+    others; they are not of it.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_wary: bool = False) -> None:
+        limits: dict[str, int] = {"max_buffer_size": 0}
+        if is_wary:
+            limits = {
+                "max_buffer_size": MESSAGE_BYTES_MAX,
+                "max_str_len": TEXT_BYTES_MAX,
+                "max_array_len": ITEMS_MAX,
+                "max_map_len": 0,
+                "max_ext_len": 0,
+            }
         self._unpacker = msgpack.Unpacker(
-            raw=False, strict_map_key=False, max_buffer_size=0, unicode_errors="surrogatepass"
+            raw=False, strict_map_key=False, unicode_errors="surrogatepass", **limits
         )
 
     def feed(self, data: Buffer) -> Iterator[Message]:
@@ -77,8 +99,26 @@ class Stream:
                 if type(message) is not list or not message:
                     raise RemoteProtocolError("not a message of a worker")
                 yield message
+        except msgpack.BufferFull as error:
+            raise RemoteProtocolError(
+                f"a message of a worker with more than {format_size(MESSAGE_BYTES_MAX)}"
+            ) from error
         except (ValueError, msgpack.UnpackException) as error:
             raise RemoteProtocolError(f"not a message of a worker: {error}") from error
+
+
+def check_size(packed: bytes, buffers: Sequence[Buffer]) -> None:
+    """Look whether a worker may send a value.
+
+    Raises:
+        NotSerialisable: it is too large.
+    """
+    size = len(packed) + sum(memoryview(one).nbytes for one in buffers)
+    if size > VALUE_BYTES_MAX:
+        raise NotSerialisable(
+            f"the value takes {format_size(size)} (limit {format_size(VALUE_BYTES_MAX)})",
+            remedy="give it in parts, as items of a stream, or write it to a file",
+        )
 
 
 def placed(buffers: Sequence[Buffer], writer: SlotWriter | None) -> Sequence[Any]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
+WRITE_BYTES_MAX = 1024 * 1024
+"""More is told in several parts."""
+
+
 class _Raw(io.RawIOBase):
     def __init__(self, descriptor: int, tell: Callable[[int, str], None]) -> None:
         self._descriptor = descriptor
@@ -24,10 +28,11 @@ class _Raw(io.RawIOBase):
         return self._descriptor  # what other programs write there reaches the pool as well
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 (any buffer)
-        text = self._decode(bytes(data))
+        part = bytes(memoryview(data).cast("B")[:WRITE_BYTES_MAX])
+        text = self._decode(part)
         if text:
             self._tell(self._descriptor, text)
-        return memoryview(data).nbytes
+        return len(part)
 
 
 def told_stream(descriptor: int, tell: Callable[[int, str], None]) -> io.TextIOWrapper:

@@ -16,7 +16,7 @@ from cantor.base.program import own_command
 from cantor.workers.messages import Stream
 from cantor.workers.sandbox.environment import cleaned
 from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
-from cantor.workers.units import Death
+from cantor.workers.units import ODD, Death
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,8 @@ QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Libraries that a task loads shall not start threads that wait by spinning, unless told to."""
 SOCKET_BYTES = 1024 * 1024
 STDERR_KEPT_BYTES = 8192
+PID_MAX = 1 << 22
+"""Of a process. Source: proc_sys_kernel(5)."""
 END_S = 1.0
 """A worker that was asked to end has so long for its ``finally`` blocks."""
 _READ_BYTES = 256 * 1024
@@ -65,6 +67,7 @@ class WorkerProcess:
         """Those of them that end with it."""
         """Where the units are that its own have submitted, and their marks there."""
         self.passed: dict[str, Passed] = {}
+        self.passed_bytes = 0
         self.latest: Listener | None = None
         self.latest_name = ""
         """Of the function that was sent to it last."""
@@ -73,8 +76,10 @@ class WorkerProcess:
         self.kill_at: float | None = None
         self._is_greeted = False
         self._handle: int | None = None
-        self._stream = Stream()
+        self._stream = Stream(is_wary=True)
         self._stderr = b""
+        self._odd: RemoteProtocolError | None = None
+        """What it said that no worker says."""
         self.last_written = ""
         """What it wrote past Python's streams right before its end."""
         memory = self._share_memory()
@@ -118,7 +123,7 @@ class WorkerProcess:
         Raises:
             RemoteProtocolError: it says so a second time, or what it says is no process.
         """
-        if self._is_greeted or type(pid) is not int or pid <= 0:
+        if self._is_greeted or type(pid) is not int or not 0 < pid <= PID_MAX:
             raise RemoteProtocolError("a worker that is ready twice", where="worker")
         self._is_greeted = True
         self.pid = pid
@@ -160,11 +165,13 @@ class WorkerProcess:
         return True
 
     def receive(self) -> Iterator[Message] | None:
-        """What it said, or None if it has closed its socket.
+        """What it said, or None if it has closed its socket, or is condemned.
 
         Raises:
             RemoteProtocolError: that are no messages.
         """
+        if self._odd is not None:
+            return None
         try:
             room = _room.bytes
             count = self.socket.recv_into(room)
@@ -199,6 +206,11 @@ class WorkerProcess:
         with suppress(ProcessLookupError):
             self.process.kill()
 
+    def condemn(self, error: RemoteProtocolError) -> None:
+        """It said what no worker says: it ends, and nothing counts that it says after that."""
+        self._odd = self._odd or error
+        self.kill()
+
     def death(self) -> Death:
         """How it ended; waits for the moment between its sockets' end and its own."""
         try:
@@ -209,10 +221,11 @@ class WorkerProcess:
         while text := self.read_stderr():
             self.last_written += text
         is_signal = status < 0
+        odd = "" if self._odd is None else f"{ODD}: {self._odd}\n"
         return Death(
             signal=-status if is_signal else None,
             code=None if is_signal else status,
-            stderr=self._stderr.decode("utf-8", "replace"),
+            stderr=self._stderr.decode("utf-8", "replace") + odd,
         )
 
     def close(self) -> None:

@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 256 * 1024
 _PR_SET_PDEATHSIG = 1
+PROGRESS_CHARACTERS_MAX = 64 * 1024
+"""Of the text of a progress; what is longer is cut."""
 _AFTER_OUTPUT = (DONE, FAILED, ITEM)
 """What a task printed before goes to its caller first."""
 
@@ -138,7 +140,7 @@ class Worker:
         if unit is not None:
             if self.is_stopped():
                 raise Stopped
-            self.tell([SAID, unit, fraction, text])
+            self.tell([SAID, unit, fraction, text[:PROGRESS_CHARACTERS_MAX]])
 
     def is_stopped(self) -> bool:
         """Whether nobody waits any more for the unit that runs here."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -125,6 +125,12 @@ class Terms:
 
 
 PLAIN = Terms()
+TERM_TYPES: dict[str, tuple[type, ...]] = {
+    **{one.name: (type(getattr(PLAIN, one.name)),) for one in fields(Terms)},
+    "deadline_s": (int, float, type(None)),
+    "memory_bytes": (int, type(None)),
+}
+"""Of terms that others say."""
 
 
 class Listener(Protocol):
@@ -147,6 +153,10 @@ class Listener(Protocol):
 
     def wrote(self, descriptor: int, text: str) -> None:
         """It wrote to its standard output (1) or error (2)."""
+
+
+ODD = "cantor: it was ended, for it said what no worker says"
+"""How the last line of a worker begins that did not keep to the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,8 @@ class Unit:
     holds: Ask | None = None
     """What was granted for this attempt."""
     gang: Gang | None = None
+    items_ahead: int = 0
+    """Of its stream, in this attempt: that its caller has not taken."""
     kind: str = ""
     """What takes about the same time: calls of the same function or method."""
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.workers.units import PLAIN, Terms
+from cantor.workers.units import PLAIN, TERM_TYPES, Terms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,11 +149,7 @@ def terms_from(value: object) -> Terms:
         raise RemoteProtocolError(f"terms of a task: {error}") from error
 
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    **{one.name: (type(getattr(PLAIN, one.name)),) for one in fields(Terms) if one.name != _HERE},
-    "deadline_s": (int, float),
-    "memory_bytes": (int,),
-}
+_TYPES = {name: kinds for name, kinds in TERM_TYPES.items() if name != _HERE}
 
 
 @lru_cache(maxsize=1024)

@@ -3,10 +3,13 @@ from __future__ import annotations
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+from cantor.workers import output
 from cantor.workers.output import Divided, told_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
 
 class Bench:
@@ -63,3 +66,18 @@ def test_it_is_a_stream_as_others_expect_it() -> None:
     assert stream.fileno() == 1
     assert stream.encoding == "utf-8"
     stream.buffer.write(b"bytes\n")
+
+
+def test_what_is_written_at_once_is_told_in_parts_that_a_pool_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(output, "WRITE_BYTES_MAX", 10_001)
+    text = "ä" * 50_000 + "\n"
+    told: list[str] = []
+    stream = told_stream(1, lambda _, part: told.append(part))
+
+    assert stream.write(text) == len(text)
+    stream.flush()
+
+    assert "".join(told) == text
+    assert max(len(part.encode()) for part in told) <= 10_002

@@ -33,7 +33,8 @@ def worker(message: Message, then: Callable[[], object]) -> WorkerProcess:
     """One without a process."""
     made = WorkerProcess.__new__(WorkerProcess)
     made.socket = Socket(message, then)  # type: ignore[assignment]
-    made._stream = Stream()
+    made._stream = Stream(is_wary=True)
+    made._odd = None
     return made
 
 
