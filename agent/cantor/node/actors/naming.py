@@ -36,7 +36,11 @@ class _Claim:
 
 
 class Naming:
-    """On the event loop only."""
+    """On the event loop only.
+
+    Names are worked out from all facts when somebody asks for one. Only a node that has a part in
+    some does so at each change.
+    """
 
     def __init__(self, node: Node, lines: Lines, beaten: Callable[[str], None]) -> None:
         """``beaten`` is told the address of an actor of this node that must end: another of its
@@ -48,9 +52,11 @@ class Naming:
         self._core = Names()
         self._own: dict[str, Named] = {}
         self._claims: dict[str, _Claim] = {}
+        self._is_stale = True
 
     def find(self, name: str) -> Named | None:
         """The actor of that name, if there is one."""
+        self._refresh()
         return self._own.get(name) or self._core.holder(name)
 
     def claim(self, name: str, named: Named, decided: Callable[[Named], None]) -> None:
@@ -76,6 +82,7 @@ class Naming:
 
     def release(self, name: str, address: str) -> None:
         """The actor of that name has ended."""
+        self._refresh()
         claim, own = self._claims.get(name), self._own.get(name)
         if claim is not None and claim.named.address == address:
             del self._claims[name]
@@ -87,6 +94,15 @@ class Naming:
 
     def changed(self) -> None:
         """Facts or nodes have changed."""
+        self._is_stale = True
+        if self._own or self._claims or self._core.has_granted:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        """Let the core know the names and nodes as they are."""
+        if not self._is_stale:
+            return
+        self._is_stale = False
         me, alive = self._node.node_id, self._node.alive()
         told = {
             fact.owner: _names(fact.value)
@@ -112,6 +128,7 @@ class Naming:
         named = Named.from_value(value)
         if self._node.tenant_of(node) != self._node.tenant or type(name) is not str:
             raise RemoteProtocolError("a name that is not for this node to give")
+        self._refresh()
         holder = self._own.get(name) or self._core.claim(node, name, named)
         self._lines.tell(node, [NAMED, name, named.address, holder.as_value()])
 
@@ -133,6 +150,7 @@ class Naming:
 
     def heard_unname(self, node: NodeId, message: Message, _: Parts) -> None:
         """An actor with a name has ended."""
+        self._refresh()
         _kind, name, address = message
         self._core.released(node, name, address)
 

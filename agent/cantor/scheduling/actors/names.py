@@ -100,6 +100,11 @@ class Names:
             if not named.is_of(lives) or self._said.get(name, {}).get(node) == named:
                 del self._granted[name]
 
+    @property
+    def has_granted(self) -> bool:
+        """Whether this node has given a name that its keeper has not said yet."""
+        return bool(self._granted)
+
     def holder(self, name: str) -> Named | None:
         """The actor of that name, as far as is known here."""
         known = list(self._said.get(name, {}).values())
