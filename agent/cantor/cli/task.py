@@ -1,7 +1,8 @@
-"""``cantor task``: the tasks that this box's scripts have submitted, and those it runs for others.
+"""``cantor task``: the tasks of this box and of the whole mesh, under way and ended.
 
-Exit codes: 0 done; 2 no task of that number is under way, or no result of that id is kept; 69 no
-agent answers here; 70 the task failed; 74 the disk refuses; 75 a durable task has no result yet.
+Exit codes: 0 done; 2 no such task is remembered or under way, or no result of that id is kept; 69
+no agent answers here, or the node that was asked does not; 70 the task failed; 74 the disk refuses;
+75 a durable task has no result yet.
 """
 
 from __future__ import annotations
@@ -9,36 +10,47 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from cantor.base.errors import ConfigError
 from cantor.base.units import format_size
+from cantor.cli import task_text
 from cantor.cli.folders import add_folder_option
 from cantor.cli.table import format_table
 from cantor.node.control import ask
+from cantor.scheduling.tasks.finding import PAGE_MAX
+from cantor.scheduling.tasks.story import STATES
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from cantor.wire.frame import Value
+
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
+EVERYWHERE = "*"
+"""Nodes as the agent understands it."""
 _NO_RESULT_YET = 75
 _ANSWER_S = 5.0
 """The agent says within this what it has."""
-_HEADER = ("TASK", "FUNCTION", "STATE", "NODE", "ATTEMPT", "AGE", "NEEDS")
 
 
 def register(verbs: Verbs) -> None:
     """Add the verb."""
-    task = verbs.add_parser("task", help="see and end the tasks of this box's scripts")
+    task = verbs.add_parser("task", help="see and end tasks, of this box or of any")
     inner = task.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _verb(inner, "list", "tasks that are under way", _list)
+    _register_list(inner)
     for name, summary, run in (
+        ("show", "the story of a task: attempts, nodes, times, error, output", _show),
         ("cancel", "end a task, also where it runs", _cancel),
-        ("logs", "what a task has printed so far, at most 64 KiB", _logs),
+        ("logs", "what a task has printed, the end of it: at most 64 KiB", _logs),
     ):
-        _verb(inner, name, summary, run).add_argument("task", type=int, metavar="TASK")
+        _verb(inner, name, summary, run).add_argument(
+            "task", metavar="TASK", help="its number here, or its id as cantor task list shows it"
+        )
     _verb(inner, "kept", "results of durable tasks that are kept here, and for how long", _kept)
     result = _verb(inner, "result", "print what a durable task returned", _result)
     result.add_argument("task", metavar="ID")
@@ -47,6 +59,24 @@ def register(verbs: Verbs) -> None:
     )
     forget = _verb(inner, "forget", "keep the result of a durable task no longer", _forget)
     forget.add_argument("task", metavar="ID")
+
+
+def _register_list(verbs: Verbs) -> None:
+    listed = _verb(verbs, "list", "tasks that are under way, or have ended", _list)
+    where = listed.add_mutually_exclusive_group()
+    where.add_argument("--node", default="", metavar="NODE", help="those submitted at that node")
+    where.add_argument("--all", action="store_true", help="those submitted at any node")
+    listed.add_argument(
+        "--state", default="waits,runs", metavar="STATES",
+        help=f"in these states, with commas between: {', '.join(STATES)}, or all (default: "
+        "waits,runs)",
+    )  # fmt: skip
+    listed.add_argument("--project", default="", metavar="NAME", help="of that project")
+    listed.add_argument("--function", default="", metavar="NAME", help="of that function")
+    listed.add_argument(
+        "--limit", type=int, default=50, metavar="N",
+        help=f"the newest N, {PAGE_MAX} at most (default: 50)",
+    )  # fmt: skip
 
 
 def _verb(
@@ -60,28 +90,47 @@ def _verb(
 
 
 def _list(options: argparse.Namespace) -> int:
-    told = cast("dict[str, list[dict[str, Any]]]", asyncio.run(ask(options.data, "tasks.list")))
+    if not 0 < options.limit <= PAGE_MAX:
+        raise ConfigError(f"a number from 1 to {PAGE_MAX}", where="--limit")
+    states = [] if options.state == "all" else [one.strip() for one in options.state.split(",")]
+    asked: dict[str, Value] = {
+        "at": EVERYWHERE if options.all else options.node,
+        "states": list(states),
+        "project": options.project,
+        "function": options.function,
+        "limit": options.limit,
+    }
+    told = _asked(options, "tasks.page", asked)
+    is_here = not options.all and not options.node
+    others = _asked(options, "tasks.list", {})["for_others"] if is_here else []
+    if options.json:
+        told = {**told, "for_others": others} if is_here else told
+        print(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        print(task_text.listed(told, others, now=time.time(), is_here=is_here), end="")
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    told = _ask(options, "tasks.story")
     if options.json:
         print(json.dumps(told, indent=1, ensure_ascii=False))
-        return 0
-    rows = [
-        (str(row["task"]), row["name"], row["state"], row["node"] or "-", str(row["attempt"]),
-         f"{row['age_s']:.1f} s", row["needs"])
-        for row in told["submitted"]
-    ]  # fmt: skip
-    print(format_table(_HEADER, rows))
-    if told["for_others"]:
-        others = [
-            (str(row["task"]), row["name"], row["state"], row["from"], str(row["attempt"]))
-            for row in told["for_others"]
-        ]
-        print(format_table(("FOR OTHERS", "FUNCTION", "STATE", "FROM", "ATTEMPT"), others))
+    else:
+        print(task_text.story(told), end="")
     return 0
 
 
 def _cancel(options: argparse.Namespace) -> int:
     told = _ask(options, "tasks.cancel")
-    print(json.dumps(told) if options.json else f"Task {told['task']} ({told['name']}) ended.")
+    if options.json:
+        print(json.dumps(told, ensure_ascii=False))
+    elif told["was_open"]:
+        print(f"Task {options.task} ({told['name']}) ended.")
+    else:
+        raise ConfigError(
+            f"it has ended already: {told['row']['state']}", where=f"task {options.task}",
+            remedy="cantor task list shows those that are under way",
+        )  # fmt: skip
     return 0
 
 
@@ -143,4 +192,8 @@ def _forget(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace, call: str) -> dict[str, Any]:
-    return cast("dict[str, Any]", asyncio.run(ask(options.data, call, {"task": options.task})))
+    return _asked(options, call, {"task": options.task})
+
+
+def _asked(options: argparse.Namespace, call: str, args: dict[str, Value]) -> dict[str, Any]:
+    return cast("dict[str, Any]", asyncio.run(ask(options.data, call, args)))

@@ -13,7 +13,7 @@ from cantor.workers.children import ChildListener
 from cantor.workers.failures import pack_failure
 from cantor.workers.living import backend_for
 from cantor.workers.messages import found
-from cantor.workers.units import End, Passed
+from cantor.workers.units import End, OfMesh, Passed
 
 if TYPE_CHECKING:
     from collections import deque
@@ -91,6 +91,7 @@ class Hearing:
         if unit is None:
             return
         self.done += 1
+        unit.worker, unit.took_s = worker.pid, took_s
         if op == ops.DONE:
             body, told = content
             self._told.append(partial(unit.listener.resolved, body, found(told, worker.reader)))
@@ -156,8 +157,10 @@ class Hearing:
         self._core.child_began(worker.seat, parent)
         known = terms_of(terms)
         submitter = _speaker(worker.seat.running, parent)
-        if not known.project and submitter is not None:
-            known = replace(known, project=submitter.terms.project)
+        project = known.project or ("" if submitter is None else submitter.terms.project)
+        listening: object = None if submitter is None else submitter.listener
+        above = listening.task if isinstance(listening, OfMesh) else ""
+        known = replace(known, project=project, parent=above)
         call = worker.passed[code_id], body, found(told, worker.reader), listener, known
         self._told.append(partial(self._submit, worker, number, call))
 

@@ -191,6 +191,17 @@ class Pool:
             self._desk.credit(unit, count)
             self._desk.carry_out()
 
+    def begun(self, unit: Unit) -> tuple[int, float | None] | None:
+        """The process that runs a unit and for how many seconds, if it runs; those of units beside
+        others are not known.
+        """
+        with self._lock:
+            seat = unit.seat
+            if seat is None or not unit.is_running or seat not in self._crew.workers:
+                return None
+            for_s = self._clock.monotonic() - seat.begun if unit.terms.mode == PROCESS else None
+            return self._crew.workers[seat].pid, for_s
+
     def close(self, *, wait: bool = True, cancel_waiting: bool = False, kill: bool = False) -> None:
         """Take no more; workers end when all is done. With ``kill`` they end now."""
         with self._lock:

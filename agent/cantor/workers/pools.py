@@ -122,6 +122,10 @@ class Pools:
         """The caller of a stream took so many items; with 0 it wants no more."""
         self._of(unit.terms).credit(unit, count)
 
+    def begun(self, unit: Unit) -> tuple[int, float | None] | None:
+        """The process that runs a unit and for how many seconds: see :meth:`Pool.begun`."""
+        return self._of(unit.terms).begun(unit)
+
     @property
     def open(self) -> int:
         """Units that were taken and have not ended."""

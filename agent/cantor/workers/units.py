@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,10 @@ class Terms:
     """Whose share of the pool it uses; blank for the default project, or that of who submits it."""
     is_nested: bool = False
     """A task on the mesh has submitted it, and may wait for it with a worker."""
-
+    parent: str = ""
+    """The task on the mesh that has submitted it, by its id; blank if none has."""
+    group: str = ""
+    """The same for all that begin together; blank for others."""
     wheels: str = ""
     """The bundles of wheels that it imports from, for each target that has one: see
     ``cantor.bundles.wheels.fitting``."""
@@ -159,6 +162,15 @@ ODD = "cantor: it was ended, for it said what no worker says"
 """How the last line of a worker begins that did not keep to the protocol."""
 
 
+@runtime_checkable
+class OfMesh(Protocol):
+    """A listener that knows which task on the mesh its unit is."""
+
+    @property
+    def task(self) -> str:
+        """Its id."""
+
+
 @dataclass(frozen=True, slots=True)
 class Death:
     """How a worker process ended."""
@@ -206,6 +218,10 @@ class Unit:
     """It waits for a worker."""
     holds: Ask | None = None
     """What was granted for this attempt."""
+    worker: int = 0
+    """The process in which it has ended,"""
+    took_s: float = 0.0
+    """and how long its function took there."""
     gang: Gang | None = None
     items_ahead: int = 0
     """Of its stream, in this attempt: that its caller has not taken."""

@@ -100,7 +100,7 @@ class Durable:
     def _run(self, kept: Kept) -> Submit | None:
         number = self._submits.submit(
             KeptCaller(self.keeping(), kept), 0, kept.code, kept.terms, kept.python, kept.parts,
-            is_again=kept.is_again,
+            durable_id=kept.id, is_again=kept.is_again,
         )  # fmt: skip
         return self._submits.find(number)
 

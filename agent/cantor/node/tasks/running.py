@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError, UnavailableError
 from cantor.bundles.code import is_id
 from cantor.node.actors.lives import Lives
 from cantor.node.tasks.listening import LAST, Telling
+from cantor.node.tasks.outcomes import with_work
 from cantor.node.tasks.reports import Reports
+from cantor.node.tasks.stages import stage_of
 from cantor.node.tasks.turns import WorkerLine
 from cantor.node.tasks.wheels import Dressing
 from cantor.node.tasks.wording import (
@@ -31,6 +33,7 @@ from cantor.scheduling.needs import parse
 from cantor.scheduling.reach import can_ever
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.scheduling.tasks.hosting import Begin, End, Hosting, Key
+from cantor.scheduling.tasks.story import task_id
 from cantor.workers.failures import pack_failure
 from cantor.workers.units import End as UnitEnd
 from cantor.workers.units import Passed, Terms
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from cantor.node.settings import Work
     from cantor.node.tasks.lines import Lines
     from cantor.node.tasks.nested import Nested
+    from cantor.node.tasks.stages import Stage
     from cantor.node.tasks.wheels import Clothes
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.needs import Needs
@@ -127,6 +131,11 @@ class Running:
     def rows(self) -> list[Attempt]:
         """What is here now."""
         return list(self._attempts.values())
+
+    def stages(self, source: NodeId) -> list[Stage]:
+        """How far the attempts of a node's tasks are here."""
+        mine = [one for key, one in self._attempts.items() if key.node == source]
+        return [stage_of(one, has_code=one.code in self._codes) for one in mine]
 
     def run(self, source: NodeId, message: Message, parts: Parts) -> None:
         """A node wants an attempt to run here.
@@ -288,9 +297,9 @@ class Running:
             self.lives.begin(attempt, self._codes[attempt.code], pools)
             return
         folders = "" if attempt.clothes is None else attempt.clothes.folders
-        terms = replace(attempt.terms, retries=0, needs="", folders=folders)
+        terms = _in_pool(attempt.terms, folders)
         body, buffers = value_of(attempt.parts)
-        listener = Telling(partial(self._report, attempt))
+        listener = _Telling(attempt.key, partial(self._report, attempt))
         attempt.parts = ()
         code = self._codes[attempt.code]
         held = None
@@ -337,6 +346,8 @@ class Running:
             return
         if message[0] == FELL:
             message = self.lives.fallen(attempt, message)
+        elif message[0] in LAST and attempt.unit is not None:
+            message = with_work(message, attempt.unit.worker, attempt.unit.took_s)
         told = [TOLD, *_named(attempt.key), attempt.told, message]
         attempt.told += 1
         self._lines.tell(attempt.key.node, told, parts)
@@ -346,6 +357,26 @@ class Running:
 
 def _call(report: Callable[[], None]) -> None:
     report()
+
+
+class _Telling(Telling):
+    """Knows which task it is, for those that it submits."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Key, tell: Callable[[Message, Parts], None]) -> None:
+        super().__init__(tell)
+        self._key = key
+
+    @property
+    def task(self) -> str:
+        return task_id(self._key.node, self._key.life, self._key.task)
+
+
+@lru_cache(maxsize=256)
+def _in_pool(terms: Terms, folders: str) -> Terms:
+    """The terms for the pool: it is granted already, and not tried again there."""
+    return replace(terms, retries=0, needs="", folders=folders)
 
 
 def _named(key: Key) -> tuple[int, int, int]:

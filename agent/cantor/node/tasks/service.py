@@ -10,7 +10,7 @@ import asyncio
 from itertools import count
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import ConfigError, RemoteProtocolError
+from cantor.base.errors import RemoteProtocolError
 from cantor.bundles.code import python_here
 from cantor.bundles.wheels import target_here
 from cantor.node.actors.callers import Calls
@@ -25,6 +25,8 @@ from cantor.node.tasks.nested import Nested
 from cantor.node.tasks.places import FACT, hosts_of, named, targets_of
 from cantor.node.tasks.running import Running
 from cantor.node.tasks.sessions import Sessions
+from cantor.node.tasks.story_answers import StoryAnswers
+from cantor.node.tasks.story_calls import StoryCalls
 from cantor.node.tasks.submits import Submits
 from cantor.node.tasks.wording import (
     ABORT,
@@ -47,6 +49,7 @@ from cantor.node.tasks.wording import (
     WANTED,
 )
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
+from cantor.scheduling.tasks.stories import Stories
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,13 +77,16 @@ class Tasks:
         self._lines = Lines(node, self._heard, self._gave_up)
         codes, numbers = Codes(self._lines), count(1)
         self._codes = codes
-        self._submits = Submits(node, self._lines, codes, numbers)
+        stories = Stories(node.node_id)
+        self._submits = Submits(node, self._lines, codes, numbers, stories)
         self._keeper = Keeper(node, self._lines, codes, numbers)
         naming = self._keeper.naming
         self._calls = Calls(node, self._lines, numbers, naming.find)
         intake = Intake(self._submits, self._calls, self._keeper)
         self._nested = Nested(node.node_id, intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
+        self._answers = StoryAnswers(node, stories, self._submits, self._running, intake.cancel)
+        self._asked = StoryCalls(node, self._answers)
         self._durable = Durable(node, self._submits)
         home = f"{node.node_id}/{node.life}"
         self._sessions = Sessions(node.folder, home, intake, self._durable)
@@ -119,6 +125,7 @@ class Tasks:
         self._end = self._node.subscribe(self._changed)
         self._saying = asyncio.ensure_future(self._say_load())
         self._durable.start()
+        self._answers.start()
         await self._sessions.start()
 
     async def close(self) -> None:
@@ -127,6 +134,7 @@ class Tasks:
             self._end()
             self._end = None
         await self._sessions.close()
+        await self._answers.close()
         await self._durable.close()
         self._submits.close()
         self._keeper.close()
@@ -142,8 +150,7 @@ class Tasks:
             "tasks.hosts": lambda _: [host.name for host in hosts_of(self._node).hosts],
             "tasks.targets": lambda _: [*targets_of(self._node)],
             "tasks.list": self._call_list,
-            "tasks.cancel": self._call_cancel,
-            "tasks.logs": self._call_logs,
+            **self._asked.calls(),
             **self._durable.calls(),
         }
 
@@ -232,7 +239,7 @@ class Tasks:
                 "state": "waits" if node is None else "runs",
                 "node": "" if node is None else named(self._node, node),
                 "attempt": task.attempt,
-                "age_s": round(now - task.began, 3),
+                "age_s": round(now - task.story.submitted, 3),
                 "id": task.caller.kept.id if isinstance(task.caller, KeptCaller) else "",
             }
             for task, node in self._submits.rows()
@@ -251,28 +258,3 @@ class Tasks:
             if one.key.node != me
         ]
         return {"submitted": submitted, "for_others": foreign}
-
-    def _call_cancel(self, args: dict[str, Value]) -> Value:
-        task = self._submits.find(_number(args))
-        if task is None:
-            raise _unknown(args)
-        self._submits.cancel(task.number)
-        return {"task": task.number, "name": task.terms.name}
-
-    def _call_logs(self, args: dict[str, Value]) -> Value:
-        task = self._submits.find(_number(args))
-        if task is None:
-            raise _unknown(args)
-        return {"task": task.number, "name": task.terms.name, "output": task.output}
-
-
-def _number(args: dict[str, Value]) -> int:
-    number = args.get("task")
-    return number if isinstance(number, int) else 0
-
-
-def _unknown(args: dict[str, Value]) -> ConfigError:
-    return ConfigError(
-        f"no task {args.get('task')!r} that was submitted on this box is under way",
-        remedy="cantor task list",
-    )

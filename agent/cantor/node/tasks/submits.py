@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.node.tasks.listening import LAST
+from cantor.node.tasks.outcomes import failure_of, outcome, without_work
 from cantor.node.tasks.places import hosts_of, named
 from cantor.node.tasks.watch import Watch
 from cantor.node.tasks.wording import (
@@ -16,6 +17,7 @@ from cantor.node.tasks.wording import (
     ENDED,
     FAILED,
     RUN,
+    SAID,
     TAKEN,
     WROTE,
     terms_value,
@@ -23,6 +25,7 @@ from cantor.node.tasks.wording import (
 from cantor.scheduling.actors.ordering import Ordered
 from cantor.scheduling.needs import parse
 from cantor.scheduling.reach import never_met
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.scheduling.tasks.dispatch import Dispatch
 from cantor.scheduling.tasks.records import (
     Abort,
@@ -37,6 +40,7 @@ from cantor.scheduling.tasks.records import (
     Run,
     Submitted,
 )
+from cantor.scheduling.tasks.story import Story
 from cantor.workers.errors import WorkerDiedError
 from cantor.workers.failures import pack_failure
 from cantor.workers.units import End
@@ -52,9 +56,9 @@ if TYPE_CHECKING:
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.needs import Needs
     from cantor.scheduling.tasks.records import Effect, Event
+    from cantor.scheduling.tasks.stories import Stories
     from cantor.workers.units import Passed, Terms
 
-OUTPUT_CHARACTERS_MAX = 64 * 1024
 AGAIN = (End.DIED.value, End.PREEMPTED.value)
 """Ends of attempts after which a task may begin anew."""
 
@@ -76,23 +80,27 @@ class Submit:
     code: Passed
     terms: Terms
     parts: Parts
-    began: float
+    story: Story
     attempt: int = 0
     told: Ordered[tuple[Message, Parts]] = field(default_factory=Ordered)
     """What its current attempt tells, in the order in which it did."""
     last: tuple[Message, Parts] = ([], ())
-    output: str = ""
+    work: tuple[int, float | None] = (0, None)
+    """The process that its result comes from, and the seconds that it took, if that is known."""
 
 
 class Submits:
     """On the event loop only."""
 
-    def __init__(self, node: Node, lines: Lines, codes: Codes, numbers: Iterator[int]) -> None:
-        """``numbers`` are those of tasks and actors of this life."""
+    def __init__(
+        self, node: Node, lines: Lines, codes: Codes, numbers: Iterator[int], stories: Stories
+    ) -> None:
+        """``numbers`` are those of tasks and actors of this life; ``stories`` remembers them."""
         self._node = node
         self._lines = lines
         self._codes = codes
         self._numbers = numbers
+        self._stories = stories
         self._core = Dispatch()
         self._tasks: dict[int, Submit] = {}
         self._watch = Watch(node, hosts_of, self._handle, lambda: not self._tasks)
@@ -106,6 +114,12 @@ class Submits:
     def rows(self) -> list[tuple[Submit, NodeId | None]]:
         """What was submitted here and has not ended, with the node that has it."""
         return [(task, self._core.where(number)[0]) for number, task in self._tasks.items()]
+
+    def hosts(self) -> set[NodeId]:
+        """The nodes that have tasks of which it is not known that they run."""
+        return {
+            node for task, node in self.rows() if node is not None and task.story.state == "waits"
+        }
 
     def find(self, number: int) -> Submit | None:
         """The task of that number, if it has not ended."""
@@ -121,6 +135,7 @@ class Submits:
         parts: Parts,
         *,
         is_nested: bool = False,
+        durable_id: str = "",
         is_again: bool = False,
     ) -> int:
         """Take a task, ``is_nested`` if it is a task's, ``is_again`` if it was taken before a
@@ -134,7 +149,10 @@ class Submits:
             self._node.shares.check(terms.project)
         if terms.is_nested != is_nested:
             terms = replace(terms, is_nested=is_nested)
-        task = Submit(next(self._numbers), caller, unit, code, terms, parts, now)
+        number, project = next(self._numbers), terms.project or DEFAULT_PROJECT
+        story = Story(number, terms, project, python=python, durable_id=durable_id)
+        self._stories.add(story, now)
+        task = Submit(number, caller, unit, code, terms, parts, story)
         self._tasks[task.number] = task
         self._codes.use(code)
         self._watch.refresh()
@@ -186,6 +204,9 @@ class Submits:
         _, life, number, attempt, why, text = message
         if life == self._node.life:
             is_busy = why == "busy"
+            if self._core.counts(node, number, attempt):
+                story, now = self._tasks[number].story, self._now()
+                self._stories.fell(story, "refused", str(text), now)
             self._handle(Refused(node, number, attempt, "busy" if is_busy else "unfit", str(text)))
 
     def heard_dropped(self, node: NodeId, message: Message, _: Parts) -> None:
@@ -197,37 +218,46 @@ class Submits:
     def _take(self, node: NodeId, task: Submit, told: Message, parts: Parts) -> None:
         if told[0] not in LAST:
             if told[0] == WROTE:
-                task.output = (task.output + str(told[2]))[-OUTPUT_CHARACTERS_MAX:]
+                self._stories.wrote(task.story, int(told[1]), str(told[2]))
+            elif told[0] == SAID:
+                self._stories.said(task.story, float(told[1]), str(told[2]))
             task.caller.told(task.unit, told, parts)
             return
+        told, worker, took_s = without_work(told)
+        task.work = worker, took_s
         task.last = told, parts
         is_again = told[0] == ENDED and told[1] in AGAIN
+        if is_again:
+            state, why, _ = outcome(told)
+            self._stories.fell(task.story, state, why, self._now())
         self._handle((Died if is_again else Ended)(node, task.number, task.attempt))
 
     def _handle(self, event: Event) -> None:
-        for effect in self._core.handle(event, self._now()):
-            self._carry_out(effect)
+        now = self._now()
+        for effect in self._core.handle(event, now):
+            self._carry_out(effect, now)
         self._watch.wake_at(self._core.due)
 
-    def _carry_out(self, effect: Effect) -> None:
+    def _carry_out(self, effect: Effect, now: float) -> None:
         match effect:
             case Run():
-                self._run(self._tasks[effect.task], effect)
+                self._run(self._tasks[effect.task], effect, now)
             case Abort(node, number, attempt):
                 self._lines.tell(node, [ABORT, self._node.life, number, attempt])
             case Commit(number, _):
                 task = self._forget(number)
-                task.caller.told(task.unit, *task.last)
+                self._tell_end(task, *task.last, now)
             case GiveUp():
                 task = self._forget(effect.task)
-                task.caller.told(task.unit, self._reason(task, effect), ())
+                self._give_up(task, effect, now)
 
-    def _run(self, task: Submit, run: Run) -> None:
+    def _run(self, task: Submit, run: Run, now: float) -> None:
         task.attempt, task.told = run.attempt, Ordered()
+        self._stories.sent(task.story, run.attempt, run.node, now)
         self._codes.send_ahead(run.node, task.code)
         terms = task.terms
         if terms.deadline_s is not None:
-            left = terms.deadline_s - (self._now() - task.began)
+            left = terms.deadline_s - (now - task.story.submitted)
             terms = replace(terms, deadline_s=max(0.001, left))
             told = terms_value.__wrapped__(terms)  # each has its own
         else:
@@ -241,19 +271,38 @@ class Submits:
         self._codes.release(task.code)
         return task
 
-    def _reason(self, task: Submit, end: GiveUp) -> Message:
-        error: CantorError
+    def _tell_end(self, task: Submit, message: Message, parts: Parts, now: float) -> None:
+        state, why, failure = outcome(message)
+        worker, took_s = task.work
+        self._stories.ended(
+            task.story, state, now, why=why, failure=failure, worker=worker, took_s=took_s
+        )
+        task.caller.told(task.unit, message, parts)
+
+    def _give_up(self, task: Submit, end: GiveUp, now: float) -> None:
+        """It ends without a word of the node that ran it."""
+        error = self._reason(task, end)
+        if error is None:
+            self._tell_end(task, [ENDED, end.why, None], (), now)
+            return
+        packed = pack_failure(error)
+        self._stories.ended(
+            task.story, "lost" if end.why == "lost" else "failed", now, why=error.what,
+            failure=failure_of(packed),
+        )  # fmt: skip
+        task.caller.told(task.unit, [FAILED, packed], ())
+
+    def _reason(self, task: Submit, end: GiveUp) -> CantorError | None:
+        """What its caller gets; None if that knows why."""
         if end.why == "never":
-            error = never_met(end.text, where=task.terms.name)
-        elif end.why == "lost":
-            error = WorkerDiedError(
+            return never_met(end.text, where=task.terms.name)
+        if end.why == "lost":
+            return WorkerDiedError(
                 f"node {named(self._node, end.node)}, which ran it, was lost",
                 where=task.terms.name,
                 remedy="allow it more retries, if it may run again",
             )
-        else:
-            return [ENDED, end.why, None]
-        return [FAILED, pack_failure(error)]
+        return None
 
     def _now(self) -> float:
         return self._node.clock.monotonic()

@@ -44,6 +44,8 @@ DONE, FAILED, ENDED, ITEM, SAID, WROTE, HELLO, LIVES, FELL, KEPT = range(10, 20)
 
 DONE    unit                               parts: the result
 FAILED  unit, failure                      see ``cantor.workers.failures``
+                                           after both, between nodes: the worker, and how long it
+                                           took (``outcomes``)
 ENDED   unit, end, death
 ITEM    unit                               parts: the item
 SAID    unit, fraction, text

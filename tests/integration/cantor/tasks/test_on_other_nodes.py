@@ -374,8 +374,8 @@ def test_the_command_line_lists_tasks_shows_what_they_print_and_ends_them(
     assert told("cancel", str(row["task"])) == f"Task {row['task']} (prints_and_waits) ended.\n"
     with pytest.raises(CancelledError):
         future.result(SOON_S)
-    assert json.loads(told("list", "--json"))["submitted"] == []
-    assert main(["task", "logs", "1", "--data", str(boxes["desk"].folder)]) == 2
+    assert json.loads(told("list", "--json"))["rows"] == []
+    assert main(["task", "logs", "999999", "--data", str(boxes["desk"].folder)]) == 2
 
 
 @pytest.mark.usefixtures("desk")
