@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from edge_hub.resource_api import ResourceApi
     from edge_hub.service_api import ServiceApi
     from edge_hub.stream import Stream
+    from edge_hub.task_api import TaskApi
     from edge_hub.tokens import Tokens
 
 OVERVIEW_EVENTS = 10
@@ -69,6 +70,7 @@ class Services:
     resource_api: ResourceApi
     service_api: ServiceApi
     policy_api: PolicyApi
+    task_api: TaskApi
     previews: Previews
     replies: IdempotentReplies
     stream: Stream
@@ -118,6 +120,7 @@ class Api:
             *self._hub.resource_api.routes(),
             *self._hub.service_api.routes(),
             *self._hub.policy_api.routes(),
+            *self._hub.task_api.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,
                   reply=EventList, query=page),
             Route("GET", "/openapi.json", "This document", self.describe, public=True, place=""),

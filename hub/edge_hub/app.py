@@ -6,6 +6,7 @@ import asyncio
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -45,7 +46,10 @@ from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
 from edge_hub.service_api import ServiceApi
 from edge_hub.stream import Stream
+from edge_hub.task_api import TaskApi
+from edge_hub.task_watch import TaskWatch
 from edge_hub.tokens import Tokens
+from edge_hub.topics import Topics
 from edge_hub.watch import MeshWatch
 
 if TYPE_CHECKING:
@@ -58,8 +62,9 @@ if TYPE_CHECKING:
     from edge_hub.problems import Handler
     from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
-    from edge_hub.stream import Source, Topic
+    from edge_hub.task_control import TaskControl
     from edge_hub.tokens import EnrolmentPoint
+    from edge_hub.topics import Source, Topic
 
 SHUTDOWN_S_MAX = 2.0
 REFRESH_EVERY_S = 86_400.0
@@ -101,10 +106,11 @@ async def start_hub(
     clock: Clock,
     pipelines: PipelineControl | None = None,
     pushed: ServiceControl | None = None,
+    tasks: TaskControl | None = None,
 ) -> Hub:
     """Open the database and listen.
 
-    Without ``pipelines`` the hub answers 503 about them, and without ``pushed`` about services.
+    Without ``pipelines``, ``pushed`` services or ``tasks`` the hub answers 503 about them.
 
     Raises:
         UnavailableError: an address is in use.
@@ -120,9 +126,11 @@ async def start_hub(
         mesh, resources = MeshApi(fleet, mesh_view), ResourceApi(fleet, mesh_view)
         service_api = ServiceApi(pushed, database, fleet, clock)
         policy = PolicyApi(fleet, mesh_view, database, clock, home=scope)
-        stream = _stream(
-            database, fleet, board, mesh, resources, service_api, policy, clock, settings
-        )
+        task_api, task_watch = TaskApi(tasks, database, fleet, clock), TaskWatch(tasks, fleet)
+        sources = _sources(mesh, resources, service_api, policy)
+        topics = Topics(database, fleet, board, task_watch, sources)
+        stream = _stream(stack, settings, topics, clock)
+        _wake(stream, board, service_api, policy, task_api, task_watch)
         enroller = Enroller(
             database, authority, clock, mesh_view, seeds=settings.seeds, changed=stream.changed
         )
@@ -145,22 +153,21 @@ async def start_hub(
             resource_api=resources,
             service_api=service_api,
             policy_api=policy,
+            task_api=task_api,
             previews=previews,
             replies=replies,
             stream=stream,
         )
         await fleet.publish_denied()
-        watch = MeshWatch(mesh_view, fleet, policy, home=scope, changed=stream.changed)
-        stack.push_async_callback(watch.close)
+        _watch_mesh(stack, mesh_view, services, scope)
         if pipelines is not None:
             _watch_deployments(stack, board, clock, mesh_view, services)
         console = await _open_console(stack, settings, services, by_console)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(previews.close)
         shown = by_console.fingerprint if by_console else ""
-        origin = console_origin(settings, console)
-        rest = stack.pop_all()
-        return Hub(settings, console, enrol, origin, shown, services.tokens, scope, access, rest)
+        origin, tokens = console_origin(settings, console), services.tokens
+        return Hub(settings, console, enrol, origin, shown, tokens, scope, access, stack.pop_all())
 
 
 async def _open_database(stack: AsyncExitStack, settings: HubSettings, scope: Scope) -> Database:
@@ -170,30 +177,48 @@ async def _open_database(stack: AsyncExitStack, settings: HubSettings, scope: Sc
     return database
 
 
-def _stream(
-    database: Database,
-    fleet: Fleet,
-    board: Board,
-    mesh: MeshApi,
-    resources: ResourceApi,
-    services: ServiceApi,
-    policy: PolicyApi,
-    clock: Clock,
-    settings: HubSettings,
-) -> Stream:
-    """What feeds the open consoles, and hears from those who know of changes first."""
-    sources: Mapping[Topic, Source] = {
+def _watch_mesh(
+    stack: AsyncExitStack, mesh_view: MeshView, services: Services, home: Scope
+) -> None:
+    """See to it that what changes in the mesh is written down, and shown in the open consoles."""
+    watch = MeshWatch(
+        mesh_view, services.fleet, services.policy_api, home=home, changed=services.stream.changed
+    )
+    stack.push_async_callback(watch.close)
+
+
+def _stream(stack: AsyncExitStack, settings: HubSettings, topics: Topics, clock: Clock) -> Stream:
+    """What tells the open consoles; what it follows for them ends with the hub."""
+    stack.push_async_callback(topics.tasks.close)
+    return Stream(topics, clock, https=settings.console_is_https)
+
+
+def _sources(
+    mesh: MeshApi, resources: ResourceApi, services: ServiceApi, policy: PolicyApi
+) -> Mapping[Topic, Source]:
+    """What feeds the open consoles of what needs no more than the nodes of a project."""
+    return {
         "mesh": lambda _, known: mesh.items(known),
         "resources": lambda _, known: resources.items(known),
         "services": services.items,
         "policy": policy.items,
     }
-    https = settings.console_is_https
-    stream = Stream(database, fleet, board, sources, clock, https=https)
-    board.refreshed = lambda: stream.changed(("deployments",))
-    services.changed = lambda: stream.changed(("services", "events"))
-    policy.changed = lambda: stream.changed(("policy", "events"))
-    return stream
+
+
+def _wake(
+    stream: Stream,
+    board: Board,
+    services: ServiceApi,
+    policy: PolicyApi,
+    tasks: TaskApi,
+    task_watch: TaskWatch,
+) -> None:
+    """Let those who know of changes first tell the open consoles."""
+    board.refreshed = partial(stream.changed, ("deployments",))
+    services.changed = partial(stream.changed, ("services", "events"))
+    policy.changed = partial(stream.changed, ("policy", "events"))
+    tasks.changed = partial(stream.changed, ("events",))
+    task_watch.refreshed = partial(stream.changed, ("tasks",))
 
 
 def _watch_deployments(

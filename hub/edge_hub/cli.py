@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
     from edge_hub.service_control import ServiceControl
+    from edge_hub.task_control import TaskControl
 
     JoinMesh = Callable[[HubSettings, Authority], Awaitable["Membership"]]
 
@@ -50,6 +51,10 @@ class Membership(Protocol):
     @property
     def pushed(self) -> ServiceControl | None:
         """The pushed services of the mesh, if this hub's node has them."""
+
+    @property
+    def tasks(self) -> TaskControl | None:
+        """The tasks of the mesh, if this hub's node has them."""
 
     async def close(self) -> None:
         """Leave the mesh."""
@@ -173,6 +178,7 @@ async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
             clock=SystemClock(),
             pipelines=membership.pipelines,
             pushed=membership.pushed,
+            tasks=membership.tasks,
         )
         stack.push_async_callback(hub.close)
         link = await hub.sign_in_link()

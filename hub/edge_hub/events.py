@@ -48,6 +48,7 @@ KINDS: Mapping[str, tuple[Severity, str]] = {
     "service.stopped": ("info", "{by} stopped the service {name}"),
     "service.started": ("info", "{by} started the service {name}"),
     "service.removed": ("warning", "{by} removed the service {name}"),
+    "task.cancelled": ("warning", "{by} cancelled the task {name}"),
     "deployment.started": ("info", "{name} runs on {nodes}"),
     "deployment.failed": ("alarm", "{name} failed: {reason}"),
     "deployment.finished": ("info", "{name} has finished"),

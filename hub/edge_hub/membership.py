@@ -13,6 +13,7 @@ from cantor.node.control import ControlServer
 from cantor.node.settings import AgentSettings
 from edge_hub.mesh_view import LiveNode, PolicyView
 from edge_hub.service_control import NodeServices
+from edge_hub.task_control import NodeTasks
 from galaxy.deployments.service import Deployments
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ if TYPE_CHECKING:
     from edge_hub.pipelines import PipelineControl
     from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
+    from edge_hub.task_control import TaskControl
 
 PIPELINES = "galaxy"
 PUSH = "push"
+TASKS = "tasks"
 HUB_LABEL = {"role": "hub"}
 SEEN_STEP_S = 30.0
 RENEW_BEFORE = timedelta(days=20)
@@ -163,6 +166,18 @@ class AgentMembership:
         """The services of the mesh."""
         service = self._agent.service(PUSH)
         return NodeServices(service.calls(), self._agent.tenant) if service else None
+
+    @property
+    def tasks(self) -> TaskControl | None:
+        """The tasks of the mesh."""
+        service, agent = self._agent.service(TASKS), self._agent
+        if service is None:
+            return None
+
+        def homes() -> list[NodeId]:
+            return [node for node in agent.alive() if agent.tenant_of(node) == agent.tenant]
+
+        return NodeTasks(service.calls(), agent.tenant, homes)
 
     async def close(self) -> None:
         await self._agent.close()

@@ -6,55 +6,35 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from edge_hub import events
 from edge_hub.access import check_origin
 from edge_hub.problems import ProblemError
+from edge_hub.topics import TOPICS, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
     from cantor.base.clock import Clock
     from edge_hub.access import Session
-    from edge_hub.board import Board
-    from edge_hub.database import Database
-    from edge_hub.deployment_schemas import Deployment
-    from edge_hub.events import Scope
-    from edge_hub.fleet import Fleet
-    from edge_hub.mesh_schemas import MeshLink, MeshNode
-    from edge_hub.policy_schemas import MeshPolicy, PolicyNode
-    from edge_hub.resource_schemas import MeshResource
-    from edge_hub.schemas import Event, Node
-    from edge_hub.service_schemas import Service
+    from edge_hub.topics import Item, Items, Topics
 
 PROTOCOL = 1
 CLIENTS_MAX = 256
 MESSAGE_SIZE_BYTES_MAX = 4096
 SEND_TIME_S_MAX = 10.0
 HEARTBEAT_S = 25.0
-EVENTS_SHOWN = 50
 _log = logging.getLogger(__name__)
 REST_S = 0.5
 """Figures come one by one from every node: a console is sent those of so long together."""
-Topic = Literal["nodes", "events", "deployments", "mesh", "resources", "services", "policy"]
-TOPICS: tuple[Topic, ...] = (
-    "nodes", "events", "deployments", "mesh", "resources", "services", "policy",
-)  # fmt: skip
-RESTING: tuple[Topic, ...] = ("mesh", "resources", "services", "policy")
+RESTING: tuple[Topic, ...] = ("mesh", "resources", "services", "policy", "tasks")
+OWN: tuple[Topic, ...] = ("tasks",)
+"""They say themselves when they have changed; what is new in the mesh does not matter to them."""
+CHANGING: tuple[Topic, ...] = tuple(topic for topic in TOPICS if topic not in OWN)
 TOPICS_AT_FIRST: tuple[Topic, ...] = ("nodes", "events")
-if TYPE_CHECKING:
-    Item = (
-        Node | Event | Deployment | MeshNode | MeshLink | MeshResource | Service
-        | MeshPolicy | PolicyNode
-    )  # fmt: skip
-    Items = dict[str | int, Item]
-    Nodes = dict[str, tuple[Node, int]]
-    Source = Callable[[Scope, Nodes], Mapping[str | int, Item]]
-    """What a console is shown of a topic: in a project, given its nodes."""
 
 
 class Subscribe(msgspec.Struct, tag_field="type", tag="subscribe"):
@@ -94,25 +74,13 @@ class Stream:
     out of date and never holds a queue.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        fleet: Fleet,
-        board: Board,
-        sources: Mapping[Topic, Source],
-        clock: Clock,
-        *,
-        https: bool,
-    ) -> None:
-        self._database = database
-        self._fleet = fleet
-        self._board = board
-        self._sources = sources
+    def __init__(self, topics: Topics, clock: Clock, *, https: bool) -> None:
+        self._topics = topics
         self._clock = clock
         self._https = https
         self._clients: set[_Client] = set()
 
-    def changed(self, topics: Iterable[Topic] = TOPICS) -> None:
+    def changed(self, topics: Iterable[Topic] = CHANGING) -> None:
         """Wake every console: items of these topics may have changed."""
         for client in self._clients:
             client.look(topics)
@@ -125,7 +93,7 @@ class Stream:
             client.session = session
             client.shown.clear()
             client.look(TOPICS)
-        self._watch_deployments()
+        self._watch()
 
     async def drop(self, session: Session) -> None:
         """Close the consoles of a session that ended."""
@@ -158,7 +126,7 @@ class Stream:
                     await self._read(client)
         finally:
             self._clients.discard(client)
-            self._watch_deployments()
+            self._watch()
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
             await socket.close()
@@ -176,13 +144,14 @@ class Stream:
             client.topics = tuple(topic for topic in TOPICS if topic in wish.topics)
             for topic in [topic for topic in client.shown if topic not in client.topics]:
                 del client.shown[topic]
-            self._watch_deployments()
+            self._watch()
             client.look(client.topics)
 
-    def _watch_deployments(self) -> None:
+    def _watch(self) -> None:
         """Figures are asked for only while somebody looks at them."""
-        watching = (client for client in self._clients if "deployments" in client.topics)
-        self._board.watch({client.session.scope for client in watching})
+        self._topics.watch(
+            {(client.session.scope, topic) for client in self._clients for topic in client.topics}
+        )
 
     async def _write(self, client: _Client) -> None:
         try:
@@ -202,7 +171,7 @@ class Stream:
 
     async def _update(self, client: _Client, topic: Topic) -> None:
         session = client.session
-        now = await self._items(session.scope, topic)
+        now = await self._topics.items(session.scope, topic)
         if client.session is not session or topic not in client.topics:
             return  # it looks elsewhere now, and is due for what it looks at
         before = client.shown.get(topic)
@@ -211,7 +180,7 @@ class Stream:
         if before is None:
             message["items"] = list(now.values())
         else:
-            upserts = [item for key, item in now.items() if before.get(key) != item]
+            upserts = [item for key, item in now.items() if _differs(item, before.get(key))]
             removed = [key for key in before if key not in now and topic != "events"]
             if not upserts and not removed:
                 return
@@ -219,22 +188,14 @@ class Stream:
         client.seq[topic], client.shown[topic] = seq, now
         await self._send(client, message)
 
-    async def _items(self, scope: Scope, topic: Topic) -> Items:
-        if topic != "events":
-            fleet = await self._fleet.all(scope)
-            if topic == "nodes":
-                return {key: node for key, (node, _) in fleet.items()}
-            if topic in self._sources:
-                return {**self._sources[topic](scope, fleet)}
-            names = {key: node.name for key, (node, _) in fleet.items()}
-            return {view.id: self._board.shown(view, names) for view in self._board.views(scope)}
-        async with self._database.read() as connection:
-            latest = await events.latest(connection, scope, limit=EVENTS_SHOWN)
-        return {event.id: event for event in latest}
-
     async def _send(self, client: _Client, message: dict[str, Any]) -> None:
         async with asyncio.timeout(SEND_TIME_S_MAX):
             await client.socket.send_str(msgspec.json.encode(message).decode())
+
+
+def _differs(item: Item, before: Item | None) -> bool:
+    """Whether it must be told; most are the very same, which costs nothing to see."""
+    return item is not before and item != before
 
 
 def _rest(client: _Client, due: set[Topic]) -> None:

@@ -70,7 +70,7 @@ class Boxes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._authority = Authority.create("plant", now=datetime.now(UTC))
+        self.authority = Authority.create("plant", now=datetime.now(UTC))
         self.boxes: dict[str, Box] = {}
 
     def __getitem__(self, name: str) -> Box:
@@ -79,9 +79,9 @@ class Boxes:
     def start(self, name: str, *options: str, is_issuer: bool = False) -> Box:
         home = IdentityFolder(self._folder / name)
         if is_issuer and not (home.path / AUTHORITY_FOLDER).exists():
-            save_authority(self._authority, home.path / AUTHORITY_FOLDER)
+            save_authority(self.authority, home.path / AUTHORITY_FOLDER)
         if not home.enrolled:
-            home.install(self._authority.issue(home.csr_pem(), now=datetime.now(UTC)))
+            home.install(self.authority.issue(home.csr_pem(), now=datetime.now(UTC)))
         seed = next((box.address for box in self.boxes.values()), "")
         seeds = ("--seed", seed) if seed else ()
         box = self.boxes[name] = Box(name, self._folder / name, (*seeds, *options))

@@ -34,11 +34,13 @@ from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.ids import NodeId
 from cantor.identity.authority import Authority
+from cantor.scheduling.tasks.story import STATES
 from edge_hub.app import start_hub
 from edge_hub.mesh_view import FakeMeshView, LiveNode
 from edge_hub.pipelines import FakePipelineControl
 from edge_hub.service_control import FakeServices
 from edge_hub.settings import HubSettings
+from edge_hub.task_control import FakeTasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +60,7 @@ NEWEST = ("/session", "/tenants")
 ENDLESS = "/stream"  # a WebSocket, which has tests of its own
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 428]
 NODE = NodeId("b" * 32)
+TASK = f"{NODE}-3-7"
 # Who is signed in is tested elsewhere; here everybody is.
 CONFIG = SchemathesisConfig(
     projects=ProjectsConfig(
@@ -103,6 +106,32 @@ class Browser:
         return session
 
 
+def some_tasks(tenant: str) -> FakeTasks:
+    """One task that runs, and its story."""
+    row = {
+        "id": TASK, "home": NODE, "home_name": "press", "life": 3, "number": 7, "name": "detect",
+        "kind": "task", "state": "runs", "why": "", "project": "default", "node": NODE,
+        "node_name": "press", "attempts": 1, "submitted": 1_800_000_000.0,
+        "started": 1_800_000_001.5, "ended": None, "progress": 0.5, "needs": "GPU = 1",
+        "priority": 1, "durable_id": "", "parent": "", "group": "", "actor": "",
+    }  # fmt: skip
+    attempt = {
+        "number": 1, "node": NODE, "worker": 4711, "sent": 1_800_000_001.0, "started": None,
+        "ended": None, "end": "", "why": "",
+    }  # fmt: skip
+    story = {
+        "task": row, "principal": NODE, "mode": "process", "python": "", "retries": 1,
+        "at_most_once": False, "deadline_s": None, "progress_text": "", "attempts": [attempt],
+        "attempts_left_out": 0, "error": None, "output": [[1, "seen"]], "is_output_cut": False,
+    }  # fmt: skip
+    tasks = FakeTasks(tenant)
+    counts = dict.fromkeys(STATES, 0)
+    tasks.answers["page"] = {"rows": [row], "more": False, "counts": counts, "missing": []}
+    tasks.answers["story"] = story
+    tasks.answers["cancel"] = {"was_open": True, "name": "detect", "row": row}
+    return tasks
+
+
 @contextmanager
 def served(folder: Path) -> Iterator[Browser]:
     """A hub that runs in a thread of its own."""
@@ -126,6 +155,7 @@ def served(folder: Path) -> Iterator[Browser]:
             clock=clock,
             pipelines=pipelines,
             pushed=FakeServices(authority.tenant),
+            tasks=some_tasks(authority.tenant),
         )
 
     hub = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
@@ -152,7 +182,8 @@ def make_things(browser: Browser, session: requests.Session) -> dict[str, str]:
     token = post("/enrolment-tokens", {})
     deployment = post("/deployments", {"template": "test-pattern"})
     place = {"tenant": "default", "project": "default"}
-    return {**place, "node_id": NODE, "token_id": token["id"], "deployment_id": deployment["id"]}
+    made = {"token_id": token["id"], "deployment_id": deployment["id"]}
+    return {**place, **made, "node_id": NODE, "task_id": TASK}
 
 
 def is_asked(operation: Operation) -> bool:

@@ -23,6 +23,7 @@ from edge_hub.mesh_view import FakeMeshView
 from edge_hub.pipelines import FakePipelineControl
 from edge_hub.service_control import FakeServices
 from edge_hub.settings import HubSettings
+from edge_hub.task_control import FakeTasks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -81,6 +82,7 @@ class World:
     mesh: FakeMeshView
     pipelines: FakePipelineControl
     services: FakeServices
+    tasks: FakeTasks
     browser: aiohttp.ClientSession
 
     @property
@@ -137,14 +139,14 @@ async def running(folder: Path, authority: Authority, clock: HandClock) -> Async
         figures_every_s=0.01,
     )
     pipelines = FakePipelineControl(RUNNER, wall=clock.wall)
-    services = FakeServices(authority.tenant)
+    services, tasks = FakeServices(authority.tenant), FakeTasks(authority.tenant)
     hub = await start_hub(
-        settings, authority, mesh, clock=clock, pipelines=pipelines, pushed=services
+        settings, authority, mesh, clock=clock, pipelines=pipelines, pushed=services, tasks=tasks
     )
     jar = aiohttp.CookieJar(unsafe=True)
     try:
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-            yield World(hub, authority, clock, mesh, pipelines, services, browser)
+            yield World(hub, authority, clock, mesh, pipelines, services, tasks, browser)
     finally:
         await hub.close()
 

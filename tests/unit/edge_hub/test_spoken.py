@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cantor.base.resources import Resource
+from cantor.node.tasks.stages import WAITS
+from cantor.node.tasks.story_values import NOBODY
 from cantor.scheduling.needs import parse
 from galaxy.filter import params_of
 from galaxy.registry import BUILT_IN, Registry
@@ -145,3 +147,7 @@ def test_what_is_said_of_an_expression_is_translated(name: str) -> None:
 
     assert texts
     assert sorted(texts - spoken() - PARTS) == []
+
+
+def test_what_tasks_wait_for_is_translated() -> None:
+    assert {*WAITS.values(), NOBODY} <= spoken()

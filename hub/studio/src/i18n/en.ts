@@ -398,6 +398,7 @@ export const en = {
     service_started: "{{by}} started the service {{name}}",
     service_removed: "{{by}} removed the service {{name}}",
     policy_changed: "{{by}} changed the mesh policy: nodes that no issuer confirms work on for {{days}} days, not {{before}}",
+    task_cancelled: "{{by}} cancelled the task {{name}}",
     project_created: "The project {{name}} was made",
     deployment_started: "{{name}} runs on {{nodes}}",
     deployment_failed: "{{name}} failed: {{reason}}",

@@ -383,6 +383,7 @@ export const zh: Catalogue = {
     service_started: "{{by}} 启动了服务 {{name}}",
     service_removed: "{{by}} 移除了服务 {{name}}",
     policy_changed: "{{by}} 修改了网格策略：未经签发机构确认的节点可继续工作 {{days}} 天，而不是 {{before}} 天",
+    task_cancelled: "{{by}} 取消了任务 {{name}}",
     project_created: "项目 {{name}} 已创建",
     deployment_started: "{{name}} 正在 {{nodes}} 上运行",
     deployment_failed: "{{name}} 失败：{{reason}}",
