@@ -14,6 +14,7 @@ from cantor.node.fake import FakeMesh
 from cantor.node.tasks.submits import Submits
 from cantor.node.tasks.wording import ABORT, DONE, ENDED, FAILED, RUN, SAID, TOLD
 from cantor.scheduling.actors import ordering
+from cantor.scheduling.tasks.stories import Stories
 from cantor.workers.failures import unpack_failure
 from cantor.workers.units import Passed, Terms
 
@@ -43,7 +44,9 @@ class Desk:
         codes = SimpleNamespace(
             use=lambda _: None, release=lambda _: None, send_ahead=lambda _, __: None
         )
-        self.submits = Submits(node, cast("Lines", lines), cast("Codes", codes), count(1))
+        self.submits = Submits(
+            node, cast("Lines", lines), cast("Codes", codes), count(1), Stories(ME)
+        )
         terms = Terms(name="f", retries=retries)
         self.task = self.submits.submit(self, 5, Passed("c", b""), terms, "3.11", ())
 
