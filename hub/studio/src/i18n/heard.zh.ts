@@ -245,6 +245,7 @@ export const heardZh: Record<string, string> = {
   "its worker is owed to project {name}": "其工作进程应归还项目 {name}",
   "node {name}, which ran it, was lost": "运行它的节点 {name} 已丢失",
   "can never be met: {why}": "永远无法满足：{why}",
+  "cantor resources shows what nodes have": "cantor resources 会显示各节点有什么",
   // What is said of pushed code.
   "column {column}: {~what}": "第 {column} 列：{what}",
   "the hub's node pushes for its own tenant alone": "Edge Hub 的节点只能为其自己的租户推送",
