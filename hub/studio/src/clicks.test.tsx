@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { MantineProvider } from "@mantine/core";
 import { QueryClientProvider } from "@tanstack/react-query";
+import { Window } from "happy-dom";
 import { createRoot, type Root } from "react-dom/client";
 import { MemoryRouter } from "react-router";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -69,6 +70,8 @@ beforeEach(async () => {
   vi.stubGlobal("fetch", vi.fn(hub()));
   vi.stubGlobal("WebSocket", Socket);
   vi.stubGlobal("IntersectionObserver", Observer);
+  // Node 25 and later has one of its own, which wants a file and stands before the page's.
+  vi.stubGlobal("localStorage", new Window({ url: "http://localhost" }).localStorage);
   localStorage.setItem("cantor-language", "en");
   await startLanguage();
   const place = document.body.appendChild(document.createElement("div"));
