@@ -1,8 +1,9 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { ApiError, call } from "./client";
+import { patched } from "./liveList";
 import { backoffMs, mergeById, mergeEvents, mergeNodes } from "./merge";
 import { Stream, type StreamHandlers, streamUrl } from "./stream";
-import type { HubEvent, Node } from "./types";
+import { type HubEvent, isReached, type Node, NODE_STATES } from "./types";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -144,4 +145,16 @@ test("whoever watches the mesh hears it whole first, then what changes, and noth
     [[{ id: "a" }], [], true],
     [[], ["a"], false],
   ]);
+});
+
+test("a live list begins with a snapshot or an answer; what changes goes into it", () => {
+  const [a, b] = [node("a"), node("b")];
+  expect(patched(undefined, [a], [], false)).toBeUndefined();
+  expect(patched(undefined, [a], [], true)).toEqual({ items: [a] });
+  expect(patched({ items: [a] }, [b], ["a"], false)).toEqual({ items: [b] });
+  expect(patched({ items: [a] }, [b], [], true)).toEqual({ items: [b] });
+});
+
+test("a node that is there is online or late", () => {
+  expect(NODE_STATES.filter(isReached)).toEqual(["online", "stale"]);
 });

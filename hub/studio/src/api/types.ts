@@ -1,6 +1,12 @@
 /** The shapes of /api/v1, as the hub sends them. */
 export const NODE_STATES = ["online", "stale", "expired", "offline", "pending", "denied"] as const;
 export type NodeState = (typeof NODE_STATES)[number];
+
+/** Whether a node in this state is there, so that what it said last still holds. */
+export function isReached(state: NodeState): boolean {
+  return state === "online" || state === "stale";
+}
+
 export type Labels = Record<string, string>;
 
 export interface Resource {

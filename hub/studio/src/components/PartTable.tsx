@@ -1,7 +1,7 @@
-import { Table, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import type { ReactNode } from "react";
+import { RowTable } from "./RowTable";
 import { Section } from "./Section";
-import { TableHeads } from "./TableHeads";
 
 interface PartTableProps {
   title: string;
@@ -20,22 +20,7 @@ export function PartTable({ title, heads, rows, empty }: PartTableProps) {
           {empty}
         </Text>
       ) : (
-        <div className="card part-scroll" tabIndex={0} role="group" aria-label={title}>
-          <Table className="nodes" aria-label={title} verticalSpacing={6}>
-            <TableHeads heads={heads} />
-            <Table.Tbody>
-              {rows.map((cells, at) => (
-                <Table.Tr key={at} style={{ cursor: "default" }}>
-                  {cells.map((cell, column) => (
-                    <Table.Td key={column} style={{ overflowWrap: "anywhere" }}>
-                      {cell}
-                    </Table.Td>
-                  ))}
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </div>
+        <RowTable title={title} heads={heads} rows={rows.map((cells, id) => ({ id, cells }))} className="card part-scroll" />
       )}
     </Section>
   );

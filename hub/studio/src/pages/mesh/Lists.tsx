@@ -1,20 +1,15 @@
 /** The graph as two tables: for everybody who cannot or does not want to use the canvas. */
-import { Button, Table, Title } from "@mantine/core";
-import { type ReactNode, useState } from "react";
+import { Button, Title } from "@mantine/core";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { type Row, RowTable } from "../../components/RowTable";
 import { StateMark } from "../../components/State";
-import { TableHeads } from "../../components/TableHeads";
 import { costText, linkName, milliseconds, percent } from "./format";
 import { useSideName } from "./Panel";
 import { MESH_WORDS } from "./texts";
 import type { Mesh, MeshLink, MeshNode } from "./types";
 
 const ROWS = 25;
-
-interface Row {
-  id: string;
-  cells: ReactNode[];
-}
 
 function Rows({ label, heads, rows, chosen }: { label: string; heads: string[]; rows: Row[]; chosen: string | null }) {
   const { t } = useTranslation(MESH_WORDS);
@@ -25,20 +20,7 @@ function Rows({ label, heads, rows, chosen }: { label: string; heads: string[]; 
       <Title order={2} px="md" pt="md" pb="xs">
         {label}
       </Title>
-      <div className="mesh-scroll" tabIndex={0} role="group" aria-label={label}>
-        <Table className="nodes" aria-label={label} verticalSpacing={6}>
-          <TableHeads heads={heads} />
-          <Table.Tbody>
-            {rows.slice(0, shown).map((row) => (
-              <Table.Tr key={row.id} aria-selected={row.id === chosen || undefined} style={{ cursor: "default" }}>
-                {row.cells.map((cell, column) => (
-                  <Table.Td key={column}>{cell}</Table.Td>
-                ))}
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </div>
+      <RowTable title={label} heads={heads} rows={rows.slice(0, shown)} chosen={chosen} className="mesh-scroll" />
       {left > 0 && (
         <Button m="xs" size="xs" variant="default" onClick={() => setShown(shown + 8 * ROWS)}>
           {t("table.more", { count: Math.min(left, 8 * ROWS) })}

@@ -1,9 +1,11 @@
-import { Alert, Skeleton, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Alert, Skeleton, Stack, Text, TextInput } from "@mantine/core";
 import { IconAlertTriangle, IconCircleCheckFilled, IconCircleX, IconSearch } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { isReached } from "../../api/types";
 import { ErrorNotice } from "../../components/Notices";
+import { RowTable } from "../../components/RowTable";
 import { heard } from "../../i18n/heard";
 import { useNeeds } from "./data";
 import { pointed } from "./format";
@@ -39,7 +41,7 @@ function Answer({ answer }: { answer: NeedsAnswer }) {
   const { t } = useTranslation([RESOURCE_WORDS, "translation"]);
   const count = answer.nodes.filter((node) => node.fits).length;
   const why = ({ state, why: reason }: NeedsAnswer["nodes"][number]) =>
-    state === "online" || state === "stale" ? heard(reason) : t(`translation:state.${state}`);
+    isReached(state) ? heard(reason) : t(`translation:state.${state}`);
   return (
     <Stack gap="sm">
       <Text size="sm" fw={600} role="status">
@@ -56,32 +58,20 @@ function Answer({ answer }: { answer: NeedsAnswer }) {
         </Text>
       ))}
       {answer.nodes.length > 0 && (
-        <div className="part-scroll" tabIndex={0} role="group" aria-label={t("fitTable")}>
-          <Table className="nodes" aria-label={t("fitTable")} verticalSpacing={6}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("columns.node")}</Table.Th>
-                <Table.Th>{t("columns.fits")}</Table.Th>
-                <Table.Th>{t("columns.why")}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {answer.nodes.map((node) => (
-                <Table.Tr key={node.id} style={{ cursor: "default" }}>
-                  <Table.Td>
-                    <Link className="node-name" to={`/devices?node=${encodeURIComponent(node.id)}`}>
-                      {node.name}
-                    </Link>
-                  </Table.Td>
-                  <Table.Td>
-                    <Fit fits={node.fits} />
-                  </Table.Td>
-                  <Table.Td style={{ overflowWrap: "anywhere" }}>{node.fits ? "" : why(node)}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </div>
+        <RowTable
+          title={t("fitTable")}
+          heads={(["node", "fits", "why"] as const).map((head) => t(`columns.${head}`))}
+          rows={answer.nodes.map((node) => ({
+            id: node.id,
+            cells: [
+              <Link key="node" className="node-name" to={`/devices?node=${encodeURIComponent(node.id)}`}>
+                {node.name}
+              </Link>,
+              <Fit key="fits" fits={node.fits} />,
+              node.fits ? "" : why(node),
+            ],
+          }))}
+        />
       )}
     </Stack>
   );

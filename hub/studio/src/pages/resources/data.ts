@@ -1,33 +1,13 @@
 /** The resources of the project shown: asked once, then kept fresh by the stream while the page is open. */
-import { keepPreviousData, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { get } from "../../api/client";
-import { useStream } from "../../api/live";
-import { mergeById } from "../../api/merge";
+import { useLiveList } from "../../api/liveList";
 import type { MeshResource, NeedsAnswer, ResourceDetail } from "./types";
 
-const KEY = ["resources"] as const;
 const ASK_EVERY_MS = 5_000;
 
-export interface ResourceList {
-  items: MeshResource[];
-}
-
 export function useResources() {
-  const stream = useStream();
-  const client = useQueryClient();
-  useEffect(
-    () =>
-      stream?.watch("resources", (rows, removed, whole) => {
-        const fresh = rows as MeshResource[];
-        client.setQueryData<ResourceList>(KEY, (known) => {
-          if (whole || !known) return whole ? { items: fresh } : known;
-          return { items: mergeById(known.items, fresh, removed) };
-        });
-      }),
-    [stream, client],
-  );
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<ResourceList>("/resources", signal) });
+  return useLiveList<MeshResource>("resources");
 }
 
 /** Who holds it and who waits, asked of its nodes: again when its figures have changed, which `version` tells. */

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { ApiError } from "../../api/client";
+import { isReached } from "../../api/types";
 import { DetailDrawer } from "../../components/DetailDrawer";
 import { useCause } from "../../components/Notices";
 import { PartTable } from "../../components/PartTable";
@@ -31,7 +32,7 @@ function Nodes({ service }: { service: Service }) {
         </Text>
       )}
     </span>,
-    node.state === "online" || node.state === "stale" ? (
+    isReached(node.state) ? (
       <RunMark key="run" state={stopped ? "stopped" : markOf(runOf(node))} text={t(`run.${stopped ? "stopped" : runOf(node)}`)} />
     ) : (
       <StateMark key="state" state={node.state} />

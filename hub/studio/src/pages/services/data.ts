@@ -1,9 +1,7 @@
 /** The services of the project shown: asked once, then kept fresh by the stream while the page is open. */
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
 import { call, get, post } from "../../api/client";
-import { useStream } from "../../api/live";
-import { mergeById } from "../../api/merge";
+import { useLiveList } from "../../api/liveList";
 import { formOf } from "./format";
 import type { PushWish, Service, ServiceLog } from "./types";
 
@@ -11,29 +9,12 @@ const KEY = ["services"] as const;
 const LOGS_EVERY_MS = 2_000;
 export const LINES = 200;
 
-interface ServiceList {
-  items: Service[];
-}
-
 function path(name: string): string {
   return `/services/${encodeURIComponent(name)}`;
 }
 
 export function useServices() {
-  const stream = useStream();
-  const client = useQueryClient();
-  useEffect(
-    () =>
-      stream?.watch("services", (rows, removed, whole) => {
-        const fresh = rows as Service[];
-        client.setQueryData<ServiceList>(KEY, (known) => {
-          if (whole || !known) return whole ? { items: fresh } : known;
-          return { items: mergeById(known.items, fresh, removed) };
-        });
-      }),
-    [stream, client],
-  );
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<ServiceList>("/services", signal) });
+  return useLiveList<Service>("services");
 }
 
 /** What it printed last on all of its nodes, or on one. */

@@ -1,5 +1,5 @@
 /** What services are as a whole, and how files are sent. Pure, so that it can be tested. */
-import type { RunState } from "../../api/types";
+import { isReached, type RunState } from "../../api/types";
 import type { PushWish, Service, ServiceNode, ServiceRun } from "./types";
 
 const MARKS: Record<ServiceRun, RunState> = {
@@ -31,7 +31,7 @@ const GRAVEST: RunState[] = ["failed", "waiting", "starting", "running", "finish
 
 /** The gravest of its nodes, and on how many of them it is well. */
 export function summary(service: Service): { mark: RunState; well: number; total: number } {
-  const alive = service.nodes.filter((node) => node.state === "online" || node.state === "stale");
+  const alive = service.nodes.filter((node) => isReached(node.state));
   const marks = alive.map((node) => markOf(runOf(node)));
   const well = marks.filter((mark) => mark === "running" || mark === "finished").length;
   if (service.wanted === "stopped") return { mark: "stopped", well: 0, total: service.nodes.length };
