@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError, reason_of
@@ -141,12 +140,11 @@ class Inside:
             client[1].close()
             return
         try:
-            with suppress(OSError):
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(_copy(client[0], service[1]))
-                    both.create_task(_copy(service[0], client[1]))
+            async with asyncio.TaskGroup() as both:
+                both.create_task(_copy(client[0], service[1]))
+                both.create_task(_copy(service[0], client[1]))
         except* OSError:
-            pass
+            pass  # one of them is gone
         finally:
             client[1].close()
             service[1].close()

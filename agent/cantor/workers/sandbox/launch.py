@@ -247,5 +247,6 @@ def _exit_with(work: Callable[[], int]) -> NoReturn:
 
 
 def _fail(error: OSError) -> NoReturn:
-    os.write(2, f"sandbox: {error.strerror or error}\n".encode())
+    place = f" ({error.filename})" if error.filename else ""
+    os.write(2, f"sandbox: {error.strerror or error}{place}\n".encode())
     os._exit(FAILED)
