@@ -16,6 +16,7 @@ const parts = {
   Devices: () => import("./pages/devices/Devices"),
   Resources: () => import("./pages/resources/Resources"),
   Services: () => import("./pages/services/Services"),
+  Tasks: () => import("./pages/tasks/Tasks"),
   Pipelines: () => import("./pages/pipelines/Pipelines"),
   DeploymentPage: () => import("./pages/pipelines/DeploymentPage"),
   LivePage: () => import("./pages/live/LivePage"),
@@ -26,6 +27,7 @@ const Devices = lazy(parts.Devices);
 const Mesh = lazy(() => import("./pages/mesh/Mesh"));
 const Resources = lazy(parts.Resources);
 const Services = lazy(parts.Services);
+const Tasks = lazy(parts.Tasks);
 const Pipelines = lazy(parts.Pipelines);
 const DeploymentPage = lazy(parts.DeploymentPage);
 const LivePage = lazy(parts.LivePage);
@@ -138,6 +140,7 @@ export function App() {
           <Route path="mesh" element={<Mesh />} />
           <Route path="resources" element={<Resources />} />
           <Route path="services" element={<Services />} />
+          <Route path="tasks" element={<Tasks />} />
           <Route path="pipelines" element={<Pipelines />} />
           <Route path="pipelines/:id" element={<DeploymentPage />} />
           <Route path="live" element={<LivePage />} />

@@ -13,6 +13,7 @@ import { nodeTexts } from "./pages/devices/texts";
 import { resourceTexts } from "./pages/resources/texts";
 import { serviceTexts } from "./pages/services/texts";
 import { settingsTexts } from "./pages/settings/texts";
+import { taskTexts } from "./pages/tasks/texts";
 import { ticketFrom } from "./pages/ticket";
 
 beforeAll(() => i18next.init({ resources: { en: { translation: en }, zh: { translation: zh } }, lng: "en", interpolation: { escapeValue: false } }));
@@ -24,7 +25,7 @@ function flat(tree: object, path = ""): Map<string, string> {
   return new Map(pairs);
 }
 
-test.each([{ en, zh }, nodeTexts, resourceTexts, serviceTexts, settingsTexts])("both languages hold the same texts with the same blanks", (texts) => {
+test.each([{ en, zh }, nodeTexts, resourceTexts, serviceTexts, settingsTexts, taskTexts])("both languages hold the same texts with the same blanks", (texts) => {
   const blanks = (text: string) => [...text.matchAll(/{{(\w+)}}/g)].map((match) => match[1]).sort();
   const [english, chinese] = [flat(texts.en), flat(texts.zh)];
   expect([...chinese.keys()].sort()).toEqual([...english.keys()].sort());

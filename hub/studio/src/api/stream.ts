@@ -4,7 +4,7 @@ import type { Deployment, HubEvent, Node } from "./types";
 
 export type StreamState = "connecting" | "live" | "lost";
 const UNWATCH_AFTER_MS = 2_000;
-export type Watched = "deployments" | "mesh" | "resources" | "services" | "policy";
+export type Watched = "deployments" | "mesh" | "resources" | "services" | "tasks" | "policy";
 type Topic = "nodes" | "events" | Watched;
 /** Hears what came of a topic: all of it, or what is new and what is gone. */
 type Listener = (rows: unknown[], removed: string[], whole: boolean) => void;
