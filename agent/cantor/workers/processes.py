@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import RemoteProtocolError, UnavailableError, reason_of
@@ -83,39 +83,17 @@ class WorkerProcess:
         self.last_written = ""
         """What it wrote past Python's streams right before its end."""
         memory = self._share_memory()
-        self.socket, theirs = socket.socketpair()
-        self.stderr, stderr = os.pipe()
-        inherited = (theirs.fileno(), *(number for one in memory for number in one.descriptors))
-        closed = ["--sandbox", sandbox.encode()] if sandbox.is_closed else []
-        environment = cleaned(os.environ, sandbox.level) if closed else os.environ
         try:
-            for end in (self.socket, theirs):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
-            # A session of its own: Ctrl-C in a terminal is the caller's to act on.
-            self.process = subprocess.Popen(  # noqa: S603 (this program itself)
-                [*own_command(), "worker", str(os.getpid()), *map(str, inherited), *closed],
-                stdin=subprocess.DEVNULL,
-                stdout=stderr,
-                stderr=stderr,
-                pass_fds=inherited,
-                start_new_session=True,
-                env={**QUIET, **environment},
-            )
+            self.process = self._start(memory, sandbox)
         except OSError as error:
-            self.socket.close()
-            os.close(self.stderr)
             raise UnavailableError(
                 f"a worker cannot be started: {reason_of(error)}", where="worker"
             ) from error
         finally:
-            theirs.close()
-            os.close(stderr)
             for one in memory:
                 one.close()
         self.pid = self.process.pid
         """Of the process that runs functions, as soon as it is ready."""
-        self.socket.setblocking(False)
-        os.set_blocking(self.stderr, False)
 
     def greeted(self, pid: object) -> None:
         """It is ready, before any function that came from elsewhere runs in it.
@@ -244,10 +222,41 @@ class WorkerProcess:
             else:
                 self.process.send_signal(number)
 
+    def _start(self, memory: tuple[SlotMemory, ...], sandbox: Sandbox) -> subprocess.Popen[bytes]:
+        """Start the process with its ends of what it speaks through; this one keeps the others."""
+        with ExitStack() as ours, ExitStack() as theirs:
+            mine, its = socket.socketpair()
+            ours.enter_context(mine)
+            theirs.enter_context(its)
+            readable, writable = os.pipe()
+            ours.callback(os.close, readable)
+            theirs.callback(os.close, writable)
+            for end in (mine, its):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
+            inherited = (its.fileno(), *(number for one in memory for number in one.descriptors))
+            closed = ["--sandbox", sandbox.encode()] if sandbox.is_closed else []
+            environment = cleaned(os.environ, sandbox.level) if closed else os.environ
+            # A session of its own: Ctrl-C in a terminal is the caller's to act on.
+            process = subprocess.Popen(  # noqa: S603 (this program itself)
+                [*own_command(), "worker", str(os.getpid()), *map(str, inherited), *closed],
+                stdin=subprocess.DEVNULL,
+                stdout=writable,
+                stderr=writable,
+                pass_fds=inherited,
+                start_new_session=True,
+                env={**QUIET, **environment},
+            )
+            ours.pop_all()
+        mine.setblocking(False)
+        os.set_blocking(readable, False)
+        self.socket, self.stderr = mine, readable
+        return process
+
     def _share_memory(self) -> tuple[SlotMemory, ...]:
         made: list[SlotMemory] = []
         try:
-            made += [SlotMemory.create(), SlotMemory.create()]
+            made.append(SlotMemory.create())
+            made.append(SlotMemory.create())
             self.writer, self.reader = SlotWriter(made[0]), SlotReader(made[1])
         except OSError:  # no such memory here: all goes over the socket
             for one in made:

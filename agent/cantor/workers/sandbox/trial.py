@@ -47,7 +47,16 @@ class Trial:
 
 @lru_cache(maxsize=4)
 def try_level(level: Level) -> Trial:
-    """Make a sandbox of this level and leave it; takes about a tenth of a second."""
+    """Make a sandbox of this level and leave it; takes about a tenth of a second.
+
+    What failed is tried once more: it holds for as long as this process, which a machine that was
+    short of something for a moment should not be held to.
+    """
+    trial = _tried(level)
+    return _tried(level) if trial.obstacle else trial
+
+
+def _tried(level: Level) -> Trial:
     if level == "none":
         return Trial(level)
     if not sys.platform.startswith("linux"):

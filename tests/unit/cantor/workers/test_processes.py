@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from cantor.base.errors import UnavailableError
 from cantor.workers.messages import Stream, pack_message
 from cantor.workers.processes import WorkerProcess
+from cantor.workers.sandbox.levels import OPEN
+from cantor.workers.seat import Seat
+from cantor.workers.slots import SlotMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,3 +66,36 @@ def test_two_pools_that_read_at_once_hear_each_their_own_worker() -> None:
 
     assert heard(worker([1, "one"], other_pool_reads)) == [[1, "one"]]
     assert of_other == [[1, "other"]]
+
+
+@pytest.mark.parametrize(("of", "name"), [(socket, "socketpair"), (os, "pipe")])
+def test_one_that_no_descriptors_are_left_for_is_refused_and_leaves_none_open(
+    of: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(of, name, none_left)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(UnavailableError, match="a worker cannot be started: Too many open files"):
+        WorkerProcess(Seat(1), OPEN)
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_memory_that_one_half_is_left_for_leaves_none_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = SlotMemory.create
+    made: list[SlotMemory] = []
+
+    def one_only() -> SlotMemory:
+        if made:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        made.append(create())
+        return made[0]
+
+    monkeypatch.setattr(SlotMemory, "create", one_only)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    one = WorkerProcess.__new__(WorkerProcess)
+
+    assert one._share_memory() == ()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

@@ -63,3 +63,22 @@ def test_what_cannot_be_given_is_refused_with_the_reason_and_what_to_do() -> Non
 def test_a_pool_begins_in_no_less() -> None:
     with pytest.raises(SandboxError):
         Pool(1, sandbox=Sandbox("net"))
+
+
+@pytest.mark.parametrize(("failures", "obstacle"), [(1, ""), (2, "Permission denied")])
+def test_a_trial_that_failed_once_is_made_again(
+    failures: int, obstacle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Level] = []
+
+    def tried(level: Level) -> Trial:
+        made.append(level)
+        return Trial(level, "Permission denied" if len(made) <= failures else "")
+
+    monkeypatch.setattr(trial, "_tried", tried)
+    trial.try_level.cache_clear()
+    try:
+        assert trial.try_level("full").obstacle == obstacle
+        assert len(made) == 2
+    finally:
+        trial.try_level.cache_clear()
