@@ -52,6 +52,7 @@ class MeshWatch:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            self._changed()  # what people see waits for no disk
             try:
                 await self._compare()
                 await self._policy.note()

@@ -16,8 +16,8 @@ export function patched<T extends { id: string }>(known: LiveList<T> | undefined
   return known && { ...known, items: mergeById(known.items, rows, removed) };
 }
 
-/** The list of `topic`, which is also the name of its path and the key of its query. */
-export function useLiveList<T extends { id: string }>(topic: Watched) {
+/** The list of `topic`, which is also the key of its query; `path` gives as much as the stream shows. */
+export function useLiveList<T extends { id: string }>(topic: Watched, path = `/${topic}`) {
   const stream = useStream();
   const client = useQueryClient();
   useEffect(
@@ -27,5 +27,6 @@ export function useLiveList<T extends { id: string }>(topic: Watched) {
       }),
     [stream, client, topic],
   );
-  return useQuery({ queryKey: [topic], queryFn: ({ signal }) => get<LiveList<T>>(`/${topic}`, signal) });
+  // The stream brings what is new: asking again would put an older answer over it.
+  return useQuery({ queryKey: [topic], queryFn: ({ signal }) => get<LiveList<T>>(path, signal), refetchOnWindowFocus: false });
 }

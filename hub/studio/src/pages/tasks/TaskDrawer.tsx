@@ -1,16 +1,18 @@
 import { Button, Group, Progress, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { useSession } from "../../api/queries";
 import { DetailDrawer } from "../../components/DetailDrawer";
 import { Facts } from "../../components/Facts";
 import { useCause } from "../../components/Notices";
+import { PartTable } from "../../components/PartTable";
 import { Section } from "../../components/Section";
 import { RunMark } from "../../components/State";
 import { tell } from "../../components/tell";
 import { Ago } from "../../components/Time";
 import { heard } from "../../i18n/heard";
 import { Attempts } from "./Attempts";
-import { useCancel, useStory } from "./data";
+import { useBelow, useCancel, useStory } from "./data";
 import { hasEnded, markOf } from "./format";
 import { Place } from "./Place";
 import { TASK_WORDS } from "./texts";
@@ -94,11 +96,27 @@ function Output({ story }: { story: TaskStory }) {
   );
 }
 
+/** The tasks that it has submitted; nothing if there are none. */
+function Below({ id, onOpen }: { id: string; onOpen: (id: string) => void }) {
+  const { t } = useTranslation(TASK_WORDS);
+  const items = useBelow(id).data?.items ?? [];
+  if (items.length === 0) return null;
+  const rows = items.map((task) => [
+    <button key="name" type="button" className="node-name" onClick={() => onOpen(task.id)}>
+      {task.name}
+    </button>,
+    <RunMark key="state" state={markOf(task.state)} text={t(`state.${task.state}`)} />,
+    task.node ? <Place key="node" place={task.node} /> : "–",
+  ]);
+  return <PartTable title={t("parts.below")} heads={[t("columns.function"), t("columns.state"), t("columns.node")]} rows={rows} empty="" />;
+}
+
 function Body({ story, onOpen }: { story: TaskStory; onOpen: (id: string) => void }) {
   const { t } = useTranslation([TASK_WORDS, "translation"]);
   const { task } = story;
   const cause = useCause();
   const cancel = useCancel(task.id);
+  const mayCancel = useSession().data?.user.role !== "viewer" && !hasEnded(task.state);
   const onCancel = () =>
     cancel.mutate(undefined, {
       onSuccess: () => tell({ color: "green", message: t("cancelled", { name: task.name }) }),
@@ -113,7 +131,7 @@ function Body({ story, onOpen }: { story: TaskStory; onOpen: (id: string) => voi
             {t(`what.${task.what}`)}
           </Text>
         </Group>
-        {!hasEnded(task.state) && (
+        {mayCancel && (
           <Button size="xs" variant="default" c="var(--mantine-color-error)" loading={cancel.isPending} onClick={onCancel}>
             {t("cancel")}
           </Button>
@@ -135,6 +153,7 @@ function Body({ story, onOpen }: { story: TaskStory; onOpen: (id: string) => voi
       <Attempts story={story} />
       {story.error && <Failure error={story.error} />}
       <Output story={story} />
+      <Below id={task.id} onOpen={onOpen} />
       <About story={story} onOpen={onOpen} />
     </Stack>
   );

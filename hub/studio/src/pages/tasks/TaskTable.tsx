@@ -1,4 +1,5 @@
 import { Table, Text } from "@mantine/core";
+import { memo } from "react";
 import { useTranslation } from "react-i18next";
 import { RunMark } from "../../components/State";
 import { TableHeads } from "../../components/TableHeads";
@@ -10,9 +11,15 @@ import type { Task } from "./types";
 
 const TICK_MS = 1_000;
 
-function Line({ task, now, onOpen }: { task: Task; now: number; onOpen: (id: string) => void }) {
+function Ran({ task }: { task: Task }) {
+  const now = useNow(TICK_MS);
+  return <>{span(seconds(task.started_at, task.ended_at, now) ?? 0)}</>;
+}
+
+/** Only what changed is drawn again, and only what runs counts on. */
+const Line = memo(function Line({ task, onOpen }: { task: Task; onOpen: (id: string) => void }) {
   const { t } = useTranslation(TASK_WORDS);
-  const took = seconds(task.started_at, task.ended_at, now);
+  const took = seconds(task.started_at, task.ended_at, 0);
   return (
     <Table.Tr onClick={() => onOpen(task.id)}>
       <Table.Td>
@@ -45,15 +52,14 @@ function Line({ task, now, onOpen }: { task: Task; now: number; onOpen: (id: str
       <Table.Td>
         <Ago at={task.submitted_at} />
       </Table.Td>
-      <Table.Td style={{ whiteSpace: "nowrap" }}>{took === null ? "–" : span(took)}</Table.Td>
+      <Table.Td style={{ whiteSpace: "nowrap" }}>{took === null ? "–" : task.ended_at ? span(took) : <Ran task={task} />}</Table.Td>
     </Table.Tr>
   );
-}
+});
 
 /** Tasks, the newest first. */
 export function TaskTable({ tasks, onOpen }: { tasks: Task[]; onOpen: (id: string) => void }) {
   const { t } = useTranslation(TASK_WORDS);
-  const now = useNow(TICK_MS);
   const heads = (["function", "state", "node", "attempts", "submitted", "took"] as const).map((head) => t(`columns.${head}`));
   return (
     <section className="card" style={{ overflow: "hidden" }} aria-label={t("list")}>
@@ -62,7 +68,7 @@ export function TaskTable({ tasks, onOpen }: { tasks: Task[]; onOpen: (id: strin
           <TableHeads heads={heads} />
           <Table.Tbody>
             {tasks.map((task) => (
-              <Line key={task.id} task={task} now={now} onOpen={onOpen} />
+              <Line key={task.id} task={task} onOpen={onOpen} />
             ))}
           </Table.Tbody>
         </Table>

@@ -1,7 +1,7 @@
 import { Button, Group, Select, Skeleton, Stack, Text, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconListCheck, IconSearch } from "@tabler/icons-react";
-import { useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useSearchParams } from "react-router";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
@@ -17,22 +17,22 @@ import "./tasks.css";
 addTaskWords();
 const TYPING_MS = 250;
 
-/** What is looked for and the open task live in the address, so that a link shows the same thing. */
+/** The state, the node and the open task live in the address, so that a link shows the same thing. */
 function useAddress() {
   const [query, setQuery] = useSearchParams();
   const told = query.get("state") ?? "";
   const state: "" | TaskState = TASK_STATES.find((one) => one === told) ?? "";
-  const set = (changes: Record<string, string>) =>
-    setQuery(
-      (known) => {
+  const set = useCallback(
+    (changes: Record<string, string>) =>
+      setQuery((known) => {
         for (const [name, value] of Object.entries(changes)) {
           if (value) known.set(name, value);
           else known.delete(name);
         }
         return known;
-      },
-      { replace: true },
-    );
+      }),
+    [setQuery],
+  );
   return { state, node: query.get("node") ?? "", open: query.get("open"), set };
 }
 
@@ -61,6 +61,13 @@ export default function Tasks() {
     if (older || looks) void found.fetchNextPage();
     setOlder(true);
   };
+  const { hasNextPage, fetchNextPage } = found;
+  const pages = found.data?.pages.length ?? 0;
+  useEffect(() => {
+    // The first page is what the stream shows already.
+    if (older && !looks && pages === 1 && hasNextPage) void fetchNextPage();
+  }, [older, looks, pages, hasNextPage, fetchNextPage]);
+  const onOpen = useCallback((id: string) => set({ open: id }), [set]);
   const nodes = choices(fresh.shown.tasks.flatMap((task) => [task.home, task.node]));
   const isEmpty = fresh.isSuccess && total === 0 && fresh.shown.tasks.length === 0;
   return (
@@ -104,7 +111,7 @@ export default function Tasks() {
             )}
             {found.isError && <ErrorNotice error={found.error} onRetry={() => void found.refetch()} />}
             {tasks.length > 0 ? (
-              <TaskTable tasks={tasks} onOpen={(id) => set({ open: id })} />
+              <TaskTable tasks={tasks} onOpen={onOpen} />
             ) : (
               !(looks && found.isPending) && (
                 <Text c="dimmed" size="sm" role="status">
@@ -120,7 +127,7 @@ export default function Tasks() {
           </>
         )}
       </Stack>
-      {open && <TaskDrawer key={open} id={open} onOpen={(id) => set({ open: id })} onClose={() => set({ open: "" })} />}
+      {open && <TaskDrawer key={open} id={open} onOpen={onOpen} onClose={() => set({ open: "" })} />}
     </>
   );
 }

@@ -5,8 +5,9 @@ import { useLiveList } from "../../api/liveList";
 import { hasEnded, isWanted, newest, queryOf } from "./format";
 import type { StateCounts, Task, TaskCounts, TaskPage, TaskPlace, TaskStory, Wanted } from "./types";
 
-const PAGE = 100;
+const PAGE = 200;
 const FOUND_EVERY_MS = 3_000;
+const BELOW_MAX = 50;
 const STORY_EVERY_MS = 1_000;
 
 interface Shown {
@@ -17,7 +18,7 @@ interface Shown {
 
 /** The newest tasks of the project and how many there are in each state. */
 export function useNewest() {
-  const list = useLiveList<Task | TaskCounts>("tasks");
+  const list = useLiveList<Task | TaskCounts>("tasks", `/tasks?limit=${PAGE}`);
   const known = list.data as (Partial<Omit<TaskPage, "items">> & { items: (Task | TaskCounts)[] }) | undefined;
   const told = known?.items.find((one): one is TaskCounts => one.kind === "counts");
   const shown: Shown = {
@@ -37,8 +38,7 @@ export function useFound(wanted: Wanted, isAsked: boolean) {
     getNextPageParam: (page) => page.next,
     enabled: isAsked,
     placeholderData: keepPreviousData,
-    // Many pages are asked for once: what changes in them is seen by opening a task.
-    refetchInterval: (query) => ((query.state.data?.pages.length ?? 0) > 1 ? false : FOUND_EVERY_MS),
+    refetchInterval: (query) => FOUND_EVERY_MS * Math.max(1, query.state.data?.pages.length ?? 1),
   });
 }
 
@@ -57,6 +57,15 @@ export function useStory(id: string) {
     queryKey: ["task", id],
     queryFn: ({ signal }) => get<TaskStory>(path(id), signal),
     refetchInterval: (query) => (query.state.data && hasEnded(query.state.data.task.state) ? false : STORY_EVERY_MS),
+  });
+}
+
+/** The tasks that a task has submitted, the newest first. */
+export function useBelow(id: string) {
+  return useQuery({
+    queryKey: ["tasks-below", id],
+    queryFn: ({ signal }) => get<TaskPage>(`/tasks?${new URLSearchParams({ parent: id, limit: String(BELOW_MAX) }).toString()}`, signal),
+    refetchInterval: FOUND_EVERY_MS,
   });
 }
 

@@ -35,7 +35,8 @@ export function isWanted(task: Task, { state, node, text }: Wanted): boolean {
 export function newest(...lists: readonly (readonly Task[])[]): Task[] {
   const known = new Map<string, Task>();
   for (const task of lists.flat()) if (!known.has(task.id)) known.set(task.id, task);
-  return [...known.values()].sort((a, b) => b.submitted_at.localeCompare(a.submitted_at) || b.id.localeCompare(a.id));
+  const key = (task: Task) => task.submitted_at + task.id;
+  return [...known.values()].sort((a, b) => (key(a) < key(b) ? 1 : -1));
 }
 
 /** Seconds between two moments; of one that is not over, until now (in milliseconds since 1970). */
