@@ -36,9 +36,16 @@ class TaskWindow:
         self._missing: set[str] = set()
 
     def take(
-        self, home: str, rows: Iterable[Row], counts: Mapping[str, int], oldest: float
+        self,
+        home: str,
+        rows: Iterable[Row],
+        counts: Mapping[str, int],
+        oldest: float,
+        gone: Iterable[str] = (),
     ) -> None:
-        """A node tells what has changed; it tells no more of those before ``oldest``."""
+        """A node tells what has changed; it tells no more of those before ``oldest``, nor of those
+        that are ``gone``.
+        """
         self._missing.discard(home)
         self._counts[home] = counts
         mine = self._of.setdefault(home, set())
@@ -49,6 +56,8 @@ class TaskWindow:
                 insort(self._order, place_of(row))
             mine.add(row["id"])
             self._put(row)
+        for name in gone:
+            self._remove(home, name)
         for name in [name for name in mine if self._rows[name]["submitted"] < oldest]:
             self._remove(home, name)
 

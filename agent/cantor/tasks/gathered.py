@@ -55,6 +55,7 @@ class Gathered:
         self._calls = calls
         self._futures = futures
         self._core = Gathering(len(calls), pause_s)
+        self._name = uuid4().hex
         self._places: dict[int, tuple[str, Sent]] = {}
         self._was_over = False
         self._lock = threading.RLock()
@@ -122,7 +123,9 @@ class Gathered:
 
     def _ask(self, member: int, number: int) -> None:
         call, address = self._calls[member], f"{self._above.home}-{uuid4().hex}"
-        terms = replace(call.terms, actor=address, is_place=True, deadline_s=None, mode=0)
+        terms = replace(
+            call.terms, actor=address, is_place=True, deadline_s=None, mode=0, group=self._name
+        )
         listener = _Place(self, member, number)
         try:
             sent = self._above.submit(call.code, NO_ARGUMENTS, (), listener, terms)

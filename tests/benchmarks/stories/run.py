@@ -85,7 +85,8 @@ class Plant:
         rows = [self.telling.row(one) for one in changes(self.stories, self._since, WINDOW_MAX)]
         told = {
             "life": 1, "revision": self.stories.revision, "rows": rows,
-            "counts": self.stories.counts(), "oldest": self._now - WINDOW_MAX / CHANGED * 2,
+            "counts": self.stories.counts(), "gone": [],
+            "oldest": self._now - WINDOW_MAX / CHANGED * 2,
         }  # fmt: skip
         self._since = self.stories.revision
         packed: bytes = msgpack.packb(told)

@@ -181,7 +181,7 @@ async def test_viewers_look_and_do_not_cancel(stranger: World) -> None:
 
 def news(revision: int, *rows: dict[str, Any], life: int = 1, **states: int) -> dict[str, Any]:
     return {"life": life, "revision": revision, "rows": list(rows), "counts": counted(**states),
-            "oldest": 0.0}  # fmt: skip
+            "gone": [], "oldest": 0.0}  # fmt: skip
 
 
 async def told(socket: ClientWebSocketResponse) -> dict[str, Any]:

@@ -81,6 +81,14 @@ def test_a_clock_that_is_set_moves_tasks_and_does_not_double_them() -> None:
     assert shown(window) == {}
 
 
+def test_what_was_no_task_is_shown_no_more() -> None:
+    window = TaskWindow(NAMES)
+    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(), 0.0)
+    window.take(DESK, [], counted(), 0.0, [f"{DESK}-1-2", f"{DESK}-1-3"])
+
+    assert list(shown(window)) == [f"{DESK}-1-1"]
+
+
 def test_a_node_that_gets_another_name_shows_it_at_once() -> None:
     window = TaskWindow(NAMES)
     window.take(DESK, [row(DESK, 1, 1.0)], counted(), 0.0)

@@ -10,6 +10,7 @@ from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.node.actors.endings import closed, end_of, loss_of
 from cantor.node.actors.kept import NOTHING, Kept, KeptCall, Told, handle_of
 from cantor.node.actors.naming import Naming
+from cantor.node.actors.remembering import Remembering
 from cantor.node.tasks.listening import LAST
 from cantor.node.tasks.places import hosts_of_actors
 from cantor.node.tasks.watch import Watch
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from cantor.node.tasks.submits import Caller
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.actors.records import Effect, Event
+    from cantor.scheduling.tasks.stories import Stories
     from cantor.workers.units import Passed, Terms
 
 ENDED_MAX = 4096
@@ -73,11 +75,15 @@ ENDED_MAX = 4096
 class Keeper:
     """On the event loop only."""
 
-    def __init__(self, node: Node, lines: Lines, codes: Codes, numbers: Iterator[int]) -> None:
+    def __init__(
+        self, node: Node, lines: Lines, codes: Codes, numbers: Iterator[int], stories: Stories
+    ) -> None:
+        """``numbers`` are those of tasks and actors of this life; ``stories`` remembers them."""
         self._node = node
         self._lines = lines
         self._codes = codes
         self._numbers = numbers
+        self._remembering = Remembering(node, stories)
         self._core = Keeping()
         self._hearing: Hearing[tuple[int, Terms, Parts]] = Hearing()
         self._kept: dict[int, Kept] = {}
@@ -115,7 +121,9 @@ class Keeper:
         needs = parse(terms.needs)
         if terms.project:
             self._node.shares.check(terms.project)
-        kept = Kept(next(self._numbers), terms.actor, caller, unit, code, terms, needs, parts)
+        number = next(self._numbers)
+        story = self._remembering.started(number, terms, python)
+        kept = Kept(number, terms.actor, caller, unit, code, terms, needs, parts, story)
         self._kept[kept.number] = self._addresses[kept.address] = kept
         self._codes.use(code)
         if terms.actor_name:
@@ -157,6 +165,7 @@ class Keeper:
             self._take_call(call)
 
     def _begin_never(self, kept: Kept) -> None:
+        self._remembering.over(kept)
         self._leave(kept, kept.end)
         for call in (*kept.before, *kept.closing):
             self._answer_without(call, kept)
@@ -307,6 +316,7 @@ class Keeper:
         call = self._calls.get(told.call)
         if call is None or call.kept is not kept:
             return
+        self._remembering.told(kept, told.what)
         if told.what[0] not in LAST:
             self._tell(call, told.what, told.parts)
             return
@@ -315,15 +325,18 @@ class Keeper:
 
     def _life_told(self, kept: Kept, node: NodeId, attempt: int, told: Message) -> None:
         if told[0] == LIVES:
+            self._remembering.lives(kept, attempt)
             if kept.terms.is_place:
                 kept.caller.told(kept.unit, [SAID, 1.0, ""], ())
             self._handle(Lives(node, kept.number, attempt))
         elif told[0] == FAILED:
             kept.end = told
+            self._remembering.fell(kept)
             self._handle(Failed(node, kept.number, attempt))
         elif told[0] == FELL:
             _, end, death, begun = told
             kept.end = [ENDED, end, death]
+            self._remembering.fell(kept)
             self._handle(Fell(node, kept.number, attempt, int(begun)))
 
     def _handle(self, event: Event) -> None:
@@ -340,6 +353,7 @@ class Keeper:
                 self._lines.tell(node, [ABORT, me, number, attempt])
             case Invoke(node, number, attempt, place, name):
                 call = self._calls[name]
+                self._remembering.called(call.kept, attempt)
                 message = [INVOKE, me, number, attempt, place, name, _terms_there(call.terms)]
                 self._lines.tell(node, message, call.parts)
             case Stop(node, number, attempt, name):
@@ -355,6 +369,7 @@ class Keeper:
 
     def _run(self, kept: Kept, run: Run) -> None:
         kept.told = Ordered()
+        self._remembering.sent(kept, run)
         self._codes.send_ahead(run.node, kept.code)
         terms = replace(kept.terms, restore_from=len(kept.parts) if kept.state else 0)
         attempt = (self._node.life, kept.number, run.attempt)
@@ -364,10 +379,11 @@ class Keeper:
     def _over(self, kept: Kept, over: Over) -> None:
         if over.why not in ("died", "failed"):
             kept.end = end_of(self._node, kept, over)
+        is_closed = over.why == "closed"
+        self._remembering.over(kept, is_closed=is_closed)
         self._leave(kept, kept.end)
         for call in kept.closing:
             self._tell(call, [DONE], NOTHING)
-        is_closed = over.why == "closed"
         kept.caller.told(kept.unit, [DONE] if is_closed else kept.end, NOTHING if is_closed else ())
 
     def _leave(self, kept: Kept, end: Message) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cantor.node.tasks.wording import Message, Parts
     from cantor.scheduling.actors.names import Named
     from cantor.scheduling.needs import Needs
+    from cantor.scheduling.tasks.story import Story
     from cantor.workers.units import Passed, Terms
 
 NOTHING = (pack(None, []),)
@@ -43,6 +44,7 @@ class Kept:
     terms: Terms
     needs: Needs
     parts: Parts
+    story: Story
     state: Parts = ()
     told: Ordered[Told] = field(default_factory=Ordered)
     """What its latest life tells, of itself and of calls, in the order in which it did."""

@@ -79,7 +79,7 @@ class Tasks:
         self._codes = codes
         stories = Stories(node.node_id)
         self._submits = Submits(node, self._lines, codes, numbers, stories)
-        self._keeper = Keeper(node, self._lines, codes, numbers)
+        self._keeper = Keeper(node, self._lines, codes, numbers, stories)
         naming = self._keeper.naming
         self._calls = Calls(node, self._lines, numbers, naming.find)
         intake = Intake(self._submits, self._calls, self._keeper)

@@ -121,6 +121,7 @@ class StoryAnswers:
             "revision": stories.revision,
             "rows": [self._telling.row(one) for one in changes(stories, since, window, project)],
             "counts": {**stories.counts(project)},
+            "gone": [*stories.gone(since)],
             "oldest": 0.0 if oldest is None else key(oldest)[0],
         }
 

@@ -29,6 +29,8 @@ ENDED_MAX = 10_000
 """So many tasks that have ended are remembered,"""
 CHARACTERS_MAX = 16 * 1024 * 1024
 """and so much of what they printed and of their tracebacks."""
+GONE_MAX = 1000
+"""Of tasks that were none so many numbers, for those who follow."""
 APART_S = 1e-6
 """Tasks are submitted at least so long after each other, so that their times put them in order."""
 
@@ -56,6 +58,7 @@ class Stories:
         self._durable: dict[str, int] = {}
         self._projects: dict[str, _Project] = {}
         self._ended: deque[Story] = deque()
+        self._gone: deque[tuple[int, int]] = deque(maxlen=GONE_MAX)
         self._characters = 0
         self._submitted = 0.0
 
@@ -150,6 +153,17 @@ class Stories:
         if len(self._ended) > self._ended_max or self._characters > self._characters_max:
             self._drop()
 
+    def forget(self, story: Story) -> None:
+        """A task that has not ended was none: nobody asks for it any more."""
+        self._remove(story)
+        self._gone.append((self.revision, story.number))
+        if self.changed is not None:
+            self.changed()
+
+    def gone(self, since: int) -> list[int]:
+        """Which tasks were none, of those since a revision: the last of them."""
+        return [number for revision, number in self._gone if revision > since]
+
     def find(self, task: int | str) -> Story | None:
         """The task of that number, or the durable one of that id, if it is remembered."""
         number = self._durable.get(task, 0) if isinstance(task, str) else task
@@ -190,12 +204,15 @@ class Stories:
         while len(self._ended) > self._ended_max or self._characters > self._characters_max:
             story = self._ended.popleft()
             self._characters -= story.characters
-            del self._stories[story.number]
-            if self._durable.get(story.durable_id) == story.number:
-                del self._durable[story.durable_id]
-            project = self._projects[story.project]
-            del project.stories[story.number]
-            project.states[story.state] -= 1
-            if not project.stories:
-                del self._projects[story.project]
-            self.revision += 1
+            self._remove(story)
+
+    def _remove(self, story: Story) -> None:
+        del self._stories[story.number]
+        if self._durable.get(story.durable_id) == story.number:
+            del self._durable[story.durable_id]
+        project = self._projects[story.project]
+        del project.stories[story.number]
+        project.states[story.state] -= 1
+        if not project.stories:
+            del self._projects[story.project]
+        self.revision += 1

@@ -237,6 +237,7 @@ export const heardZh: Record<string, string> = {
   "it waits for a node that has room": "等待有空位的节点",
   "it waits for a worker": "等待工作进程",
   "it waits for units that others use": "等待他人占用的资源数量",
+  "it waits for those that begin with it": "等待与它一同开始的任务",
   "it waits for its code": "等待代码",
   "it waits for its wheels": "等待 wheel 包",
   "its worker was killed by signal {number}": "其工作进程被信号 {number} 终止",

@@ -66,6 +66,17 @@ def upper(text: str) -> str:
     return text.upper()
 
 
+class Counter:
+    """Adds up."""
+
+    def __init__(self) -> None:
+        self._sum = 0
+
+    def add(self, number: int) -> int:
+        self._sum += number
+        return self._sum
+
+
 def page(boxes: Boxes, at: str = "desk", **args: Any) -> list[dict[str, Any]]:  # noqa: ANN401
     rows: list[dict[str, Any]] = boxes[at].ask("tasks.page", **args)["rows"]
     return rows
@@ -288,3 +299,48 @@ def test_what_no_node_can_run_and_what_was_lost_say_why(boxes: Boxes, tmp_path: 
         future.result(SOON_S)
     lost = newest(boxes, "note_and_wait")
     assert (lost["state"], lost["why"]) == ("lost", "node shed, which ran it, was lost")
+
+
+def test_an_actor_is_remembered_from_its_start_to_its_end(boxes: Boxes) -> None:
+    counter = cantor.actor(needs="Camera9 == 1")(Counter).start()
+    assert counter.add(3) == 3
+
+    lives = newest(boxes, "Counter")
+    assert (lives["kind"], lives["state"], lives["node_name"]) == ("actor", "runs", "wall")
+    assert lives["actor"].startswith(lives["home"])
+    counter.close()
+    until(lambda: newest(boxes, "Counter")["state"] == "done")
+    assert newest(boxes, "Counter")["number"] == lives["number"]
+
+
+def test_the_tasks_of_a_group_share_its_name(boxes: Boxes) -> None:
+    add = cantor.task(needs="Camera9 == 1")(jobs.add)
+    fail = cantor.task(needs="Camera9 == 1")(jobs.fail)
+    group = cantor.group([add.call(1, 2), fail.call("no")], keep_going=True)
+    with pytest.raises(ValueError, match="no"):
+        group.results(SOON_S)
+    until(lambda: newest(boxes, "add")["state"] == "done")
+
+    added, failed = newest(boxes, "add"), newest(boxes, "fail")
+    assert added["group"] == failed["group"] != ""
+    assert (added["kind"], failed["state"], failed["why"]) == ("task", "failed", "ValueError: no")
+
+
+def test_a_group_that_waits_is_seen_and_leaves_nothing_behind(boxes: Boxes, tmp_path: Path) -> None:
+    begun, end = tmp_path / "begun", tmp_path / "end"
+    holds = cantor.task(needs="Licence = 1")(jobs.note_and_wait).submit(str(begun), str(end))
+    until(begun.exists)
+    group = cantor.group(
+        [cantor.task(upper).call("a"), cantor.task(needs="Licence = 1")(upper).call("b")]
+    )
+
+    def waiting_for() -> set[str]:
+        rows = page(boxes, function="upper", states=["waits"])
+        return {row["why"] for row in rows if row["group"]}
+
+    until(lambda: "it waits for those that begin with it" in waiting_for())
+    group.cancel()
+    until(lambda: not waiting_for())
+    assert all(row["state"] != "cancelled" for row in page(boxes, function="upper"))
+    end.touch()
+    holds.result(SOON_S)

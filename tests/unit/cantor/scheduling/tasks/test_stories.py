@@ -150,6 +150,18 @@ def test_a_durable_task_is_found_by_its_id_also_when_it_runs_again() -> None:
     assert stories.find(durable_id) is None
 
 
+def test_what_was_no_task_is_forgotten_and_whoever_follows_hears_it() -> None:
+    stories = Stories(DESK)
+    submit(stories, 1)
+    before = stories.revision
+    stories.forget(submit(stories, 2))
+
+    assert [one.number for one in stories.newest()] == [1]
+    assert stories.counts()["waits"] == 1
+    assert stories.gone(before) == [2]
+    assert stories.gone(stories.revision) == []
+
+
 def test_whoever_waits_for_a_change_is_called_once() -> None:
     stories, calls = Stories(DESK), []
 
