@@ -101,6 +101,26 @@ def test_keeps_what_was_asked_until_it_has_a_result(tmp_path: Path) -> None:
     again.store.close()
 
 
+def test_unfinished_tasks_of_one_function_share_its_code(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for task in ("one", "two"):
+        desk.ask(task)
+    (_, first), (_, second) = desk.store.unfinished()
+    assert first is second
+    desk.store.close()
+
+
+def test_closing_it_twice_closes_no_other_file(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    desk.ask("one")
+    desk.store.close()
+    with (tmp_path / "other").open("w") as other:  # has the number that was free first
+        desk.store.close()
+        other.write("all of it")
+
+    assert (tmp_path / "other").read_text() == "all of it"
+
+
 def test_the_first_result_of_a_task_is_its_only_one(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     desk.ask("one")
