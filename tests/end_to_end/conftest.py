@@ -21,9 +21,13 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Locator, ViewportSize
+
 ROOT = Path(__file__).resolve().parents[2]
 CONSOLE = ROOT / "hub" / "edge_hub" / "static" / "index.html"
 AXE = ROOT / "hub" / "studio" / "node_modules" / "axe-core" / "axe.min.js"
+DESK: ViewportSize = {"width": 1440, "height": 900}
+NARROW: ViewportSize = {"width": 420, "height": 900}
 SCREENSHOTS = ROOT / "build" / "screenshots"
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_ARGUMENTS = [
@@ -135,6 +139,27 @@ def assert_accessible(page: Page) -> None:
 def picture(page: Page, name: str) -> None:
     """Keep a screenshot for people to look at."""
     page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def look_around(page: Page, name: str, chinese: Locator) -> None:
+    """Wide and narrow, in both languages, light and dark; ends wide, light and in English.
+
+    ``chinese`` is what is to be seen in 中文; pictures bear ``name``.
+    """
+    assert_accessible(page)
+    picture(page, f"{name}-en")
+    page.set_viewport_size(NARROW)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_accessible(page)
+    picture(page, f"{name}-narrow-en")
+    page.set_viewport_size(DESK)
+    switch_language(page, "Language", "中文")
+    expect(chinese).to_be_visible()
+    page.get_by_role("button", name="切换到深色").click()
+    assert_accessible(page)
+    picture(page, f"{name}-dark-zh")
+    page.get_by_role("button", name="切换到浅色").click()
+    switch_language(page, "语言", "English")
 
 
 def switch_language(page: Page, button: str, language: str) -> None:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.end_to_end.conftest import (
+    DESK,
+    NARROW,
     PAGE_TIMEOUT_MS,
     START_TIMEOUT_S,
     assert_accessible,
     cantor,
+    look_around,
     picture,
-    switch_language,
 )
 from tests.end_to_end.plants import Plant, a_plant
 
@@ -23,11 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import ViewportSize
 
 pytestmark = pytest.mark.end_to_end
-DESK: ViewportSize = {"width": 1440, "height": 1000}
-NARROW: ViewportSize = {"width": 420, "height": 900}
 
 
 @pytest.fixture
@@ -58,7 +57,8 @@ def test_the_policy_is_seen_changed_and_refused_where_it_changed_meanwhile(
     expect(section).to_contain_text("35 days")
     expect(section).to_contain_text("Nobody has decided anything yet")
     expect(section).to_contain_text("3 of 3 nodes have it", timeout=PAGE_TIMEOUT_MS)
-    look_at_the_page(page, section)
+    look_around(page, "policy", page.get_by_text("3 / 3 个节点已有此策略"))
+    expect(section).to_be_visible()
 
     change(page, section, "7")
     expect(section).to_contain_text("7 days")
@@ -78,26 +78,6 @@ def test_the_policy_is_seen_changed_and_refused_where_it_changed_meanwhile(
     picture(page, "policy-en")
     what_happened(page)
     page.close()
-
-
-def look_at_the_page(page: Page, section: Locator) -> None:
-    """Wide and narrow, in both languages, light and dark; ends wide, light and in English."""
-    assert_accessible(page)
-    picture(page, "policy-default-en")
-    page.set_viewport_size(NARROW)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert_accessible(page)
-    picture(page, "policy-narrow-en")
-    page.set_viewport_size(DESK)
-    switch_language(page, "Language", "中文")
-    chinese = page.get_by_role("region", name="网格策略")
-    expect(chinese).to_contain_text("3 / 3 个节点已有此策略")
-    page.get_by_role("button", name="切换到深色").click()
-    assert_accessible(page)
-    picture(page, "policy-dark-zh")
-    page.get_by_role("button", name="切换到浅色").click()
-    switch_language(page, "语言", "English")
-    expect(section).to_be_visible()
 
 
 def change(page: Page, section: Locator, days: str) -> None:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from tests.end_to_end.conftest import (
+    DESK,
+    NARROW,
     PAGE_TIMEOUT_MS,
     assert_accessible,
+    look_around,
     picture,
     printed,
     running,
@@ -21,15 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import ViewportSize
 
 pytestmark = pytest.mark.end_to_end
 BOXES = {
     "dock": ("--resource", "GPU=2", "--resource", "Detectron2==1", "--shared", "Licence=8"),
     "gate": ("--resource", "GPU=1", "--resource", "Scratch=8GiB", "--workers", "3"),
 }
-DESK: ViewportSize = {"width": 1440, "height": 900}
-NARROW: ViewportSize = {"width": 420, "height": 900}
 SCRIPT = """
 import sys, time, cantor
 
@@ -70,30 +70,11 @@ def test_resources_are_seen_live_with_holders_and_waiters_and_expressions_are_an
         printed(process, "submitted", log)
         expect(gpu).to_contain_text("1 of 3 taken", timeout=PAGE_TIMEOUT_MS)
         expect(gpu.get_by_role("cell").nth(3)).to_have_text("1", timeout=PAGE_TIMEOUT_MS)
-        look_at_the_page(page)
+        look_around(page, "resources", page.get_by_role("heading", name="资源", exact=True))
         look_into_a_resource(page)
         ask_who_satisfies(page)
     expect(gpu).to_contain_text("0 of 3 taken", timeout=PAGE_TIMEOUT_MS)
     page.close()
-
-
-def look_at_the_page(page: Page) -> None:
-    """Wide and narrow, in both languages, light and dark; ends wide, light and in English."""
-    assert_accessible(page)
-    picture(page, "resources-en")
-    page.set_viewport_size(NARROW)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert_accessible(page)
-    picture(page, "resources-narrow-en")
-    page.set_viewport_size(DESK)
-    switch_language(page, "Language", "中文")
-    expect(page.get_by_role("heading", name="资源", exact=True)).to_be_visible()
-    assert_accessible(page)
-    page.get_by_role("button", name="切换到深色").click()
-    assert_accessible(page)
-    picture(page, "resources-dark-zh")
-    page.get_by_role("button", name="切换到浅色").click()
-    switch_language(page, "语言", "English")
 
 
 def look_into_a_resource(page: Page) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.end_to_end.conftest import (
+    DESK,
+    NARROW,
     PAGE_TIMEOUT_MS,
     assert_accessible,
+    look_around,
     picture,
-    switch_language,
 )
 from tests.end_to_end.plants import Plant, a_plant
 
@@ -18,12 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import ViewportSize
 
 pytestmark = pytest.mark.end_to_end
 OPTIONS = ("--code-run", "tenant", "--workers", "0", "--resource", "Belt==1")
-DESK: ViewportSize = {"width": 1440, "height": 900}
-NARROW: ViewportSize = {"width": 420, "height": 900}
 MANIFEST = "name: counter\nhealth: {ready: ready, hold: 300ms}\n"
 CALM = """
 import os, time
@@ -62,7 +61,7 @@ def test_code_is_pushed_answers_fails_and_is_returned_from_the_console(
 
     row = page.get_by_role("table", name="Services").get_by_role("row").nth(1)
     expect(row).to_contain_text("2 of 2", timeout=PAGE_TIMEOUT_MS)
-    look_at_the_page(page)
+    look_around(page, "services", page.get_by_role("heading", name="服务", exact=True))
     page.get_by_role("button", name="counter", exact=True).press("Enter")
     drawer = page.get_by_role("dialog", name="counter")
     expect(drawer.get_by_label("What it printed").last).to_contain_text("ready one on gate")
@@ -117,23 +116,6 @@ def push_again(page: Page, drawer: Locator, folder: Path) -> None:
     dialog.locator("input[type=file]").nth(1).set_input_files(files)
     dialog.get_by_role("button", name="Push", exact=True).click()
     expect(dialog).to_have_count(0, timeout=PAGE_TIMEOUT_MS)
-
-
-def look_at_the_page(page: Page) -> None:
-    """Wide and narrow, in both languages, light and dark; ends wide, light and in English."""
-    assert_accessible(page)
-    picture(page, "services-en")
-    page.set_viewport_size(NARROW)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert_accessible(page)
-    page.set_viewport_size(DESK)
-    switch_language(page, "Language", "中文")
-    expect(page.get_by_role("heading", name="服务", exact=True)).to_be_visible()
-    page.get_by_role("button", name="切换到深色").click()
-    assert_accessible(page)
-    picture(page, "services-dark-zh")
-    page.get_by_role("button", name="切换到浅色").click()
-    switch_language(page, "语言", "English")
 
 
 def look_into_the_service(page: Page) -> None:

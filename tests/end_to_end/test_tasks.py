@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from tests.end_to_end import jobs
 from tests.end_to_end.conftest import (
+    DESK,
     PAGE_TIMEOUT_MS,
     assert_accessible,
+    look_around,
     picture,
-    switch_language,
 )
 from tests.end_to_end.plants import Plant, a_plant
 
@@ -21,12 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import ViewportSize
 
 pytestmark = pytest.mark.end_to_end
 OPTIONS = ("--code-run", "tenant", "--sandbox", "none", "--workers", "2")
-DESK: ViewportSize = {"width": 1440, "height": 900}
-NARROW: ViewportSize = {"width": 420, "height": 900}
 MANY = 230
 """More than the newest that the stream shows."""
 
@@ -58,7 +56,8 @@ def test_tasks_are_watched_looked_for_opened_and_cancelled(
         expect(states.get_by_role("button", name="Failed 1")).to_be_visible(timeout=PAGE_TIMEOUT_MS)
         assert isinstance(fails.exception(timeout=30), ValueError)
         expect(states.get_by_role("button", name="Runs 1")).to_be_visible(timeout=PAGE_TIMEOUT_MS)
-        look_at_the_page(page)
+        see_them_as_they_go(page)
+        look_around(page, "tasks", page.get_by_role("heading", name="任务", exact=True))
         see_why_one_failed(page)
         cancel_the_one_that_waits(page)
         assert waits.cancelled()
@@ -68,26 +67,11 @@ def test_tasks_are_watched_looked_for_opened_and_cancelled(
     page.close()
 
 
-def look_at_the_page(page: Page) -> None:
-    """Wide and narrow, in both languages, light and dark; ends wide, light and in English."""
+def see_them_as_they_go(page: Page) -> None:
     table = page.get_by_role("table", name="Tasks")
     expect(table.get_by_role("row")).to_have_count(4)
     expect(table).to_contain_text("dock")
     expect(table).to_contain_text("50 %")
-    assert_accessible(page)
-    picture(page, "tasks-en")
-    page.set_viewport_size(NARROW)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert_accessible(page)
-    picture(page, "tasks-narrow-en")
-    page.set_viewport_size(DESK)
-    switch_language(page, "Language", "中文")
-    expect(page.get_by_role("heading", name="任务", exact=True)).to_be_visible()
-    page.get_by_role("button", name="切换到深色").click()
-    assert_accessible(page)
-    picture(page, "tasks-zh-dark")
-    page.get_by_role("button", name="切换到浅色").click()
-    switch_language(page, "语言", "English")
 
 
 def see_why_one_failed(page: Page) -> None:

@@ -106,7 +106,7 @@ function Logs({ service }: { service: Service }) {
         <Select size="xs" aria-label={t("logsOf")} data={nodes} value={node} allowDeselect={false} onChange={(value) => setNode(value ?? "")} />
       </Group>
       {text ? (
-        <pre className="card service-logs" tabIndex={0} role="group" aria-label={t("parts.logs")}>
+        <pre className="card printed" tabIndex={0} role="group" aria-label={t("parts.logs")}>
           {text}
         </pre>
       ) : (

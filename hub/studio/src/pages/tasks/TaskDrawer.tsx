@@ -62,7 +62,7 @@ function Failure({ error }: { error: NonNullable<TaskStory["error"]> }) {
         {error.type}: {heard(error.text)}
       </Text>
       {error.traceback && (
-        <pre className="card task-text" tabIndex={0} role="group" aria-label={t("parts.error")}>
+        <pre className="card printed" tabIndex={0} role="group" aria-label={t("parts.error")}>
           {error.traceback}
         </pre>
       )}
@@ -80,7 +80,7 @@ function Output({ story }: { story: TaskStory }) {
         </Text>
       )}
       {story.output.length > 0 ? (
-        <pre className="card task-text" tabIndex={0} role="group" aria-label={t("parts.output")}>
+        <pre className="card printed" tabIndex={0} role="group" aria-label={t("parts.output")}>
           {story.output.map(({ stream, text }, at) => (
             <span key={at} data-stream={stream}>
               {text}
