@@ -282,3 +282,21 @@ def test_a_result_that_is_too_large_after_closing_is_no_fault(
     place.keeping.told(kept, [DONE], (b"x" * (TASK_BYTES_MAX + 1),))
 
     place.keeping.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "state"), [("expired", "expired"), ("\ud800", "lost"), ("", "lost")]
+)
+def test_an_end_that_nobody_knows_is_kept_as_a_loss(
+    tmp_path: Path, caller: Caller, word: str, state: str
+) -> None:
+    place = Place(tmp_path)
+    place.keeping.submit(job(caller))
+    place.keeping.told(place.next(), [ENDED, word, None], ())
+    assert caller.next()[1] == [KEPT]
+    assert caller.next()[1][:2] == [ENDED, word]
+
+    rows: queue.Queue[Any] = queue.Queue()
+    place.keeping.store.rows(1, rows.put)
+    assert [row.state for row in rows.get(timeout=WAIT_S)] == [state]
+    place.keeping.close()
