@@ -199,17 +199,18 @@ class Crew:
 
     @staticmethod
     def read(told: News) -> bool:
-        """Take in what a worker said; whether that was something."""
-        before = len(told.messages)
+        """Take in what a worker said; whether there may be more. A message may come in parts."""
         try:
             messages = told.worker.receive()
             if messages is None:
                 told.is_gone = True
                 return False
             told.messages.extend(messages)
+        except BlockingIOError:
+            return False
         except RemoteProtocolError as error:  # the function wrote to our socket
             told.worker.condemn(error)
-        return len(told.messages) > before
+        return True
 
 
 def resident_bytes(pid: int) -> int:

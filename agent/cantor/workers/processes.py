@@ -35,14 +35,14 @@ PID_MAX = 1 << 22
 """Of a process. Source: proc_sys_kernel(5)."""
 END_S = 1.0
 """A worker that was asked to end has so long for its ``finally`` blocks."""
-_READ_BYTES = 256 * 1024
+READ_BYTES = 256 * 1024
 
 
 class _Room(threading.local):
     """Where a pool's thread reads to; each pool has one, which keeps nothing in it."""
 
     def __init__(self) -> None:
-        self.bytes = bytearray(_READ_BYTES)
+        self.bytes = bytearray(READ_BYTES)
 
 
 _room = _Room()
@@ -146,6 +146,7 @@ class WorkerProcess:
         """What it said, or None if it has closed its socket, or is condemned.
 
         Raises:
+            BlockingIOError: it has said nothing more yet.
             RemoteProtocolError: that are no messages.
         """
         if self._odd is not None:
@@ -154,7 +155,7 @@ class WorkerProcess:
             room = _room.bytes
             count = self.socket.recv_into(room)
         except BlockingIOError:
-            return iter(())
+            raise
         except OSError:
             return None
         if count == 0:

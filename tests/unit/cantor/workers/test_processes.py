@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cantor.base.errors import UnavailableError
+from cantor.workers.crew import Crew, News
 from cantor.workers.messages import Stream, pack_message
-from cantor.workers.processes import WorkerProcess
+from cantor.workers.processes import READ_BYTES, WorkerProcess
 from cantor.workers.sandbox.levels import OPEN
 from cantor.workers.seat import Seat
 from cantor.workers.slots import SlotMemory
@@ -99,3 +100,22 @@ def test_memory_that_one_half_is_left_for_leaves_none_open(monkeypatch: pytest.M
 
     assert one._share_memory() == ()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_a_large_last_word_is_heard_of_one_that_has_ended() -> None:
+    mine, its = socket.socketpair()
+    mine.setblocking(False)
+    its.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * READ_BYTES)
+    one = worker([], lambda: None)
+    one.socket = mine
+    answer = [1, "x" * (READ_BYTES + 4096)]
+    its.sendall(pack_message(answer))
+    its.close()
+
+    last = News(one)
+    while Crew.read(last):
+        pass
+
+    assert last.messages == [answer]
+    assert last.is_gone
+    mine.close()
