@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.node.actors.endings import closed, end_of, loss_of
+from cantor.node.actors.gone import Gone
 from cantor.node.actors.kept import NOTHING, Kept, KeptCall, Told, handle_of
 from cantor.node.actors.naming import Naming
 from cantor.node.actors.remembering import Remembering
@@ -68,9 +68,6 @@ if TYPE_CHECKING:
     from cantor.scheduling.tasks.stories import Stories
     from cantor.workers.units import Passed, Terms
 
-ENDED_MAX = 4096
-"""So many actors that have ended are remembered, for errors."""
-
 
 class Keeper:
     """On the event loop only."""
@@ -90,9 +87,7 @@ class Keeper:
         self._addresses: dict[str, Kept] = {}
         self._calls: dict[int, KeptCall] = {}
         self._made: dict[tuple[NodeId, int, int], KeptCall] = {}
-        self._ended: OrderedDict[str, Message] = OrderedDict()
-        self._holders: OrderedDict[str, Named] = OrderedDict()
-        """Who had the name that an actor which did not get it was to have."""
+        self._gone = Gone()
         self.naming = Naming(node, lines, self._beaten)
         self._watch = Watch(node, hosts_of_actors, self._handle, lambda: not self._kept)
 
@@ -152,9 +147,7 @@ class Keeper:
             self.naming.release(kept.terms.actor_name, kept.address)
             return
         if holder.address != kept.address:
-            self._holders[kept.address] = holder
-            if len(self._holders) > ENDED_MAX:
-                self._holders.popitem(last=False)
+            self._gone.beaten(kept.address, holder)
             kept.end = closed(kept.terms.name, "another has its name")
             self._begin_never(kept)
             return
@@ -168,16 +161,8 @@ class Keeper:
         self._remembering.over(kept)
         self._leave(kept, kept.end)
         for call in (*kept.before, *kept.closing):
-            self._answer_without(call, kept)
+            self._tell(call, *self._gone.answer(kept.address, call.terms))
         kept.caller.told(kept.unit, kept.end, ())
-
-    def _answer_without(self, call: KeptCall, kept: Kept) -> None:
-        """A call of an actor that did not get its name."""
-        holder = self._holders.get(kept.address)
-        if call.terms.method == HOLDER and holder is not None:
-            self._tell(call, *handle_of(holder))
-        else:
-            self._tell(call, kept.end, ())
 
     def _begin(self, kept: Kept, python: str) -> None:
         self._watch.refresh()
@@ -230,13 +215,8 @@ class Keeper:
             raise RemoteProtocolError("a call from another tenant")
         call = int(name), terms_from(told), parts
         if address not in self._addresses:
-            holder = self._holders.get(address)
-            if holder is not None and call[1].method == HOLDER:
-                what, its_parts = handle_of(holder)
-                self._lines.tell(node, [CALLED, life, name, 0, what], its_parts)
-                return
-            end = self._ended.get(address) or closed(address, "it has ended, or its keeper has")
-            self._lines.tell(node, [CALLED, life, name, 0, end])
+            what, its_parts = self._gone.answer(address, call[1])
+            self._lines.tell(node, [CALLED, life, name, 0, what], its_parts)
             return
         for one in self._hearing.heard(node, int(life), address, int(line), place, call):
             self._take(node, int(life), address, *one)
@@ -392,11 +372,9 @@ class Keeper:
         self._codes.release(kept.code)
         if kept.named is not None:
             self.naming.release(kept.terms.actor_name, kept.address)
-        self._ended[kept.address] = end
+        self._gone.ended(kept.address, end)
         for node, life, (name, _, _) in self._hearing.forget(kept.address):
             self._lines.tell(node, [CALLED, life, name, 0, end])
-        if len(self._ended) > ENDED_MAX:
-            self._ended.popitem(last=False)
 
     def _forget(self, number: int) -> KeptCall:
         call = self._calls.pop(number)
