@@ -155,7 +155,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         shared=told.shared,
         work=work_of(options),
     )
-    os.environ["CANTOR_HOME"] = str(options.data)  # what runs in its workers finds this agent
+    os.environ["CANTOR_HOME"] = str(settings.folder)  # what runs in its workers finds this agent
     agent = Agent(settings)
     control = ControlServer(options.data, agent.calls())
     stop = asyncio.Event()

@@ -61,3 +61,7 @@ class AgentSettings:
     resources: tuple[Resource, ...] = ()
     shared: dict[str, int] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
+
+    def __post_init__(self) -> None:
+        # What works in folders of its own must find this one from there.
+        object.__setattr__(self, "folder", self.folder.absolute())

@@ -49,13 +49,17 @@ class Box:
         self.address = ""
 
     def start(self, *seeds: str, words: tuple[str, ...] = OPEN) -> None:
-        command = [*PROGRAM, "agent", "--data", str(self.folder), "--name", self.folder.name]
+        # By a path that is relative, as people write it: services work in folders of their own.
+        data = self.folder.name
+        command = [*PROGRAM, "agent", "--data", data, "--name", self.folder.name]
         command += ["--no-mdns", "--listen", "127.0.0.1:0", "--interface", "127.0.0.1", "--json"]
         command += ["--label", f"site={self.folder.name}", *words]
         for seed in seeds:
             command += ["--seed", seed]
         log = (self.folder / "agent.log").open("a")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        self.process = subprocess.Popen(
+            command, cwd=self.folder.parent, stdout=subprocess.PIPE, stderr=log, text=True
+        )
         log.close()
         timer = threading.Timer(WAIT_S, self.process.kill)
         timer.start()
