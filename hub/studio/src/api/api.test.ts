@@ -3,7 +3,7 @@ import { ApiError, call } from "./client";
 import { patched } from "./liveList";
 import { backoffMs, mergeById, mergeEvents, mergeNodes } from "./merge";
 import { Stream, type StreamHandlers, streamUrl } from "./stream";
-import { type HubEvent, isReached, type Node, NODE_STATES } from "./types";
+import { type HubEvent, isReached, mayChange, type Node, NODE_STATES, type Session } from "./types";
 
 afterEach(() => vi.unstubAllGlobals());
 
@@ -157,4 +157,10 @@ test("a live list begins with a snapshot or an answer; what changes goes into it
 
 test("a node that is there is online or late", () => {
   expect(NODE_STATES.filter(isReached)).toEqual(["online", "stale"]);
+});
+
+test("who may only look is offered nothing to change, nor is anybody before the session is known", () => {
+  const session = (role: string) => ({ user: { name: "ann", role } }) as Session;
+  expect(["owner", "operator", "viewer", "annotator", "auditor"].filter((role) => mayChange(session(role)))).toEqual(["owner", "operator"]);
+  expect(mayChange(undefined)).toBe(false);
 });

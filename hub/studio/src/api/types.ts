@@ -53,6 +53,13 @@ export interface Session {
   mesh: string;
 }
 
+const LOOKS_ONLY = ["viewer", "annotator", "auditor"];
+
+/** Whether who is signed in may change things; else the hub refuses it. */
+export function mayChange(session: Session | undefined): boolean {
+  return session !== undefined && !LOOKS_ONLY.includes(session.user.role);
+}
+
 export type Severity = "info" | "warning" | "alarm";
 
 export interface HubEvent {

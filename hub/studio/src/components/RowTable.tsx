@@ -27,9 +27,7 @@ export function RowTable({ title, heads, rows, chosen = null, className = "part-
           {rows.map(({ id, cells }) => (
             <Table.Tr key={id} aria-selected={id === chosen || undefined} style={{ cursor: "default" }}>
               {cells.map((cell, column) => (
-                <Table.Td key={column} style={{ overflowWrap: "anywhere" }}>
-                  {cell}
-                </Table.Td>
+                <Table.Td key={column}>{cell}</Table.Td>
               ))}
             </Table.Tr>
           ))}

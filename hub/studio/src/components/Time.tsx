@@ -18,9 +18,11 @@ export function relative(at: number, now: number, language: string): string {
   return format.format(0, "second");
 }
 
-export function useNow(everyMs: number): number {
+/** The time, which goes on every so often; null: it stands still, for what has ended. */
+export function useNow(everyMs: number | null): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
+    if (everyMs === null) return;
     const timer = setInterval(() => setNow(Date.now()), everyMs);
     return () => clearInterval(timer);
   }, [everyMs]);

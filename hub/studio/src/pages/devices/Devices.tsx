@@ -2,10 +2,10 @@ import { Button, Group, Select, Stack, Text } from "@mantine/core";
 import { IconFilterOff, IconPlus, IconServer2 } from "@tabler/icons-react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
 import { ApiError } from "../../api/client";
 import { useNodes } from "../../api/queries";
 import { NODE_STATES, type NodeState } from "../../api/types";
+import { useQueryFields } from "../../components/address";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { heard } from "../../i18n/heard";
 import { PageHead } from "../../components/PageHead";
@@ -17,19 +17,7 @@ import { NodeTable, TableSkeleton } from "./NodeTable";
 
 /** Filter, open node and dialog live in the address, so that a link shows the same thing. */
 function useAddress() {
-  const [query, setQuery] = useSearchParams();
-  const set = useCallback(
-    (changes: Record<string, string | null>) =>
-      setQuery((before) => {
-        const after = new URLSearchParams(before);
-        for (const [name, value] of Object.entries(changes)) {
-          if (value) after.set(name, value);
-          else after.delete(name);
-        }
-        return after;
-      }),
-    [setQuery],
-  );
+  const { query, set } = useQueryFields();
   const state = NODE_STATES.find((one) => one === query.get("state")) ?? null;
   return { filter: query.get("filter") ?? "", state, node: query.get("node"), adding: query.has("add"), set };
 }

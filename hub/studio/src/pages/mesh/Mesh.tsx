@@ -2,8 +2,9 @@ import { Button, SegmentedControl, Skeleton, Stack, Text, TextInput } from "@man
 import { IconGavel, IconSearch, IconTopologyStar3 } from "@tabler/icons-react";
 import { type KeyboardEvent, useCallback, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { useSession } from "../../api/queries";
+import { type Changes, useQueryFields } from "../../components/address";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import type { Measure } from "./classes";
@@ -26,23 +27,8 @@ const NO_MESH: MeshData = { nodes: [], links: [] };
 
 /** What is chosen and which path is shown lives in the address, so that a link shows the same. */
 function useAddress() {
-  const [query, setQuery] = useSearchParams();
-  const set = useCallback(
-    (changes: Record<string, string | null | undefined>) =>
-      setQuery(
-        (before) => {
-          const after = new URLSearchParams(before);
-          for (const [name, value] of Object.entries(changes)) {
-            if (value === undefined) continue;
-            if (value) after.set(name, value);
-            else after.delete(name);
-          }
-          return after;
-        },
-        { replace: true },
-      ),
-    [setQuery],
-  );
+  const { query, set: change } = useQueryFields();
+  const set = useCallback((changes: Changes) => change(changes, true), [change]);
   return { chosen: query.get("chosen"), from: query.get("from"), to: query.get("to"), set };
 }
 

@@ -2,10 +2,11 @@ import { Button, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { IconArrowLeft, IconPlayerStop, IconRocket, IconTrash } from "@tabler/icons-react";
 import { lazy, type ReactNode, Suspense, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, useNavigate, useParams, useSearchParams } from "react-router";
+import { Link, useNavigate, useParams } from "react-router";
 import { ApiError } from "../../api/client";
 import { type DeploymentAction, useDeploy, useDeployment } from "../../api/deployments";
 import type { Deployment } from "../../api/types";
+import { useQueryFields } from "../../components/address";
 import { ErrorNotice, useCause } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { RunMark } from "../../components/State";
@@ -22,14 +23,8 @@ import { tell } from "../../components/tell";
 const Canvas = lazy(() => import("./Canvas"));
 
 function useAddress() {
-  const [query, setQuery] = useSearchParams();
-  const set = (name: string, value: string | null) =>
-    setQuery((before) => {
-      const after = new URLSearchParams(before);
-      if (value) after.set(name, value);
-      else after.delete(name);
-      return after;
-    });
+  const { query, set: change } = useQueryFields();
+  const set = (name: string, value: string | null) => change({ [name]: value });
   const layer: Layer = LAYERS.find((one) => one === query.get("layer")) ?? "figures";
   return { layer, filter: query.get("filter"), set };
 }

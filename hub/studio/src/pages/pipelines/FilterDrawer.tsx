@@ -26,9 +26,7 @@ function Pairs({ pairs, empty }: { pairs: [string, ReactNode][]; empty: string }
       </Text>
     );
   }
-  return (
-    <Facts rows={pairs} />
-  );
+  return <Facts rows={pairs} />;
 }
 
 function isRecord(value: Value | undefined): value is { [key: string]: Value } {

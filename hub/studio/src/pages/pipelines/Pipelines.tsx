@@ -2,9 +2,9 @@ import { Button, CloseButton, Group, Select, Stack, Text, TextInput, Title } fro
 import { IconFilterOff, IconPlayerStop, IconSchema, IconSearch, IconTrash } from "@tabler/icons-react";
 import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
 import { type DeploymentAction, useDeployments, useTemplates } from "../../api/deployments";
 import { type Deployment, RUN_STATES } from "../../api/types";
+import { useQueryFields } from "../../components/address";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { TableSkeleton } from "../devices/NodeTable";
@@ -16,19 +16,7 @@ import { Templates } from "./Templates";
 
 /** Search, state and the template being deployed live in the address, so that a link shows the same. */
 function useAddress() {
-  const [query, setQuery] = useSearchParams();
-  const set = (changes: Record<string, string | null>, replace = false) =>
-    setQuery(
-      (before) => {
-        const after = new URLSearchParams(before);
-        for (const [name, value] of Object.entries(changes)) {
-          if (value) after.set(name, value);
-          else after.delete(name);
-        }
-        return after;
-      },
-      { replace },
-    );
+  const { query, set } = useQueryFields();
   const state = RUN_STATES.find((one) => one === query.get("state")) ?? null;
   return { search: query.get("search") ?? "", state, template: query.get("template"), set };
 }

@@ -68,7 +68,9 @@ function Answer({ answer }: { answer: NeedsAnswer }) {
                 {node.name}
               </Link>,
               <Fit key="fits" fits={node.fits} />,
-              node.fits ? "" : why(node),
+              <span key="why" style={{ overflowWrap: "anywhere" }}>
+                {node.fits ? "" : why(node)}
+              </span>,
             ],
           }))}
         />

@@ -1,8 +1,8 @@
 import { Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
 import { amount } from "../../components/Chips";
 import { DetailDrawer } from "../../components/DetailDrawer";
+import { NodeLink } from "../../components/NodeLink";
 import { PartTable } from "../../components/PartTable";
 import { StateMark } from "../../components/State";
 import { Ago } from "../../components/Time";
@@ -12,14 +12,10 @@ import { units } from "./format";
 import { RESOURCE_WORDS } from "./texts";
 import type { ResourceDetail } from "./types";
 
-function NodeLink({ id, names }: { id: string | null; names: Record<string, string> }) {
+function Place({ id, names }: { id: string | null; names: Record<string, string> }) {
   const { t } = useTranslation(RESOURCE_WORDS);
   if (id === null) return <>{t("stranger")}</>;
-  return (
-    <Link className="link" to={`/devices?node=${encodeURIComponent(id)}`}>
-      {names[id] ?? id.slice(0, 8)}
-    </Link>
-  );
+  return <NodeLink id={id} name={names[id] ?? id.slice(0, 8)} />;
 }
 
 function Nodes({ detail }: { detail: ResourceDetail }) {
@@ -28,7 +24,7 @@ function Nodes({ detail }: { detail: ResourceDetail }) {
   const isQuantity = resource.kind === "quantity";
   const value = (one: string | boolean | number) => (typeof one === "boolean" ? t(one ? "yes" : "no") : amount({ value: one, unit: resource.unit }));
   const rows = nodes.map((node) => [
-    <NodeLink key="name" id={node.id} names={names} />,
+    <Place key="name" id={node.id} names={names} />,
     <StateMark key="state" state={node.state} />,
     isQuantity && typeof node.value === "number" ? (
       <Bar key="bar" total={node.value} taken={node.taken} elsewhere={node.elsewhere} unit={resource.unit} />
@@ -52,8 +48,8 @@ function Holders({ detail }: { detail: ResourceDetail }) {
       </Text>
     </span>,
     units(one.amount, resource.unit),
-    <NodeLink key="node" id={one.node} names={names} />,
-    <NodeLink key="holder" id={one.holder} names={names} />,
+    <Place key="node" id={one.node} names={names} />,
+    <Place key="holder" id={one.holder} names={names} />,
     <Ago key="since" at={one.since} />,
   ]);
   const heads = (["task", "amount", "node", "holder", "since"] as const).map((head) => t(`columns.${head}`));
@@ -74,7 +70,7 @@ function Waiters({ detail }: { detail: ResourceDetail }) {
   const rows = detail.waiters.map((one) => [
     one.task,
     <code key="needs">{one.needs}</code>,
-    <NodeLink key="node" id={one.node} names={detail.names} />,
+    <Place key="node" id={one.node} names={detail.names} />,
     <Ago key="since" at={one.since} />,
   ]);
   const heads = (["task", "needs", "node", "since"] as const).map((head) => t(`columns.${head}`));
@@ -85,14 +81,14 @@ function Shares({ detail }: { detail: ResourceDetail }) {
   const { t } = useTranslation(RESOURCE_WORDS);
   const { names, shares } = detail;
   const rows = shares.map((share) => [
-    <NodeLink key="owner" id={share.owner} names={names} />,
+    <Place key="owner" id={share.owner} names={names} />,
     String(share.total),
     String(share.free),
     <span key="rights">
       {share.rights.map(({ node, units: held }, at) => (
         <span key={node ?? ""}>
           {at > 0 && t("comma")}
-          <NodeLink id={node} names={names} /> {held}
+          <Place id={node} names={names} /> {held}
         </span>
       ))}
       {share.is_frozen && (

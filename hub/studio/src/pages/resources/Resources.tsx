@@ -2,7 +2,7 @@ import { Skeleton, Stack, Text } from "@mantine/core";
 import { IconStack2 } from "@tabler/icons-react";
 import { useCallback, useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
+import { useQueryFields } from "../../components/address";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { useResources } from "./data";
@@ -19,17 +19,8 @@ const NOTHING: MeshResource[] = [];
 
 /** The expression and the open resource live in the address, so that a link shows the same thing. */
 function useAddress() {
-  const [query, setQuery] = useSearchParams();
-  const set = useCallback(
-    (name: "needs" | "open", value: string | null) =>
-      setQuery((before) => {
-        const after = new URLSearchParams(before);
-        if (value) after.set(name, value);
-        else after.delete(name);
-        return after;
-      }),
-    [setQuery],
-  );
+  const { query, set: change } = useQueryFields();
+  const set = useCallback((name: "needs" | "open", value: string | null) => change({ [name]: value }), [change]);
   return { needs: query.get("needs") ?? "", open: query.get("open"), set };
 }
 

@@ -2,10 +2,10 @@ import { Alert, Button, Group, Modal, Select, Stack, Text, Title } from "@mantin
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
 import { ApiError } from "../../api/client";
 import { isReached } from "../../api/types";
 import { DetailDrawer } from "../../components/DetailDrawer";
+import { NodeLink } from "../../components/NodeLink";
 import { useCause } from "../../components/Notices";
 import { PartTable } from "../../components/PartTable";
 import { RunMark, StateMark } from "../../components/State";
@@ -22,9 +22,7 @@ function Nodes({ service }: { service: Service }) {
   const stopped = service.wanted === "stopped";
   const rows = service.nodes.map((node) => [
     <span key="name">
-      <Link className="link" to={`/devices?node=${encodeURIComponent(node.id)}`}>
-        {node.name}
-      </Link>
+      <NodeLink id={node.id} name={node.name} />
       {node.is_canary && (
         <Text span size="xs" c="dimmed">
           {" "}

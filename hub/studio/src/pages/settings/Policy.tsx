@@ -2,9 +2,9 @@ import { Button, Group, Skeleton, Stack, Table, Text, Title } from "@mantine/cor
 import { IconCircleCheckFilled, IconClockExclamation, IconHelpCircle, IconPencil } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
 import { useSession } from "../../api/queries";
 import { Facts } from "../../components/Facts";
+import { NodeLink } from "../../components/NodeLink";
 import { ErrorNotice } from "../../components/Notices";
 import { StateMark } from "../../components/State";
 import { TableHeads } from "../../components/TableHeads";
@@ -58,7 +58,7 @@ function What({ policy, nodes }: PolicySnapshot) {
   if (policy.elsewhere > 0) rows.push(["", t("policy.elsewhere", { count: policy.elsewhere })]);
   return (
     <div className="policy-what">
-      <div className="policy-rule">
+      <div>
         <Title order={3} fz={14}>
           {t("policy.staleDays")}
         </Title>
@@ -79,7 +79,7 @@ function Nodes({ nodes }: { nodes: readonly PolicyNode[] }) {
   const heads = (["node", "state", "has", "confirmed"] as const).map((head) => t(`policy.columns.${head}`));
   return (
     <>
-      <Table.ScrollContainer minWidth={520} type="native">
+      <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} role="group" aria-label={t("policy.nodes")}>
         <Table className="nodes" verticalSpacing={7} horizontalSpacing="sm" aria-label={t("policy.nodes")}>
           <TableHeads heads={heads} />
           <Table.Tbody>
@@ -88,9 +88,7 @@ function Nodes({ nodes }: { nodes: readonly PolicyNode[] }) {
               .map((node) => (
                 <Table.Tr key={node.id} style={{ cursor: "default" }}>
                   <Table.Td>
-                    <Link className="link" to={`/devices?node=${encodeURIComponent(node.id)}`}>
-                      {node.name}
-                    </Link>
+                    <NodeLink id={node.id} name={node.name} />
                   </Table.Td>
                   <Table.Td>
                     <StateMark state={node.state} />

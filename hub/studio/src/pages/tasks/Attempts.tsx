@@ -14,7 +14,7 @@ const TICK_MS = 1_000;
 /** Where it was tried, when, and how each attempt ended. */
 export function Attempts({ story }: { story: TaskStory }) {
   const { t } = useTranslation(TASK_WORDS);
-  const now = useNow(TICK_MS);
+  const now = useNow(story.task.ended_at ? null : TICK_MS);
   const bars = timeline(story.task.submitted_at, story.task.ended_at, story.attempts, now);
   const rows = story.attempts.map((one, at) => {
     const bar = bars[at] ?? { left: 0, waits: 0, runs: 0 };
@@ -35,12 +35,12 @@ export function Attempts({ story }: { story: TaskStory }) {
       </span>,
       <span key="bar" className="task-bar" role="img" aria-label={t("timeline")}>
         <span data-waits style={{ left: `${bar.left}%`, width: `${bar.waits}%` }} />
-        <span style={{ left: `${bar.left + bar.waits}%`, width: one.started_at ? `${bar.runs}%` : 0, minWidth: one.started_at ? 2 : 0 }} />
+        {one.started_at && <span style={{ left: `${bar.left + bar.waits}%`, width: `${bar.runs}%` }} />}
       </span>,
       span(waited),
       took === null ? "–" : span(took),
       <span key="end">
-        <RunMark state={end === "refused" ? "waiting" : markOf(end)} text={t(`state.${end}`)} />
+        <RunMark state={markOf(end)} text={t(`state.${end}`)} />
         {one.why && !isTold && (
           <Text size="xs" c="dimmed">
             {heard(one.why)}

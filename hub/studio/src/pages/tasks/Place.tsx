@@ -1,5 +1,5 @@
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { NodeLink } from "../../components/NodeLink";
 import { TASK_WORDS } from "./texts";
 import type { TaskPlace } from "./types";
 
@@ -7,9 +7,5 @@ import type { TaskPlace } from "./types";
 export function Place({ place }: { place: TaskPlace }) {
   const { t } = useTranslation(TASK_WORDS);
   if (!place.id) return <>{place.name || t("elsewhere")}</>;
-  return (
-    <Link className="link" to={`/devices?node=${encodeURIComponent(place.id)}`}>
-      {place.name}
-    </Link>
-  );
+  return <NodeLink id={place.id} name={place.name} />;
 }

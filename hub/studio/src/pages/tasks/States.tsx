@@ -6,15 +6,15 @@ import { type StateCounts, TASK_STATES, type TaskState } from "./types";
 
 interface StatesProps {
   counts: StateCounts;
+  total: number;
   chosen: "" | TaskState;
   onChoose: (state: "" | TaskState) => void;
 }
 
 /** How many tasks there are in each state, each a way to see these alone. */
-export function States({ counts, chosen, onChoose }: StatesProps) {
+export function States({ counts, total, chosen, onChoose }: StatesProps) {
   const { t, i18n } = useTranslation(TASK_WORDS);
   const format = new Intl.NumberFormat(i18n.language);
-  const total = Object.values(counts).reduce((sum, one) => sum + one, 0);
   const shown = TASK_STATES.filter((state) => counts[state] > 0 || state === chosen || state === "waits" || state === "runs" || state === "done");
   return (
     <div className="task-states" role="group" aria-label={t("states")}>

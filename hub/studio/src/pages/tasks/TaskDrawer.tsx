@@ -2,6 +2,7 @@ import { Button, Group, Progress, Stack, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useSession } from "../../api/queries";
+import { mayChange } from "../../api/types";
 import { DetailDrawer } from "../../components/DetailDrawer";
 import { Facts } from "../../components/Facts";
 import { useCause } from "../../components/Notices";
@@ -116,7 +117,7 @@ function Body({ story, onOpen }: { story: TaskStory; onOpen: (id: string) => voi
   const { task } = story;
   const cause = useCause();
   const cancel = useCancel(task.id);
-  const mayCancel = useSession().data?.user.role !== "viewer" && !hasEnded(task.state);
+  const mayCancel = mayChange(useSession().data) && !hasEnded(task.state);
   const onCancel = () =>
     cancel.mutate(undefined, {
       onSuccess: () => tell({ color: "green", message: t("cancelled", { name: task.name }) }),

@@ -3,7 +3,7 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { IconListCheck, IconSearch } from "@tabler/icons-react";
 import { useCallback, useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
-import { useSearchParams } from "react-router";
+import { useQueryFields } from "../../components/address";
 import { EmptyNotice, ErrorNotice } from "../../components/Notices";
 import { PageHead } from "../../components/PageHead";
 import { together, useFound, useNewest } from "./data";
@@ -19,20 +19,9 @@ const TYPING_MS = 250;
 
 /** The state, the node and the open task live in the address, so that a link shows the same thing. */
 function useAddress() {
-  const [query, setQuery] = useSearchParams();
+  const { query, set } = useQueryFields();
   const told = query.get("state") ?? "";
   const state: "" | TaskState = TASK_STATES.find((one) => one === told) ?? "";
-  const set = useCallback(
-    (changes: Record<string, string>) =>
-      setQuery((known) => {
-        for (const [name, value] of Object.entries(changes)) {
-          if (value) known.set(name, value);
-          else known.delete(name);
-        }
-        return known;
-      }),
-    [setQuery],
-  );
   return { state, node: query.get("node") ?? "", open: query.get("open"), set };
 }
 
@@ -52,21 +41,22 @@ export default function Tasks() {
   const wanted: Wanted = { state, node, text: words };
   const looks = Boolean(state || node || words.trim());
   const fresh = useNewest();
-  const found = useFound(wanted, looks || older);
+  const asks = looks || older;
+  const found = useFound(wanted, asks);
+  const pages = asks ? (found.data?.pages ?? []) : [];
   const { counts, missing } = fresh.shown;
-  const tasks = together(fresh.shown.tasks, looks || older ? (found.data?.pages ?? []) : [], wanted);
+  const tasks = together(fresh.shown.tasks, pages, wanted);
   const total = counts ? Object.values(counts).reduce((sum, one) => sum + one, 0) : 0;
-  const more = looks || older ? found.hasNextPage : total > fresh.shown.tasks.length;
+  const more = asks ? found.hasNextPage : total > fresh.shown.tasks.length;
   const showMore = () => {
-    if (older || looks) void found.fetchNextPage();
+    if (asks) void found.fetchNextPage();
     setOlder(true);
   };
   const { hasNextPage, fetchNextPage } = found;
-  const pages = found.data?.pages.length ?? 0;
   useEffect(() => {
     // The first page is what the stream shows already.
-    if (older && !looks && pages === 1 && hasNextPage) void fetchNextPage();
-  }, [older, looks, pages, hasNextPage, fetchNextPage]);
+    if (older && !looks && pages.length === 1 && hasNextPage) void fetchNextPage();
+  }, [older, looks, pages.length, hasNextPage, fetchNextPage]);
   const onOpen = useCallback((id: string) => set({ open: id }), [set]);
   const nodes = choices(fresh.shown.tasks.flatMap((task) => [task.home, task.node]));
   const isEmpty = fresh.isSuccess && total === 0 && fresh.shown.tasks.length === 0;
@@ -83,7 +73,7 @@ export default function Tasks() {
         )}
         {fresh.isSuccess && !isEmpty && (
           <>
-            {counts && <States counts={counts} chosen={state} onChoose={(one) => set({ state: one })} />}
+            {counts && <States counts={counts} total={total} chosen={state} onChoose={(one) => set({ state: one })} />}
             <Group gap="sm">
               <TextInput
                 aria-label={t("search")}

@@ -2,7 +2,8 @@
 import type { RunState } from "../../api/types";
 import type { Task, TaskAttempt, TaskState, Wanted } from "./types";
 
-const MARKS: Record<TaskState, RunState> = {
+const MARKS: Record<TaskState | "refused", RunState> = {
+  refused: "waiting",
   waits: "waiting",
   runs: "running",
   done: "finished",
@@ -14,8 +15,8 @@ const MARKS: Record<TaskState, RunState> = {
   lost: "failed",
 };
 
-/** The icon and colour of a state. */
-export function markOf(state: TaskState): RunState {
+/** The icon and colour of a state, or of how an attempt ended. */
+export function markOf(state: TaskState | "refused"): RunState {
   return MARKS[state] ?? "waiting";
 }
 

@@ -13,7 +13,7 @@ export interface Task {
   kind: "task";
   id: string;
   name: string;
-  what: "task" | "actor" | "call";
+  what: "task" | "actor";
   state: TaskState;
   why: string;
   project: string;
