@@ -22,7 +22,7 @@ class TaskPlace(msgspec.Struct, frozen=True):
 
 
 class Task(msgspec.Struct, tag_field="kind", tag="task"):
-    """A task, an actor that lives, or a call of one.
+    """A task, or an actor that lives.
 
     ``why`` says what it waits for, or how it ended badly. ``home`` is the node where it was
     submitted, ``node`` the one that has it, or had it last. ``started_at`` is when the function of
@@ -32,7 +32,7 @@ class Task(msgspec.Struct, tag_field="kind", tag="task"):
 
     id: str
     name: str
-    what: Literal["task", "actor", "call"]
+    what: Literal["task", "actor"]
     state: TaskState
     why: str
     project: str

@@ -29,27 +29,32 @@ class Row:
     measure: str
     unit: str
     ours: float
-    target: float
+    target: float | None
     better: Literal["lower", "higher"] = "lower"
     peers: dict[str, float] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
-        """Whether the target is reached."""
+        """Whether the target is reached, if there is one."""
+        if self.target is None:
+            return True
         lower = self.better == "lower"
         return self.ours <= self.target if lower else self.ours >= self.target
 
     def as_value(self) -> dict[str, Any]:
         """For JSON."""
         rounded = {name: round(value, 3) for name, value in self.peers.items()}
-        figures = {"ours": round(self.ours, 3), "target": round(self.target, 3), "peers": rounded}
+        target = None if self.target is None else round(self.target, 3)
+        figures = {"ours": round(self.ours, 3), "target": target, "peers": rounded}
         return asdict(self) | figures | {"met": self.met}
 
     def __str__(self) -> str:
         shown = ", ".join(f"{name} {value:,.2f}" for name, value in self.peers.items())
-        verdict = "met" if self.met else "MISSED"
-        figures = f"{self.ours:>14,.2f} {self.unit:<5} target {self.target:,.2f}"
-        return f"{self.measure:<60}{figures} {verdict:<7} {shown}".rstrip()
+        figures = f"{self.ours:>14,.2f} {self.unit:<5}"
+        if self.target is not None:
+            verdict = "met" if self.met else "MISSED"
+            figures += f" target {self.target:,.2f} {verdict:<7}"
+        return f"{self.measure:<60}{figures} {shown}".rstrip()
 
 
 def keep(rows: Iterable[Row], result: Path = RESULT) -> None:

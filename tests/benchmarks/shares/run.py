@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bed.loopback import Boxes
-from tests.benchmarks.mesh.table import Row, keep
+from tests.benchmarks.mesh.table import ROOT, Row, keep
 
 import cantor
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Span = tuple[float, float]
 
-RESULT = Path("build", "bench", "shares.json")
+RESULT = ROOT / "build" / "bench" / "shares.json"
 NODES, WORKERS = 10, 2
 SHARES = {"vision": 3, "lab": 1}
 SUBMITTERS = {"vision": "box-1", "lab": "box-2"}

@@ -6,7 +6,6 @@ Beside it: what an update would cost if all of them were told and compared each 
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 import tempfile
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 import msgspec
+from tests.benchmarks.mesh.table import ROOT, Row, keep
 
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh
@@ -33,7 +33,7 @@ from edge_hub.task_window import TaskWindow, task
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-RESULT = Path(__file__).resolve().parents[3] / "build" / "bench" / "stories.json"
+RESULT = ROOT / "build" / "bench" / "stories.json"
 TASKS, CHANGED, ROUNDS, UPDATES = 10_000, 20, 7, 50
 DESK = NodeId("d" * 32)
 NAMES: dict[str, str] = {DESK: "desk"}
@@ -145,14 +145,6 @@ def search_ms(plant: Plant) -> float:
 
 
 def main() -> None:
-    rows: list[dict[str, Any]] = []
-
-    def row(measure: str, unit: str, ours: float, target: float | None, **peers: float) -> None:
-        met = target is None or ours <= target
-        rows.append({"measure": measure, "unit": unit, "better": "lower", "ours": round(ours, 2),
-                     "peers": peers, "target": target, "met": met})  # fmt: skip
-        print(f"{measure:<58}{ours:>12.2f} {unit:<6}{peers or ''}")
-
     with tempfile.TemporaryDirectory() as folder:
         plant = Plant(Path(folder))
         plant.live(TASKS)
@@ -162,15 +154,17 @@ def main() -> None:
         plant.show_all()
         every = statistics.median(timed(plant.show_all)[0] for _ in range(ROUNDS))
         looked = statistics.median(search_ms(plant) for _ in range(ROUNDS))
-    row("one task remembered, from submit to result", "us", record, RECORD_US_MAX)
-    row(f"update of {CHANGED} tasks among {TASKS}: node", "ms", node_ms, NODE_MS_MAX)
-    row("  what it tells the hub", "bytes", told, BYTES_MAX)
-    row("  hub and one console", "ms", hub_ms, HUB_MS_MAX, all_told_again=round(every, 1))
-    row("  what the console is sent", "bytes", shown, BYTES_MAX)
-    row(f"text that no task of {TASKS} has: node", "ms", looked, None)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(rows, indent=1))
-    print(f"written to {RESULT}")
+    keep(
+        [
+            Row("one task remembered, from submit to result", "us", record, RECORD_US_MAX),
+            Row(f"update of {CHANGED} tasks among {TASKS}: node", "ms", node_ms, NODE_MS_MAX),
+            Row("  what it tells the hub", "bytes", told, BYTES_MAX),
+            Row("  hub and one console", "ms", hub_ms, HUB_MS_MAX, peers={"all told again": every}),
+            Row("  what the console is sent", "bytes", shown, BYTES_MAX),
+            Row(f"text that no task of {TASKS} has: node", "ms", looked, None),
+        ],
+        RESULT,
+    )
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def _piece(value: Any) -> Value:  # noqa: ANN401
 _line, _node, _time = _text(WHY_CHARACTERS_MAX), _text(NODE_CHARACTERS_MAX), _or_none(_number)
 _id = _text(NAME_CHARACTERS_MAX)
 _ROW: dict[str, Check] = {
-    "life": _count, "number": _count, "name": _id, "kind": _word("task", "actor", "call"),
+    "life": _count, "number": _count, "name": _id, "kind": _word("task", "actor"),
     "state": _word(*STATES), "why": _line, "project": _id, "node": _node, "attempts": _count,
     "submitted": _number, "started": _time, "ended": _time, "progress": _time,
     "needs": _text(NEEDS_CHARACTERS_MAX), "priority": _count, "durable_id": _node,

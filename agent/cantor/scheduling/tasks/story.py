@@ -19,8 +19,8 @@ STATES: tuple[State, ...] = (
 )  # fmt: skip
 """``failed``: its function raised, or it can never run. ``died``: its worker did. ``preempted``:
 another project was owed what it used. ``lost``: the node that ran it was."""
-Kind: TypeAlias = Literal["task", "actor", "call"]
-"""A function that runs, an actor that lives, or a call of a method of one."""
+Kind: TypeAlias = Literal["task", "actor"]
+"""A function that runs, or an actor that lives."""
 ATTEMPTS_MAX = 16
 """The last so many attempts of a task are remembered."""
 OUTPUT_CHARACTERS_MAX = 64 * 1024

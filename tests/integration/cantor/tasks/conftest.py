@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,17 @@ import cantor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.bed.loopback import Boxes
+    from tests.bed.loopback import Box, Boxes
+
+
+@contextmanager
+def script_at(box: Box) -> Iterator[None]:
+    """This test is a script of a box; what it leaves behind is ended."""
+    connection = cantor.connect(box.folder)
+    try:
+        yield
+    finally:
+        connection.close(kill=True)
 
 
 @pytest.fixture

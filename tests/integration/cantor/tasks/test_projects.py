@@ -14,6 +14,7 @@ import pytest
 from tests.bed import waiting
 from tests.bed.loopback import Boxes
 from tests.integration.cantor.tasks import jobs
+from tests.integration.cantor.tasks.conftest import script_at
 
 import cantor
 from cantor.base.errors import ConfigError
@@ -52,9 +53,8 @@ def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
 @pytest.fixture
 def desk(boxes: Boxes) -> Iterator[None]:
     """A script at the desk; what it leaves behind is ended."""
-    connection = cantor.connect(boxes["desk"].folder)
-    yield
-    connection.close(kill=True)
+    with script_at(boxes["desk"]):
+        yield
     until(lambda: not boxes["desk"].rows())
 
 
