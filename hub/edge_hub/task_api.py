@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
+from cantor.scheduling.tasks.finding import EVERYWHERE, place_of
 from cantor.scheduling.tasks.story import STATES, read_task_id
 from edge_hub.cursors import decode_cursor, encode_cursor
 from edge_hub.events import Happening, record
@@ -19,7 +20,7 @@ from edge_hub.task_schemas import (
     TaskOutput,
     TaskStory,
 )
-from edge_hub.task_window import moment, place, place_of, task
+from edge_hub.task_window import moment, place, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 TEXT_CHARS_MAX = 200
-EVERYWHERE = "*"
 _STDERR = 2
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from typing import TYPE_CHECKING, Any
 
+from cantor.scheduling.tasks.finding import place_of
 from cantor.scheduling.tasks.story import STATES
 from edge_hub.schemas import rfc3339
 from edge_hub.task_schemas import WINDOW_MAX, Task, TaskCounts, TaskPlace
@@ -101,11 +102,6 @@ class TaskWindow:
         if row is not None:
             self._of.get(home, set()).discard(name)
             del self._shown[name], self._order[bisect_left(self._order, place_of(row))]
-
-
-def place_of(row: Row) -> Key:
-    """By which tasks are put in order."""
-    return row["submitted"], row["id"]
 
 
 def place(node: str, names: Mapping[str, str]) -> TaskPlace:

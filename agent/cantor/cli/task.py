@@ -20,7 +20,7 @@ from cantor.cli import task_text
 from cantor.cli.folders import add_folder_option
 from cantor.cli.table import format_table
 from cantor.node.control import ask
-from cantor.scheduling.tasks.finding import PAGE_MAX
+from cantor.scheduling.tasks.finding import EVERYWHERE, PAGE_MAX
 from cantor.scheduling.tasks.story import STATES
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
-EVERYWHERE = "*"
-"""Nodes as the agent understands it."""
 _NO_RESULT_YET = 75
 _ANSWER_S = 5.0
 """The agent says within this what it has."""

@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from cantor.scheduling.tasks.finding import place_of
 from cantor.scheduling.tasks.story import STATES
 from edge_hub.task_schemas import WINDOW_MAX, Task, TaskCounts, TaskPlace
-from edge_hub.task_window import TaskWindow, place_of, task
+from edge_hub.task_window import TaskWindow, task
 
 DESK, WALL = "d" * 32, "e" * 32
 NAMES = {DESK: "desk"}

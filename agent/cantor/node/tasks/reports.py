@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-T = TypeVar("T")
 
+class Reports:
+    """Each is called on the loop on which this was started."""
 
-class Reports(Generic[T]):
-    """``take`` gets each on the loop on which it was started."""
-
-    def __init__(self, take: Callable[[T], None]) -> None:
-        self._take = take
-        self._waiting: deque[T] = deque()
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_woken = False
 
@@ -26,7 +23,7 @@ class Reports(Generic[T]):
         """Take them on this loop from now on."""
         self._loop = asyncio.get_running_loop()
 
-    def put(self, report: T) -> None:
+    def put(self, report: Callable[[], None]) -> None:
         """Report something, in any thread."""
         self._waiting.append(report)
         if not self._is_woken and self._loop is not None:
@@ -37,4 +34,4 @@ class Reports(Generic[T]):
     def _take_all(self) -> None:
         self._is_woken = False
         while self._waiting:
-            self._take(self._waiting.popleft())
+            self._waiting.popleft()()

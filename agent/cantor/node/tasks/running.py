@@ -104,7 +104,7 @@ class Running:
         self._codes: OrderedDict[str, Passed] = OrderedDict()
         self._wanting: dict[str, list[Attempt]] = {}
         self._places = Workplaces(node, work, children)
-        self._reports: Reports[Callable[[], None]] = Reports(_call)
+        self._reports = Reports()
         self._line = WorkerLine(node, work.workers, self._start, self._preempt)
         self._dressing = Dressing(node)
         self.lives = Lives(lines, self._attempts.get, self._report, self._reports.put)
@@ -353,10 +353,6 @@ class Running:
         self._lines.tell(attempt.key.node, told, parts)
         if message[0] in (*LAST, FELL):
             self._forget(attempt, is_done=True)
-
-
-def _call(report: Callable[[], None]) -> None:
-    report()
 
 
 class _Telling(Telling):

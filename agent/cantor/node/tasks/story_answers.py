@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.node.services import Reply
@@ -115,7 +116,7 @@ class StoryAnswers:
 
     def _since(self, since: int, window: int, project: str) -> Told:
         stories, key = self._stories, self._telling.key
-        oldest = next(reversed(_first(window, stories.newest(project))), None)
+        oldest = next(reversed([*islice(stories.newest(project), window)]), None)
         return {
             "life": self._node.life,
             "revision": stories.revision,
@@ -221,10 +222,6 @@ class StoryAnswers:
         """Tasks are told to nodes of the same tenant, as certificates say whose they are."""
         if self._node.tenant_of(source) != self._node.tenant:
             raise RemoteProtocolError("it belongs to another tenant", where=topic)
-
-
-def _first(count: int, stories: Any) -> list[Story]:  # noqa: ANN401 (an iterator of them)
-    return [story for _, story in zip(range(count), stories, strict=False)]
 
 
 def _sought(args: Args) -> Sought:

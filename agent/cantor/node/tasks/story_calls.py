@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from heapq import merge
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +17,9 @@ from cantor.node.tasks.story_reading import (
     story_from,
 )
 from cantor.node.view import find_node
-from cantor.scheduling.tasks.finding import PAGE_MAX
+from cantor.scheduling.tasks.finding import EVERYWHERE, PAGE_MAX, place_of
 from cantor.scheduling.tasks.story import STATES, read_task_id
+from cantor.stores.task_records import is_task_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,13 +31,11 @@ if TYPE_CHECKING:
     Args = dict[str, Value]
     Row = dict[str, Any]
 
-EVERYWHERE = "*"
 ASK_TIMEOUT_S = 3.0
 """A node says within this what it remembers."""
 ASKED_MAX = 64
 """So many nodes are asked at once."""
 _FILTERS = ("project", "states", "function", "text", "parent", "before")
-_DURABLE = re.compile(r"[0-9a-f]{32}")
 
 
 class StoryCalls:
@@ -184,7 +182,7 @@ class StoryCalls:
         if isinstance(task, int):
             return node.node_id, {"life": node.life, "number": task}
         text = str(task or "")
-        if _DURABLE.fullmatch(text):
+        if is_task_id(text):
             return node.node_id, {"durable_id": text}
         if text.isascii() and text.isdecimal() and len(text) < 16:
             return node.node_id, {"life": node.life, "number": int(text)}
@@ -199,11 +197,6 @@ class StoryCalls:
 
     def _names(self) -> dict[str, str]:
         return {view.id: view.name for view in self._node.nodes()}
-
-
-def place_of(row: Mapping[str, Any]) -> tuple[float, str]:
-    """By which tasks of a mesh are put in order."""
-    return row["submitted"], row["id"]
 
 
 def _named(row: Row, names: Mapping[str, str]) -> Row:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
     from cantor.base.ids import NodeId
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     Key = tuple[float, str]
 
+EVERYWHERE = "*"
+"""At which node they were submitted: at any."""
 PAGE_MAX = 200
 """So many tasks are told of at once."""
 
@@ -52,6 +55,11 @@ class Sought:
         return any(text in one.casefold() for one in told)
 
 
+def place_of(row: Mapping[str, Any]) -> Key:
+    """By what all tasks of a mesh are put in order, of one as it is told."""
+    return row["submitted"], row["id"]
+
+
 def page(
     stories: Stories,
     sought: Sought,
@@ -76,5 +84,5 @@ def page(
 
 def changes(stories: Stories, since: int, window: int, project: str = "") -> list[Story]:
     """Which of the ``window`` tasks that were submitted last have changed since that revision."""
-    newest = zip(range(window), stories.newest(project), strict=False)
-    return [story for _, story in newest if story.revision > since]
+    newest = islice(stories.newest(project), window)
+    return [story for story in newest if story.revision > since]
