@@ -243,6 +243,8 @@ class Keeper:
         _, life, number, attempt, why, text = message
         if life == self._node.life:
             is_busy = why == "busy"
+            if self._core.counts(node, number, attempt):
+                self._remembering.left(self._kept[number], "refused", str(text))
             self._handle(Refused(node, number, attempt, "busy" if is_busy else "unfit", str(text)))
 
     def heard_dropped(self, node: NodeId, message: Message, _: Parts) -> None:
@@ -331,6 +333,8 @@ class Keeper:
                 self._run(self._kept[effect.task], effect)
             case Abort(node, number, attempt):
                 self._lines.tell(node, [ABORT, me, number, attempt])
+                if number in self._kept and self._core.where(number)[1]:  # it waits again
+                    self._remembering.left(self._kept[number], "lost")
             case Invoke(node, number, attempt, place, name):
                 call = self._calls[name]
                 self._remembering.called(call.kept, attempt)

@@ -68,6 +68,10 @@ class Remembering:
         elif message[0] == SAID:
             self._stories.said(story, float(message[1]), str(message[2]))
 
+    def left(self, kept: Kept, end: str, why: str = "") -> None:
+        """A node that it was sent to has it no more, or has refused it: it waits again."""
+        self._stories.fell(kept.story, end, why, self._now())
+
     def fell(self, kept: Kept) -> None:
         """Its life has ended, as ``kept.end`` says; it may begin another."""
         if kept.story.ended is None:

@@ -17,12 +17,13 @@ import msgpack
 
 from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError
 from cantor.node.tasks.listening import LAST
-from cantor.node.tasks.wording import DONE, ENDED, FAILED, KEPT, terms_from, terms_value
+from cantor.node.tasks.outcomes import outcome
+from cantor.node.tasks.wording import ENDED, FAILED, KEPT, terms_from, terms_value
 from cantor.stores.errors import StoreError
 from cantor.stores.task_records import Asked, Outcome, is_task_id
 from cantor.workers.errors import UnknownTaskError, WorkerDiedError
 from cantor.workers.failures import pack_failure
-from cantor.workers.units import End, Passed
+from cantor.workers.units import Passed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from cantor.stores.task_store import TaskStore
     from cantor.workers.units import Terms
 
-_STATES = {DONE: "done", FAILED: "failed"}
-_ENDS = frozenset(end.value for end in End)
 _LOST = "it had no result when what ran it was started again; it may have begun, and may only once"
 _pack = msgpack.Packer(unicode_errors="surrogatepass").pack
 
@@ -110,7 +109,7 @@ class Keeping:
     def told(self, kept: Kept, message: Message, parts: Parts) -> None:
         """Something has become of a task where it runs."""
         if message[0] in LAST:
-            self._end(kept, message, parts, _state_of(message))
+            self._end(kept, message, parts, outcome(message)[0])
             return
         with self._lock:
             watchers = [] if kept.has_ended else list(kept.watchers)
@@ -252,14 +251,6 @@ class Keeping:
         if refused is not None:
             message, parts = _failed(refused)
         _tell(watchers, message, parts)
-
-
-def _state_of(last: Message) -> str:
-    """The state that a task has ended in: a node's word is not written down as it comes."""
-    if last[0] in _STATES:
-        return _STATES[last[0]]
-    end = last[1]
-    return end if isinstance(end, str) and end in _ENDS else "lost"
 
 
 def _tell(watchers: list[tuple[Caller, int]], message: Message, parts: Parts) -> None:

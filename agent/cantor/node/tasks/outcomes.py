@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cantor.node.tasks.wording import DONE, FAILED
+from cantor.base.errors import RemoteProtocolError
+from cantor.node.tasks.wording import DONE, ENDED, FAILED
 from cantor.scheduling.tasks.story import TRACEBACK_CHARACTERS_MAX, Failure
 from cantor.workers.units import Death, End
 
@@ -17,7 +18,8 @@ TEXT_CHARACTERS_MAX = 4 * 1024
 TOOK_S_MAX = 1e9
 _CONTENT = {DONE: 0, FAILED: 1}
 """Of what a script is told: the rest says where and how long it ran."""
-_STATES: dict[str, State] = {
+_LENGTHS = {DONE: 1, FAILED: 2, ENDED: 3}
+_STATES: dict[object, State] = {
     End.CANCELLED.value: "cancelled",
     End.EXPIRED.value: "expired",
     End.DIED.value: "died",
@@ -41,16 +43,25 @@ def without_work(message: Message) -> tuple[Message, int, float | None]:
     return told, worker, took_s
 
 
+def check_last(message: Message) -> None:
+    """See that a last word, without its work, is one.
+
+    Raises:
+        RemoteProtocolError: it is none.
+    """
+    if len(message) != _LENGTHS[message[0]]:
+        raise RemoteProtocolError("an odd last word of a task")
+
+
 def outcome(message: Message) -> tuple[State, str, Failure | None]:
     """How a task ended by its last word, why in one line unless it is done, and what it raised."""
-    kind, *content = message
+    kind, content, death, *_ = (*message, None, None)
     if kind == DONE:
         return "done", "", None
     if kind == FAILED:
-        failure = failure_of(content[0])
+        failure = failure_of(content)
         return "failed", failure.line, failure
-    end, death = content
-    return _STATES.get(end, "failed"), _why(death), None
+    return _STATES.get(content if isinstance(content, str) else "", "failed"), _why(death), None
 
 
 def failure_of(packed: object) -> Failure:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.node.tasks.listening import LAST
-from cantor.node.tasks.outcomes import failure_of, outcome, without_work
+from cantor.node.tasks.outcomes import check_last, failure_of, outcome, without_work
 from cantor.node.tasks.places import hosts_of, named
 from cantor.node.tasks.watch import Watch
 from cantor.node.tasks.wording import (
@@ -182,7 +182,8 @@ class Submits:
         """An attempt tells something; only the current one counts, in the order that it spoke.
 
         Raises:
-            RemoteProtocolError: that cannot be put in order; the attempt ends as one that was lost.
+            RemoteProtocolError: that cannot be put in order, or is no last word; the attempt ends
+                as one that was lost.
         """
         _, life, number, attempt, place, told = message
         task = self._tasks.get(number)
@@ -191,13 +192,12 @@ class Submits:
         if not self._core.counts(node, number, attempt):
             return
         try:
-            ready = task.told.put(place, (told, parts))
+            for one in task.told.put(place, (told, parts)):
+                if self._core.counts(node, number, attempt):  # what comes before may have ended it
+                    self._take(node, task, *one)
         except RemoteProtocolError:
             self._handle(Dropped(node, number, attempt))
             raise
-        for one in ready:
-            if self._core.counts(node, number, attempt):  # what comes before may have ended it
-                self._take(node, task, *one)
 
     def heard_refused(self, node: NodeId, message: Message, _: Parts) -> None:
         """A node does not run an attempt."""
@@ -224,6 +224,7 @@ class Submits:
             task.caller.told(task.unit, told, parts)
             return
         told, worker, took_s = without_work(told)
+        check_last(told)
         task.work = worker, took_s
         task.last = told, parts
         is_again = told[0] == ENDED and told[1] in AGAIN
@@ -244,6 +245,8 @@ class Submits:
                 self._run(self._tasks[effect.task], effect, now)
             case Abort(node, number, attempt):
                 self._lines.tell(node, [ABORT, self._node.life, number, attempt])
+                if number in self._tasks and self._core.where(number)[1]:  # it waits again
+                    self._stories.fell(self._tasks[number].story, "lost", "", now)
             case Commit(number, _):
                 task = self._forget(number)
                 self._tell_end(task, *task.last, now)

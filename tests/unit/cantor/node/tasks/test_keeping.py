@@ -285,9 +285,9 @@ def test_a_result_that_is_too_large_after_closing_is_no_fault(
 
 
 @pytest.mark.parametrize(
-    ("word", "state"), [("expired", "expired"), ("\ud800", "lost"), ("", "lost")]
+    ("word", "state"), [("expired", "expired"), ("\ud800", "failed"), ("", "failed")]
 )
-def test_an_end_that_nobody_knows_is_kept_as_a_loss(
+def test_an_end_that_nobody_knows_is_kept_as_a_failure(
     tmp_path: Path, caller: Caller, word: str, state: str
 ) -> None:
     place = Place(tmp_path)

@@ -33,7 +33,8 @@ class Desk:
     """A node, whose only task was sent to itself."""
 
     def __init__(self, folder: Path, *, retries: int = 0) -> None:
-        node = FakeMesh().add(ME, folder)
+        node = self.node = FakeMesh().add(ME, folder)
+        self.stories = Stories(ME)
         node.publish(
             "tasks",
             {"life": LIFE, "workers": 1, "python": "3.11", "code_run": "none", "load": 0.0},
@@ -45,7 +46,7 @@ class Desk:
             use=lambda _: None, release=lambda _: None, send_ahead=lambda _, __: None
         )
         self.submits = Submits(
-            node, cast("Lines", lines), cast("Codes", codes), count(1), Stories(ME)
+            node, cast("Lines", lines), cast("Codes", codes), count(1), self.stories
         )
         terms = Terms(name="f", retries=retries)
         self.task = self.submits.submit(self, 5, Passed("c", b""), terms, "3.11", ())
@@ -108,3 +109,28 @@ async def test_one_that_does_not_tell_in_order_ends_and_is_lost(
     ((kind, failure),) = desk.heard
     assert kind == FAILED
     assert "was lost" in str(unpack_failure(failure))
+
+
+@pytest.mark.parametrize("last", [[FAILED], [ENDED], [ENDED, "died"], [DONE, 1], [FAILED, None, 1]])
+async def test_one_whose_last_word_is_odd_ends_and_is_lost(desk: Desk, last: Message) -> None:
+    with pytest.raises(RemoteProtocolError, match="last word"):
+        desk.tell(1, 0, last)
+
+    assert desk.sent_kinds == [RUN, ABORT]
+    ((kind, failure),) = desk.heard
+    assert kind == FAILED
+    assert "was lost" in str(unpack_failure(failure))
+
+
+async def test_a_task_whose_node_was_lost_waits_again_until_another_has_it(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, retries=1)
+    (story,) = desk.stories.newest()
+    desk.stories.begun(story, 1, None, 4711)
+    assert story.state == "runs"
+
+    desk.node.publish("tasks", None)  # it runs no tasks any more
+    desk.submits.changed(frozenset({ME}))
+
+    assert desk.sent_kinds == [RUN, ABORT]
+    assert story.last is not None
+    assert (story.state, story.last.end) == ("waits", "lost")
