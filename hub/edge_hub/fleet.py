@@ -11,7 +11,7 @@ from cantor.identity.enrolment import KeyState
 from edge_hub.database import enrolments, nodes
 from edge_hub.events import Happening, Scope, record
 from edge_hub.problems import ProblemError
-from edge_hub.schemas import DeviceView, Node, NodeState, ResourceView, rfc3339
+from edge_hub.schemas import DeviceView, Node, NodeState, ResourceView, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -222,8 +222,8 @@ def _join(row: sa.RowMapping, live: LiveNode | None, *, is_denied: bool) -> Node
         labels={**(dict(live.labels) if live else {}), **row["labels"]},
         version=(live.version if live else "") or row["version"],
         addresses=list(live.addresses) if live else [],
-        enrolled_at=_time(row["enrolled_at"]),
-        last_seen_at=_time(seen_at),
+        enrolled_at=moment(row["enrolled_at"]),
+        last_seen_at=moment(seen_at),
         **_hardware(live),
     )
 
@@ -239,7 +239,7 @@ def _unrecorded(live: LiveNode, scope: Scope) -> Node:
         version=live.version,
         addresses=list(live.addresses),
         enrolled_at=None,
-        last_seen_at=_time(live.seen_at_s),
+        last_seen_at=moment(live.seen_at_s),
         **_hardware(live),
     )
 
@@ -255,7 +255,3 @@ def _hardware(live: LiveNode | None) -> dict[str, Any]:
             for d in (live.devices if live else ())
         ],
     }
-
-
-def _time(seconds: float | None) -> str | None:
-    return None if seconds is None else rfc3339(seconds)

@@ -87,10 +87,12 @@ class PolicyApi:
         self.changed()
         return await self.get_policy(call)
 
-    async def note(self) -> None:
+    async def note(self) -> bool:
         """Record what was decided elsewhere: on the command line, or by another issuer."""
-        if self._mesh_view.kept_policy.stamp != self._told.stamp:
+        is_new = self._mesh_view.kept_policy.stamp != self._told.stamp
+        if is_new:
             await self._tell(self._home)
+        return is_new
 
     def _decide(self, stale_days: int, by: str) -> None:
         try:

@@ -29,6 +29,11 @@ def rfc3339(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def moment(seconds: float | None) -> str | None:
+    """When something was, if it was."""
+    return None if seconds is None else rfc3339(seconds)
+
+
 class FieldError(msgspec.Struct):
     """What is wrong with one part of a request's body; ``pointer`` is a JSON Pointer to it."""
 

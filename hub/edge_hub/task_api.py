@@ -11,7 +11,7 @@ from edge_hub.cursors import decode_cursor, encode_cursor
 from edge_hub.events import Happening, record
 from edge_hub.problems import ProblemError
 from edge_hub.routing import Call, Reply, Route
-from edge_hub.schemas import rfc3339
+from edge_hub.schemas import moment, rfc3339
 from edge_hub.task_schemas import (
     Task,
     TaskAttempt,
@@ -20,7 +20,7 @@ from edge_hub.task_schemas import (
     TaskOutput,
     TaskStory,
 )
-from edge_hub.task_window import moment, place, task
+from edge_hub.task_window import place, task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

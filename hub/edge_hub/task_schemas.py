@@ -6,11 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from cantor.scheduling.tasks.story import State  # noqa: TC001 (msgspec reads it when it runs)
+
 WINDOW_MAX = 200
 """So many tasks, the newest of a project, are shown as they change."""
-TaskState = Literal[
-    "waits", "runs", "done", "failed", "cancelled", "expired", "died", "preempted", "lost"
-]
 TaskCountsByState = dict[str, int]
 
 
@@ -33,7 +32,7 @@ class Task(msgspec.Struct, tag_field="kind", tag="task"):
     id: str
     name: str
     what: Literal["task", "actor"]
-    state: TaskState
+    state: State
     why: str
     project: str
     home: TaskPlace
@@ -85,10 +84,7 @@ class TaskAttempt(msgspec.Struct):
     sent_at: str
     started_at: str | None
     ended_at: str | None
-    end: Literal[
-        "", "refused", "waits", "runs", "done", "failed", "cancelled", "expired", "died",
-        "preempted", "lost",
-    ]  # fmt: skip
+    end: Literal["", "refused", State]
     why: str
 
 

@@ -128,7 +128,7 @@ class _Project:
                 self.window.forget(home)
             is_new = told["life"] != life or told["revision"] != since
             life, since = told["life"], told["revision"]
-            self.window.take(home, told["rows"], told["counts"], told["oldest"], told["gone"])
+            self.window.take(home, told["rows"], told["counts"], told["window"])
             if is_new:
                 self._changed()
             await asyncio.sleep(REST_S)

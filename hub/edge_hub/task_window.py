@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.scheduling.tasks.finding import place_of
 from cantor.scheduling.tasks.story import STATES
-from edge_hub.schemas import rfc3339
+from edge_hub.schemas import moment, rfc3339
 from edge_hub.task_schemas import WINDOW_MAX, Task, TaskCounts, TaskPlace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     Row = Mapping[str, Any]
     Key = tuple[float, str]
@@ -41,12 +41,9 @@ class TaskWindow:
         home: str,
         rows: Iterable[Row],
         counts: Mapping[str, int],
-        oldest: float,
-        gone: Iterable[str] = (),
+        window: Collection[str],
     ) -> None:
-        """A node tells what has changed; it tells no more of those before ``oldest``, nor of those
-        that are ``gone``.
-        """
+        """A node tells what has changed; it remembers, or tells of, those of ``window`` only."""
         self._missing.discard(home)
         self._counts[home] = counts
         mine = self._of.setdefault(home, set())
@@ -57,9 +54,7 @@ class TaskWindow:
                 insort(self._order, place_of(row))
             mine.add(row["id"])
             self._put(row)
-        for name in gone:
-            self._remove(home, name)
-        for name in [name for name in mine if self._rows[name]["submitted"] < oldest]:
+        for name in mine.difference(window):
             self._remove(home, name)
 
     def forget(self, home: str) -> None:
@@ -107,11 +102,6 @@ class TaskWindow:
 def place(node: str, names: Mapping[str, str]) -> TaskPlace:
     """A node, if it is one of the project's."""
     return TaskPlace(node, names[node]) if node in names else ELSEWHERE
-
-
-def moment(seconds: float | None) -> str | None:
-    """When something was, if it was."""
-    return None if seconds is None else rfc3339(seconds)
 
 
 def task(row: Row, names: Mapping[str, str]) -> Task:

@@ -54,13 +54,14 @@ class MeshWatch:
             self._wake.clear()
             self._changed()  # what people see waits for no disk
             try:
-                await self._compare()
-                await self._policy.note()
+                was_lost = await self._compare()
+                if await self._policy.note() or was_lost:
+                    self._changed()  # there are events now
             except Exception:  # noqa: BLE001 (the watch outlives one failure, and logs it)
                 _log.exception("a change of the mesh could not be recorded")
-            self._changed()
 
-    async def _compare(self) -> None:
+    async def _compare(self) -> bool:
+        """Record which nodes were lost; whether any was."""
         before, self._states = self._states, self._now()
         lost = [
             node_id
@@ -68,7 +69,7 @@ class MeshWatch:
             if state == "offline" and before.get(node_id) in {"online", "stale"}
         ]
         if not lost:
-            return
+            return False
         known, live = await self._fleet.all(self._home), self._mesh_view.nodes()
         for node_id in lost:
             if node_id in known:
@@ -77,3 +78,4 @@ class MeshWatch:
         await self._fleet.note_seen(
             self._home, {key: seen_s for key, seen_s in seen.items() if key in lost}
         )
+        return True

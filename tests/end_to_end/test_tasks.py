@@ -94,6 +94,7 @@ def see_why_one_failed(page: Page) -> None:
 def cancel_the_one_that_waits(page: Page) -> None:
     states = page.get_by_role("group", name="State", exact=True)
     states.get_by_role("button", name="Waits 1").click()
+    expect(page.get_by_role("table", name="Tasks").get_by_role("row")).to_have_count(2)
     page.get_by_role("button", name="inspect_part", exact=True).click()
     drawer = page.get_by_role("dialog", name="inspect_part")
     expect(drawer).to_contain_text("Belt")
@@ -106,6 +107,7 @@ def cancel_the_one_that_waits(page: Page) -> None:
 
 def watch_one_to_its_end(page: Page, go: Path) -> None:
     page.get_by_role("group", name="State", exact=True).get_by_role("button", name="Runs 1").click()
+    expect(page.get_by_role("table", name="Tasks").get_by_role("row")).to_have_count(2)
     page.get_by_role("button", name="inspect_part", exact=True).click()
     drawer = page.get_by_role("dialog", name="inspect_part")
     expect(drawer.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "50")

@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,8 +85,8 @@ class Plant:
         rows = [self.telling.row(one) for one in changes(self.stories, self._since, WINDOW_MAX)]
         told = {
             "life": 1, "revision": self.stories.revision, "rows": rows,
-            "counts": self.stories.counts(), "gone": [],
-            "oldest": self._now - WINDOW_MAX / CHANGED * 2,
+            "counts": self.stories.counts(),
+            "window": [one.number for one in islice(self.stories.newest(), WINDOW_MAX)],
         }  # fmt: skip
         self._since = self.stories.revision
         packed: bytes = msgpack.packb(told)
@@ -95,7 +95,7 @@ class Plant:
     def show(self, packed: bytes) -> bytes:
         """What the hub makes of it for a console."""
         told: dict[str, Any] = changes_from(DESK, msgpack.unpackb(packed))
-        self.window.take(DESK, told["rows"], told["counts"], told["oldest"])
+        self.window.take(DESK, told["rows"], told["counts"], told["window"])
         return self._update(self.window.items())
 
     def show_all(self) -> bytes:

@@ -179,9 +179,13 @@ async def test_viewers_look_and_do_not_cancel(stranger: World) -> None:
     assert (await stranger.call("POST", f"/tasks/{TASK}/cancel"))[0] == 403
 
 
-def news(revision: int, *rows: dict[str, Any], life: int = 1, **states: int) -> dict[str, Any]:
+def news(
+    revision: int, *rows: dict[str, Any], life: int = 1, tasks: int = 1, **states: int
+) -> dict[str, Any]:
+    """Of the first so many tasks."""
+    window = [row(DESK, number + 1, 0.0)["id"] for number in range(tasks)]
     return {"life": life, "revision": revision, "rows": list(rows), "counts": counted(**states),
-            "gone": [], "oldest": 0.0}  # fmt: skip
+            "window": window}  # fmt: skip
 
 
 async def told(socket: ClientWebSocketResponse) -> dict[str, Any]:
@@ -208,7 +212,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_consoles_hear_of_what_has_changed_and_nothing_else(world: World) -> None:
     plant(world)
     first, second = row(DESK, 1, 1.0, "runs"), row(DESK, 2, 2.0)
-    world.tasks.tell(DESK, news(5, first, second, waits=1, runs=1))
+    world.tasks.tell(DESK, news(5, first, second, tasks=2, waits=1, runs=1))
     async with world.browser.ws_connect(world.url("/stream"), origin=world.origin) as socket:
         assert world.tasks.asked == [], "nobody looks yet"
         await socket.send_json({"type": "subscribe", "topics": ["tasks"]})
@@ -219,7 +223,7 @@ async def test_consoles_hear_of_what_has_changed_and_nothing_else(world: World) 
         assert seen == {first["id"]: "runs", second["id"]: "waits"}
         assert world.tasks.asked[0][1]["since"] == 0
 
-        world.tasks.tell(DESK, news(6, {**first, "state": "done"}, waits=1, done=1))
+        world.tasks.tell(DESK, news(6, {**first, "state": "done"}, tasks=2, waits=1, done=1))
         message = await told(socket)
         assert message["type"] == "delta"
         assert states_in(message["upserts"]) == {first["id"]: "done"}

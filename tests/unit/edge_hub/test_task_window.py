@@ -30,6 +30,10 @@ def counted(**states: int) -> dict[str, int]:
     return dict.fromkeys(STATES, 0) | states
 
 
+def ids(*numbers: int) -> list[str]:
+    return [f"{DESK}-1-{number}" for number in numbers]
+
+
 def shown(window: TaskWindow) -> dict[str, str]:
     return {str(k): v.state for k, v in window.items().items() if isinstance(v, Task)}
 
@@ -50,9 +54,9 @@ def test_nodes_of_other_projects_have_no_name() -> None:
 
 def test_what_does_not_change_is_the_very_same_the_next_time() -> None:
     window = TaskWindow(NAMES)
-    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(waits=2), 0.0)
+    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(waits=2), ids(1, 2))
     before = window.items()
-    window.take(DESK, [row(DESK, 2, 2.0, "runs")], counted(waits=1, runs=1), 0.0)
+    window.take(DESK, [row(DESK, 2, 2.0, "runs")], counted(waits=1, runs=1), ids(1, 2))
     after = window.items()
 
     assert after[f"{DESK}-1-1"] is before[f"{DESK}-1-1"]
@@ -61,7 +65,7 @@ def test_what_does_not_change_is_the_very_same_the_next_time() -> None:
 
 def test_a_node_that_does_not_tell_is_named_and_what_it_told_is_shown_on() -> None:
     window = TaskWindow(NAMES)
-    window.take(DESK, [row(DESK, 1, 1.0)], counted(waits=1), 0.0)
+    window.take(DESK, [row(DESK, 1, 1.0)], counted(waits=1), ids(1))
     window.miss(DESK)
 
     assert summary(window).missing == [TaskPlace(DESK, "desk")]
@@ -74,8 +78,8 @@ def test_a_node_that_does_not_tell_is_named_and_what_it_told_is_shown_on() -> No
 
 def test_a_clock_that_is_set_moves_tasks_and_does_not_double_them() -> None:
     window = TaskWindow(NAMES)
-    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(), 0.0)
-    window.take(DESK, [row(DESK, 1, 1001.0), row(DESK, 2, 1002.0)], counted(), 1001.0)
+    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(), ids(1, 2))
+    window.take(DESK, [row(DESK, 1, 1001.0), row(DESK, 2, 1002.0)], counted(), ids(1, 2))
 
     assert len(shown(window)) == 2
     window.forget(DESK)
@@ -84,15 +88,23 @@ def test_a_clock_that_is_set_moves_tasks_and_does_not_double_them() -> None:
 
 def test_what_was_no_task_is_shown_no_more() -> None:
     window = TaskWindow(NAMES)
-    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(), 0.0)
-    window.take(DESK, [], counted(), 0.0, [f"{DESK}-1-2", f"{DESK}-1-3"])
+    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(), ids(1, 2))
+    window.take(DESK, [], counted(), ids(1))
 
     assert list(shown(window)) == [f"{DESK}-1-1"]
 
 
+def test_what_a_node_has_forgotten_is_shown_no_more_though_it_has_nothing_newer() -> None:
+    window = TaskWindow(NAMES)
+    window.take(DESK, [row(DESK, 1, 1.0), row(DESK, 2, 2.0)], counted(done=2), ids(1, 2))
+    window.take(DESK, [], counted(), [])
+
+    assert shown(window) == {}
+
+
 def test_a_node_that_gets_another_name_shows_it_at_once() -> None:
     window = TaskWindow(NAMES)
-    window.take(DESK, [row(DESK, 1, 1.0)], counted(), 0.0)
+    window.take(DESK, [row(DESK, 1, 1.0)], counted(), ids(1))
     window.name({DESK: "bureau"})
 
     found = window.items()[f"{DESK}-1-1"]
@@ -115,10 +127,9 @@ class Following(RuleBasedStateMachine):
         mine = self.told[home]
         mine.update({one["id"]: one for one in rows})
         newest = sorted(mine.values(), key=place_of)[-WINDOW_MAX:]
-        oldest = newest[0]["submitted"] if newest else 0.0
         self.told[home] = {one["id"]: one for one in newest}
         fresh = [one for one in rows if one["id"] in self.told[home]]
-        self.window.take(home, fresh, counted(waits=len(mine)), oldest)
+        self.window.take(home, fresh, counted(waits=len(mine)), list(self.told[home]))
 
     @rule(home=st.sampled_from([DESK, WALL]), many=st.integers(1, 120))
     def submit(self, home: str, many: int) -> None:

@@ -134,7 +134,8 @@ class Running:
 
     def stages(self, source: NodeId) -> list[Stage]:
         """How far the attempts of a node's tasks are here."""
-        mine = [one for key, one in self._attempts.items() if key.node == source]
+        mine = [one for one in self._attempts.values()
+                if one.key.node == source and not one.terms.actor]  # fmt: skip
         return [stage_of(one, has_code=one.code in self._codes) for one in mine]
 
     def run(self, source: NodeId, message: Message, parts: Parts) -> None:

@@ -52,8 +52,6 @@ def stage_of(attempt: Attempt, *, has_code: bool) -> Stage:
         begun = attempt.pools.begun(attempt.unit)
         if begun is not None:
             stage, (worker, for_s) = RUNS, begun
-    elif attempt.life is not None:
-        stage = RUNS
     return Stage(key.life, key.task, key.attempt, stage, worker, for_s)
 
 

@@ -115,15 +115,13 @@ class StoryAnswers:
         return self._since(since, window, project)
 
     def _since(self, since: int, window: int, project: str) -> Told:
-        stories, key = self._stories, self._telling.key
-        oldest = next(reversed([*islice(stories.newest(project), window)]), None)
+        stories = self._stories
         return {
             "life": self._node.life,
             "revision": stories.revision,
             "rows": [self._telling.row(one) for one in changes(stories, since, window, project)],
             "counts": {**stories.counts(project)},
-            "gone": [*stories.gone(since)],
-            "oldest": 0.0 if oldest is None else key(oldest)[0],
+            "window": [one.number for one in islice(stories.newest(project), window)],
         }
 
     async def _end(self, args: Args) -> Told:

@@ -75,11 +75,7 @@ class StoryCalls:
 
     async def _story(self, args: Args) -> Value:
         """The story of one task: ``task`` is its number here, its id, or that of a durable one."""
-        home, which = self._which(args)
-        told = await self._ask(home, STORY, which)
-        if told.get("story") is None:
-            raise _unknown(args)
-        story: Row = story_from(home, told["story"])
+        story = await self._told_story(args)
         names = self._names()
         story["task"] = _named(story["task"], names)
         story["principal_name"] = names.get(story["principal"], "")
@@ -112,13 +108,16 @@ class StoryCalls:
 
     async def _logs(self, args: Args) -> Value:
         """What a task has printed, the end of it."""
+        story = await self._told_story(args)
+        output = "".join(text for _, text in story["output"])
+        return {"task": story["task"]["id"], "name": story["task"]["name"], "output": output}
+
+    async def _told_story(self, args: Args) -> Row:
         home, which = self._which(args)
         told = await self._ask(home, STORY, which)
         if told.get("story") is None:
             raise _unknown(args)
-        story: Row = story_from(home, told["story"])
-        output = "".join(text for _, text in story["output"])
-        return {"task": story["task"]["id"], "name": story["task"]["name"], "output": output}
+        return story_from(home, told["story"])
 
     async def _page_of(self, home: NodeId, asked: Args) -> Row:
         """What a node answers; ``missing`` says why it does not."""

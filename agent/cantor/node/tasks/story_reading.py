@@ -8,7 +8,6 @@ from cantor.base.errors import RemoteProtocolError
 from cantor.node.tasks.outcomes import TEXT_CHARACTERS_MAX, TYPE_CHARACTERS_MAX
 from cantor.node.tasks.story_values import MODES
 from cantor.scheduling.tasks.finding import PAGE_MAX
-from cantor.scheduling.tasks.stories import GONE_MAX
 from cantor.scheduling.tasks.story import (
     ATTEMPTS_MAX,
     OUTPUT_CHARACTERS_MAX,
@@ -76,16 +75,16 @@ def counts_from(value: object) -> dict[str, Value]:
 
 
 def changes_from(home: NodeId, value: Mapping[str, Value]) -> dict[str, Value]:
-    """What has changed at ``home``: its life, its revision, rows, counts, the ids of tasks that are
-    gone, and the oldest time that it tells of.
+    """What has changed at ``home``: its life, its revision, rows, counts, and the ids of all tasks
+    that it tells of.
 
     Raises:
         RemoteProtocolError: it does not say.
     """
     told: dict[str, Any] = _checked(value, _CHANGES)
     rows: list[Value] = [*rows_from(home, value.get("rows"))]
-    gone: list[Value] = [task_id(home, told["life"], number) for number in told["gone"]]
-    return {**told, "rows": rows, "gone": gone, "counts": counts_from(value.get("counts"))}
+    window: list[Value] = [task_id(home, told["life"], number) for number in told["window"]]
+    return {**told, "rows": rows, "window": window, "counts": counts_from(value.get("counts"))}
 
 
 def _checked(value: object, fields: Mapping[str, Check]) -> dict[str, Value]:
@@ -165,7 +164,7 @@ _ROW: dict[str, Check] = {
     "parent": _id, "group": _node, "actor": _id,
 }  # fmt: skip
 _CHANGES: dict[str, Check] = {
-    "life": _count, "revision": _count, "oldest": _number, "gone": _list(_count, GONE_MAX),
+    "life": _count, "revision": _count, "window": _list(_count, PAGE_MAX),
 }  # fmt: skip
 _ATTEMPT: dict[str, Check] = {
     "number": _count, "node": _node, "worker": _count, "sent": _number, "started": _time,

@@ -29,8 +29,6 @@ ENDED_MAX = 10_000
 """So many tasks that have ended are remembered,"""
 CHARACTERS_MAX = 16 * 1024 * 1024
 """and so much of what they printed and of their tracebacks."""
-GONE_MAX = 1000
-"""Of tasks that were none so many numbers, for those who follow."""
 APART_S = 1e-6
 """Tasks are submitted at least so long after each other, so that their times put them in order."""
 
@@ -58,7 +56,6 @@ class Stories:
         self._durable: dict[str, int] = {}
         self._projects: dict[str, _Project] = {}
         self._ended: deque[Story] = deque()
-        self._gone: deque[tuple[int, int]] = deque(maxlen=GONE_MAX)
         self._characters = 0
         self._submitted = 0.0
 
@@ -156,13 +153,8 @@ class Stories:
     def forget(self, story: Story) -> None:
         """A task that has not ended was none: nobody asks for it any more."""
         self._remove(story)
-        self._gone.append((self.revision, story.number))
         if self.changed is not None:
             self.changed()
-
-    def gone(self, since: int) -> list[int]:
-        """Which tasks were none, of those since a revision: the last of them."""
-        return [number for revision, number in self._gone if revision > since]
 
     def find(self, task: int | str) -> Story | None:
         """The task of that number, or the durable one of that id, if it is remembered."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, get_args
 
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 State: TypeAlias = Literal[
     "waits", "runs", "done", "failed", "cancelled", "expired", "died", "preempted", "lost"
 ]
-STATES: tuple[State, ...] = (
-    "waits", "runs", "done", "failed", "cancelled", "expired", "died", "preempted", "lost",
-)  # fmt: skip
+STATES: tuple[State, ...] = get_args(State)
 """``failed``: its function raised, or it can never run. ``died``: its worker did. ``preempted``:
 another project was owed what it used. ``lost``: the node that ran it was."""
 Kind: TypeAlias = Literal["task", "actor"]
@@ -97,11 +95,6 @@ class Tail:
             if over < len(text):
                 self.pieces.appendleft((descriptor, text[over:]))
                 self.size += len(text) - over
-
-    @property
-    def text(self) -> str:
-        """All of it as one."""
-        return "".join(text for _, text in self.pieces)
 
 
 @dataclass(slots=True)
