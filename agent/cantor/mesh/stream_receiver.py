@@ -82,7 +82,10 @@ class StreamReceiver:
             raise RemoteProtocolError("a stream without a topic")
         if headers is not None and not isinstance(headers, dict):
             raise RemoteProtocolError("a message whose headers are not a map")
-        stream = self._stream(frame.source, number, may_begin=bool(frame.headers.get("b")))
+        acknowledged = 0 if frame.headers.get("b") else frame.headers.get("a", 1)
+        if type(acknowledged) is not int:
+            raise RemoteProtocolError("a stream without numbers")
+        stream = self._stream(frame.source, number, acknowledged)
         if stream is None:
             self._to_tell.append((frame.source, number, None))
             return []
@@ -149,8 +152,8 @@ class StreamReceiver:
         self.hurry()
         for source in list(self._streams):
             streams = self._streams[source]
-            while streams and next(iter(streams.values())).heard_at < now - FORGET_S:
-                self._end(streams)
+            while streams and streams[oldest := next(iter(streams))].heard_at < now - FORGET_S:
+                self._end(streams, oldest)
             if not streams:
                 del self._streams[source]
 
@@ -165,25 +168,31 @@ class StreamReceiver:
         elif not is_patient:
             self.hurry(source)
 
-    def _stream(self, source: NodeId, number: int, *, may_begin: bool) -> _Stream | None:
-        """The stream; a new one if the sender says that none of it was taken; else ``None``."""
+    def _stream(self, source: NodeId, number: int, acknowledged: int) -> _Stream | None:
+        """The stream; a new one if the sender says that none of it was taken; else ``None``.
+
+        What was acknowledged and not taken here was taken before this node began anew, and the
+        sender no longer has it: a stream begun since, by frames that were under way, goes no
+        further.
+        """
         streams = self._streams.get(source)
         stream = streams.get(number) if streams is not None else None
         if stream is not None and streams is not None:
-            streams.move_to_end(number)
-            return stream
-        if not may_begin:
+            if acknowledged <= stream.expected:
+                streams.move_to_end(number)
+                return stream
+            self._end(streams, number)
+        if acknowledged:
             return None
         if streams is None:
             streams = self._streams[source] = OrderedDict()
         if len(streams) >= STREAMS_PER_SOURCE_MAX:
-            self._end(streams)
+            self._end(streams, next(iter(streams)))  # it was silent for longest
         stream = streams[number] = _Stream()
         return stream
 
-    def _end(self, streams: OrderedDict[int, _Stream]) -> None:
-        """Forget the stream that was silent for longest."""
-        _, stream = streams.popitem(last=False)
+    def _end(self, streams: OrderedDict[int, _Stream], number: int) -> None:
+        stream = streams.pop(number)
         for first in list(stream.early):
             self._forget_early(stream, first)
 

@@ -203,7 +203,9 @@ class StreamSender:
             told["h"] = headers
         else:
             told["d"] = True  # the answer may be delayed: whoever writes goes on meanwhile
-        if not self._acknowledged:
+        if self._acknowledged:
+            told["a"] = self._acknowledged  # who has taken less is not the one that said so
+        else:
             told["b"] = True  # who does not know the stream may begin it
         return DataFrame(
             Kind.STREAM,

@@ -43,6 +43,9 @@ class Network:
         self.taken: list[Taken] = []
         self.lost = 0
         self.numbers = itertools.count(2)
+        self.anew_at: set[int] = set()
+        """Before which of the frames that arrive the receiver is started anew."""
+        self._arrived = itertools.count()
         self._under_way: list[tuple[float, int, DataFrame]] = []
         self._order = itertools.count()
 
@@ -70,6 +73,8 @@ class Network:
 
     def _arrive(self, frame: DataFrame) -> None:
         if frame.kind == Kind.STREAM:
+            if next(self._arrived) in self.anew_at:
+                self.receiver = StreamReceiver(B)
             self.taken += self.receiver.received(frame)
             if self.random.random() < 0.5:  # something else goes there
                 self.receiver.hurry(frame.source)
@@ -156,6 +161,37 @@ def test_a_receiver_that_was_started_anew_takes_what_was_not_taken_before() -> N
     net.step(2.0)
     assert net.messages() == [b"old", b"0", b"1", b"2", b"3", b"4"]
     assert net.sender.taken_total == 6
+
+
+@given(st.integers(0, 10**6), st.integers(2, 30), st.sets(st.integers(1, 30), max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_a_receiver_started_anew_while_frames_are_under_way_still_takes_all(
+    seed: int, count: int, anew_at: set[int]
+) -> None:
+    net = Network(seed, loss=0.1, repeat=0.2)
+    net.anew_at = anew_at
+    for number in range(count):
+        net.sender.post({}, (b"%02d" % number + b"." * net.random.choice([0, 1_000_000]),))
+    net.step(30.0)
+    net.loss = 0.0
+    net.step(10.0)
+    assert net.sender.is_done
+    first_of = [message[:2] for message in dict.fromkeys(net.messages())]
+    assert first_of == [b"%02d" % number for number in range(count)]
+
+
+def test_what_was_acknowledged_before_the_receiver_began_anew_does_not_hold_the_stream_up() -> None:
+    sender, receiver = StreamSender(A, B, 1, "t", 1), StreamReceiver(B)
+    for number in range(3):
+        sender.post({}, (b"%d" % number,))
+    frames = [frame for _ in range(3) if (frame := sender.next_frame(0.0)) is not None]
+    sender.taken(1, has_gap=False, now=0.1)
+    assert receiver.received(frames[1]) == []  # begun anew: it waits for the first, which is gone
+    sender.way_changed(5.0)
+    again = sender.next_frame(5.0)
+    assert again is not None
+    assert receiver.received(again) == []
+    assert [answer.headers.get("u") for answer in receiver.take_answers()][-1] is True
 
 
 def test_frames_that_come_far_too_early_are_kept_within_a_limit() -> None:
