@@ -7,7 +7,9 @@ the box by the agent, which passes each connection on.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError, reason_of
@@ -28,6 +30,8 @@ CONNECTIONS_MAX = 256
 """To one service at once; further ones are closed."""
 _PIECE_BYTES = 64 * 1024
 _SLACK_S = 1.0
+_CHECKS = 256
+"""The number of a check is one byte."""
 
 
 class Inside:
@@ -41,6 +45,7 @@ class Inside:
         self._checks.setblocking(False)
         self._door.settimeout(2 * gate.CONNECT_S + _SLACK_S)
         self._asking, self._checking = asyncio.Lock(), asyncio.Lock()
+        self._questions = itertools.count()
         self._servers: list[asyncio.Server] = []
         self._passing: set[asyncio.Task[None]] = set()
 
@@ -87,8 +92,7 @@ class Inside:
         """
         if self.sandbox.level != "full":
             return await asyncio.open_connection("127.0.0.1", port)
-        async with self._asking:
-            found = await asyncio.to_thread(gate.ask, self._door, port)
+        found = await self._asked(port)
         found.setblocking(False)
         return await asyncio.open_connection(sock=found)
 
@@ -100,11 +104,12 @@ class Inside:
         """
         loop = asyncio.get_running_loop()
         async with self._checking, asyncio.timeout(CHECK_S + _SLACK_S):
-            await loop.sock_sendall(self._checks, b"?")
-            told = await loop.sock_recv(self._checks, 1)
-        if not told:
-            raise ConnectionResetError("its checks have ended")
-        return told[0]
+            number = next(self._questions) % _CHECKS
+            await loop.sock_sendall(self._checks, bytes([number]))
+            while told := await loop.sock_recv(self._checks, 2):
+                if told[0] == number:  # others come late
+                    return told[1]
+        raise ConnectionResetError("its checks have ended")
 
     async def close(self) -> None:
         """Close its ports, and every connection to them."""
@@ -116,6 +121,18 @@ class Inside:
         async with self._asking, self._checking:
             for end in (self._door, self._checks, self._their_door, self._their_checks):
                 end.close()
+
+    async def _asked(self, port: int) -> socket.socket:
+        """What the launcher gives. Who waits no longer leaves the answer to be thrown away."""
+        await self._asking.acquire()
+        number = next(self._questions) % gate.NUMBERS
+        asking = asyncio.ensure_future(asyncio.to_thread(gate.ask, self._door, port, number))
+        asking.add_done_callback(lambda _: self._asking.release())
+        try:
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(_thrown_away)
+            raise
 
     async def _listening(self, port: int) -> asyncio.Server:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -136,18 +153,21 @@ class Inside:
         """Until both sides have said all, or one is gone."""
         try:
             service = await self.connect(port)
-        except OSError:
-            client[1].close()
-            return
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(_copy(client[0], service[1]))
-                both.create_task(_copy(service[0], client[1]))
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(_copy(client[0], service[1]))
+                    both.create_task(_copy(service[0], client[1]))
+            finally:
+                service[1].close()
         except* OSError:
-            pass  # one of them is gone
+            pass  # one of them is gone, or nothing listens
         finally:
             client[1].close()
-            service[1].close()
+
+
+def _thrown_away(asked: asyncio.Future[socket.socket]) -> None:
+    with suppress(OSError, asyncio.CancelledError):
+        asked.result().close()
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

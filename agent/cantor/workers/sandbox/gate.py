@@ -15,8 +15,12 @@ from contextlib import suppress
 
 CONNECT_S = 2.0
 """A program that listens takes a connection at once; a full queue may take so long."""
-_PORT = struct.Struct("!H")
-_YES, _NO = b"+", b"-"
+NUMBERS = 1 << 16
+"""Of questions: so many are told apart."""
+_QUESTION = struct.Struct("!HH")
+"""Its number, and the port."""
+_ANSWER = struct.Struct("!H")
+"""The number of the question; a connection comes with it if there is one."""
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1  # netdevice(7)
 _REQUEST = struct.Struct("16sh22x")
 _PLACES = ("127.0.0.1", "::1")
@@ -37,31 +41,42 @@ def raise_loopback() -> None:
 def answer(asked: socket.socket) -> bool:
     """The launcher's side: answer one question; False if nobody asks any more."""
     try:
-        data = asked.recv(_PORT.size)
-        if len(data) != _PORT.size:
+        data = asked.recv(_QUESTION.size)
+        if len(data) != _QUESTION.size:
             return False
-        found = _connected(_PORT.unpack(data)[0])
+        number, port = _QUESTION.unpack(data)
+        found = _connected(port)
         if found is None:
-            asked.send(_NO)
+            asked.send(_ANSWER.pack(number))
         else:
             with found:
-                socket.send_fds(asked, [_YES], [found.fileno()])
+                socket.send_fds(asked, [_ANSWER.pack(number)], [found.fileno()])
     except OSError:
         return False
     return True
 
 
-def ask(asking: socket.socket, port: int) -> socket.socket:
+def ask(asking: socket.socket, port: int, number: int) -> socket.socket:
     """The other side: a connection to a port of the closed program. It blocks.
+
+    ``number`` is that of the question, below ``NUMBERS``: late answers to those before are left.
 
     Raises:
         OSError: nothing listens there, or the program has ended.
     """
-    asking.send(_PORT.pack(port))
-    data, descriptors, _, _ = socket.recv_fds(asking, len(_YES), 1)
-    if data != _YES or not descriptors:
+    asking.send(_QUESTION.pack(number, port))
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(asking, _ANSWER.size, 1)
+        if len(data) != _ANSWER.size:
+            raise ConnectionResetError("the program has ended")
+        found = socket.socket(fileno=descriptors[0]) if descriptors else None
+        if _ANSWER.unpack(data) == (number,):
+            break
+        if found is not None:
+            found.close()
+    if found is None:
         raise ConnectionRefusedError(f"nothing listens on port {port}")
-    return socket.socket(fileno=descriptors[0])
+    return found
 
 
 def _connected(port: int) -> socket.socket | None:

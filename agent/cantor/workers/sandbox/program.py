@@ -85,7 +85,7 @@ def become(told: str, parent: int, command: list[str], start: Become) -> int:
     os.environ.update(inside)
     os.chdir(program.folder)
     if program.check and _is_checker():
-        return _answer_checks(socket.socket(fileno=program.checks), list(program.check), start)
+        return answer_checks(socket.socket(fileno=program.checks), list(program.check), start)
     os.close(program.checks)
     return start(command)
 
@@ -107,14 +107,18 @@ def _is_checker() -> bool:
     return True
 
 
-def _answer_checks(asked: socket.socket, command: list[str], start: Become) -> int:
-    """Run the command once for each question, and tell how it has ended."""
-    while asked.recv(1):
+def answer_checks(asked: socket.socket, command: list[str], start: Become) -> int:
+    """Run the command once for each question, and tell how it has ended.
+
+    A question is one byte, its number. The answer names it, since who asked may wait no longer and
+    ask anew.
+    """
+    while number := asked.recv(1):
         child = os.fork()
         if child == 0:
             os.setsid()
             return start(command)
-        asked.send(bytes([_end_of(child) & 0xFF]))
+        asked.send(number + bytes([_end_of(child) & 0xFF]))
     return 0
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -18,6 +21,7 @@ from cantor.workers.sandbox.levels import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 WAIT_S = 20.0
 
@@ -59,7 +63,7 @@ async def test_each_connection_is_passed_on_until_both_have_ended(
     server = await asyncio.start_server(echo, "127.0.0.1", 0)
     service, port = server.sockets[0].getsockname()[1], free_port()
     real = gate.ask
-    monkeypatch.setattr(gate, "ask", lambda door, _: real(door, service))
+    monkeypatch.setattr(gate, "ask", lambda door, _, number: real(door, service, number))
     sent = bytes(range(256)) * 4096
     async with opened() as inside, asyncio.timeout(WAIT_S):
         await inside.open([port])
@@ -99,3 +103,96 @@ async def test_ports_of_the_box_and_taken_ones_are_refused_with_one_error() -> N
             port = taken.getsockname()[1]
             with pytest.raises(UnavailableError, match=f"port {port} cannot be opened"):
                 await inside.open([port])
+
+
+async def test_who_waits_no_longer_leaves_no_answer_to_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real, asked, may_ask = gate.ask, threading.Event(), threading.Event()
+    given: list[socket.socket] = []
+
+    def held_up(door: socket.socket, port: int, number: int) -> socket.socket:
+        asked.set()
+        may_ask.wait(WAIT_S)
+        given.append(real(door, port, number))
+        return given[-1]
+
+    monkeypatch.setattr(gate, "ask", held_up)
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("", 0)) as other:
+        async with opened() as inside, asyncio.timeout(WAIT_S):
+            impatient = asyncio.ensure_future(inside.connect(one.getsockname()[1]))
+            await asyncio.to_thread(asked.wait, WAIT_S)
+            impatient.cancel()
+            await asyncio.wait([impatient])
+            assert impatient.cancelled()
+            asked.clear()
+            patient = asyncio.ensure_future(inside.connect(other.getsockname()[1]))
+            await asyncio.sleep(0)
+            await asyncio.to_thread(bool)  # what it had begun in a thread would have begun now
+            assert not asked.is_set()
+            may_ask.set()
+            _, writer = await patient
+            assert writer.get_extra_info("peername")[1] == other.getsockname()[1]
+            writer.close()
+            assert given[0].fileno() == -1
+
+
+async def test_when_it_ends_it_leaves_no_client_that_is_being_connected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, may_end = threading.Event(), threading.Event()
+
+    def held_up(*_: object) -> socket.socket:
+        asked.set()
+        may_end.wait(WAIT_S)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(gate, "ask", held_up)
+    port = free_port()
+    async with opened() as inside, asyncio.timeout(WAIT_S):
+        await inside.open([port])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.to_thread(asked.wait, WAIT_S)
+        closing = asyncio.ensure_future(inside.close())
+        try:
+            assert await reader.read() == b""
+            assert not closing.done()
+        finally:
+            may_end.set()
+            await closing
+            writer.close()
+
+
+CHECKER = """
+import os, socket, sys
+from cantor.workers.sandbox.program import answer_checks
+answer_checks(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:],
+              lambda command: os.execvp(command[0], command))
+"""
+
+
+async def test_a_late_verdict_is_none_of_the_next_check(tmp_path: Path) -> None:
+    path = tmp_path / "tells"
+    os.mkfifo(path)
+    inside = Inside(Sandbox("net"))
+    checks = inside.descriptors[1]
+    command = ["sh", "-c", 'read code < "$0"; exit "$code"', str(path)]
+    checker = subprocess.Popen(
+        [sys.executable, "-c", CHECKER, str(checks), *command], pass_fds=[checks]
+    )
+    inside.started()
+    try:
+        async with asyncio.timeout(WAIT_S):
+            slow = asyncio.ensure_future(inside.check())
+            tells = await asyncio.to_thread(path.open, "w")  # when it runs
+            slow.cancel()
+            await asyncio.wait([slow])
+            next_one = asyncio.ensure_future(inside.check())
+            with tells:
+                tells.write("7\n")
+            with await asyncio.to_thread(path.open, "w") as tells:
+                tells.write("0\n")
+            assert await next_one == 0
+    finally:
+        await inside.close()
+        assert checker.wait(WAIT_S) == 0
