@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import IdentityError, RemoteProtocolError
 from cantor.services.orders import KIND, order_from, pushed_by
-from cantor.workers.sandbox.levels import more_closed
+from cantor.workers.sandbox.levels import LEVELS, more_closed
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
@@ -28,8 +28,11 @@ def level_of(node: Node, order: Order, revision: Revision, seen: Pushes) -> Leve
         return sandboxes.level_of(order.by)
     if (revision.bundle, by) in seen:
         return sandboxes.level_of(by)
-    told = (by, order.by, *_who_failed(node, order))
-    return reduce(more_closed, map(sandboxes.level_of, told), sandboxes.rules.others)
+    told = map(sandboxes.level_of, (by, order.by))
+    level = reduce(more_closed, told, sandboxes.rules.others)
+    if level == LEVELS[0]:
+        return level  # nothing closes it more: a signature is not checked for it at each look
+    return reduce(more_closed, map(sandboxes.level_of, _who_failed(node, order)), level)
 
 
 def _who_failed(node: Node, order: Order) -> tuple[NodeId, ...]:
