@@ -25,7 +25,7 @@ from cantor.workers.messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from cantor.wire.frame import Buffer
     from cantor.workers.messages import Message
@@ -160,10 +160,14 @@ class Execution:
         return self._done(unit, result)
 
     def _done(self, unit: int, result: object) -> Message:
+        return [DONE, unit, 0.0, *self._packed(result)]
+
+    def _packed(self, value: object) -> tuple[bytes, Sequence[Any]]:
+        """What a message says of a value, and where its buffers are."""
         buffers: list[Buffer] = []
-        packed = pack(result, buffers)
+        packed = pack(value, buffers)
         check_size(packed, buffers)
-        return [DONE, unit, 0.0, packed, placed(buffers, self._writer)]
+        return packed, placed(buffers, self._writer)
 
     def _arguments(self, number: int, body: bytes, told: Iterable[Any]) -> Any:  # noqa: ANN401
         if body == NO_ARGUMENTS:
@@ -178,10 +182,7 @@ class Execution:
                 self.is_inside = False
                 if not self._may_give(unit):
                     return
-                buffers: list[Buffer] = []
-                packed = pack(item, buffers)
-                check_size(packed, buffers)
-                self._tell([ITEM, unit, packed, placed(buffers, self._writer)])
+                self._tell([ITEM, unit, *self._packed(item)])
                 self.is_inside = True
         finally:
             with suppress(AttributeError):

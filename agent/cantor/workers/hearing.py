@@ -13,7 +13,7 @@ from cantor.workers.children import ChildListener
 from cantor.workers.failures import pack_failure
 from cantor.workers.living import backend_for
 from cantor.workers.messages import found
-from cantor.workers.units import End, OfMesh, Passed
+from cantor.workers.units import End, Passed
 
 if TYPE_CHECKING:
     from collections import deque
@@ -158,9 +158,10 @@ class Hearing:
         known = terms_of(terms)
         submitter = _speaker(worker.seat.running, parent)
         project = known.project or ("" if submitter is None else submitter.terms.project)
-        listening: object = None if submitter is None else submitter.listener
-        above = listening.task if isinstance(listening, OfMesh) else ""
-        known = replace(known, project=project, parent=above)
+        listening = None if submitter is None else submitter.listener
+        above: str = getattr(listening, "task", "")  # which task on the mesh it is, if it is one
+        if (project, above) != (known.project, known.parent):
+            known = replace(known, project=project, parent=above)
         call = worker.passed[code_id], body, found(told, worker.reader), listener, known
         self._told.append(partial(self._submit, worker, number, call))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -160,15 +160,6 @@ class Listener(Protocol):
 
 ODD = "cantor: it was ended, for it said what no worker says"
 """How the last line of a worker begins that did not keep to the protocol."""
-
-
-@runtime_checkable
-class OfMesh(Protocol):
-    """A listener that knows which task on the mesh its unit is."""
-
-    @property
-    def task(self) -> str:
-        """Its id."""
 
 
 @dataclass(frozen=True, slots=True)

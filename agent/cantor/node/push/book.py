@@ -7,7 +7,7 @@ as if it were not there.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, IdentityError
@@ -25,12 +25,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Entry:
-    """The order that holds; ``holders`` publish it, ``outdated`` nodes publish another."""
+    """The order that holds; ``holders`` publish it, ``outdated`` nodes publish another. ``seen`` is
+    which code of the service this node has seen pushed, by whom.
+    """
 
     order: Order
     packed: bytes
-    holders: set[NodeId]
-    outdated: set[NodeId]
+    seen: Pushes
+    holders: set[NodeId] = field(default_factory=set)
+    outdated: set[NodeId] = field(default_factory=set)
 
 
 class Book:
@@ -41,7 +44,6 @@ class Book:
         self._entries: dict[Key, Entry] = {}
         self._judged: dict[tuple[NodeId, str], tuple[int, int]] = {}
         self.refused: dict[tuple[NodeId, str], str] = {}
-        self._seen: dict[Key, Pushes] = {}
         self.unwelcome: dict[Key, tuple[Order, str]] = {}
         """Orders that hold, but whose code may not run here; each with why."""
 
@@ -49,12 +51,10 @@ class Book:
         """Take an order that was judged before: this node's own, or one that it kept, with what it
         has ``seen`` pushed.
         """
-        if seen:
-            self._seen[order.key] = seen
         entry = self._entries.get(order.key)
         if entry is None or order.rank > entry.order.rank:
-            self._entries[order.key] = Entry(order, packed, set(), set())
-            self._seen[order.key] = seen_in(order, self.seen(order.key))
+            before = seen if entry is None else entry.seen
+            self._entries[order.key] = Entry(order, packed, seen_in(order, before))
         unwelcome = self.unwelcome.get(order.key)
         if unwelcome is not None and order.rank > unwelcome[0].rank:
             del self.unwelcome[order.key]
@@ -62,11 +62,6 @@ class Book:
     def forget(self, key: Key) -> None:
         """A service is of the past."""
         self._entries.pop(key, None)
-        self._seen.pop(key, None)
-
-    def seen(self, key: Key) -> Pushes:
-        """Which code of a service this node has seen pushed, by whom."""
-        return self._seen.get(key, ())
 
     def look(self) -> dict[Key, Entry]:
         """Read the ledger."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import reason_of
-from cantor.node.push.process import launched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-    from cantor.node.push.inside import Connection, Inside
+    from cantor.node.push.way import Way
     from cantor.services.manifest import Health, Manifest
 
 GRACE_S = 1.0
@@ -41,18 +38,14 @@ class Checks:
         self,
         manifest: Manifest,
         ports: Mapping[str, int],
-        folder: Path,
-        environment: Mapping[str, str],
+        way: Way,
         patient: Patient,
-        inside: Inside | None = None,
     ) -> None:
-        """``inside`` is the way into a service that is closed in."""
+        """``way`` is that to the process."""
         self._health: Health = manifest.health
         self._ports = ports
-        self._folder = folder
-        self._environment = environment
+        self._way = way
         self._patient = patient
-        self._inside = inside
         self._is_ready = asyncio.Event()
 
     def printed(self, lines: list[str]) -> None:
@@ -95,8 +88,7 @@ class Checks:
     async def _by_http(self) -> str:
         port, path = self._health.http_target
         number = self._ports.get(port) or int(port)
-        connect = self._inside.connect if self._inside else _to_this_machine
-        reader, writer = await connect(number)
+        reader, writer = await self._way.connect(number)
         try:
             asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             writer.write(asked.encode())
@@ -110,25 +102,5 @@ class Checks:
         return ""
 
     async def _by_command(self) -> str:
-        code = await (self._inside.check() if self._inside else self._of_command())
+        code = await self._way.check()
         return f"its health command ended with {code}" if code else ""
-
-    async def _of_command(self) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *launched(self._health.command),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=self._folder,
-            env=dict(self._environment),
-            start_new_session=True,
-        )
-        try:
-            return await process.wait()
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-
-
-async def _to_this_machine(port: int) -> Connection:
-    return await asyncio.open_connection("127.0.0.1", port)

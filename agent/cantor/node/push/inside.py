@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError, reason_of
+from cantor.base.program import own_command
+from cantor.node.push.outside import LOOPBACK
+from cantor.node.push.way import Start
 from cantor.workers.sandbox import gate
-from cantor.workers.sandbox.program import CHECK_S, Program
+from cantor.workers.sandbox.program import CHECK_S, Program, outside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from cantor.node.push.way import Connection
     from cantor.workers.sandbox.levels import Sandbox
-
-    Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 PORT_MIN = 1024
 """Lower ones belong to the box."""
@@ -35,11 +38,19 @@ _CHECKS = 256
 
 
 class Inside:
-    """The way into one closed service. On the event loop only; used once."""
+    """The way to one closed process; ``health`` is its health command."""
 
-    def __init__(self, sandbox: Sandbox, check: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        folder: Path,
+        environment: Mapping[str, str],
+        health: tuple[str, ...] = (),
+    ) -> None:
         self.sandbox = sandbox
-        self._check = check
+        self.folder = folder
+        self.environment = environment
+        self._health = health
         self._door, self._their_door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._checks, self._their_checks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._checks.setblocking(False)
@@ -54,22 +65,26 @@ class Inside:
         """What the launcher inherits."""
         return self._their_door.fileno(), self._their_checks.fileno()
 
-    def program(self, folder: Path) -> Program:
-        """What the launcher is told of a service that runs in a folder."""
-        door, checks = self.descriptors
-        return Program(self.sandbox, str(folder), door, checks, self._check)
+    def start_of(self, command: Sequence[str]) -> Start:
+        """How the service's command is started; its sandbox bounds its memory."""
+        program = Program(self.sandbox, str(self.folder), *self.descriptors, self._health)
+        words = [*own_command(), "launch", str(os.getpid()), program.encode(), "0", *command]
+        found = outside(self.sandbox, self.environment)
+        return Start(words, Path("/"), found, self.descriptors)
 
     def started(self) -> None:
-        """The launcher has them now."""
+        """The launcher has what it inherits."""
         self._their_door.close()
         self._their_checks.close()
 
     async def open(self, ports: Iterable[int]) -> None:
-        """Listen on the ports of the box, on all of its addresses.
+        """Listen on the ports of the box, on all of its addresses; at ``net`` it does so itself.
 
         Raises:
             UnavailableError: one is taken, or is not for services.
         """
+        if self.sandbox.level != "full":
+            return
         for port in ports:
             if port < PORT_MIN:
                 raise UnavailableError(
@@ -91,7 +106,7 @@ class Inside:
             OSError: nothing listens there.
         """
         if self.sandbox.level != "full":
-            return await asyncio.open_connection("127.0.0.1", port)
+            return await asyncio.open_connection(LOOPBACK, port)
         found = await self._asked(port)
         found.setblocking(False)
         return await asyncio.open_connection(sock=found)

@@ -9,21 +9,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import UnavailableError, reason_of
-from cantor.base.program import own_command
 from cantor.workers import launch
-from cantor.workers.sandbox.program import outside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from cantor.node.push.inside import Inside
-    from cantor.workers.sandbox.program import Program
+    from cantor.node.push.way import Way
 
 MARK = "CANTOR_RUN"
 OUTPUT_BYTES_MAX = 1024 * 1024
@@ -83,37 +79,25 @@ class ServiceProcess:
         """Its process id; 0 before the start."""
         return self._process.pid if self._process else 0
 
-    async def start(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        *,
-        memory_bytes: int = 0,
-        inside: Inside | None = None,
-    ) -> None:
-        """Start it, closed in if there is a way ``inside``.
+    async def start(self, command: Sequence[str], way: Way) -> None:
+        """Start it.
 
         Raises:
             UnavailableError: the system cannot.
         """
         loop = asyncio.get_running_loop()
+        start = way.start_of(command)
         reader, writer = os.pipe()
-        outer = outside(inside.sandbox, environment) if inside else environment
         try:
             await loop.connect_read_pipe(lambda: self._output, os.fdopen(reader, "rb", 0))
             self._process = await asyncio.create_subprocess_exec(
-                *(
-                    closed_in(command, inside.program(folder))
-                    if inside
-                    else launched(command, memory_bytes=memory_bytes)
-                ),
+                *start.command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=writer,
                 stderr=writer,
-                cwd="/" if inside else folder,
-                env={**outer, MARK: self._mark},
-                pass_fds=inside.descriptors if inside else (),
+                cwd=start.folder,
+                env={**start.environment, MARK: self._mark},
+                pass_fds=start.descriptors,
                 start_new_session=True,
             )
         except OSError as error:
@@ -123,8 +107,7 @@ class ServiceProcess:
             ) from error
         finally:
             os.close(writer)
-            if inside:
-                inside.started()
+            way.started()
 
     async def wait(self) -> int:
         """Wait for its end and that of all its children; the exit code, or minus the signal."""
@@ -184,17 +167,3 @@ def told(code: int) -> str:
         return f"killed by {signal.Signals(-code).name}"
     except ValueError:
         return f"killed by signal {-code}"
-
-
-def launched(command: Sequence[str], *, memory_bytes: int = 0) -> list[str]:
-    """The command line by which a service's command ends together with this agent."""
-    if getattr(sys, "frozen", False):
-        program = [*own_command(), "launch"]
-    else:
-        program = [sys.executable, "-I", "-S", launch.__file__]
-    return [*program, str(os.getpid()), launch.OPEN, str(memory_bytes), *command]
-
-
-def closed_in(command: Sequence[str], program: Program) -> list[str]:
-    """The same for a command that is closed in; its memory is bounded by its sandbox."""
-    return [*own_command(), "launch", str(os.getpid()), program.encode(), "0", *command]

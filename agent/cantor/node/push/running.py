@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.base.errors import CantorError
 from cantor.node.push.checks import Checks
 from cantor.node.push.inside import Inside
+from cantor.node.push.outside import Outside
 from cantor.node.push.process import ServiceProcess, told
 from cantor.scheduling.needs import parse
 from cantor.services.manifest import AUTO
@@ -21,11 +22,12 @@ from cantor.workers.sandbox.levels import Limits, level_named
 from cantor.workers.sandbox.program import environment_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from cantor.node.grants.reservation import Reservation
     from cantor.node.push.logs import Log
     from cantor.node.push.shelf import Prepared
+    from cantor.node.push.way import Way
     from cantor.node.services import Node
     from cantor.scheduling.grants.records import Lease
     from cantor.services.orders import Key
@@ -138,18 +140,18 @@ class Running:
         lease = held.leases.get(self._node.node_id) if held else None
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
-        inside = self._inside(lease, memory_bytes)
+        way = self._way(lease, memory_bytes)
         try:
-            return await self._run_in(inside, memory_bytes)
+            return await self._run_by(way)
         finally:
-            if inside is not None:
-                await inside.close()
+            await way.close()
 
-    def _inside(self, lease: Lease | None, memory_bytes: int) -> Inside | None:
-        """The way into its sandbox; None if it has none."""
-        if self.plan.level == "none":
-            return None
+    def _way(self, lease: Lease | None, memory_bytes: int) -> Way:
         prepared, health = self._prepared, self._prepared.manifest.health
+        if self.plan.level == "none":
+            kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
+            environment = self._environment(kept)
+            return Outside(prepared.folder, environment, health.command, memory_bytes)
         sandbox = self._node.sandboxes.of(
             level_named(self.plan.level),
             readable=(prepared.folder, *prepared.libraries),
@@ -158,22 +160,18 @@ class Running:
             has_loopback=bool(self.ports or health.http),
             limits=Limits(data_bytes=memory_bytes or None),
         )
-        return Inside(sandbox, health.command)
+        environment = self._environment(environment_of(sandbox))
+        return Inside(sandbox, prepared.folder, environment, health.command)
 
-    async def _run_in(self, inside: Inside | None, memory_bytes: int) -> int:
+    async def _run_by(self, way: Way) -> int:
         manifest = self._prepared.manifest
-        environment = self._environment(inside)
-        folder = self._prepared.folder
-        checks = Checks(manifest, self.ports, folder, environment, self, inside)
+        checks = Checks(manifest, self.ports, way, self)
         mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
         process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data)))
-        closed = CLOSED.format(level=self.plan.level) if inside else ""
+        closed = "" if self.plan.level == "none" else CLOSED.format(level=self.plan.level)
         self._log.note(f"revision {self.plan.stamp.number} is started{closed}")
-        if inside is not None and self.plan.level == "full":
-            await inside.open(self.ports.values())
-        await process.start(
-            manifest.run, folder, environment, memory_bytes=memory_bytes, inside=inside
-        )
+        await way.open(self.ports.values())
+        await process.start(manifest.run, way)
         self._begun()
         checking = asyncio.ensure_future(checks.run())
         ending = asyncio.ensure_future(process.wait())
@@ -188,10 +186,7 @@ class Running:
         self._log.end()
         return code
 
-    def _environment(self, inside: Inside | None) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        if inside is not None:
-            kept = environment_of(inside.sandbox)
+    def _environment(self, kept: Mapping[str, str]) -> dict[str, str]:
         libraries = os.pathsep.join(map(str, self._prepared.libraries))
         return {
             **kept,

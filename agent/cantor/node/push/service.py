@@ -223,7 +223,7 @@ class Push:
             return
         if local is None:
             local = self._local[key] = self._new_local(key)
-        local.remember(order, entry.packed, self._book.seen(key))
+        local.remember(order, entry.packed, entry.seen)
         is_last = found.revision is not None and found.revision == order.revision
         local.want(found.revision, order.hold_s if is_last else 0.0)
         report = local.report(order.revision.stamp, found.why)

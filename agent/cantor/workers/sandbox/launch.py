@@ -218,8 +218,8 @@ def _launcher(
 def _keep_door(door: int, status: int) -> None:
     """Answer what is asked at the door until the program's end is told."""
     with socket.socket(fileno=door) as asked:
-        while status not in (ready := select.select([door, status], [], [])[0]):
-            if ready and not gate.answer(asked):
+        while status not in select.select([door, status], [], [])[0]:
+            if not gate.answer(asked):
                 return
 
 

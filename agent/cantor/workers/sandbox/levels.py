@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from cantor.base.errors import ConfigError
 
@@ -93,11 +93,10 @@ class Sandbox:
             ConfigError: it is not such a line.
         """
         try:
-            told = json.loads(text)
-            paths = {name: tuple(Path(path) for path in told.pop(name)) for name in _PATHS}
-            level, limits = level_named(told.pop("level")), Limits(**told.pop("limits"))
-            has_loopback = bool(told.pop("has_loopback"))
-            return cls(level=level, limits=limits, has_loopback=has_loopback, **paths, **told)
+            told: dict[str, Any] = json.loads(text)
+            told |= {name: tuple(map(Path, told[name])) for name in _PATHS}
+            told |= {"level": level_named(told["level"]), "limits": Limits(**told["limits"])}
+            return cls(**told)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise ConfigError(f"not a sandbox: {error}", where="worker") from error
 

@@ -12,6 +12,7 @@ from cantor.bundles.tree import File, pack
 from cantor.node.bundles.service import Bundles
 from cantor.node.fake import FakeMesh
 from cantor.node.push import running
+from cantor.node.push.outside import Outside
 from cantor.node.push.service import Push
 
 if TYPE_CHECKING:
@@ -46,20 +47,16 @@ class FakeProcess:
         self.main = ""
         self.level = ""
 
-    async def start(
-        self,
-        command: Sequence[str],
-        folder: Path,
-        environment: Mapping[str, str],
-        *,
-        memory_bytes: int = 0,
-        inside: Inside | None = None,
-    ) -> None:
+    async def start(self, command: Sequence[str], way: Inside | Outside) -> None:
         assert tuple(command) == ("python", "main.py")
-        self.level = inside.sandbox.level if inside else "none"
-        self.main = (folder / "main.py").read_text()
-        self.environment, self.memory_bytes = environment, memory_bytes
-        self.started[environment["CANTOR_NODE"]].append(self)
+        self.level, self.memory_bytes = "none", 0
+        if isinstance(way, Outside):
+            self.memory_bytes = way.memory_bytes
+        else:
+            self.level = way.sandbox.level
+        self.main = (way.folder / "main.py").read_text()
+        self.environment = way.environment
+        self.started[way.environment["CANTOR_NODE"]].append(self)
         self._heard(b"ready\n")
         if self.main == BROKEN:
             self.crash(3)

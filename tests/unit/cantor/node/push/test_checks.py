@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cantor.node.push import checks
 from cantor.node.push.checks import FAILURES, Checks
+from cantor.node.push.outside import Outside
 from cantor.services.manifest import Health, Manifest
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Patient:
 
 
 def made(folder: Path, patient: Patient, health: Health, **ports: int) -> Checks:
-    return Checks(Manifest(health=health), ports, folder, dict(os.environ), patient)
+    way = Outside(folder, dict(os.environ), health.command)
+    return Checks(Manifest(health=health), ports, way, patient)
 
 
 async def test_a_text_that_it_prints_shows_that_it_is_ready(tmp_path: Path) -> None:

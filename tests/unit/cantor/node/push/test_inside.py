@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 import threading
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +21,6 @@ from cantor.workers.sandbox.levels import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 WAIT_S = 20.0
 
@@ -34,7 +33,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def opened() -> AsyncIterator[Inside]:
     """With a launcher that is a thread of this process: inside is the network of this machine."""
-    made = Inside(Sandbox("full", has_loopback=True))
+    made = Inside(Sandbox("full", has_loopback=True), Path("/"), {})
     asked = socket.fromfd(made.descriptors[0], socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
     def keep() -> None:
@@ -172,27 +171,30 @@ answer_checks(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:],
 
 
 async def test_a_late_verdict_is_none_of_the_next_check(tmp_path: Path) -> None:
-    path = tmp_path / "tells"
-    os.mkfifo(path)
-    inside = Inside(Sandbox("net"))
+    one, other = tmp_path / "one", tmp_path / "other"
+    os.mkfifo(one)
+    os.mkfifo(other)
+    inside = Inside(Sandbox("net"), tmp_path, {})
     checks = inside.descriptors[1]
-    command = ["sh", "-c", 'read code < "$0"; exit "$code"', str(path)]
-    checker = subprocess.Popen(
-        [sys.executable, "-c", CHECKER, str(checks), *command], pass_fds=[checks]
+    line = 'mkdir is-first && read code < one || read code < other; exit "$code"'
+    command = ["sh", "-c", line]
+    checker = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", CHECKER, str(checks), *command, pass_fds=[checks], cwd=tmp_path
     )
     inside.started()
     try:
         async with asyncio.timeout(WAIT_S):
             slow = asyncio.ensure_future(inside.check())
-            tells = await asyncio.to_thread(path.open, "w")  # when it runs
+            tells = await asyncio.to_thread(one.open, "w")  # when it runs
             slow.cancel()
             await asyncio.wait([slow])
             next_one = asyncio.ensure_future(inside.check())
             with tells:
                 tells.write("7\n")
-            with await asyncio.to_thread(path.open, "w") as tells:
+            with await asyncio.to_thread(other.open, "w") as tells:
                 tells.write("0\n")
             assert await next_one == 0
     finally:
         await inside.close()
-        assert checker.wait(WAIT_S) == 0
+        async with asyncio.timeout(WAIT_S):
+            assert await checker.wait() == 0
