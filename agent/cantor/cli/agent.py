@@ -75,6 +75,22 @@ def register(verbs: Verbs) -> None:
     agent.add_argument(
         "--public-enrol", default="", metavar="HOST:PORT", help="what the issuer's tokens say"
     )
+    _add_work_options(agent)
+    agent.add_argument("--json", action="store_true", help="print the start line as JSON")
+    agent.add_argument("--verbose", action="store_true", help="log each link and dial")
+    add_folder_option(agent)
+    agent.set_defaults(run=lambda options: run_loop(_run_agent(options)))
+
+    nodes = verbs.add_parser("nodes", help="list the nodes that this box's agent knows")
+    nodes.add_argument("--needs", default="", metavar="EXPRESSION", help="only those that fit")
+    status = verbs.add_parser("status", help="say how this box's agent is")
+    for verb, run in ((nodes, _nodes), (status, _status)):
+        verb.add_argument("--json", action="store_true", help="print JSON")
+        add_folder_option(verb, asks=True)
+        verb.set_defaults(run=run)
+
+
+def _add_work_options(agent: argparse.ArgumentParser) -> None:
     agent.add_argument(
         "--workers", type=int, metavar="N", help="run tasks in so many (default: processors)"
     )
@@ -98,18 +114,12 @@ def register(verbs: Verbs) -> None:
         help="how closed code of other nodes runs: full (default), net or none; own=LEVEL for this"
         " box's, or the id of a node",
     )
-    agent.add_argument("--json", action="store_true", help="print the start line as JSON")
-    agent.add_argument("--verbose", action="store_true", help="log each link and dial")
-    add_folder_option(agent)
-    agent.set_defaults(run=lambda options: run_loop(_run_agent(options)))
-
-    nodes = verbs.add_parser("nodes", help="list the nodes that this box's agent knows")
-    nodes.add_argument("--needs", default="", metavar="EXPRESSION", help="only those that fit")
-    status = verbs.add_parser("status", help="say how this box's agent is")
-    for verb, run in ((nodes, _nodes), (status, _status)):
-        verb.add_argument("--json", action="store_true", help="print JSON")
-        add_folder_option(verb, asks=True)
-        verb.set_defaults(run=run)
+    agent.add_argument(
+        "--service-data",
+        default="1GiB",
+        metavar="SIZE",
+        help="how much each service may keep in its own folder (1GiB)",
+    )
 
 
 def _add_resource_options(agent: argparse.ArgumentParser) -> None:
@@ -199,7 +209,7 @@ def work_of(options: argparse.Namespace) -> Work:
     Raises:
         ConfigError: there is no such file, or a value is of no use.
     """
-    from cantor.node.settings import Work
+    from cantor.node.settings import Work, service_data_of
     from cantor.workers.sandbox.rules import rules_with
     from cantor.workers.settings import WorkerSettings, load_worker_settings
 
@@ -209,7 +219,11 @@ def work_of(options: argparse.Namespace) -> Work:
     told = WorkerSettings() if file is None else load_worker_settings(file)
     warm = told.warm if options.warm_workers is None else options.warm_workers
     settings = replace(told, warm=warm, sandbox=rules_with(told.sandbox, options.sandbox))
-    work = Work(code_run=options.code_run, settings=settings)
+    work = Work(
+        code_run=options.code_run,
+        settings=settings,
+        service_data_bytes=service_data_of(options.service_data),
+    )
     workers = told.workers if options.workers is None else options.workers
     return work if workers is None else replace(work, workers=workers)
 

@@ -308,15 +308,17 @@ ServiceFactory: TypeAlias = Callable[[Node], Service]
 def registered_services(work: Work | None = None) -> dict[str, ServiceFactory]:
     """The factories of this installation by name: the node's own, then the others by name.
 
-    ``work`` says for whom the node runs tasks, and in how many workers.
+    ``work`` says for whom the node runs code, in how many workers, and what services may keep.
     """
     from cantor.node.bundles.service import Bundles
     from cantor.node.push.service import Push
+    from cantor.node.settings import Work
     from cantor.node.tasks.service import Tasks
 
+    work = work or Work()
     return {
         "bundles": Bundles,
-        "push": Push,
+        "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),
         **{point.name: point.load() for point in parts(SERVICE_GROUP)},
     }

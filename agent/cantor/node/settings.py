@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from cantor.base.errors import ConfigError
+from cantor.base.units import parse_size
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
 from cantor.workers.settings import WorkerSettings
 
@@ -18,6 +20,10 @@ PORT_DEFAULT = 7433
 LISTEN_DEFAULT = (f"0.0.0.0:{PORT_DEFAULT}",)  # only certificates of the mesh get in
 
 
+SERVICE_DATA_BYTES = 1 << 30
+SERVICE_DATA_LEAST_BYTES = 1 << 20
+
+
 CodeRun: TypeAlias = Literal["none", "tenant"]
 """Which other nodes may run code here: none, or those of this node's tenant."""
 
@@ -26,11 +32,19 @@ CodeRun: TypeAlias = Literal["none", "tenant"]
 class Work:
     """What a node runs of people's functions: in ``workers`` processes (0: it runs none), which are
     otherwise as ``settings`` say. Its own box may always; ``code_run`` says who else.
+    ``service_data_bytes`` is how much each service may keep on its disk.
     """
 
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     code_run: CodeRun = "none"
     settings: WorkerSettings = field(default_factory=WorkerSettings)
+    service_data_bytes: int = SERVICE_DATA_BYTES
+
+    def __post_init__(self) -> None:
+        if self.service_data_bytes < SERVICE_DATA_LEAST_BYTES:
+            raise ConfigError(
+                "too little for any service", where="--service-data", remedy="give 1MiB or more"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +79,15 @@ class AgentSettings:
     def __post_init__(self) -> None:
         # What works in folders of its own must find this one from there.
         object.__setattr__(self, "folder", self.folder.absolute())
+
+
+def service_data_of(text: str) -> int:
+    """Bytes that a person typed as ``--service-data``.
+
+    Raises:
+        ConfigError: it is no size.
+    """
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise ConfigError(str(error), where="--service-data") from error

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cantor.bundles.fetching.manifest import Manifest
     from cantor.node.bundles.service import Bundles
     from cantor.node.late_writer import LateWriter
+    from cantor.node.push.quota import Quota
     from cantor.node.push.shelf import Prepared
     from cantor.node.services import Node
     from cantor.services.orders import Key, Order, Pushes, Revision, Stamp
@@ -50,6 +51,7 @@ class LocalService:
         folder: Path,
         memory: Remembered,
         writer: LateWriter,
+        quota: Quota,
         changed: Callable[[], None],
     ) -> None:
         self.key = key
@@ -58,6 +60,7 @@ class LocalService:
         self._folder = folder
         self._memory = memory
         self._writer = writer
+        self._quota = quota
         self._changed = changed
         self.log = Log(folder, node.wall)
         self._shelf = Shelf(folder)
@@ -316,6 +319,7 @@ class LocalService:
             self._prepared[plan.bundle],
             self._folder,
             self.log,
+            self._quota,
             begun=lambda: upkeep.begun(number, self._now()),
             well=lambda: self._follow(upkeep.well(number, self._now())),
             ill=lambda why: self._follow(upkeep.ill(number, why)),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from cantor.node.grants.reservation import Reservation
     from cantor.node.push.logs import Log
+    from cantor.node.push.quota import Quota
     from cantor.node.push.shelf import Prepared
     from cantor.node.push.way import Way
     from cantor.node.services import Node
@@ -37,7 +38,7 @@ KIND = "service/"
 """How the names of these holders of units begin."""
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 """What a service gets of the agent's environment: nothing that could be a secret."""
-CLOSED = ", closed in: {level}; the owner of this box gives more by cantor agent --sandbox"
+CLOSED = ", closed in: {level}; the owner of this box gives more by --sandbox"
 _attempts = iter(range(1 << 62))
 
 
@@ -60,6 +61,7 @@ class Running:
         prepared: Prepared,
         folder: Path,
         log: Log,
+        quota: Quota,
         *,
         begun: Callable[[], None],
         well: Callable[[], None],
@@ -77,6 +79,7 @@ class Running:
         self._prepared = prepared
         self._data = folder / "data"
         self._log = log
+        self._quota = quota
         self._begun = begun
         self._tell_end = ended
         self._waits = waits
@@ -140,6 +143,7 @@ class Running:
         lease = held.leases.get(self._node.node_id) if held else None
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
+        await self._quota.check(self._data)
         way = self._way(lease, memory_bytes)
         try:
             return await self._run_by(way)
@@ -158,7 +162,7 @@ class Running:
             writable=(self._data,),
             devices=granted(self._node, lease),
             has_loopback=bool(self.ports or health.http),
-            limits=Limits(data_bytes=memory_bytes or None),
+            limits=Limits(data_bytes=memory_bytes or None, file_bytes=self._quota.bytes_max),
         )
         environment = self._environment(environment_of(sandbox))
         return Inside(sandbox, prepared.folder, environment, health.command)
@@ -176,14 +180,18 @@ class Running:
         checking = asyncio.ensure_future(checks.run())
         ending = asyncio.ensure_future(process.wait())
         stopped = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait((ending, stopped), return_when=asyncio.FIRST_COMPLETED)
+        counting = asyncio.ensure_future(self._quota.watch(self._data))
+        await asyncio.wait((ending, stopped, counting), return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
             await process.stop(manifest.stop_s)
         code = await ending
-        for task in (checking, stopped):
+        is_over = counting.done()
+        for task in (checking, stopped, counting):
             task.cancel()
-        await asyncio.gather(checking, stopped, return_exceptions=True)
+        await asyncio.gather(checking, stopped, counting, return_exceptions=True)
         self._log.end()
+        if is_over:
+            await counting
         return code
 
     def _environment(self, kept: Mapping[str, str]) -> dict[str, str]:

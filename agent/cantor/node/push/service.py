@@ -19,8 +19,10 @@ from cantor.node.push.calls import Calls
 from cantor.node.push.local import LocalService
 from cantor.node.push.memory import remembered
 from cantor.node.push.process import end_marked
+from cantor.node.push.quota import Quota
 from cantor.node.push.running import KIND as HOLDERS
 from cantor.node.push.views import view_of
+from cantor.node.settings import SERVICE_DATA_BYTES
 from cantor.services.orders import KIND, Key
 from cantor.services.reports import REPORT, Report, report_fact, report_from, reported_key
 from cantor.services.wishes import is_forgotten, is_met, is_mine_to_copy, own_return, wish
@@ -51,8 +53,10 @@ _log = logging.getLogger(__name__)
 class Push:
     """The service ``push`` of a node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, data_bytes_max: int = SERVICE_DATA_BYTES) -> None:
+        """``data_bytes_max`` is how much each service may keep in its own folder."""
         self._node = node
+        self._quota = Quota(data_bytes_max)
         self._folder = node.folder / FOLDER
         self._book = Book(node)
         self._local: dict[Key, LocalService] = {}
@@ -240,7 +244,9 @@ class Push:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         memory = remembered(folder)
         wake = self._wake.set
-        return LocalService(self._node, self.bundles, key, folder, memory, self._writer, wake)
+        return LocalService(
+            self._node, self.bundles, key, folder, memory, self._writer, self._quota, wake
+        )
 
     def _remove(self, key: Key) -> None:
         self._say(key, None)

@@ -286,6 +286,12 @@ export const heardZh: Record<string, string> = {
   "port {port} is not given to a closed service": "端口 {port} 不提供给封闭运行的服务",
   "take one from {port} on": "请使用 {port} 及以上的端口",
   "port {port} cannot be opened: {reason*}": "无法打开端口 {port}：{reason}",
+  "its data take more than {size}": "其数据超过 {size}",
+  "its data are more than {count} files": "其数据超过 {count} 个文件",
+  "its data lie more than {count} folders deep": "其数据的文件夹嵌套超过 {count} 层",
+  "its data cannot be counted: {reason*}": "无法统计其数据：{reason}",
+  "remove some of it there, or start the agent with more --service-data":
+    "请在该处删除部分数据，或以更大的 --service-data 启动代理",
   "exit code {code}": "退出码 {code}",
   "killed by {signal}": "被 {signal} 终止",
   "not well within {seconds} s": "{seconds} 秒内未就绪",

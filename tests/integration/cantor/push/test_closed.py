@@ -76,6 +76,20 @@ print("all tried", flush=True)
 while True:
     __import__("time").sleep(60)
 """
+FILLS = f"""
+import os, pathlib, signal, subprocess, sys, time
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "{ONLY}"])
+data = pathlib.Path(os.environ["CANTOR_DATA"])
+print("begins", flush=True)
+time.sleep(0.3)
+try:
+    (data / "large").write_bytes(bytes(2 << 20))
+except OSError:
+    print("one file is held", flush=True)
+(data / "more").write_bytes(bytes(1 << 20))
+time.sleep(600)
+"""
 ATTEMPTS = [
     one.name
     for part in (files, processes, system, network, bombs)
@@ -168,6 +182,29 @@ def test_a_killed_agent_takes_it_along_and_starts_it_again_closed_in(
     assert (data / "starts").read_text() == "2"
     until(lambda: birch.states("whole").get("birch") == ("running", 1), birch.log)
     assert web(birch) == ("mine", "info", False, 1000)
+
+
+def test_one_that_fills_the_disk_is_ended_and_not_started_again(
+    trio: Trio, birch: Box, tmp_path: Path
+) -> None:
+    birch.stop()
+    birch.start(trio.ash.address, words=(*CLOSED, "--service-data", "1MiB"))
+    birch.knows(3)
+    (tmp_path / "fills").mkdir()
+    (tmp_path / "fills" / "main.py").write_text(FILLS)
+    health = "health: {ready: begins, hold: 50ms}\n"
+    (tmp_path / "fills" / "service.yaml").write_text(health)
+    push(trio, tmp_path / "fills")
+
+    def why() -> str:
+        rows = trio.ash.view("fills")["nodes"]
+        return next((str(row["why"]) for row in rows if row["state"] == "restarting"), "")
+
+    until(lambda: "its data take more than 1.0 MiB" in why(), why)
+    lines = trio.ash.run("service", "logs", "fills").stdout
+    assert "one file is held" in lines
+    assert "its data take more than 1.0 MiB" in lines
+    assert not listed(ONLY)
 
 
 @pytest.mark.parametrize("has_port", [False, True])

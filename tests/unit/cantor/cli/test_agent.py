@@ -87,6 +87,10 @@ def test_workers_are_as_the_file_says_unless_an_option_does(tmp_path: Path) -> N
         own="full", others="net"
     )
     assert work() == Work()
+    assert work("--service-data", "5GiB").service_data_bytes == 5 << 30
+    for text, what in (("many", "not a size"), ("1000", "too little")):
+        with pytest.raises(ConfigError, match=f"--service-data: {what}"):
+            work("--service-data", text)
     with pytest.raises(ConfigError, match="0 or more"):
         work("--workers", "-1")
     file.write_text("wokers: 3\n", encoding="utf-8")

@@ -84,6 +84,7 @@ class Boxes:
         self.mesh = FakeMesh()
         self.folder = folder
         self.pushes: dict[str, Push] = {}
+        self.data_bytes_max = 1 << 30
         self._resources: dict[str, Sequence[Resource]] = {}
         FakeProcess.started.clear()
         monkeypatch.setattr(running, "ServiceProcess", FakeProcess)
@@ -103,7 +104,7 @@ class Boxes:
         )
         self.mesh.revive(node_id)
         node.publish("tasks", {"code_run": "tenant"})
-        node.services = {"bundles": Bundles(node), "push": Push(node)}
+        node.services = {"bundles": Bundles(node), "push": Push(node, self.data_bytes_max)}
         for service in node.services.values():
             await service.start()
         push = self.pushes[name] = cast("Push", node.services["push"])

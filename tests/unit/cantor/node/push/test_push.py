@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,6 @@ from cantor.workers.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
 KEY = Key("default", "counter")
 
@@ -345,3 +345,28 @@ async def test_a_revision_that_is_not_known_cannot_be_returned_to(boxes: Boxes) 
         await boxes.call("ash", "service.return", name="counter")
     with pytest.raises(ConfigError, match="no such revision"):
         await boxes.call("ash", "service.return", name="counter", revision=7)
+
+
+async def test_a_service_with_too_much_data_is_ended_and_says_why(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cantor.node.push.quota.LOOK_S", 0.01)
+    boxes.data_bytes_max = 1 << 20
+    await boxes.start("dogwood")
+    await boxes.push("ash", CALM, needs='label.site == "dogwood"')
+    await boxes.until("ash", dogwood=("running", 1))
+    (process,) = FakeProcess.started["dogwood"]
+
+    large = Path(process.environment["CANTOR_DATA"]) / "large"
+    large.write_bytes(bytes(2 << 20))
+    await boxes.until("ash", dogwood=("restarting", 0))
+
+    assert not process.is_alive
+    (row,) = boxes.view("ash")["nodes"]
+    assert "its data take more than 1.0 MiB" in row["why"]
+    assert str(large.parent) in row["why"]
+    (answer,) = await boxes.call("ash", "service.logs", name="counter")
+    assert any("its data take more than 1.0 MiB" in line for line in answer["lines"])
+    assert len(FakeProcess.started["dogwood"]) == 1
+    large.unlink()
+    await boxes.until("ash", dogwood=("running", 1))
