@@ -120,6 +120,20 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--interface", action="append", default=[], metavar="IP", help="use only these for mDNS"
     )
+    parser.add_argument(
+        "--sandbox",
+        action="append",
+        default=[],
+        metavar="[WHO=]LEVEL",
+        help="how closed code runs on this machine, also what is pushed in the console: full"
+        " (default), net or none; own=LEVEL for the hub's own alone, or the id of a node",
+    )
+    parser.add_argument(
+        "--service-data",
+        default="1GiB",
+        metavar="SIZE",
+        help="how much each service may keep on this machine in its own folder (1GiB)",
+    )
 
 
 def _key(options: argparse.Namespace) -> Path | None:
@@ -147,6 +161,8 @@ def _settings(options: argparse.Namespace) -> HubSettings:
         seeds=tuple(str(Address.parse(seed)) for seed in options.seed),
         mesh=tuple(options.listen or everywhere(PORT_DEFAULT)),
         interfaces=tuple(options.interface),
+        sandbox=tuple(options.sandbox),
+        service_data=options.service_data,
     )
 
 

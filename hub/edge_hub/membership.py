@@ -10,7 +10,9 @@ from cantor.base.errors import CantorError, EnrolmentError
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
-from cantor.node.settings import AgentSettings
+from cantor.node.settings import AgentSettings, Work, service_data_of
+from cantor.workers.sandbox.rules import Rules, rules_with
+from cantor.workers.settings import WorkerSettings
 from edge_hub.mesh_view import LiveNode, PolicyView
 from edge_hub.service_control import NodeServices
 from edge_hub.task_control import NodeTasks
@@ -194,11 +196,26 @@ def let_in(folder: IdentityFolder, authority: Authority, *, now: datetime) -> No
     folder.install(authority.issue(folder.csr_pem(), now=now))
 
 
+def work_of(settings: HubSettings) -> Work:
+    """How the hub's node runs code. Its own counts as that of others until ``own=LEVEL`` says
+    otherwise, for the node signs what people push in the console.
+
+    Raises:
+        ConfigError: what people typed is of no use.
+    """
+    others = rules_with(Rules(), settings.sandbox).others
+    rules = rules_with(Rules(own=others), settings.sandbox)
+    return Work(
+        settings=WorkerSettings(sandbox=rules),
+        service_data_bytes=service_data_of(settings.service_data),
+    )
+
+
 async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembership:
     """Make the hub a node of the mesh that it serves.
 
     Raises:
-        ConfigError: the node cannot listen.
+        ConfigError: the node cannot listen, or what people typed is of no use.
         UnavailableError: a hub with this folder runs already.
     """
     folder = IdentityFolder(settings.node_folder)
@@ -211,6 +228,7 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
             seeds=settings.seeds,
             labels=HUB_LABEL,
             interfaces=settings.interfaces,
+            work=work_of(settings),
         ),
         authority=authority,
     )
