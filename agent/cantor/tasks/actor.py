@@ -10,18 +10,21 @@ from uuid import uuid4
 
 from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import together
+from cantor.tasks.brought import dressed, lines
 from cantor.tasks.calls import setup_call, submit_call
 from cantor.tasks.handle import Handle, found_on_mesh, named, naming
 from cantor.tasks.local import backend
 from cantor.tasks.needs_here import check, parsed
 from cantor.workers.backend import backend_here
+from cantor.workers.dressing import dressing
 from cantor.workers.living import Living, lives
 from cantor.workers.pool import Pool
 from cantor.workers.pools import CALLS_MAX
 from cantor.workers.units import LOOP, PROCESS, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from os import PathLike
 
     from cantor.workers.backend import Backend
 
@@ -32,12 +35,20 @@ T = TypeVar("T")
 class Actor(Generic[P, T]):
     """A class whose objects can live in workers. Called as usual, it makes one here."""
 
-    def __init__(self, kind: Callable[P, T], needs: str, terms: Terms, retries: int) -> None:
+    def __init__(
+        self,
+        kind: Callable[P, T],
+        needs: str,
+        terms: Terms,
+        retries: int,
+        requirements: Sequence[str] | str | PathLike[str] = (),
+    ) -> None:
         """``retries`` are those of calls, ``terms.retries`` those of the actor: its restarts."""
         functools.update_wrapper(self, kind, updated=())
         self.kind = kind
         self.needs = parsed(needs)
         self._retries = retries
+        self._requirements = requirements
         names = [name for name in dir(kind) if not name.startswith("_")]
         self._methods = tuple(name for name in names if callable(getattr(kind, name)))
         is_loop = any(inspect.iscoroutinefunction(getattr(kind, name)) for name in self._methods)
@@ -56,6 +67,9 @@ class Actor(Generic[P, T]):
             NeedsError: there is no mesh, and this machine can never meet its needs.
             NotShippable: the class cannot travel.
             NotSerialisable: an argument cannot.
+            WrongPlatform: no node has a wheel of a requirement.
+            BundleError: a requirement is not to be found, or is none.
+            UnavailableError: requirements cannot be asked for: pip fails.
         """
         above = backend_here()
         home = getattr(above, "home", None)
@@ -98,18 +112,24 @@ class Actor(Generic[P, T]):
         holder = mine.holder()
         return holder, holder.address == mine.address
 
+    @functools.cached_property
+    def _brings(self) -> tuple[str, ...]:
+        """What it brings; a file is read when one is started first."""
+        return lines(self._requirements)
+
     def _handle(self, address: str) -> Handle:
         return Handle(address, self._terms.name, self._methods, self._terms.mode, self._retries)
 
     def _start_here(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Handle:
         check(self.needs, self._terms.name)
+        terms = dressed(backend(), self._terms, self._brings)
         setup = setup_call(self.kind, args, kwargs)
         pool = Pool(
             1,
             warm=1,
-            setup=setup,
-            starts_max=self._terms.retries + 1,
-            places=CALLS_MAX if self._terms.mode == LOOP else None,
+            setup=(dressing(terms), setup) if terms.folders else (setup,),
+            starts_max=terms.retries + 1,
+            places=CALLS_MAX if terms.mode == LOOP else None,
             children=backend,
         )
         handle = self._handle(uuid4().hex)
@@ -128,7 +148,8 @@ class Actor(Generic[P, T]):
         besides = getattr(above, "needs", None)
         needs = self.needs if besides is None else together([self.needs, besides])
         project = getattr(above, "project", "")
-        terms = replace(self._terms, actor=handle.address, needs=str(needs), project=project)
+        worn = dressed(above, self._terms, self._brings)
+        terms = replace(worn, actor=handle.address, needs=str(needs), project=project)
         if name:
             methods = " ".join(self._methods)
             terms = replace(terms, actor_name=name, methods=methods, call_retries=self._retries)
@@ -156,7 +177,12 @@ def actor(kind: Callable[P, T], /) -> Actor[P, T]:
 
 @overload
 def actor(
-    *, needs: str = "", restarts: int = 0, retries: int = 0, checkpoint_calls: int = 1
+    *,
+    needs: str = "",
+    restarts: int = 0,
+    retries: int = 0,
+    checkpoint_calls: int = 1,
+    requirements: Sequence[str] | str | PathLike[str] = (),
 ) -> Callable[[Callable[P, T]], Actor[P, T]]:
     """As ``@cantor.actor(…)``."""
 
@@ -169,6 +195,7 @@ def actor(
     restarts: int = 0,
     retries: int = 0,
     checkpoint_calls: int = 1,
+    requirements: Sequence[str] | str | PathLike[str] = (),
 ) -> Actor[P, T] | Callable[[Callable[P, T]], Actor[P, T]]:
     """Make a class one of actors.
 
@@ -176,7 +203,8 @@ def actor(
     begins anew when its worker died or its node was lost, ``retries`` how often a call runs again
     that may have run then. If the class has methods ``checkpoint()`` and ``restore(state)``, a new
     life on a mesh begins with the state after the latest call that counts: it is kept after each
-    ``checkpoint_calls`` calls.
+    ``checkpoint_calls`` calls. ``requirements`` are what it imports beside the modules of its
+    project, as for :func:`cantor.task`.
 
     Raises:
         ConfigError: a value is out of range, or the needs do not follow the grammar.
@@ -192,6 +220,6 @@ def actor(
         terms = Terms(
             name=name, retries=restarts, checkpoint_calls=checkpoint_calls if tells else 0
         )
-        return Actor(kind, needs, terms, retries)
+        return Actor(kind, needs, terms, retries, requirements)
 
     return make if kind is None else make(kind)

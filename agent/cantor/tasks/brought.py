@@ -1,4 +1,4 @@
-"""The wheels that tasks of this process bring; most bring none, and load nothing for it."""
+"""The wheels that tasks and actors here bring; most bring none, and load nothing for it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def bring(
 
 
 def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Terms:
-    """Terms with the wheels that a task brings. A task's own tasks have what that one has.
+    """Terms with the wheels that a task or actor brings. A task's own tasks have what that one has.
 
     Raises:
         WrongPlatform: no kind of node that is there has a wheel of something.

@@ -46,7 +46,7 @@ class Executor(concurrent.futures.Executor):
     ) -> None:
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
-        setup = None if initializer is None else setup_call(initializer, initargs, {})
+        setup = () if initializer is None else (setup_call(initializer, initargs, {}),)
         self._pool = Pool(
             max_workers, grants=grants, wear=Wear(units_max=max_tasks_per_child), setup=setup
         )

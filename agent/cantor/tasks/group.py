@@ -105,13 +105,8 @@ def _on_mesh(above: Connection, members: list[Call], *, keep_going: bool) -> Gro
 
 
 def _check_wheels(members: list[Call]) -> None:
-    """All of a group are in workers of one kind, which on a mesh import what is installed there."""
+    """All of a group on one machine are in workers of one kind."""
     where = members[0].terms.name
-    if any(call.terms.wheels and not call.terms.folders for call in members):
-        raise ConfigError(
-            "tasks that bring wheels do not begin together on a mesh", where=where,
-            remedy="submit them one by one, or install there what they import",
-        )  # fmt: skip
     if len({call.terms.folders for call in members}) > 1:
         raise ConfigError(
             "tasks of a group bring different wheels", where=where,
@@ -130,15 +125,14 @@ def group(calls: Iterable[Call], *, keep_going: bool = False) -> Group:
     itself, as often as its ``retries`` say.
 
     Raises:
-        ConfigError: there are none, they have two modes, more than ever run at once here, or they
-            bring different wheels, or on a mesh any.
+        ConfigError: there are none, or on one machine: they have two modes, bring different wheels,
+            or are more than ever run at once.
         NeedsError: this machine can never meet the needs of all at once.
         LocalProtocolError: this is a task.
     """
     members = list(calls)
     if not members:
         raise ConfigError("a group of no tasks", remedy="give it calls: task.call(…)")
-    _check_wheels(members)
     where = backend()
     if knows_mesh(where):
         return _on_mesh(cast("Connection", where), members, keep_going=keep_going)
@@ -147,6 +141,7 @@ def group(calls: Iterable[Call], *, keep_going: bool = False) -> Group:
             "a group begins in the script, not from within a task", where=members[0].terms.name,
             remedy="begin it in the script",
         )  # fmt: skip
+    _check_wheels(members)
     joint = together([call.needs for call in members])
     check(joint, f"group of {members[0].terms.name}")
     futures: list[Future[Any]] = [Future() for _ in members]

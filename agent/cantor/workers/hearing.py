@@ -41,9 +41,9 @@ class Hearing:
         self,
         desk: Desk,
         children: Callable[[], Backend],
-        setup: Unit | None,
+        setup: tuple[Unit, ...],
     ) -> None:
-        """``children`` tells who takes what workers submit; ``setup`` comes before all units."""
+        """``children`` tells who takes what workers submit; ``setup`` come before all others."""
         self._desk = desk
         self._core = desk.core
         self._told = desk.told
@@ -65,10 +65,7 @@ class Hearing:
                 self._ended(worker, message, now)
             elif op == ops.READY:
                 worker.greeted(message[1])
-                if self._setup is None:
-                    self._core.ready(seat, now)
-                else:
-                    self._desk.crew.set_up(worker, self._setup)
+                self._set_up_on(worker, now)
             elif op == ops.RETURNED:
                 self._core.returned(seat, message[1], now)
             elif op == ops.CHILD:
@@ -100,18 +97,28 @@ class Hearing:
 
     def worker_was_last(self, death: Death) -> None:
         """The last worker that was allowed has ended."""
-        if self._setup is not None:
-            self._told.append(partial(self._setup.listener.ended, End.DIED, death))
+        for one in self._setup:
+            self._told.append(partial(one.listener.ended, End.DIED, death))
+
+    def _set_up_on(self, worker: WorkerProcess, now: float) -> None:
+        """The next call before all units; after the last of them it takes units."""
+        if worker.set_up < len(self._setup):
+            self._desk.crew.set_up(worker, self._setup[worker.set_up])
+        else:
+            self._core.ready(worker.seat, now)
 
     def _is_set_up(self, worker: WorkerProcess, message: Message, now: float) -> None:
-        listener = None if self._setup is None else self._setup.listener
-        if listener is None:
+        left = self._setup[worker.set_up :]
+        if not left:
             raise LookupError(ops.SETUP)
         if message[0] == ops.DONE:
-            self._core.ready(worker.seat, now)
-            self._told.append(partial(listener.resolved, message[3], ()))
+            worker.set_up += 1
+            self._set_up_on(worker, now)
+            self._told.append(partial(left[0].listener.resolved, message[3], ()))
             return
-        self._told.append(partial(listener.failed, message[3]))
+        worker.set_up = len(self._setup)
+        for one in left:
+            self._told.append(partial(one.listener.failed, message[3]))
         for unit in self._core.setup_failed(worker.seat):
             self.done += 1
             self._told.append(partial(unit.listener.failed, message[3]))

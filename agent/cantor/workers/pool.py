@@ -44,9 +44,10 @@ if TYPE_CHECKING:
 class Pool:
     """At most ``size`` busy worker processes. Thread-safe.
 
-    ``warm`` of them start without work; one that is worn by ``wear`` is replaced. ``setup`` is
-    called in each worker before all units, which may name methods of what it returns; its listener
-    hears what becomes of each, and the end of the last: after ``starts_max`` workers no more start.
+    ``warm`` of them start without work; one that is worn by ``wear`` is replaced. ``setup`` are
+    calls in each worker before all units, which may name methods of what the last of them returns;
+    their listeners hear what becomes of each, and the end of the last worker: after ``starts_max``
+    no more start.
     With ``places`` each runs so many units at once. What units submit themselves goes where
     ``children`` says, else it stays here. What they need is asked of ``grants``; without, none may
     need quantities.
@@ -59,7 +60,7 @@ class Pool:
         warm: int = 0,
         wear: Wear | None = None,
         starts_max: int | None = None,
-        setup: Setup | None = None,
+        setup: Sequence[Setup] = (),
         places: int | None = None,
         children: Callable[[], Backend] | None = None,
         grants: Grants | None = None,
@@ -82,8 +83,8 @@ class Pool:
         self._clock = self._desk.clock
         self._crew = self._desk.crew
         self._lock = self._desk.lock
-        setup_unit = None if setup is None else Unit(SETUP, *setup)
-        hearing = Hearing(self._desk, children or Adopting(self).here, setup_unit)
+        before = tuple(Unit(SETUP, *one) for one in setup)
+        hearing = Hearing(self._desk, children or Adopting(self).here, before)
         self._keeper = Keeper(self._desk, hearing, self.worn)
         self._numbers = count(1)
         if warm:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 from cantor.workers.dressing import dressing
@@ -14,7 +14,7 @@ from cantor.workers.errors import PoolClosedError
 from cantor.workers.pool import Pool
 from cantor.workers.sandbox.levels import OPEN
 from cantor.workers.settings import WorkerSettings
-from cantor.workers.units import PLAIN, THREAD
+from cantor.workers.units import LOOP, PLAIN, THREAD
 from cantor.workers.wear import Wear
 
 if TYPE_CHECKING:
@@ -151,13 +151,15 @@ class Pools:
         """Workers whose place others took because they were worn: the last hundred of each kind."""
         return [one for pool in self._all() for one in pool.worn.replaced]
 
-    def begin_life(self, setup: Setup, *, overlaps: bool) -> Pool:
-        """A worker for one actor; who asks closes it.
+    def begin_life(self, setup: Setup, terms: Terms) -> Pool:
+        """A worker for one actor, with the folders of its ``terms``; who asks closes it.
 
         The listener of ``setup`` hears that it lives or cannot be made, and that its worker has
-        ended. With ``overlaps`` its calls run at the same time.
+        ended. The calls of one with a loop run at the same time.
         """
-        return self._actor(setup=setup, places=CALLS_MAX if overlaps else None)
+        sandbox, before = self._wearing(terms)
+        places = CALLS_MAX if terms.mode == LOOP else None
+        return self._actor(setup=(*before, setup), sandbox=sandbox, places=places)
 
     def adopt(
         self,
@@ -198,14 +200,17 @@ class Pools:
                 idle = next((one for one, other in kept.items() if one and not other.open), None)
                 if len(kept) >= WHEELS_MAX and idle is not None:
                     kept.pop(idle).close(wait=False)
-                pool = new(**self._with_wheels(terms)) if folders else new()
+                sandbox, before = self._wearing(terms)
+                pool = new(setup=before, sandbox=sandbox)
             kept[folders] = pool  # used last
             return pool
 
-    def _with_wheels(self, terms: Terms) -> dict[str, Any]:
+    def _wearing(self, terms: Terms) -> tuple[Sandbox, tuple[Setup, ...]]:
         """What makes the workers of a pool import from there, however closed they are."""
+        if not terms.folders:
+            return self._sandbox, ()
         seen = (*self._sandbox.readable, *map(Path, terms.folders.splitlines()))
-        return {"setup": dressing(terms), "sandbox": replace(self._sandbox, readable=seen)}
+        return replace(self._sandbox, readable=seen), (dressing(terms),)
 
     def _all(self) -> list[Pool]:
         with self._lock:

@@ -71,6 +71,8 @@ class WorkerProcess:
         self.latest: Listener | None = None
         self.latest_name = ""
         """Of the function that was sent to it last."""
+        self.set_up = 0
+        """Of the calls that come before all units, so many are done."""
         self.ready_bytes = 0
         """The memory that it held before its first unit, if that was looked at."""
         self.kill_at: float | None = None

@@ -101,9 +101,12 @@ class Lives:
         """Wait until the workers of those that were ended have ended."""
         await asyncio.gather(*self._ending)
 
-    def begin(self, attempt: Attempt, code: Passed, workers: Pools) -> None:
-        """Let an actor live; its keeper hears that it does, or why it cannot."""
-        terms = attempt.terms
+    def begin(self, attempt: Attempt, code: Passed, workers: Pools, folders: str) -> None:
+        """Let an actor live, which imports from ``folders``, one a line.
+
+        Its keeper hears that it does, or why it cannot.
+        """
+        terms = replace(attempt.terms, folders=folders)
         args = attempt.parts[: terms.restore_from or None]
         state = attempt.parts[terms.restore_from :] if terms.restore_from else ()
         attempt.parts = ()
@@ -116,7 +119,7 @@ class Lives:
         made = (code, *value_of(args), born, PLAIN)
         if terms.is_place:  # its code is loaded, and a method called of nothing
             made = (code, NO_ARGUMENTS, (), born, Terms(method="__str__"))
-        pool = workers.begin_life(made, overlaps=overlaps)
+        pool = workers.begin_life(made, terms)
         core: Life[Given] = Life(overlaps=overlaps, checkpoint_calls=terms.checkpoint_calls)
         attempt.life = Living(pool, code, core, overlaps, memory)
         self.count += 1

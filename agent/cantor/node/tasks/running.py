@@ -218,7 +218,7 @@ class Running:
         if why := self._places.why_not(attempt.principal):
             self._refuse(attempt, "unfit", f"{self._node.name} cannot run it: {why}")
             return
-        if attempt.terms.wheels and not attempt.terms.is_life and attempt.clothes is None:
+        if attempt.terms.wheels and attempt.clothes is None:
             attempt.waiting = asyncio.ensure_future(self._dress(attempt))
         else:
             self._ask_units(attempt)
@@ -294,10 +294,10 @@ class Running:
         except CantorError as error:
             self._refuse(attempt, "unfit", f"{self._node.name} cannot run it: {error}")
             return
-        if attempt.terms.is_life:
-            self.lives.begin(attempt, self._codes[attempt.code], pools)
-            return
         folders = "" if attempt.clothes is None else attempt.clothes.folders
+        if attempt.terms.is_life:
+            self.lives.begin(attempt, self._codes[attempt.code], pools, folders)
+            return
         terms = _in_pool(attempt.terms, folders)
         body, buffers = value_of(attempt.parts)
         listener = _Telling(attempt.key, partial(self._report, attempt))

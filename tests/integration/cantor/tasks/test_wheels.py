@@ -1,7 +1,8 @@
-"""Tasks that bring wheels: to nodes of a mesh that have never seen them, and on this machine."""
+"""Tasks, actors and groups with wheels: to nodes that have never seen them, and on this machine."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,8 @@ from cantor.workers.errors import WorkerDiedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from cantor.tasks.actor import Actor
 
 pytestmark = pytest.mark.integration
 SOON_S = 60.0
@@ -56,6 +59,36 @@ def version() -> tuple[str, bool, str]:
     import toolshop  # type: ignore[import-not-found]
 
     return toolshop.VERSION, toolpart.NATIVE, toolshop.__file__
+
+
+class Clerk:
+    """Knows which version it was made with, and dies once if it is asked to."""
+
+    def __init__(self, greeting: str = "") -> None:
+        import toolshop
+
+        self.greeting = greeting
+        self.version = toolshop.VERSION
+
+    def tell(self) -> tuple[str, str, str]:
+        return self.version, version()[2], self.greeting
+
+    def child(self) -> str:
+        return version_of_a_child()
+
+    def die(self) -> None:
+        os.abort()
+
+    def checkpoint(self) -> str:
+        return self.greeting
+
+    def restore(self, state: str) -> None:
+        self.greeting = state + " again"
+
+
+class LoopClerk(Clerk):
+    async def tell_later(self) -> str:
+        return str(version()[0])
 
 
 def version_of_a_child() -> str:
@@ -103,6 +136,86 @@ def test_the_same_task_runs_on_this_machine_alone(
         assert cantor.group([task.call()]).results(SOON_S)[0][0] == "2.0"
     with cantor.local(workers=1), pytest.raises(ModuleNotFoundError):
         cantor.task(requirements=["pytest"])(version).submit().result(SOON_S)
+
+
+@pytest.mark.parametrize("kind", [Clerk, LoopClerk])
+def test_an_actor_has_its_wheels_in_each_of_its_lives_and_so_do_its_tasks(
+    boxes: Boxes, shop: Path, kind: type[Clerk]
+) -> None:
+    settled = cantor.actor(needs=WALL, restarts=1, requirements=["toolshop==1.0"])
+    recent = cantor.actor(needs=WALL, requirements=["toolshop"])
+    old: Actor[..., Clerk] = settled(kind)
+    new: Actor[..., Clerk] = recent(kind)
+
+    with cantor.connect(boxes["desk"].folder, wheels=shop), old.start("hello") as first:
+        with new.start() as second:
+            assert second.tell()[0] == "2.0"
+        found, file, greeting = first.tell()
+        assert (found, greeting) == ("1.0", "hello")
+        assert file.startswith(str(boxes["wall"].folder))
+        assert first.child() == "1.0"
+        with pytest.raises(WorkerDiedError):
+            first.die()
+        assert first.tell()[0::2] == ("1.0", "hello again")
+
+
+def test_an_actor_with_a_name_has_the_wheels_of_its_connection(boxes: Boxes, shop: Path) -> None:
+    clerk = cantor.actor(needs=WALL)(Clerk)
+    with cantor.connect(boxes["desk"].folder, requirements=["toolshop<2"], wheels=shop):
+        clerk.start_named("clerk", "hello")
+    with cantor.connect(boxes["desk"].folder), cantor.find_actor("clerk") as found:
+        assert found.tell()[0::2] == ("1.0", "hello")
+
+
+def test_an_actor_on_this_machine_has_its_wheels(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    clerk = cantor.actor(restarts=1, requirements=["toolshop==1.0"])(Clerk)
+
+    with cantor.local(workers=1, wheels=shop), clerk.start("hello") as one:
+        assert one.tell()[0] == "1.0"
+        assert one.child() == "1.0"
+        with pytest.raises(WorkerDiedError):
+            one.die()
+        assert one.tell()[0::2] == ("1.0", "hello")
+
+
+def test_tasks_of_a_group_have_wheels_of_their_own_on_other_nodes(boxes: Boxes, shop: Path) -> None:
+    old = cantor.task(needs=WALL, requirements=["toolshop==1.0"])(version)
+    new = cantor.task(requirements=["toolshop"])(version)
+
+    with cantor.connect(boxes["desk"].folder, wheels=shop):
+        results = cantor.group([old.call(), new.call(), old.call()]).results(SOON_S)
+
+    assert [found[0] for found in results] == ["1.0", "2.0", "1.0"]
+    assert results[0][2].startswith(str(boxes["wall"].folder))
+
+
+def test_tasks_of_a_group_on_this_machine_bring_the_same(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    both = [cantor.task(requirements=[one])(version) for one in ("toolshop<2", "toolshop")]
+
+    with cantor.local(workers=2, wheels=shop), pytest.raises(ConfigError, match="different wheels"):
+        cantor.group([one.call() for one in both])
+
+
+def test_what_an_actor_or_a_group_cannot_have_is_said(boxes: Boxes, shop: Path) -> None:
+    with zipfile.ZipFile(make_wheel(shop, "sly-1-py3-none-any"), "a") as archive:
+        archive.writestr("../../sly.pth", "import os\n")
+    sly = cantor.actor(needs=WALL, requirements=["sly"])(Clerk)
+    nothing = cantor.actor(requirements=["nothinglikeit"])(Clerk)
+
+    with cantor.connect(boxes["desk"].folder, wheels=shop):
+        with pytest.raises(BundleError, match="no wheel of nothinglikeit"):
+            nothing.start()
+        with pytest.raises(BundleError, match="it would write elsewhere"):
+            sly.start().tell()
+        group = cantor.group([cantor.task(needs=WALL, requirements=["sly"])(version).call()])
+        with pytest.raises(BundleError, match="it would write elsewhere"):
+            group.results(SOON_S)
 
 
 def test_what_no_node_can_have_is_said_at_the_submit(boxes: Boxes, shop: Path) -> None:

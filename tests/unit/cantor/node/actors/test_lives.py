@@ -29,8 +29,8 @@ class Worker:
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
 
-    def begin_life(self, made: tuple[Any, ...], *, overlaps: bool) -> Worker:
-        assert not overlaps
+    def begin_life(self, made: tuple[Any, ...], terms: Terms) -> Worker:
+        assert terms.folders == "/wheels"
         self.listeners.append(made[3])
         return self
 
@@ -61,7 +61,7 @@ def test_what_a_call_answered_is_told_before_the_end_of_its_worker_in_the_next()
     )
     lives = Lives(cast("Lines", FakeLines()), lambda _: attempt, tell, later.append)
     worker = Worker()
-    lives.begin(attempt, Passed("c" * 64, b""), cast("Pools", worker))
+    lives.begin(attempt, Passed("c" * 64, b""), cast("Pools", worker), "/wheels")
     for call in range(2):
         message = [0, 1, 7, 1, call, call, terms_value(Terms(method="add"))]
         lives.heard_invoke(DESK, message, (b"",))
