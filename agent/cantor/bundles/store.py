@@ -88,12 +88,27 @@ class Store:
         path = self._blobs / _checked(blob_id)
         if path not in self._sizes:
             return None
-        if path not in self._sound and _hash_of(path) != blob_id:
-            self._remove(path)
-            return None
-        self._sound.add(path)
+        if path not in self._sound:
+            self.checked(blob_id, hash_of(path))
+            if path not in self._sizes:
+                return None
         self._use(path)
         return path
+
+    def unchecked(self, blob_id: str) -> Path | None:
+        """The file of a blob that is here and was not hashed in this life; see :meth:`checked`."""
+        path = self._blobs / _checked(blob_id)
+        return path if path in self._sizes and path not in self._sound else None
+
+    def checked(self, blob_id: str, digest: str) -> None:
+        """Its bytes were hashed elsewhere: keep it if they have that id, else remove it."""
+        path = self.unchecked(blob_id)
+        if path is None:
+            return
+        if digest == blob_id:
+            self._sound.add(path)
+        else:
+            self._remove(path)
 
     def tree(self, wheel_id: str) -> Path | None:
         """The folder of an unpacked wheel, or None if it is not here."""
@@ -201,8 +216,23 @@ class Store:
             self._disk.publish(draft, path)
             self._sizes[path] = size
 
+    def check_room(self, size: int) -> None:
+        """See that so many bytes can be kept, if what is not in use makes room.
+
+        Raises:
+            UnavailableError: they cannot.
+        """
+        in_use = sum(bytes_ for path, bytes_ in self._sizes.items() if self._held[path] > 0)
+        if self._bytes_max - in_use < size:
+            raise UnavailableError(
+                f"{size} bytes do not fit beside what is in use (limit {self._bytes_max})",
+                where=str(self._blobs.parent),
+                remedy="raise the limit of the cache, or use fewer and smaller wheels at once",
+            )
+
     def _make_room(self, size: int) -> None:
         """Remove what has not been used for longest; nothing, if that does not help."""
+        self.check_room(size)
         free, victims = self._bytes_max - self.size, []
         for path, bytes_ in self._sizes.items():
             if free >= size:
@@ -210,12 +240,6 @@ class Store:
             if self._held[path] <= 0:
                 victims.append(path)
                 free += bytes_
-        if free < size:
-            raise UnavailableError(
-                f"{size} bytes do not fit beside what is in use (limit {self._bytes_max})",
-                where=str(self._blobs.parent),
-                remedy="raise the limit of the cache, or use fewer and smaller wheels at once",
-            )
         for path in victims:
             self._remove(path)
 
@@ -266,7 +290,8 @@ def _size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-def _hash_of(path: Path) -> str:
+def hash_of(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal; "" if it cannot be read. It takes a second for 1 GiB."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

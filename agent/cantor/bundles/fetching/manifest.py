@@ -46,9 +46,8 @@ class Part:
 
     def is_chunk(self, number: int, data: Buffer) -> bool:
         """Whether these bytes are that chunk."""
-        return (
-            0 <= number < len(self.hashes) and hashlib.sha256(data).digest() == self.hashes[number]
-        )
+        is_such = 0 <= number < len(self.hashes) and memoryview(data).nbytes <= CHUNK_BYTES
+        return is_such and hashlib.sha256(data).digest() == self.hashes[number]
 
 
 @dataclass(frozen=True)

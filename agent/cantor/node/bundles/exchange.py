@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, UnavailableError, reason_of
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 ASK_TOPIC, ANSWER_TOPIC = "bundles.ask", "bundles.answer"
 BULK = 2
 CHUNK_TIMEOUT_S = 60.0
+OWED_MAX = 64
+"""Chunks that one node waits for here; who asks for more is told that they are not here."""
+TO_ONE_MAX, TO_ALL_MAX = 8, 128
+"""Chunks in memory on their way, 256 KiB each: to one node and to all. Others wait on the disk."""
 TICK_S = 1.0
 _log = logging.getLogger(__name__)
 
@@ -45,6 +49,14 @@ class _Coming:
     done: asyncio.Future[None]
 
 
+@dataclass(slots=True)
+class _Asker:
+    """A node that chunks are on their way to."""
+
+    owed: set[Give] = field(default_factory=set)
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(TO_ONE_MAX))
+
+
 class Exchange:
     """What this node gives and gets; on the event loop only."""
 
@@ -53,6 +65,8 @@ class Exchange:
         self._giving = Giving(node.node_id)
         self._files: dict[str, Path] = {}
         self._coming: dict[str, _Coming] = {}
+        self._askers: dict[NodeId, _Asker] = {}
+        self._places = asyncio.Semaphore(TO_ALL_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self.chunks_given = 0
 
@@ -140,22 +154,42 @@ class Exchange:
 
     def _keep(self, coming: _Coming, chunk: int, data: memoryview) -> None:
         try:
-            os.pwrite(coming.descriptor, data, chunk * CHUNK_BYTES)
+            _write(coming.descriptor, data, chunk * CHUNK_BYTES)
         except OSError as error:
             coming.done.set_exception(disk_refuses(error, self._files[coming.part.id]))
             return
         for give in self._giving.arrived(coming.part.id, chunk):
-            self._run(self._give(give))
+            self._owe(give)
 
     def _asked(self, message: Message) -> None:
         match self._giving.asked(message.source, ask_from(message)):
             case Give() as give:
-                self._run(self._give(give))
+                self._owe(give)
             case Tell() as tell:
                 self._tell(tell)
 
     def _tell(self, tell: Tell) -> None:
         self._node.send(tell.to, ANSWER_TOPIC, answer_headers(tell.message))
+
+    def _owe(self, give: Give) -> None:
+        """Give it when it is its turn; once, however often it is asked for meanwhile."""
+        asker = self._askers.setdefault(give.to, _Asker())
+        if give in asker.owed:
+            return
+        if len(asker.owed) >= OWED_MAX:
+            self._tell(Tell(give.to, Absent(give.blob, give.chunk)))
+            return
+        asker.owed.add(give)
+        self._run(self._give_in_turn(asker, give))
+
+    async def _give_in_turn(self, asker: _Asker, give: Give) -> None:
+        try:
+            async with asker.places, self._places:
+                await self._give(give)
+        finally:
+            asker.owed.discard(give)
+            if not asker.owed:
+                del self._askers[give.to]
 
     async def _give(self, give: Give) -> None:
         try:
@@ -197,6 +231,13 @@ def read_chunk(file: Path, chunk: int) -> bytes:
     with file.open("rb") as opened:
         opened.seek(chunk * CHUNK_BYTES)
         return opened.read(CHUNK_BYTES)
+
+
+def _write(descriptor: int, data: memoryview, at: int) -> None:
+    """Write all of it: a disk that becomes full takes a part first, and refuses then."""
+    while data:
+        written = os.pwrite(descriptor, data, at)
+        data, at = data[written:], at + written
 
 
 def disk_refuses(error: OSError, file: Path) -> UnavailableError:

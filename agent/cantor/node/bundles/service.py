@@ -7,7 +7,6 @@ near.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from cantor.base.errors import BundleError, CantorError, ConfigError, Unavailabl
 from cantor.base.ids import parse_node_id
 from cantor.bundles.code import is_id
 from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
-from cantor.bundles.store import BYTES_MAX, Store
+from cantor.bundles.store import BYTES_MAX, Store, hash_of
 from cantor.node.bundles.exchange import BULK, Exchange, disk_refuses
 from cantor.node.bundles.once import once
 from cantor.node.services import Reply
@@ -36,6 +35,8 @@ DISK_SHARE = 10
 """The cache takes at most one part in so many of the disk."""
 TOLD_MAX = 64
 """Bundles that a node says it has; the newest."""
+MANIFESTS_MAX = 1024
+"""Bundles that a node remembers and gives; those that nobody has used for longest go."""
 NEAR, FAR = 1.0, 4.0
 MANIFEST_TIMEOUT_S = 10.0
 
@@ -53,6 +54,7 @@ class Bundles:
         self._end: Callable[[], None] | None = None
         self._opened: Store | None = None
         self._arriving: dict[str, asyncio.Task[None]] = {}
+        self._checking: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> None:
         """Give to who asks."""
@@ -66,7 +68,7 @@ class Bundles:
         if self._end is not None:
             self._end()
             self._end = None
-        tasks = [*self._getting.values(), *self._arriving.values()]
+        tasks = [*self._getting.values(), *self._arriving.values(), *self._checking.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -113,7 +115,7 @@ class Bundles:
 
         Raises:
             UnavailableError: nobody gives it, or there is no room for it.
-            BundleError: that is not the id of a bundle.
+            BundleError: that is not the id of a bundle, or it says of a part what is not so.
         """
         if not is_id(manifest_id):
             raise BundleError(f"not the id of a bundle: {manifest_id[:80]!r}")
@@ -146,17 +148,45 @@ class Bundles:
         if check is not None:
             check(manifest)
         self._manifests[manifest_id] = manifest
-        for part in manifest.parts:
-            if self.store().blob(part.id) is None:
-                await once(self._arriving, part.id, partial(self._get_part, part, costs))
+        try:
+            await self._get_parts(manifest, costs)
+        except BaseException:
+            self._manifests.pop(manifest_id, None)  # it is not all here
+            raise
         self._have(manifest)
         return manifest
+
+    async def _get_parts(self, manifest: Manifest, costs: Mapping[NodeId, float]) -> None:
+        missing = {part.id: part for part in manifest.parts if not await self._is_here(part)}
+        self.store().check_room(sum(part.size for part in missing.values()))
+        for part in missing.values():
+            await once(self._arriving, part.id, partial(self._get_part, part, costs))
+
+    async def _is_here(self, part: Part) -> bool:
+        """Whether a part is here, and whole: the first time since the start that takes a while.
+
+        Raises:
+            BundleError: it is, and is not what the manifest says.
+        """
+        file = self.store().unchecked(part.id)
+        if file is not None:
+            await once(self._checking, part.id, partial(self._check, part.id, file))
+        path = self.store().blob(part.id)
+        if path is not None and path.stat().st_size != part.size:
+            raise BundleError(
+                f"{part.name or 'the code'} does not have {part.size} bytes",
+                remedy="submit it again",
+            )
+        return path is not None
+
+    async def _check(self, blob: str, file: Path) -> None:
+        self.store().checked(blob, await asyncio.to_thread(hash_of, file))
 
     async def _get_part(self, part: Part, costs: Mapping[NodeId, float]) -> None:
         draft = self.store().draft()
         try:
             await self._exchange.fetch(part, draft, costs)
-            digest = await asyncio.to_thread(_hash_of, draft)
+            digest = await asyncio.to_thread(hash_of, draft)
             self._exchange.offer(part, self.store().adopt(draft, part.id, digest))
         except BaseException:
             self._exchange.withdraw(part.id)
@@ -191,13 +221,24 @@ class Bundles:
         return Reply(body=(manifest.data,))
 
     def _have(self, manifest: Manifest) -> None:
+        self._manifests.pop(manifest.id, None)
         self._manifests[manifest.id] = manifest
+        if len(self._manifests) > MANIFESTS_MAX:
+            self._forget(next(iter(self._manifests)))
         for part in manifest.parts:
             self._exchange.offer(part, self.file(part))
         self._said = [*(known for known in self._said if known != manifest.id), manifest.id]
         self._said = self._said[-TOLD_MAX:]
         told: list[Value] = list(self._said)
         self._node.publish(FACT, told)
+
+    def _forget(self, manifest_id: str) -> None:
+        """Give a bundle no more; what is kept of it stays until the cache makes room."""
+        forgotten = self._manifests.pop(manifest_id)
+        kept = {part.id for manifest in self._manifests.values() for part in manifest.parts}
+        for part in forgotten.parts:
+            if part.id not in kept:
+                self._exchange.withdraw(part.id)
 
     def _mesh_changed(self) -> None:
         """Nodes that came to have what is on its way here are asked too, those gone no more."""
@@ -276,8 +317,3 @@ def _copied(source: IO[bytes], target: IO[bytes]) -> Iterator[bytes]:
     while piece := source.read(CHUNK_BYTES):
         target.write(piece)
         yield piece
-
-
-def _hash_of(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -33,6 +33,13 @@ def test_a_part_is_named_by_the_hash_of_all_and_knows_its_chunks() -> None:
     ]
 
 
+def test_what_is_longer_than_a_chunk_is_none_and_is_not_hashed() -> None:
+    long = b"x" * (CHUNK_BYTES + 1)
+    part = Part("x", "0" * 64, len(long), (hashlib.sha256(long).digest(),))
+
+    assert not part.is_chunk(0, long)
+
+
 def test_a_changed_manifest_is_refused() -> None:
     with pytest.raises(BundleError, match="it was changed"):
         Manifest.decode(MANIFEST.data + b"x", MANIFEST.id)

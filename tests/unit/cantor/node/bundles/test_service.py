@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import shutil
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -14,13 +16,18 @@ from cantor.base.errors import BundleError, ConfigError, UnavailableError
 from cantor.base.ids import NodeId
 from cantor.bundles.fetching import fetch
 from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
+from cantor.bundles.fetching.messages import Ask
+from cantor.bundles.store import hash_of
 from cantor.node.bundles import exchange, service
 from cantor.node.bundles.service import Bundles
+from cantor.node.bundles.wording import ask_headers
 from cantor.node.fake import FakeMesh
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from cantor.node.services import Message
 
 WHEEL = "big-1-py3-none-any.whl"
 CHUNKS = 9
@@ -149,6 +156,152 @@ async def test_a_manifest_that_lies_about_the_whole_is_found(
         await boxes.all[1].get(manifest.id, [IDS[0]])
 
     assert list((tmp_path / "1" / service.FOLDER / "drafts").iterdir()) == []
+
+
+async def test_who_asks_for_much_at_once_has_few_chunks_in_the_memory_of_who_gives(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin, asker = boxes.all[0], boxes.mesh.nodes[IDS[1]]
+    (ticking,) = origin._exchange._tasks
+    files = {**boxes.files(), "more": boxes.folder / "more"}
+    files["more"].write_bytes(bytes(CHUNK_BYTES * 80))
+    manifest = await origin.add(files)
+    under_way, most, let_go, all_told = 0, 0, asyncio.Event(), asyncio.Event()
+    sender = boxes.mesh.nodes[IDS[0]]
+
+    async def slow(*_: object, **__: object) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await let_go.wait()
+        under_way -= 1
+
+    monkeypatch.setattr(sender, "send_reliable", slow)
+    heard: list[object] = []
+
+    def told(message: Message) -> None:
+        heard.append(message.headers["kind"])
+        if len(heard) == 2 * (80 - exchange.OWED_MAX):
+            all_told.set()
+
+    asker.on_message(exchange.ANSWER_TOPIC, told)
+    part = manifest.parts[2]
+    for chunk in [*range(80), *range(80)]:  # "the node itself was tried in vain": give it again
+        ask = Ask(part.id, chunk, (IDS[0],))
+        asker.send(IDS[0], exchange.ASK_TOPIC, ask_headers(ask))
+    await all_told.wait()
+
+    assert set(heard) == {"absent"}
+    assert most == exchange.TO_ONE_MAX
+    let_go.set()
+    await asyncio.wait([task for task in origin._exchange._tasks if task is not ticking])
+    assert (most, origin.chunks_given) == (exchange.TO_ONE_MAX, exchange.OWED_MAX)
+    assert origin._exchange._askers == {}
+
+
+async def test_a_disk_that_takes_a_part_of_a_chunk_gets_the_rest_or_is_an_error(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+    write, short = os.pwrite, 0
+
+    def half(descriptor: int, data: memoryview, at: int) -> int:
+        nonlocal short
+        short += len(data) > 1
+        return write(descriptor, data[: (len(data) + 1) // 2], at)
+
+    monkeypatch.setattr(os, "pwrite", half)
+    await boxes.all[1].get(manifest.id)
+
+    assert short > CHUNKS
+    assert boxes.all[1].file(manifest.parts[1]).read_bytes() == boxes.files()[WHEEL].read_bytes()
+
+
+async def test_what_cannot_fit_is_refused_before_any_of_it_is_fetched(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+
+    def small(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(total=10 * 2 * CHUNK_BYTES)
+
+    monkeypatch.setattr(shutil, "disk_usage", small)
+    with pytest.raises(UnavailableError, match="do not fit"):
+        await boxes.all[1].get(manifest.id, [IDS[0]])
+
+    assert boxes.all[0].chunks_given == 0
+    assert boxes.all[1]._manifests == {}  # it does not give what it does not have
+
+
+async def test_a_part_is_hashed_after_a_restart_while_the_loop_goes_on(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = await boxes.all[0].add(boxes.files())
+    await boxes.all[1].get(manifest.id)
+    again = Bundles(boxes.mesh.nodes[IDS[1]])
+    await again.start()
+    loop, begun, goes_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    threads = []
+
+    def slow(path: Path) -> str:
+        threads.append(threading.current_thread())
+        loop.call_soon_threadsafe(begun.set)
+        assert goes_on.wait(10)
+        return hash_of(path)
+
+    monkeypatch.setattr(service, "hash_of", slow)
+    getting = [asyncio.create_task(again.get(manifest.id)) for _ in range(2)]
+    await begun.wait()
+    goes_on.set()
+    await asyncio.gather(*getting)
+
+    assert len(threads) == 2  # each part once
+    assert threading.main_thread() not in threads
+    await again.close()
+
+
+async def test_a_part_that_the_disk_has_damaged_is_fetched_again(boxes: Boxes) -> None:
+    files = boxes.files()
+    manifest = await boxes.all[0].add(files)
+    await boxes.all[1].get(manifest.id)
+    again = Bundles(boxes.mesh.nodes[IDS[1]])
+    path = again.file(manifest.parts[1])
+    path.write_bytes(bytes(path.stat().st_size))
+    again = Bundles(boxes.mesh.nodes[IDS[1]])
+    await again.start()
+
+    await again.get(manifest.id)
+
+    assert again.file(manifest.parts[1]).read_bytes() == files[WHEEL].read_bytes()
+    await again.close()
+
+
+async def test_a_manifest_that_lies_about_the_size_of_what_is_here_is_refused(
+    boxes: Boxes,
+) -> None:
+    true = await boxes.all[1].add(boxes.files())
+    part = true.parts[1]
+    lie = Manifest((Part(WHEEL, part.id, 1, part.hashes[:1]),))
+    boxes.all[0]._manifests[lie.id] = lie
+
+    with pytest.raises(BundleError, match=f"{WHEEL} does not have 1 bytes"):
+        await boxes.all[1].get(lie.id, [IDS[0]])
+
+
+async def test_a_node_remembers_so_many_bundles_and_gives_the_newest(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MANIFESTS_MAX", 2)
+    made = []
+    for number in range(4):
+        file = boxes.folder / str(number) / "code"
+        file.write_bytes(str(number).encode())
+        made.append(await boxes.all[0].add({"": file, "common": boxes.files()[""]}))
+
+    giving = boxes.all[0]._exchange._giving
+    assert list(boxes.all[0]._manifests) == [one.id for one in made[-2:]]
+    assert set(giving._blobs) == {part.id for one in made[-2:] for part in one.parts}
+    await boxes.all[1].get(made[-1].id)
 
 
 async def test_a_file_that_cannot_be_read_is_named(boxes: Boxes, tmp_path: Path) -> None:
