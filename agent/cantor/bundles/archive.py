@@ -6,7 +6,10 @@ all the rest, as many tools make it, is left out of the paths.
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -15,13 +18,32 @@ from typing import IO, TYPE_CHECKING
 
 from cantor.base.errors import BundleError
 from cantor.bundles.tree import FILES_MAX, TREE_BYTES_MAX, File, has_left_out_step
+from cantor.bundles.zip_directory import entries_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ENTRIES_MAX = 4 * FILES_MAX
+UNPACKED_BYTES_MAX = 4 * TREE_BYTES_MAX
+"""What a .tar archive holds in all, also of what is left out."""
 _ZIP = b"PK"
+_PACKED: dict[bytes, Callable[[io.BytesIO], io.BufferedIOBase]] = {
+    b"\x1f\x8b": lambda file: gzip.GzipFile(fileobj=file),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+}
 _RUNS = stat.S_IXUSR
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
 _Entry = tuple[str, bool, "IO[bytes]"]
 
 
@@ -37,7 +59,7 @@ def read_archive(data: bytes) -> dict[str, File]:
     try:
         for count, (path, is_executable, content) in enumerate(_entries(data)):
             if count >= ENTRIES_MAX:
-                raise BundleError(f"an archive with more than {ENTRIES_MAX} entries")
+                raise _too_many()
             name = path.removeprefix("./")
             if has_left_out_step(name):
                 continue
@@ -49,9 +71,7 @@ def read_archive(data: bytes) -> dict[str, File]:
                     remedy="leave out what the service does not need",
                 )
             files[name] = File(taken, is_executable)
-    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error) as error:
-        raise BundleError(f"an archive that cannot be read: {str(error)[:200]}") from error
-    except (zipfile.BadZipFile, tarfile.TarError) as error:
+    except _DAMAGE as error:
         raise BundleError(f"an archive that cannot be read: {str(error)[:200]}") from error
     return without_common_folder(files)
 
@@ -69,7 +89,10 @@ def _entries(data: bytes) -> Iterator[_Entry]:
 
 
 def _of_zip(data: bytes) -> Iterator[_Entry]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    file = io.BytesIO(data)
+    if entries_in(file) > ENTRIES_MAX:
+        raise _too_many()
+    with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
             if stat.S_ISLNK(mode):
@@ -80,13 +103,35 @@ def _of_zip(data: bytes) -> Iterator[_Entry]:
 
 
 def _of_tar(data: bytes) -> Iterator[_Entry]:
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as archive:
+    with tarfile.open(fileobj=io.BytesIO(_unpacked(data)), mode="r:") as archive:
         for info in archive:
             content = archive.extractfile(info) if info.isreg() else None
             if content is not None:
                 yield info.name, bool(info.mode & _RUNS), content
             elif not info.isdir():
                 raise _link(info.name)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """The archive as it was before it was packed: what is said in it of sizes is bounded by that.
+
+    A path of 4 GiB packs well, and ``tarfile`` reads it whole.
+    """
+    opened = next((opened for magic, opened in _PACKED.items() if data.startswith(magic)), None)
+    if opened is None:
+        return data
+    with opened(io.BytesIO(data)) as file:
+        unpacked = file.read(UNPACKED_BYTES_MAX + 1)
+    if len(unpacked) > UNPACKED_BYTES_MAX:
+        raise BundleError(
+            f"an archive that unpacks to more than {UNPACKED_BYTES_MAX >> 20} MiB",
+            remedy="leave out what the service does not need",
+        )
+    return unpacked
+
+
+def _too_many() -> BundleError:
+    return BundleError(f"an archive with more than {ENTRIES_MAX} entries")
 
 
 def _link(name: str) -> BundleError:

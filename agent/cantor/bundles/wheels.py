@@ -7,6 +7,7 @@ them. A worker has no pip: a wheel is a zip archive whose content goes on ``sys.
 from __future__ import annotations
 
 import lzma
+import os
 import re
 import stat
 import sys
@@ -20,6 +21,7 @@ from packaging import tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from cantor.base.errors import BundleError, WrongPlatform
+from cantor.bundles.zip_directory import entries_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 FILES_MAX = 100_000
 UNPACKED_BYTES_MAX = 4 * 1024**3
+NAME_BYTES_MAX = 255
+PATH_BYTES_MAX = 1024
 PLATFORMS_MAX = 256
 WHEELS_CHARACTERS_MAX = 8192
 _COPY_BYTES = 256 * 1024
@@ -173,7 +177,7 @@ def unpack(wheel: Path, into: Path, bytes_max: int = UNPACKED_BYTES_MAX) -> None
         OSError: the disk refuses.
     """
     try:
-        with _read(zipfile.ZipFile, wheel) as archive:
+        with _read(_opened, wheel) as archive:
             left = bytes_max
             for member, target in _members(archive):
                 left -= _extract(archive, member, into / target, left)
@@ -196,14 +200,19 @@ def _read(read: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 
         raise _RefusedError(message) from error
 
 
+def _opened(wheel: Path) -> zipfile.ZipFile:
+    with wheel.open("rb") as file:
+        count = entries_in(file)
+    if count > FILES_MAX:
+        message = f"it has {count} files (limit {FILES_MAX})"
+        raise _RefusedError(message)
+    return zipfile.ZipFile(wheel)
+
+
 def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
     """The files to write, each with its path in the folder."""
-    members = archive.infolist()
-    if len(members) > FILES_MAX:
-        message = f"it has {len(members)} files (limit {FILES_MAX})"
-        raise _RefusedError(message)
     seen = set()
-    for member in members:
+    for member in archive.infolist():
         name = member.filename
         steps = name.removesuffix("/").split("/")
         mode = member.external_attr >> 16
@@ -213,6 +222,9 @@ def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
         if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
             message = f"it has something that is no file: {name[:80]!r}"
             raise _RefusedError(message)
+        if _bytes_in(name) > PATH_BYTES_MAX or max(map(_bytes_in, steps)) > NAME_BYTES_MAX:
+            message = f"it has a name that no disk takes: {name[:80]!r}"
+            raise _RefusedError(message)
         target = _place(steps)
         if name.endswith("/") or not target:
             continue
@@ -221,6 +233,10 @@ def _members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, str]]:
             raise _RefusedError(message)
         seen.add(target)
         yield member, target
+
+
+def _bytes_in(name: str) -> int:
+    return len(os.fsencode(name))
 
 
 def _place(steps: list[str]) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cantor.base.address import Address
 
 Route: TypeAlias = "Callable[[bytes], Awaitable[tuple[int, Mapping[str, object]]]]"
+HANDSHAKE_TIMEOUT_S = 5.0
+"""Who connects and says nothing holds a descriptor of the agent for so long."""
 REQUEST_TIMEOUT_S = 10.0
 HEAD_BYTES_MAX = 8 * 1024
 BODY_BYTES_MAX = 64 * 1024
@@ -51,7 +53,12 @@ class HttpsServer:
             OSError: the address cannot be used.
         """
         self._server = await asyncio.start_server(
-            self._accept, address.host, address.port, ssl=self._context, limit=HEAD_BYTES_MAX
+            self._accept,
+            address.host,
+            address.port,
+            ssl=self._context,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S,
+            limit=HEAD_BYTES_MAX,
         )
         return int(self._server.sockets[0].getsockname()[1])
 

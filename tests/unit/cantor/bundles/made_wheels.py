@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import struct
+import tracemalloc
 import zipfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -26,3 +29,22 @@ def make_wheel(
             archive.writestr(file, text)
         archive.writestr(f"{package}-{version}.dist-info/METADATA", "\n".join(lines) + "\n\n")
     return path
+
+
+def listing(count: int) -> bytes:
+    """An archive of nothing but a list of so many empty files."""
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", *[0] * 9, 1, *[0] * 6) + b"a"
+    entries = entry * count
+    return entries + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 1, 1, len(entries), 0, 0)
+
+
+@contextmanager
+def peak() -> Iterator[Callable[[], int]]:
+    """Tell the most memory, in bytes, that was taken at once meanwhile."""
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        yield lambda: most
+    finally:
+        most = tracemalloc.get_traced_memory()[1] - before
+        tracemalloc.stop()

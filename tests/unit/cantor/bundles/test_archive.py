@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.cantor.bundles.made_wheels import listing, peak
 
 from cantor.base.errors import BundleError
 from cantor.bundles import archive, tree
 from cantor.bundles.archive import read_archive
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAIN = b"print('ready')\n"
 
@@ -76,6 +84,33 @@ def test_links_bombs_and_nonsense_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(archive, "ENTRIES_MAX", 3)
     with pytest.raises(BundleError, match="entries"):
         read_archive(zipped({str(number): b"" for number in range(5)}))
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, bz2.compress])
+def test_a_path_without_end_does_not_fill_the_memory(pack: Callable[[bytes], bytes]) -> None:
+    size = 512 << 20
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, size
+    packed = io.BytesIO()
+    block = header.tobuf(tarfile.GNU_FORMAT)
+    packed.write(pack(block))
+    piece = pack(bytes(16 << 20))
+    for _ in range(size // (16 << 20)):
+        packed.write(piece)
+
+    with peak() as measured, pytest.raises(BundleError, match="unpacks to more than 256 MiB"):
+        read_archive(packed.getvalue())
+
+    assert measured() < archive.UNPACKED_BYTES_MAX * 1.5
+
+
+def test_a_list_without_end_does_not_fill_the_memory() -> None:
+    data = listing(100_000)
+
+    with peak() as measured, pytest.raises(BundleError, match="more than 16384 entries"):
+        read_archive(data)
+
+    assert measured() < 2 * len(data)
 
 
 def test_a_path_that_leads_elsewhere_is_refused_where_the_files_are_packed() -> None:

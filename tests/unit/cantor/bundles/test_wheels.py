@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import stat
 import sys
 import zipfile
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.cantor.bundles.made_wheels import make_wheel
+from tests.unit.cantor.bundles.made_wheels import listing, make_wheel, peak
 
 from cantor.base.errors import BundleError, WrongPlatform
-from cantor.bundles import wheels
+from cantor.bundles import wheels, zip_directory
 from cantor.bundles.wheels import Target, check, target_here, unpack
+from cantor.bundles.zip_directory import entries_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -143,6 +145,30 @@ def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     wheel = make_wheel(tmp_path, "two-1-py3-none-any")
 
     with pytest.raises(BundleError, match=r"it has 2 files \(limit 1\)"):
+        unpack(wheel, tmp_path / "out")
+
+
+def test_a_list_without_end_does_not_fill_the_memory(tmp_path: Path) -> None:
+    (tmp_path / "many.whl").write_bytes(listing(150_000))
+
+    with peak() as measured, pytest.raises(BundleError, match=r"it has 150000 files"):
+        unpack(tmp_path / "many.whl", tmp_path / "out")
+
+    assert measured() < 8 << 20
+
+
+@given(st.integers(0, 5000))
+def test_all_entries_of_a_list_are_counted_wherever_it_is_cut(count: int) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(zip_directory, "_PIECE_BYTES", 101)
+        assert entries_in(io.BytesIO(b"before" + listing(count))) == count
+
+
+@pytest.mark.parametrize("name", ["x" * 256 + ".py", "é" * 130, "/".join(["folder"] * 150)])
+def test_a_name_that_no_disk_takes_is_not_called_a_full_disk(name: str, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path, "long-1-py3-none-any", {name: "1"})
+
+    with pytest.raises(BundleError, match="a name that no disk takes"):
         unpack(wheel, tmp_path / "out")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from cantor.base.address import Address
 from cantor.base.errors import EnrolmentError
+from cantor.identity import https_server
 from cantor.identity.https import post_json
 from cantor.identity.https_server import BODY_BYTES_MAX, HttpsServer
 
@@ -32,15 +33,35 @@ async def fail(_body: bytes) -> tuple[int, Mapping[str, object]]:
 
 
 @pytest.fixture
-async def port(authority: Authority, tmp_path: Path) -> AsyncIterator[int]:
+def context(authority: Authority, tmp_path: Path) -> ssl.SSLContext:
     pem = tmp_path / "server.pem"
     now = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
     pem.write_bytes(authority.issue_server(["127.0.0.1"], now=now))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
+    return context
+
+
+@pytest.fixture
+async def port(context: ssl.SSLContext) -> AsyncIterator[int]:
     routes = {"/echo": echo, "/refuse": refuse, "/fail": fail}
     server = HttpsServer(routes, context)
     yield await server.start(Address("127.0.0.1", 0))
+    await server.close()
+
+
+async def test_who_connects_and_says_nothing_does_not_hold_a_descriptor_for_long(
+    context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https_server, "HANDSHAKE_TIMEOUT_S", 0.05)
+    server = HttpsServer({}, context)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", await server.start(Address("127.0.0.1", 0))
+    )
+
+    async with asyncio.timeout(20):  # without a limit of its own it would be a minute
+        assert await reader.read() == b""
+    writer.close()
     await server.close()
 
 
