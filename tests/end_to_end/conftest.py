@@ -109,6 +109,7 @@ def browser_context() -> Iterator[BrowserContext]:
             permissions=["clipboard-read", "clipboard-write"],
         )
         context.set_default_timeout(PAGE_TIMEOUT_MS)
+        expect.set_options(timeout=PAGE_TIMEOUT_MS)
         context.add_init_script(path=AXE)
         yield context
         browser.close()

@@ -1,8 +1,10 @@
+import { QueryClient } from "@tanstack/react-query";
 import { afterEach, expect, test, vi } from "vitest";
 import { ApiError, call } from "./client";
 import { patched } from "./liveList";
 import { backoffMs, mergeById, mergeEvents, mergeNodes } from "./merge";
 import { Stream, type StreamHandlers, streamUrl } from "./stream";
+import { asTold } from "./told";
 import { type HubEvent, isReached, mayChange, type Node, NODE_STATES, type Session } from "./types";
 
 afterEach(() => vi.unstubAllGlobals());
@@ -74,7 +76,7 @@ test("reconnection waits longer each time, never beyond twenty seconds", () => {
 });
 
 function stream() {
-  const socket = { close: vi.fn(), send: vi.fn(), onopen: null as unknown, onmessage: null as unknown };
+  const socket = { close: vi.fn(), send: vi.fn(), onopen: null as unknown, onmessage: null as unknown, onclose: null as unknown };
   const handlers = { onState: vi.fn(), onNodes: vi.fn(), onEvents: vi.fn(), onDeployments: vi.fn() } satisfies StreamHandlers;
   const made = new Stream("ws://hub", handlers, () => socket as unknown as WebSocket);
   made.start();
@@ -153,6 +155,21 @@ test("a live list begins with a snapshot or an answer; what changes goes into it
   expect(patched(undefined, [a], [], true)).toEqual({ items: [a] });
   expect(patched({ items: [a] }, [b], ["a"], false)).toEqual({ items: [b] });
   expect(patched({ items: [a] }, [b], [], true)).toEqual({ items: [b] });
+});
+
+test("while the stream carries a topic, answers about it are not shown: they may show what it left out", async () => {
+  const client = new QueryClient();
+  const { socket, say, stream: live } = stream();
+  (socket.onopen as () => void)();
+  live.watch("mesh", (rows) => client.setQueryData(["mesh"], rows));
+  const ask = () => asTold<unknown>(client, live, "mesh", ["mesh"], async () => "answer");
+  client.setQueryData(["mesh"], "asked before");
+  expect(await ask()).toBe("answer");
+  say({ type: "snapshot", topic: "mesh", seq: 1, items: ["told"] });
+  expect(await ask()).toEqual(["told"]);
+  (socket.onclose as () => void)();
+  expect(await ask()).toBe("answer");
+  live.close();
 });
 
 test("a node that is there is online or late", () => {

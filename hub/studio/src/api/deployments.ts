@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import { get, post } from "./client";
 import { useStream } from "./live";
 import { keys } from "./queries";
+import { asTold } from "./told";
 import type { BatchResult, Deployment, DeployRequest, Page, Template } from "./types";
 
 function path(id: string): string {
@@ -27,22 +28,25 @@ export function useTemplates(enabled = true) {
 function useWatch(enabled: boolean) {
   const stream = useStream();
   useEffect(() => (enabled ? stream?.watch("deployments") : undefined), [stream, enabled]);
+  return stream;
 }
 
 export function useDeployments(enabled = true) {
-  useWatch(enabled);
+  const client = useQueryClient();
+  const stream = useWatch(enabled);
   return useQuery({
     queryKey: keys.deployments,
-    queryFn: ({ signal }) => get<Page<Deployment>>("/deployments?limit=200", signal),
+    queryFn: ({ signal }) => asTold(client, stream, "deployments", keys.deployments, () => get<Page<Deployment>>("/deployments?limit=200", signal)),
     enabled,
   });
 }
 
 export function useDeployment(id: string) {
-  useWatch(true);
+  const client = useQueryClient();
+  const stream = useWatch(true);
   return useQuery({
     queryKey: keys.deployment(id),
-    queryFn: ({ signal }) => get<Deployment>(path(id), signal),
+    queryFn: ({ signal }) => asTold(client, stream, "deployments", keys.deployment(id), () => get<Deployment>(path(id), signal)),
   });
 }
 
@@ -51,7 +55,7 @@ export function useDeploy() {
   return useMutation({
     mutationFn: (request: DeployRequest) => post<Deployment>("/deployments", request),
     onSuccess: (made) => {
-      client.setQueryData(keys.deployment(made.id), made);
+      client.setQueryData<Deployment>(keys.deployment(made.id), (told) => told ?? made);
       void client.invalidateQueries({ queryKey: keys.deployments });
       void client.invalidateQueries({ queryKey: keys.templates });
     },

@@ -50,14 +50,12 @@ function patchEvents(client: QueryClient, events: HubEvent[]): void {
   );
 }
 
-/** Put what the stream sent into the list and into each deployment that is open. */
+/** Put what the stream sent into the list and into the page of each deployment. */
 function patchDeployments(client: QueryClient, upserts: Deployment[], removed: string[], whole: boolean): void {
   client.setQueryData<Page<Deployment>>(keys.deployments, (known) =>
-    known ? { ...known, items: whole ? upserts : mergeById(known.items, upserts, removed) } : known,
+    whole ? { next: null, ...known, items: upserts } : known && { ...known, items: mergeById(known.items, upserts, removed) },
   );
-  for (const item of upserts) {
-    client.setQueryData<Deployment>(keys.deployment(item.id), (known) => (known ? item : known));
-  }
+  for (const item of upserts) client.setQueryData<Deployment>(keys.deployment(item.id), item);
   for (const id of removed) void client.invalidateQueries({ queryKey: keys.deployment(id) });
 }
 

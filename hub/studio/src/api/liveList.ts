@@ -5,6 +5,7 @@ import { get } from "./client";
 import { useStream } from "./live";
 import { mergeById } from "./merge";
 import type { Watched } from "./stream";
+import { asTold } from "./told";
 
 export interface LiveList<T> {
   items: T[];
@@ -27,6 +28,9 @@ export function useLiveList<T extends { id: string }>(topic: Watched, path = `/$
       }),
     [stream, client, topic],
   );
-  // The stream brings what is new: asking again would put an older answer over it.
-  return useQuery({ queryKey: [topic], queryFn: ({ signal }) => get<LiveList<T>>(path, signal), refetchOnWindowFocus: false });
+  return useQuery({
+    queryKey: [topic],
+    queryFn: ({ signal }) => asTold(client, stream, topic, [topic], () => get<LiveList<T>>(path, signal), (answer, told) => ({ ...answer, items: told.items })),
+    refetchOnWindowFocus: false,
+  });
 }

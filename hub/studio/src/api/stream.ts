@@ -104,11 +104,17 @@ export class Stream {
     };
   }
 
+  /** Whether a snapshot of the topic has come and its deltas follow. */
+  carries(topic: Topic): boolean {
+    return this.sequences.has(topic);
+  }
+
   private subscribe(): void {
     const watched = [...this.watchers].filter(([, watchers]) => watchers.size > 0).map(([topic]) => topic);
     const topics: Topic[] = ["nodes", "events", ...watched.sort()];
     if (!this.ready || this.closed || this.asked === topics.join()) return;
     this.asked = topics.join();
+    for (const topic of this.sequences.keys()) if (!(topics as string[]).includes(topic)) this.sequences.delete(topic);
     this.socket?.send(JSON.stringify({ type: "subscribe", topics }));
   }
 
@@ -123,6 +129,7 @@ export class Stream {
   private retry(): void {
     if (this.closed) return;
     this.ready = false;
+    this.sequences.clear();
     this.handlers.onState("lost");
     this.timer = setTimeout(() => this.start(), backoffMs(this.attempt, this.random));
     this.attempt += 1;

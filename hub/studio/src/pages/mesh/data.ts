@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import { get } from "../../api/client";
 import { useStream } from "../../api/live";
 import { mergeById } from "../../api/merge";
+import { asTold } from "../../api/told";
 import type { LinkFigures, Mesh, MeshItem, MeshLink, MeshNode, MeshPath } from "./types";
 
 const KEY = ["mesh"] as const;
@@ -25,7 +26,7 @@ export function useMesh() {
     () => stream?.watch("mesh", (upserts, removed, whole) => patchMesh(client, upserts as MeshItem[], removed, whole)),
     [stream, client],
   );
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<Mesh>("/mesh", signal) });
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => asTold(client, stream, "mesh", KEY, () => get<Mesh>("/mesh", signal)) });
 }
 
 /** The way between two nodes; asked again when links have changed, which `version` tells. */

@@ -4,6 +4,7 @@ import { useEffect } from "react";
 import { call, get } from "../../api/client";
 import { useStream } from "../../api/live";
 import { mergeById } from "../../api/merge";
+import { asTold } from "../../api/told";
 import type { NodeState } from "../../api/types";
 
 const KEY = ["policy"] as const;
@@ -58,14 +59,15 @@ export function usePolicy() {
   const stream = useStream();
   const client = useQueryClient();
   useEffect(() => stream?.watch("policy", (rows, removed, whole) => patchPolicy(client, rows as Item[], removed, whole)), [stream, client]);
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => get<PolicySnapshot>("/mesh/policy", signal) });
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => asTold(client, stream, "policy", KEY, () => get<PolicySnapshot>("/mesh/policy", signal)) });
 }
 
 export function useSetPolicy() {
+  const stream = useStream();
   const client = useQueryClient();
   return useMutation({
-    mutationFn: async ({ days, seen }: { days: number; seen: MeshPolicy }) =>
-      (await call<PolicySnapshot>("PUT", "/mesh/policy", { body: { stale_days: days }, ifMatch: seen.etag })).data,
+    mutationFn: ({ days, seen }: { days: number; seen: MeshPolicy }) =>
+      asTold(client, stream, "policy", KEY, async () => (await call<PolicySnapshot>("PUT", "/mesh/policy", { body: { stale_days: days }, ifMatch: seen.etag })).data),
     onSuccess: (snapshot) => client.setQueryData(KEY, snapshot),
     onError: () => client.invalidateQueries({ queryKey: KEY }),
   });
