@@ -53,6 +53,8 @@ def entries(folder: Path) -> list[Path]:
 def resolved(path: Path) -> Path | None:
     """The real place of a path, or None if it leads nowhere."""
     try:
+        if not path.exists():  # one call of the kernel, where resolving takes a dozen in Python
+            return None
         return path.resolve(strict=True)
     except (OSError, RuntimeError):
         return None
@@ -78,7 +80,8 @@ class Place:
 
 def place_of(device: Path, sysfs_root: Path) -> Place | None:
     """The place of a ``device`` link below a class entry; None if the link leads nowhere."""
-    real, root = resolved(device), resolved(sysfs_root)
+    real = resolved(device)
+    root = resolved(sysfs_root) if real is not None else None
     if real is None or root is None or not real.is_relative_to(root):
         return None
     chain = [real, *real.parents]
