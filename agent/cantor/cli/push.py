@@ -1,7 +1,8 @@
 """``cantor push``: a folder becomes a service on every node that meets the needs.
 
 Exit codes: 0 it is well everywhere; 1 it failed on a node, or is not well in time; 2 the folder,
-its ``service.yaml`` or an option is wrong; 69 no agent answers here.
+its ``service.yaml`` or an option is wrong; 69 no agent answers here; 130 interrupted, which ends
+``--watch`` and ``--follow``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from cantor.base.errors import CantorError, ConfigError
 from cantor.bundles import requirements, tree, wheels
 from cantor.cli.folders import add_folder_option
 from cantor.cli.following import Following
+from cantor.cli.service_output import Output
 from cantor.node.control import SOCKET_NAME, ask
 from cantor.node.push.shelf import manifest_in
 from cantor.scheduling.needs import parse
@@ -64,6 +66,9 @@ def register(verbs: Verbs) -> None:
         help="take its requirements from these wheels",
     )
     push.add_argument("--watch", action="store_true", help="push again whenever a file changes")
+    push.add_argument(
+        "--follow", action="store_true", help="print what it prints on its nodes, until interrupted"
+    )
     push.add_argument("--no-wait", action="store_true", help="do not wait until it is well")
     push.add_argument(
         "--timeout", type=float, default=TIMEOUT_S, metavar="S", help="wait at most so long"
@@ -88,19 +93,23 @@ def run(options: argparse.Namespace) -> int:
 
 async def _push(options: argparse.Namespace, *, is_waiting: bool) -> int:
     files, manifest = read(options.folder)
+    output = await _output(options, manifest) if options.follow else None
     view = await _sent(options, files, manifest)
+    showing = asyncio.ensure_future(output.follow()) if output else None
     following = Following(options.data, str(view["name"]), _number(view), _says(options))
     if view["warning"]:
         print(f"no node meets the needs now: {view['warning']!s}", file=sys.stderr)
     if options.json and not is_waiting:
         print(json.dumps(view, indent=1))
     elif not options.json:
-        print(f"{view['name']!s} is revision {_number(view)}: cantor service list")
-    if not is_waiting or view["warning"]:
-        return 0
-    is_well, view = await following.until_settled(options.timeout)
-    if options.json:
-        print(json.dumps(view, indent=1))
+        print(f"{view['name']!s} is revision {_number(view)}: cantor service list", flush=True)
+    is_well = True
+    if is_waiting and not view["warning"]:
+        is_well, view = await following.until_settled(options.timeout)
+        if options.json:
+            print(json.dumps(view, indent=1))
+    if showing is not None:
+        await showing
     return 0 if is_well else 1
 
 
@@ -108,23 +117,36 @@ async def _watch(options: argparse.Namespace) -> int:
     """Push at each change of a file; what is wrong with one is told, and waited for the next."""
     seen: object = None
     following: asyncio.Task[object] | None = None
+    showing: asyncio.Task[None] | None = None
     while True:
         now = stamps(options.folder)
         if now == seen:
+            if showing is not None and showing.done():
+                showing.result()  # why it has ended
             await asyncio.sleep(LOOK_S)
             continue
         seen = now
         try:
             files, manifest = read(options.folder)
+            output = await _output(options, manifest) if options.follow and not showing else None
             view = await _sent(options, files, manifest)
         except CantorError as error:
             print(f"cantor: {error}", file=sys.stderr)
             continue
         print(f"{view['name']!s} is revision {_number(view)}", flush=True)
+        if output is not None:
+            showing = asyncio.ensure_future(output.follow())
         if following is not None:
             following.cancel()
         told = Following(options.data, str(view["name"]), _number(view), _says(options))
         following = asyncio.ensure_future(told.until_settled(options.timeout))
+
+
+async def _output(options: argparse.Namespace, manifest: Manifest) -> Output:
+    """What the service prints from now on."""
+    output = Output(options.data, _name(options, manifest), is_json=options.json)
+    await output.pass_over()
+    return output
 
 
 def read(folder: Path) -> tuple[dict[str, tree.File], Manifest]:
@@ -170,7 +192,6 @@ async def _sent(
     options: argparse.Namespace, files: dict[str, tree.File], manifest: Manifest
 ) -> Row:
     """Hand the code to the agent, which signs the order; the service as the agent sees it then."""
-    name = options.name or manifest.name or _name_of(options.folder)
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
         blob = place / "code"
@@ -181,7 +202,7 @@ async def _sent(
         _give_to_agent(place, options.data)
         wish: Row = {
             "files": parts,
-            "name": name,
+            "name": _name(options, manifest),
             "needs": options.to,
             "note": options.note,
             "canary": options.canary,
@@ -191,8 +212,11 @@ async def _sent(
         return cast("Row", await ask(options.data, "service.push", wish, timeout_s=PUSH_S))
 
 
-def _name_of(folder: Path) -> str:
-    """A name made of the folder's."""
+def _name(options: argparse.Namespace, manifest: Manifest) -> str:
+    """What the service is called; made of the folder's name if nothing says it."""
+    if options.name or manifest.name:
+        return str(options.name or manifest.name)
+    folder: Path = options.folder
     words = "".join(sign if sign.isalnum() else " " for sign in folder.resolve().name.lower())
     name = "-".join(words.split())
     if not NAME.fullmatch(name):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import ConfigError
 from cantor.base.text import printable
 from cantor.cli.folders import add_folder_option
+from cantor.cli.service_output import Output
 from cantor.cli.table import format_table
 from cantor.node.control import ask
 
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 ASK_S = 20.0
 LINES_DEFAULT = 100
-FOLLOW_LINES = 1000
-"""So many lines may be printed between two looks without one of them being missed."""
-FOLLOW_S = 0.5
 
 
 def register(verbs: Verbs) -> None:
@@ -103,51 +101,22 @@ def _lines(view: Row) -> list[tuple[str, ...]]:
 
 
 def _logs(options: argparse.Namespace) -> int:
-    args: Row = {"name": options.service, "node": options.node, "lines": options.lines}
+    return asyncio.run(_show(options))
+
+
+async def _show(options: argparse.Namespace) -> int:
+    output = Output(options.data, options.service, node=options.node, is_json=options.json)
     if options.follow:
-        return asyncio.run(_follow(options, args))
-    told = cast("list[Row]", _ask(options, "service.logs", args))
+        await output.follow(options.lines)
+    told = await output.last(options.lines)
     if options.json:
         print(json.dumps(told, indent=1, ensure_ascii=False))
         return 0
     for row in told:
         if error := row.get("error"):
             print(f"{row['name']!s}: {error!s}", file=sys.stderr)
-        _print_lines(options, row, cast("list[str]", row["lines"]))
+        output.print(row, cast("list[str]", row["lines"]))
     return 0
-
-
-async def _follow(options: argparse.Namespace, args: Row) -> int:
-    """Print what is new on each node, until interrupted; one that does not answer is waited for."""
-    known: dict[str, list[str]] = {}
-    while True:
-        told = await ask(options.data, "service.logs", args, timeout_s=ASK_S)
-        for row in cast("list[Row]", told):
-            if row.get("error"):
-                continue
-            node, lines = str(row["node"]), cast("list[str]", row["lines"])
-            new = fresh(known[node], lines) if node in known else lines[-options.lines :]
-            _print_lines(options, row, new)
-            known[node] = lines
-        args = {**args, "lines": max(FOLLOW_LINES, options.lines)}
-        await asyncio.sleep(FOLLOW_S)
-
-
-def fresh(before: list[str], now: list[str]) -> list[str]:
-    """The lines at the end of ``now`` that came after those of ``before``."""
-    for count in range(len(now), 0, -1):
-        if before[-count:] == now[:count] or now[:count][-len(before) :] == before != []:
-            return now[count:]
-    return now
-
-
-def _print_lines(options: argparse.Namespace, row: Row, lines: list[str]) -> None:
-    for line in lines:
-        if options.json:
-            shown = json.dumps({"node": row["node"], "name": row["name"], "line": line})
-        else:
-            shown = f"{row['name']!s}  {printable(str(line))}"
-        print(shown, flush=True)
 
 
 def _history(options: argparse.Namespace) -> int:

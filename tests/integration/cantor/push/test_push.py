@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.cantor.push.agents import Box, is_running, until
+from tests.integration.cantor.push.agents import PROGRAM, WAIT_S, Box, is_running, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -192,9 +194,39 @@ def test_what_is_wrong_with_a_folder_is_said_before_anything_is_sent(
     assert trio.ash.ask("service.list") == []
 
 
-def test_watch_pushes_what_is_saved(trio: Trio, tmp_path: Path) -> None:
-    import subprocess
+def test_follow_prints_what_it_prints_on_each_node_since_the_push(
+    trio: Trio, tmp_path: Path
+) -> None:
+    needs = 'label.site in ["birch", "cedar"]'
+    trio.ash.run("push", code(tmp_path / "code", CALM), "--to", needs)
+    command = [*PROGRAM, "push", code(tmp_path / "code", CALM + "# better\n"), "--follow"]
+    follow = subprocess.Popen(
+        [*command, "--data", str(trio.ash.folder)], stdout=subprocess.PIPE, text=True
+    )
+    wanted = {f"{name}  ready, revision 2 on {name}" for name in ("ash", "birch", "cedar")}
+    timer = threading.Timer(WAIT_S, follow.kill)
+    timer.start()
+    told: list[str] = []
+    try:
+        assert follow.stdout is not None
+        for line in follow.stdout:
+            told.append(line)
+            name, _, text = line.strip().partition("  ")
+            wanted.discard(f"{name}  {text.partition(' ')[2]}")
+            if not wanted:
+                break
+        assert follow.poll() is None, "it does not go on"
+        follow.terminate()
+        told += follow.communicate(timeout=WAIT_S)[0].splitlines()
+    finally:
+        timer.cancel()
+        follow.kill()
+        follow.communicate()
+    assert not wanted, told
+    assert not any("ready, revision 1" in line for line in told)
 
+
+def test_watch_pushes_what_is_saved(trio: Trio, tmp_path: Path) -> None:
     folder = code(tmp_path / "code", CALM)
     words = ["push", folder, "--watch", "--to", 'label.site == "birch"']
     command = [sys.executable, "-m", "cantor.cli.main", *words, "--data", str(trio.ash.folder)]
