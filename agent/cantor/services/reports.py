@@ -28,6 +28,8 @@ State = Literal[
 """``trial`` is well, but not for long enough; ``running`` and ``finished`` are good. ``returned``
 runs the revision before, because this one failed; ``failing`` fails again and again, and has none
 to return to; ``refused`` is code that this node does not take."""
+PASSING = ("waiting", "fetching", "starting", "stopping")
+"""On the way to something else, for a moment or for long."""
 GOOD = ("running", "finished")
 BAD = ("returned", "failing", "failed", "refused")
 

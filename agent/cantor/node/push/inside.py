@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError, reason_of
-from cantor.base.program import own_command
 from cantor.node.push.outside import LOOPBACK
-from cantor.node.push.way import Start
+from cantor.node.push.way import Start, launcher
+from cantor.workers import launch
 from cantor.workers.sandbox import gate
 from cantor.workers.sandbox.program import CHECK_S, Program, outside
 
@@ -68,7 +68,8 @@ class Inside:
     def start_of(self, command: Sequence[str]) -> Start:
         """How the service's command is started; its sandbox bounds its memory."""
         program = Program(self.sandbox, str(self.folder), *self.descriptors, self._health)
-        words = [*own_command(), "launch", str(os.getpid()), program.encode(), "0", *command]
+        start = launcher("-P", "-m", launch.__name__)
+        words = [*start, str(os.getpid()), program.encode(), "0", *command]
         found = outside(self.sandbox, self.environment)
         return Start(words, Path("/"), found, self.descriptors)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cantor.base.program import own_command
-from cantor.node.push.way import Start
+from cantor.node.push.way import Start, launcher
 from cantor.workers import launch
 
 if TYPE_CHECKING:
@@ -36,10 +34,7 @@ class Outside:
 
     def start_of(self, command: Sequence[str]) -> Start:
         """How the service's command is started."""
-        if getattr(sys, "frozen", False):
-            program = [*own_command(), "launch"]
-        else:
-            program = [sys.executable, "-I", "-S", launch.__file__]
+        program = launcher("-I", "-S", launch.__file__)
         words = [*program, str(os.getpid()), launch.OPEN, str(self.memory_bytes), *command]
         return Start(words, self.folder, self.environment)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
@@ -21,10 +20,11 @@ from cantor.node.push.memory import remembered
 from cantor.node.push.process import end_marked
 from cantor.node.push.quota import Quota
 from cantor.node.push.running import KIND as HOLDERS
+from cantor.node.push.telling import Telling
 from cantor.node.push.views import view_of
 from cantor.node.settings import SERVICE_DATA_BYTES
 from cantor.services.orders import KIND, Key
-from cantor.services.reports import REPORT, Report, report_fact, report_from, reported_key
+from cantor.services.reports import REPORT, Report, report_from, reported_key
 from cantor.services.wishes import is_forgotten, is_met, is_mine_to_copy, own_return, wish
 
 if TYPE_CHECKING:
@@ -61,9 +61,9 @@ class Push:
         self._book = Book(node)
         self._local: dict[Key, LocalService] = {}
         self._removing: dict[Key, asyncio.Future[None]] = {}
-        self._said: dict[Key, Report] = {}
         self._writer = LateWriter()
         self._wake = asyncio.Event()
+        self._telling = Telling(node, self._wake.set)
         self._started_s = 0.0
         self._is_closing = False
         self._unsubscribe: Callable[[], None] = lambda: None
@@ -91,6 +91,7 @@ class Push:
         self._wake.set()
         if self._task is not None:
             await self._task
+        self._telling.close()
         await asyncio.gather(
             *(local.close() for local in self._local.values()), *self._removing.values()
         )
@@ -179,10 +180,11 @@ class Push:
 
     async def _look(self) -> None:
         nodes = {view.id: view for view in self._node.nodes()}
-        reports, me = self._reports(), nodes.get(self._node.node_id)
-        entries = self._book.look()
+        me, entries = nodes.get(self._node.node_id), self._book.look()
+        has_canaries = any(entry.order.canaries for entry in entries.values())
+        reports = self._reports() if has_canaries else {}  # nothing else depends on them
         for key in [key for key in self._book.unwelcome if key not in entries]:
-            self._say(key, self._unwelcome(key, me))
+            self._telling.say(key, self._unwelcome(key, me))
         for key, entry in list(entries.items()):
             try:
                 self._copy(key, entry)
@@ -218,7 +220,7 @@ class Push:
         if local is None and key in self._removing:
             return  # one of that name still ends; its end wakes this up
         if local is None and found.revision is None:
-            self._say(
+            self._telling.say(
                 key,
                 Report(order.revision.stamp, "waiting", why=found.why)
                 if found.is_waiting
@@ -233,7 +235,7 @@ class Push:
         report = local.report(order.revision.stamp, found.why)
         if report is None and found.is_waiting:
             report = Report(order.revision.stamp, "waiting", why=found.why)
-        self._say(key, self._unwelcome(key, me) or report)
+        self._telling.say(key, self._unwelcome(key, me) or report)
         if report is not None:
             returning = own_return(order, entry.packed, report, me.id, self._node.wall(), me.name)
             if returning is not None:
@@ -249,7 +251,7 @@ class Push:
         )
 
     def _remove(self, key: Key) -> None:
-        self._say(key, None)
+        self._telling.say(key, None)
         local = self._local.pop(key, None)
         if local is None and key not in self._removing and self._place(key).is_dir():
             local = self._new_local(key)  # it was removed while this node was off
@@ -263,19 +265,6 @@ class Push:
 
     def _place(self, key: Key) -> Path:
         return self._folder / f"{key.tenant}.{key.name}"
-
-    def _say(self, key: Key, report: Report | None) -> None:
-        """Tell the mesh how it is here, if that is news."""
-        before = self._said.get(key)
-        if report is None:
-            if self._said.pop(key, None) is not None:
-                self._node.publish(report_fact(key), None)
-            return
-        since = before.since if before and before.state == report.state else self._node.wall()
-        report = replace(report, since=since)
-        if report != before:
-            self._said[key] = report
-            self._node.publish(report_fact(key), report.as_value())
 
     def _copy(self, key: Key, entry: Entry) -> None:
         """Renew this node's own copy, make one that is missing, or withdraw one that is old."""
