@@ -15,6 +15,7 @@
     └── BundleError           code, or what it needs, cannot be used here          exit 65
         ├── NotShippable      a function that cannot be taken to another node      exit 65
         ├── NotSerialisable   a value that cannot be taken to another node         exit 65
+        ├── WrongHash         a wheel that is not the one that was meant           exit 65
         └── WrongPlatform     a wheel made for other machines or another Python    exit 65
 
 Exit codes follow BSD ``sysexits.h`` where it has a fitting one.
@@ -131,6 +132,10 @@ class NotShippable(BundleError):  # noqa: N818 (the name already says what is wr
 
 class NotSerialisable(BundleError):  # noqa: N818 (the name already says what is wrong)
     """A value cannot be taken to another node."""
+
+
+class WrongHash(BundleError):  # noqa: N818 (the name already says what is wrong)
+    """A wheel has another hash than the one that is asked for."""
 
 
 class WrongPlatform(BundleError):  # noqa: N818 (the name already says what is wrong)

@@ -1,57 +1,101 @@
-"""From requirements to the wheels that a node needs: out of a folder, or from an index by pip.
-
-Only who submits does this. Nodes get the wheels and need neither pip nor an index.
-"""
+"""Requirements as people write them, in the form of pip's files: with hashes, if they have some."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import shutil
-import subprocess
-import sys
-import zipfile
-from email.parser import HeaderParser
-from importlib.util import find_spec
+import re
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.utils import canonicalize_name
 
-from cantor.base.errors import BundleError, UnavailableError, WrongPlatform
+from cantor.base.address import Address
+from cantor.base.errors import BundleError, ConfigError
 from cantor.base.text_file import read_text
-from cantor.bundles.wheels import tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from packaging.version import Version
+    from collections.abc import Iterable, Iterator, Sequence
 
     from cantor.bundles.wheels import Target
 
-PIP_TIMEOUT_S = 600
-WHEELS_MAX = 512
+HASHES_MAX = 1000
+"""Of one requirement."""
+INDEX_CHARACTERS_MAX = 2048
+_OPTION = re.compile(r"\s+(?=--)")
+_HASH = re.compile(r"--hash[= ]\s*(\S+)")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128}")
+_INDEX = re.compile(r"(?:--index-url[= ]|-i )\s*(\S+)")
 
 
-def parse(texts: Iterable[str]) -> list[Requirement]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One requirement; with ``hashes`` (``sha256:…``) only files with one of them are meant."""
+
+    requirement: Requirement
+    hashes: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The package, as all its spellings are written: ``my-tool``."""
+        return canonicalize_name(self.requirement.name)
+
+    def __str__(self) -> str:
+        return " ".join([str(self.requirement), *(f"--hash={one}" for one in sorted(self.hashes))])
+
+
+def parse(texts: Iterable[str]) -> list[Wanted]:
     """Requirements as people write them, one a line in a file: ``numpy>=2.0``.
 
+    If one has hashes (``numpy==2.4.6 --hash=sha256:…``) all must, as for pip.
+
     Raises:
-        BundleError: one of them is none.
+        BundleError: one of them is none, or has a hash that is none, or lacks one.
     """
-    found = []
-    for text in texts:
-        line = text.partition(" #")[0].strip()
-        if not line or line.startswith("#"):
-            continue
-        try:
-            found.append(Requirement(line))
-        except InvalidRequirement as error:
-            raise BundleError(
-                f"not a requirement: {line[:200]!r}", remedy="write NAME or NAME==VERSION"
-            ) from error
+    found = [_wanted(line) for line in _joined(texts) if not _INDEX.fullmatch(line)]
+    if any(one.hashes for one in found):
+        for one in found:
+            _check_is_exact(one)
     return found
+
+
+def index_in(texts: Iterable[str]) -> str:
+    """The index that a file of requirements names itself (``--index-url URL``); "" if none.
+
+    Raises:
+        ConfigError: it names two, or what it names is none.
+    """
+    named = {found[1] for line in _joined(texts) if (found := _INDEX.fullmatch(line))}
+    if len(named) > 1:
+        raise ConfigError("two indexes are named", where="--index-url", remedy="name one")
+    return checked_index(named.pop()) if named else ""
+
+
+def checked_index(url: str) -> str:
+    """The address of an index, if it is one.
+
+    Raises:
+        ConfigError: it is none, or others could change what it says on the way.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and Address(host, 0).is_loopback)
+    if not (host and is_safe and url.isprintable() and " " not in url):
+        raise ConfigError(
+            "not an index of packages", where=f"{parts.scheme}://{host}"[:200],
+            remedy="write https://HOST/simple; plain http is for this machine alone",
+        )  # fmt: skip
+    if len(url) > INDEX_CHARACTERS_MAX:
+        raise ConfigError(
+            f"an index of {len(url)} characters (limit {INDEX_CHARACTERS_MAX})", where=host[:200]
+        )
+    return url
 
 
 def lines_of(requirements: Sequence[str] | str | PathLike[str]) -> tuple[str, ...]:
@@ -65,167 +109,72 @@ def lines_of(requirements: Sequence[str] | str | PathLike[str]) -> tuple[str, ..
     return tuple(read_text(Path(requirements)).splitlines())
 
 
-def applying(requirements: Iterable[Requirement], target: Target) -> list[Requirement]:
+def applying(wanted: Iterable[Wanted], target: Target) -> list[Wanted]:
     """Those whose markers hold on a node."""
-    return [one for one in requirements if _applies(one, target, set())]
+    return [one for one in wanted if applies(one.requirement, target, set())]
 
 
-def is_met_here(requirement: Requirement) -> bool:
-    """Whether this Python has it already."""
+def is_met_here(wanted: Wanted) -> bool:
+    """Whether this Python has it already; what has hashes, nobody knows of what is installed."""
     try:
-        version = importlib.metadata.version(requirement.name)
+        version = importlib.metadata.version(wanted.name)
     except importlib.metadata.PackageNotFoundError:
         return False
-    return requirement.specifier.contains(version, prereleases=True)
+    return not wanted.hashes and wanted.requirement.specifier.contains(version, prereleases=True)
 
 
-def from_folder(requirements: Iterable[Requirement], folder: Path, target: Target) -> list[Path]:
-    """The wheels of a folder that meet the requirements and what those need in turn.
-
-    The newest version that fits is taken; nothing taken is given up again for another.
-
-    Raises:
-        WrongPlatform: the folder has it, but not for that node.
-        BundleError: the folder does not have it, or two requirements contradict each other.
-    """
-    wheels = sorted(folder.glob("*.whl"))
-    waiting = [one for one in requirements if _applies(one, target, set())]
-    taken: dict[str, Path] = {}
-    seen: set[str] = set()
-    while waiting:
-        requirement = waiting.pop(0)
-        if str(requirement) in seen:
+def _joined(texts: Iterable[str]) -> Iterator[str]:
+    """The lines without comments; those that end with a backslash go on in the next."""
+    begun = ""
+    for text in texts:
+        line = begun + text.partition(" #")[0].strip()
+        if line.endswith("\\"):
+            begun = line[:-1]
             continue
-        seen.add(str(requirement))
-        name = canonicalize_name(requirement.name)
-        chosen = taken.get(name) or _newest(requirement, wheels, target)
-        if _version(chosen) not in requirement.specifier:
-            raise BundleError(
-                f"{chosen.name} was taken, and {requirement} is needed as well",
-                where=str(folder),
-                remedy="name one version that all of them accept",
-            )
-        taken[name] = chosen
-        waiting += _needs_of(chosen, requirement.extras, target)
-    return list(taken.values())
+        begun = ""
+        if line and not line.startswith("#"):
+            yield line
+    if begun.strip():
+        yield begun.strip()
 
 
-def from_index(
-    requirements: Sequence[Requirement],
-    folder: Path,
-    target: Target,
-    *,
-    pip: Sequence[str] = (),
-    options: Sequence[str] = (),
-) -> list[Path]:
-    """The wheels that pip finds on its index for a node, put into ``folder``.
-
-    ``pip`` is the command, by default the one of this Python or on the path; ``options`` are given
-    to it (``--index-url``).
-
-    Raises:
-        WrongPlatform: the index has no such wheel for that node.
-        UnavailableError: there is no pip, or it fails otherwise.
-    """
-    command = [
-        *(pip or _pip()),
-        *("download", "--quiet", "--no-input", "--disable-pip-version-check"),
-        *("--only-binary", ":all:", "--dest", str(folder), "--python-version", target.python),
-        *("--implementation", "cp"),
-        *(part for platform in target.platforms for part in ("--platform", platform)),
-        *(*options, "--", *map(str, requirements)),
-    ]
+def _wanted(line: str) -> Wanted:
+    text, *options = _OPTION.split(line)
     try:
-        done = subprocess.run(  # noqa: S603 (pip, with what the person asked for)
-            command, capture_output=True, text=True, check=False, timeout=PIP_TIMEOUT_S
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise UnavailableError(
-            f"pip cannot be run: {error}", remedy="give a folder of wheels instead"
-        ) from error
-    if done.returncode:
-        raise _pip_error(done.stderr, target)
-    return sorted(folder.glob("*.whl"))
-
-
-def _pip() -> list[str]:
-    if find_spec("pip") is not None and not getattr(sys, "frozen", False):
-        return [sys.executable, "-m", "pip"]
-    for name in ("pip3", "pip"):
-        found = shutil.which(name)
-        if found:
-            return [found]
-    uv = shutil.which("uv")
-    if uv:
-        return [uv, "tool", "run", "pip"]
-    raise UnavailableError(
-        "neither pip nor uv is here", remedy="install one of them, or give a folder of wheels"
-    )
-
-
-def _pip_error(told: str, target: Target) -> Exception:
-    errors = [line.removeprefix("ERROR:").strip() for line in told.splitlines() if "ERROR" in line]
-    last = errors[-1] if errors else told.strip()[-300:]
-    if last.startswith("No matching distribution found for"):
-        wanted = last.rpartition(" for ")[2]
-        return WrongPlatform(
-            f"the index has no wheel of {wanted} for {target}",
-            remedy="ask for a version that has one, or build a wheel and give its folder",
-        )
-    return UnavailableError(f"pip failed: {last}", remedy="try the same with pip download")
-
-
-def _newest(requirement: Requirement, wheels: list[Path], target: Target) -> Path:
-    name = canonicalize_name(requirement.name)
-    named = [wheel for wheel in wheels if _name(wheel) == name]
-    wanted = [wheel for wheel in named if _version(wheel) in requirement.specifier]
-    fitting = [wheel for wheel in wanted if tags_of(wheel.name) & target.tags]
-    if fitting:
-        return max(fitting, key=_version)
-    if wanted:
-        raise WrongPlatform(
-            f"{requirement} is here as {wanted[-1].name} only, and that is not for {target}",
-            where=str(wanted[-1].parent),
-            remedy="put a wheel for that node beside it",
-        )
-    others = f"; it has {', '.join(wheel.name for wheel in named[:3])}" if named else ""
-    raise BundleError(
-        f"the folder has no wheel of {requirement}{others}",
-        where=str(wheels[0].parent) if wheels else "",
-        remedy="pip wheel it into the folder",
-    )
-
-
-def _name(wheel: Path) -> str:
-    tags_of(wheel.name)
-    return parse_wheel_filename(wheel.name)[0]
-
-
-def _version(wheel: Path) -> Version:
-    return parse_wheel_filename(wheel.name)[1]
-
-
-def _needs_of(wheel: Path, extras: set[str], target: Target) -> list[Requirement]:
-    """What a wheel needs on that node, by its own metadata.
-
-    Raises:
-        BundleError: it has no metadata, or its metadata cannot be read.
-    """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            names = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-            told = HeaderParser().parsestr(archive.read(names[0]).decode())
-        needed = [Requirement(line) for line in told.get_all("Requires-Dist", [])]
-    except (OSError, zipfile.BadZipFile, LookupError, UnicodeError, ValueError) as error:
+        requirement = Requirement(text)
+        hashes = [found[1] for one in options if (found := _HASH.fullmatch(one.strip()))]
+    except InvalidRequirement as error:
         raise BundleError(
-            f"its metadata cannot be read: {error}",
-            where=str(wheel),
-            remedy="build the wheel anew",
+            f"not a requirement: {line[:200]!r}", remedy="write NAME or NAME==VERSION"
         ) from error
-    return [requirement for requirement in needed if _applies(requirement, target, extras)]
+    if len(hashes) != len(options) or len(hashes) > HASHES_MAX:
+        raise BundleError(
+            f"not a requirement: {line[:200]!r}", remedy="write hashes after it, and nothing else"
+        )
+    for one in hashes:
+        if not _DIGEST.fullmatch(one):
+            raise BundleError(
+                f"{requirement.name} has a hash that is none: {one[:80]!r}",
+                remedy="write --hash=sha256: and 64 digits of it; sha384 and sha512 will do",
+            )
+    return Wanted(requirement, frozenset(hashes))
 
 
-def _applies(requirement: Requirement, target: Target, extras: set[str]) -> bool:
+def _check_is_exact(wanted: Wanted) -> None:
+    if not wanted.hashes:
+        raise BundleError(
+            f"{wanted.name} has no hash, and others have",
+            remedy="write one for each: uv pip compile --generate-hashes does",
+        )
+    pins = [one for one in wanted.requirement.specifier if one.operator in ("==", "===")]
+    if wanted.requirement.url is None and (not pins or pins[0].version.endswith(".*")):
+        raise BundleError(
+            f"{wanted.requirement} has hashes, and says no version",
+            remedy=f"write {wanted.name}==VERSION",
+        )
+
+
+def applies(requirement: Requirement, target: Target, extras: set[str]) -> bool:
     """Whether a requirement's marker holds on that node."""
     if requirement.marker is None:
         return True

@@ -1,7 +1,7 @@
 """Wheels on the machine of who submits: found once, unpacked once, kept for a while.
 
-    resolved/<key>/   what the index gave for some requirements and a target
-    trees/<sha256>/   a wheel with that hash, unpacked
+    resolved/<index>-<key>/   what an index gave for some requirements and a target
+    trees/<sha256>/           a wheel with that hash, unpacked
 
 Several programs of one user may use it at once: what is in it appears whole, by one rename.
 """
@@ -9,6 +9,7 @@ Several programs of one user may use it at once: what is in it appears whole, by
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -16,21 +17,22 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import ConfigError, UnavailableError, reason_of
-from cantor.bundles.requirements import from_folder, from_index
+from cantor.base.errors import BundleError, ConfigError, UnavailableError, WrongHash, reason_of
+from cantor.bundles.index import from_index
+from cantor.bundles.picking import check_hashes, from_folder, pick
 from cantor.bundles.wheels import check, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from packaging.requirements import Requirement
-
+    from cantor.bundles.requirements import Wanted
     from cantor.bundles.wheels import Target
 
 RESOLVED_S = 24 * 3600.0
-"""So long an answer of the index holds."""
+"""So long an answer of the index holds; if it cannot be reached then, its last one does."""
 KEPT_MAX = 32
 """Answers, and unpacked wheels, that are kept; those that were used in the last day stay."""
+_log = logging.getLogger(__name__)
 
 
 def cache_folder() -> Path:
@@ -40,20 +42,24 @@ def cache_folder() -> Path:
 
 
 class Wardrobe:
-    """Finds wheels in ``folder``, or without one by pip on its index."""
+    """Finds wheels in ``folder``, or without one by pip on an ``index``, by default its own."""
 
-    def __init__(self, folder: Path | None = None, cache: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, index: str = "", cache: Path | None = None
+    ) -> None:
         self._folder = folder
+        self._index = index
         self._cache = cache or cache_folder()
 
-    def wheels(self, wanted: Sequence[Requirement], target: Target) -> list[Path]:
+    def wheels(self, wanted: Sequence[Wanted], target: Target) -> list[Path]:
         """The files of all that is wanted, and of what that needs, for a node.
 
         Raises:
             WrongPlatform: something has no wheel for that node.
+            WrongHash: something is not what was meant.
             BundleError: something is not to be found.
             ConfigError: there is no such folder.
-            UnavailableError: pip fails, or the disk refuses.
+            UnavailableError: pip fails and nothing that was found before does, or the disk refuses.
         """
         if not wanted:
             return []
@@ -79,19 +85,45 @@ class Wardrobe:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         return self._made("trees", digest, lambda draft: unpack(wheel, draft))
 
-    def _from_index(self, wanted: Sequence[Requirement], target: Target) -> list[Path]:
+    def _from_index(self, wanted: Sequence[Wanted], target: Target) -> list[Path]:
         told = "\n".join([target.key, *sorted(map(str, wanted))])
-        key = hashlib.sha256(told.encode()).hexdigest()
+        key = f"{_digest(self._index)[:8]}-{_digest(told)}"
         known = self._cache / "resolved" / key
-        if known.is_dir() and time.time() - known.stat().st_mtime > RESOLVED_S:
-            _remove(known)
-        folder = self._made("resolved", key, lambda draft: _fetch(wanted, draft, target))
-        return sorted(folder.glob("*.whl"))
+        is_old = known.is_dir() and time.time() - known.stat().st_mtime > RESOLVED_S
 
-    def _made(self, kind: str, name: str, fill: Callable[[Path], object]) -> Path:
+        def fetch(draft: Path) -> None:
+            for wheel in from_index(wanted, draft, target, index=self._index):
+                check(wheel.name, target)
+
+        try:
+            folder = self._made("resolved", key, fetch, renews=is_old)
+        except UnavailableError as error:
+            return self._from_cache(wanted, target, error)
+        found = sorted(folder.glob("*.whl"))
+        check_hashes(wanted, found)
+        return found
+
+    def _from_cache(
+        self, wanted: Sequence[Wanted], target: Target, error: UnavailableError
+    ) -> list[Path]:
+        """Out of what this index gave at any time, because it cannot be asked now."""
+        answers = self._cache / "resolved"
+        known = {one.name: one for one in answers.glob(f"{_digest(self._index)[:8]}-*/*.whl")}
+        try:
+            found = pick(wanted, sorted(known.values()), target, where=str(answers))
+        except WrongHash:
+            raise
+        except BundleError:
+            raise error from None
+        _log.warning("no index; wheels that were found before are used", extra={"why": error.what})
+        return found
+
+    def _made(
+        self, kind: str, name: str, fill: Callable[[Path], object], *, renews: bool = False
+    ) -> Path:
         place = self._cache / kind
         path = place / name
-        if path.is_dir():
+        if path.is_dir() and not renews:
             return path
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -99,6 +131,8 @@ class Wardrobe:
             draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=place))
             try:
                 fill(draft)
+                if renews:
+                    _remove(path)
                 if not path.is_dir():
                     draft.rename(path)
             finally:
@@ -111,9 +145,8 @@ class Wardrobe:
         return path
 
 
-def _fetch(wanted: Sequence[Requirement], draft: Path, target: Target) -> None:
-    for wheel in from_index(wanted, draft, target):
-        check(wheel.name, target)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _trim(place: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import CantorError, ConfigError
 from cantor.bundles import requirements, tree, wheels
+from cantor.bundles.resolving import Wardrobe
 from cantor.cli.folders import add_folder_option
 from cantor.cli.following import Following
 from cantor.cli.service_output import Output
+from cantor.cli.wheels import add_index_option
 from cantor.node.control import SOCKET_NAME, ask
 from cantor.node.push.shelf import manifest_in
 from cantor.scheduling.needs import parse
@@ -65,6 +68,7 @@ def register(verbs: Verbs) -> None:
         metavar="DIR",
         help="take its requirements from these wheels",
     )
+    add_index_option(push)
     push.add_argument("--watch", action="store_true", help="push again whenever a file changes")
     push.add_argument(
         "--follow", action="store_true", help="print what it prints on its nodes, until interrupted"
@@ -197,8 +201,8 @@ async def _sent(
         blob = place / "code"
         blob.write_bytes(tree.pack(files))
         parts: Row = {"": str(blob)}
-        for wheel in _wheels(options, manifest, place):
-            parts[wheel.name] = str(wheel)
+        for wheel in _wheels(options, manifest):
+            parts[wheel.name] = str(shutil.copy(wheel, place))
         _give_to_agent(place, options.data)
         wish: Row = {
             "files": parts,
@@ -226,15 +230,14 @@ def _name(options: argparse.Namespace, manifest: Manifest) -> str:
     return name
 
 
-def _wheels(options: argparse.Namespace, manifest: Manifest, place: Path) -> list[Path]:
+def _wheels(options: argparse.Namespace, manifest: Manifest) -> list[Path]:
     """The wheels that its requirements ask for, for machines like this one."""
-    wanted = requirements.parse(manifest.requirements)
-    if not wanted:
-        return []
     target = wheels.target_here()
-    if options.wheels is not None:
-        return requirements.from_folder(wanted, options.wheels, target)
-    return requirements.from_index(wanted, place, target)
+    wanted = requirements.applying(requirements.parse(manifest.requirements), target)
+    index = options.index_url or requirements.index_in(manifest.requirements)
+    if index:
+        requirements.checked_index(index)
+    return Wardrobe(options.wheels, index=index).wheels(wanted, target)
 
 
 def _give_to_agent(place: Path, folder: Path) -> None:

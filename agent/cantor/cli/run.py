@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 from cantor.cli.folders import add_folder_option
+from cantor.cli.wheels import add_index_option
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
@@ -33,8 +34,9 @@ def register(verbs: Verbs) -> None:
         "--requirements", type=Path, metavar="FILE", help="its tasks bring what is in that file"
     )
     run.add_argument(
-        "--wheels", type=Path, metavar="FOLDER", help="where wheels are (without: pip's index)"
+        "--wheels", type=Path, metavar="FOLDER", help="where wheels are (without: an index)"
     )
+    add_index_option(run)
     run.add_argument("script", type=Path, metavar="SCRIPT.py")
     run.add_argument("arguments", nargs=argparse.REMAINDER, metavar="...", help="for the script")
     add_folder_option(run, asks=True)
@@ -55,6 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         project=options.project,
         requirements=options.requirements or (),
         wheels=options.wheels,
+        index=options.index_url,
     ):
         runpy.run_path(os.fspath(script), run_name="__main__")
     return 0

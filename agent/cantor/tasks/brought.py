@@ -42,17 +42,17 @@ def bring(
     backend: Connection | Pools,
     requirements: Sequence[str] | str | PathLike[str] = (),
     folder: Path | None = None,
+    index: str = "",
 ) -> None:
-    """All tasks that go there bring these, out of ``folder`` or, without, from the index.
+    """All tasks that go there bring these, out of ``folder`` or, without, from an ``index``.
 
     Raises:
-        ConfigError: the file of requirements cannot be read.
+        ConfigError: the file of requirements cannot be read, or the index is none.
         BundleError: one of them is none.
     """
     own = lines(requirements)
-    if not own and folder is None:
-        return
-    _outfit(backend, own, folder)
+    if own or folder is not None or index:
+        _outfit(backend, own, folder, index)
 
 
 def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Terms:
@@ -60,6 +60,7 @@ def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Te
 
     Raises:
         WrongPlatform: no kind of node that is there has a wheel of something.
+        WrongHash: a wheel has another hash than the requirements say.
         BundleError: something is not to be found, or is no requirement.
         UnavailableError: there is no pip, or it fails, or no node runs tasks.
     """
@@ -70,15 +71,15 @@ def dressed(backend: Backend, terms: Terms, requirements: tuple[str, ...]) -> Te
             return replace(terms, wheels=wheels, folders=folders) if folders else terms
         if not requirements:
             return terms
-        found = _outfit(backend, (), None)  # type: ignore[arg-type]  # one of a script
+        found = _outfit(backend, (), None, "")  # type: ignore[arg-type]  # one of a script
     return found.dress(terms, requirements)
 
 
 def _outfit(
-    backend: Connection | Pools, own: tuple[str, ...], folder: Path | None
+    backend: Connection | Pools, own: tuple[str, ...], folder: Path | None, index: str
 ) -> Here | OnMesh:
     from cantor.tasks.outfits import outfit
 
     with _lock:
-        made = _brought[backend] = outfit(backend, own, folder)
+        made = _brought[backend] = outfit(backend, own, folder, index)
     return made

@@ -34,7 +34,8 @@ class connect:  # noqa: N801 (people write cantor.connect())
     of ``project`` if it names no other.
 
     Each brings what ``requirements`` say (a list, or a file with one a line): wheels for each kind
-    of node, out of the folder ``wheels``, or without it from the index that pip asks.
+    of node, out of the folder ``wheels``, or without it from an ``index``
+    of packages (``https://…/simple``), by default the one that pip asks.
     """
 
     def __init__(
@@ -45,19 +46,20 @@ class connect:  # noqa: N801 (people write cantor.connect())
         project: str = "",
         requirements: Sequence[str] | str | PathLike[str] = (),
         wheels: Path | str | None = None,
+        index: str = "",
     ) -> None:
         """Connect.
 
         Raises:
             UnavailableError: no agent runs there, or it takes no tasks.
-            ConfigError: ``needs`` do not follow the grammar, no project can be called so, or the
-                file of requirements cannot be read.
+            ConfigError: ``needs`` do not follow the grammar, no project can be called so, the
+                file of requirements cannot be read, or the index is none.
             BundleError: one of the requirements is none.
         """
         where = Path(folder) if folder is not None else asked_folder()
         self._connection = Connection(where, parse(needs), check_name(project) if project else "")
         try:
-            bring(self._connection, requirements, None if wheels is None else Path(wheels))
+            bring(self._connection, requirements, None if wheels is None else Path(wheels), index)
         except CantorError:
             self._connection.close(kill=True)
             raise

@@ -51,7 +51,8 @@ class local:  # noqa: N801 (people write cantor.local())
     again what had none; only one program has it at a time.
 
     What ``requirements`` (a list, or a file with one a line) are not installed here is taken from
-    the folder ``wheels``, or without it from the index that pip asks.
+    the folder ``wheels``, or without it from an ``index`` of packages (``https://…/simple``), by
+    default the one that pip asks.
 
     ``sandbox`` closes workers in: "full" leaves them no network and no files but their own and the
     system's programs, "net" leaves them the network; "none", the default, is for one's own script.
@@ -71,6 +72,7 @@ class local:  # noqa: N801 (people write cantor.local())
         sandbox: Sandbox | Level = "none",
         requirements: Sequence[str] | str | PathLike[str] = (),
         wheels: str | Path | None = None,
+        index: str = "",
     ) -> None:
         """See the class.
 
@@ -99,7 +101,7 @@ class local:  # noqa: N801 (people write cantor.local())
         )
         self._before: Backend | None = None
         try:
-            bring(self.pool, requirements, None if wheels is None else Path(wheels))
+            bring(self.pool, requirements, None if wheels is None else Path(wheels), index)
         except CantorError:
             self.pool.close()
             raise

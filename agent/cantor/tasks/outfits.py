@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import BundleError, CantorError, UnavailableError
-from cantor.bundles.requirements import applying, is_met_here, parse
+from cantor.bundles.requirements import applying, checked_index, index_in, is_met_here, parse
 from cantor.bundles.resolving import Wardrobe
 from cantor.bundles.wheels import Target, target_here
 from cantor.workers.pools import Pools
@@ -34,9 +34,9 @@ _Lines = tuple[str, ...]
 class Here:
     """Tasks run on this machine, in this Python."""
 
-    def __init__(self, own: _Lines, folder: Path | None) -> None:
+    def __init__(self, own: _Lines, folder: Path | None, index: str) -> None:
         self._own = own
-        self._wardrobe = Wardrobe(folder)
+        self._wardrobes = _Wardrobes(folder, index)
         self._lock = threading.Lock()
         self._known: dict[_Lines, str] = {}
 
@@ -53,8 +53,9 @@ class Here:
     def _found(self, lines: _Lines) -> str:
         target = target_here()
         wanted = [one for one in applying(parse(lines), target) if not is_met_here(one)]
-        wheels = self._wardrobe.wheels(wanted, target)
-        return "\n".join(str(self._wardrobe.unpacked(wheel)) for wheel in wheels)
+        wardrobe = self._wardrobes.of(lines)
+        wheels = wardrobe.wheels(wanted, target)
+        return "\n".join(str(wardrobe.unpacked(wheel)) for wheel in wheels)
 
 
 @dataclass(slots=True)
@@ -73,10 +74,12 @@ class _Found:
 class OnMesh:
     """Tasks run on nodes of a mesh, of whatever platform and Python."""
 
-    def __init__(self, connection: Connection, own: _Lines, folder: Path | None) -> None:
+    def __init__(
+        self, connection: Connection, own: _Lines, folder: Path | None, index: str
+    ) -> None:
         self._ask = connection.ask
         self._own = own
-        self._wardrobe = Wardrobe(folder)
+        self._wardrobes = _Wardrobes(folder, index)
         self._lock = threading.Lock()
         self._known: dict[_Lines, _Found] = {}
 
@@ -112,18 +115,37 @@ class OnMesh:
 
     def _bundle(self, lines: _Lines, target: Target) -> str:
         wanted = applying(parse(lines), target)
-        files = {wheel.name: str(wheel) for wheel in self._wardrobe.wheels(wanted, target)}
+        wheels = self._wardrobes.of(lines).wheels(wanted, target)
+        files = {wheel.name: str(wheel) for wheel in wheels}
         if not files:
             return ""
         answer = self._ask("bundles.add", {"files": {**files}}, timeout_s=ADD_S)
         return str(answer["id"]) if isinstance(answer, dict) else ""
 
 
-def outfit(backend: Connection | Pools, own: tuple[str, ...], folder: Path | None) -> OnMesh | Here:
+class _Wardrobes:
+    """Where the wheels of some lines are found: in a folder, or on the index that is named."""
+
+    def __init__(self, folder: Path | None, index: str) -> None:
+        self._folder = folder
+        self._index = checked_index(index) if index else ""
+
+    def of(self, lines: _Lines) -> Wardrobe:
+        """The index that is named for all goes before the one that the lines name."""
+        return Wardrobe(self._folder, index=self._index or index_in(lines))
+
+
+def outfit(
+    backend: Connection | Pools, own: tuple[str, ...], folder: Path | None, index: str
+) -> OnMesh | Here:
     """What finds wheels for tasks that go there, which all bring their ``own`` lines.
 
     Raises:
         BundleError: one of these is no requirement.
+        ConfigError: the index that is named is none.
     """
     parse(own)
-    return Here(own, folder) if isinstance(backend, Pools) else OnMesh(backend, own, folder)
+    index_in(own)
+    if isinstance(backend, Pools):
+        return Here(own, folder, index)
+    return OnMesh(backend, own, folder, index)

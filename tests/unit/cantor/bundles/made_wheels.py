@@ -18,8 +18,10 @@ def make_wheel(
     name: str,
     files: Mapping[str, str | bytes] | None = None,
     needs: Iterable[str] = (),
+    *,
+    for_pip: bool = False,
 ) -> Path:
-    """A wheel named ``name-version-python-abi-platform`` with these files."""
+    """A wheel named ``name-version-python-abi-platform`` with these files; pip wants one more."""
     path = folder / f"{name}.whl"
     package, version, *_ = name.split("-")
     lines = ["Metadata-Version: 2.1", f"Name: {package}", f"Version: {version}"]
@@ -27,7 +29,12 @@ def make_wheel(
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for file, text in (files or {f"{package}.py": f"VERSION = '{version}'\n"}).items():
             archive.writestr(file, text)
-        archive.writestr(f"{package}-{version}.dist-info/METADATA", "\n".join(lines) + "\n\n")
+        about = f"{package}-{version}.dist-info"
+        archive.writestr(f"{about}/METADATA", "\n".join(lines) + "\n\n")
+        if for_pip:
+            tag = "-".join(name.split("-")[2:])
+            kind = f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n"
+            archive.writestr(f"{about}/WHEEL", kind)
     return path
 
 

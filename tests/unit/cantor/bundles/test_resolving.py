@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.cantor.bundles.made_wheels import make_wheel
 
-from cantor.base.errors import BundleError, ConfigError, UnavailableError
-from cantor.bundles import requirements
+from cantor.base.errors import BundleError, ConfigError, UnavailableError, WrongHash
+from cantor.bundles import index
 from cantor.bundles.requirements import applying, lines_of, parse
 from cantor.bundles.resolving import KEPT_MAX, RESOLVED_S, Wardrobe
 from cantor.bundles.wheels import target_here
@@ -23,6 +24,8 @@ import pathlib, sys
 folder = pathlib.Path(sys.argv[sys.argv.index("--dest") + 1])
 with open({log!r}, "a") as log:
     log.write("asked\\n")
+if pathlib.Path({log!r} + ".gone").exists():
+    sys.exit("ERROR: Retrying (")
 (folder / "tool-1-py3-none-any.whl").write_bytes(pathlib.Path({wheel!r}).read_bytes())
 """
 
@@ -35,7 +38,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pip = tmp_path / "pip.py"
     wheel = make_wheel(tmp_path, "tool-1-py3-none-any")
     pip.write_text(PIP.format(log=str(log), wheel=str(wheel)), encoding="utf-8")
-    monkeypatch.setattr(requirements, "_pip", lambda: [sys.executable, str(pip)])
+    monkeypatch.setattr(index, "_pip", lambda: [sys.executable, str(pip)])
     return log
 
 
@@ -51,6 +54,42 @@ def test_the_index_is_asked_once_a_day(tmp_path: Path, asked: Path) -> None:
     os.utime(found[0].parent, (long_ago, long_ago))
     assert wardrobe.wheels(parse(["tool"]), target_here())
     assert asked.read_text(encoding="utf-8") == "asked\nasked\n"
+
+
+def test_without_the_index_what_it_gave_before_is_used(
+    tmp_path: Path, asked: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wardrobe = Wardrobe(cache=tmp_path / "cache")
+    (found,) = wardrobe.wheels(parse(["tool"]), target_here())
+    asked.with_name("asked.gone").touch()
+
+    long_ago = found.parent.stat().st_mtime - RESOLVED_S - 1
+    os.utime(found.parent, (long_ago, long_ago))
+    assert wardrobe.wheels(parse(["tool"]), target_here()) == [found]  # its answer is too old
+    assert wardrobe.wheels(parse(["tool==1"]), target_here()) == [found]  # this was never asked
+    assert [record.getMessage() for record in caplog.records] == [
+        "no index; wheels that were found before are used"
+    ] * 2
+    with pytest.raises(UnavailableError, match="cannot be reached"):
+        wardrobe.wheels(parse(["tool>1"]), target_here())
+    with pytest.raises(UnavailableError, match="cannot be reached"):  # what another index gave
+        Wardrobe(index="https://x", cache=tmp_path / "cache").wheels(parse(["tool"]), target_here())
+
+
+def test_hashes_are_looked_at_in_the_cache_too(tmp_path: Path, asked: Path) -> None:
+    wardrobe = Wardrobe(cache=tmp_path / "cache")
+    (found,) = wardrobe.wheels(parse(["tool"]), target_here())
+    digest = hashlib.sha256(found.read_bytes()).hexdigest()
+    wanted = parse([f"tool==1 --hash=sha256:{digest}"])
+    (known,) = wardrobe.wheels(wanted, target_here())
+
+    known.write_bytes(b"changed")
+    with pytest.raises(WrongHash, match=f"and not sha256:{digest}"):
+        wardrobe.wheels(wanted, target_here())
+
+    asked.with_name("asked.gone").touch()
+    with pytest.raises(WrongHash, match=f"has the hash sha256:.* and not sha256:{'0' * 64}"):
+        wardrobe.wheels(parse([f"tool==1 --hash=sha256:{'0' * 64}"]), target_here())
 
 
 def test_nothing_wanted_is_asked_of_nobody(tmp_path: Path, asked: Path) -> None:
