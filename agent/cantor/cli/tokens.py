@@ -1,4 +1,5 @@
-"""``cantor token``: enrolment tokens of the hub or the issuer on this machine.
+"""``cantor token``: enrolment tokens of the hub or the issuer on this machine, or with ``--hub`` of
+the one where this user is logged in.
 
 A layer above names its tokens in the entry-point group ``cantor.token_desks``: a function that
 takes a folder and returns a :class:`TokenDesk`, or None if the folder is not one of its own. Exit
@@ -133,6 +134,9 @@ def register(verbs: Verbs) -> None:
     revoke.set_defaults(run=_revoke)
     for action in actions.choices.values():
         _add_data_option(action)
+        action.add_argument(
+            "--hub", action="store_true", help="of the hub where you are logged in (cantor login)"
+        )
         action.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -155,18 +159,26 @@ def open_desk(folder: Path) -> TokenDesk:
     return IssuerDesk(folder)
 
 
+def _desk(options: argparse.Namespace) -> TokenDesk:
+    if not options.hub:
+        return open_desk(options.data)
+    from cantor.cli.hub_desk import RemoteDesk
+
+    return RemoteDesk()
+
+
 def _create(options: argparse.Namespace) -> int:
     wish = TokenWish(
         options.uses, options.ttl, Approval(options.approval), _node_id(options.replaces)
     )
     public = str(Address.parse(options.public_enrol)) if options.public_enrol else ""
-    made = open_desk(options.data).create(wish, parse_labels(options.label), public)
+    made = _desk(options).create(wish, parse_labels(options.label), public)
     print(json.dumps(made) if options.json else made["token"])
     return 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    found = open_desk(options.data).tokens()
+    found = _desk(options).tokens()
     if options.json:
         print(json.dumps(found))
     else:
@@ -179,7 +191,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    open_desk(options.data).revoke(options.id)
+    _desk(options).revoke(options.id)
     print(json.dumps({"id": options.id, "state": "revoked"}) if options.json else "revoked")
     return 0
 
