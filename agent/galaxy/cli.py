@@ -49,6 +49,8 @@ def register(subparsers: Verbs) -> None:
     deployments_cli.register(verbs, with_param)
     worker = verbs.add_parser("worker")  # started by agents, for nobody to type
     worker.add_argument("descriptors", type=int, nargs="+")
+    worker.add_argument("--parent", type=int, default=0)
+    worker.add_argument("--sandbox", default="")
     worker.set_defaults(run=run_worker)
     filters = subparsers.add_parser("filter", help="the filters of this installation")
     verbs = filters.add_subparsers(title="verbs", metavar="VERB", required=True)
@@ -130,6 +132,12 @@ def run(options: argparse.Namespace) -> int:
 
 def run_worker(options: argparse.Namespace) -> int:
     """Run the worker of a deployment on the socket and memory that the agent has handed over."""
+    if options.sandbox:
+        from cantor.workers.sandbox.launch import enter
+        from cantor.workers.sandbox.levels import Sandbox
+
+        # Before the rest is imported: the two processes around the worker stay small.
+        enter(Sandbox.decode(options.sandbox), options.parent, options.descriptors)
     from galaxy.worker import main
 
     return main(*options.descriptors)

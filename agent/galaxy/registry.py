@@ -33,6 +33,11 @@ BUILT_IN: Mapping[str, str] = {
 """Loaded only when a pipeline names them: each may pull in OpenCV or ONNX Runtime."""
 
 
+def is_built_in(name: str) -> bool:
+    """Whether a type is part of Cantor Edge, and not of another package."""
+    return name in BUILT_IN
+
+
 class Registry:
     """Filter types by name."""
 

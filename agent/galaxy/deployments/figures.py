@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
+from galaxy.deployments.beside import BESIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.views import DeploymentView
@@ -77,6 +78,19 @@ class Rates:
         return self._rates
 
 
+def with_closed(figures: Headers, of_closed: Mapping[str, Headers]) -> Headers:
+    """The figures of a node's workers as those of one; groups that are closed in are marked."""
+    groups = list(cast("list[Value]", figures.get("groups", [])))
+    previews = dict(cast("Headers", figures.get("previews", {})))
+    for leader, said in of_closed.items():
+        told, seen = said.get("groups"), said.get("previews")
+        if isinstance(told, list):
+            groups += [{**group, BESIDE: leader} for group in told if isinstance(group, dict)]
+        if isinstance(seen, dict):
+            previews.update(seen)
+    return {"groups": groups, "previews": previews}
+
+
 def merge_figures(
     view: DeploymentView, answers: Iterable[Headers], rates: Rates, now_s: float
 ) -> Headers:
@@ -95,7 +109,8 @@ def merge_figures(
                 counts[name] = cast("int", made)
             for name, end in cast("dict[str, Headers]", group["edges"]).items():
                 here = cast("Headers", group["filters"])
-                ends.setdefault(name, _Ends()).add(end, number, sends=_source(name) in here)
+                at = number, str(group.get(BESIDE, ""))
+                ends.setdefault(name, _Ends()).add(end, at, sends=_source(name) in here)
     edges = {name: ends[name].merged() for name in ends}
     for name, edge in edges.items():
         counts[f"edge {name}"] = cast("int", edge["received"])
@@ -137,10 +152,11 @@ class _Ends:
 
     _sender: Headers | None = None
     _receiver: Headers | None = None
-    _at: list[int] = field(default_factory=list)
+    _at: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, end: Headers, answer: int, *, sends: bool) -> None:
-        self._at.append(answer)
+    def add(self, end: Headers, at: tuple[int, str], *, sends: bool) -> None:
+        """``at`` tells the process: the number of the answer, and which of its node's."""
+        self._at.append(at)
         if sends:
             self._sender = end
         else:
@@ -158,7 +174,7 @@ class _Ends:
 
 
 def _across(sender: Headers, receiver: Headers) -> Headers:
-    """The counters of an edge between two nodes, which were not read at the same moment."""
+    """The counters of an edge between two processes, which were not read at the same moment."""
     sent, received = cast("int", sender["sent"]), cast("int", receiver["received"])
     dropped, expired, discarded = (
         cast("int", sender[key]) + cast("int", receiver[key])

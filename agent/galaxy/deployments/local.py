@@ -7,10 +7,13 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import CantorError, UnavailableError
+from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError
+from galaxy.deployments.beside import BESIDE, Ends, ends_of, may_say, routes_of
+from galaxy.deployments.closed import ClosedGroups
+from galaxy.deployments.figures import with_closed
 from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
 from galaxy.deployments.units import Units
-from galaxy.deployments.workers import WorkerListener, WorkerProcess
+from galaxy.deployments.workers import ASK_TIMEOUT_S, WorkerListener, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,12 +22,14 @@ if TYPE_CHECKING:
     from cantor.node.services import Node
     from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
+    from cantor.workers.sandbox.levels import Level
     from galaxy.deployments.keeper import LocalRun
-    from galaxy.deployments.records import RunState
+    from galaxy.deployments.records import Deployment, RunState
     from galaxy.pipeline import Pipeline
 
     Headers = dict[str, Value]
 
+REPORT_TIMEOUT_S = 10.0
 ENDED = ("finished", "failed", "stopped")
 PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 30.0
 GOOD_RUN_S = 60.0
@@ -32,7 +37,8 @@ _log = logging.getLogger(__name__)
 
 
 class LocalDeployment:
-    """Tells a worker process what to run, and keeps what it says.
+    """Tells worker processes what to run, and keeps what they say: one for all groups of our own
+    filters, and one for each group that is closed in.
 
     ``changed`` is called after each change of state; ``post`` takes a message to another node. A
     run that was lost (its process was killed; or it failed after it had run, and its sources are
@@ -48,8 +54,14 @@ class LocalDeployment:
         post: Callable[[NodeId, Headers, tuple[Buffer, ...]], None],
         is_live: Callable[[Pipeline], bool],
         needs_of: Callable[[Pipeline, tuple[str, ...]], Needs],
+        level_of: Callable[[Deployment, Pipeline, tuple[str, ...]], Level],
         node: Node,
     ) -> None:
+        self._level_of = level_of
+        self._levels: dict[str, Level] = {}
+        """How closed each group is, as long as its run goes on."""
+        self._ends: dict[str, Ends] = {}
+        self._closed = ClosedGroups(node, self._listener_of, self._is_gone)
         self._needs_of = needs_of
         self._units = Units(
             node, deployment, begin=self._begin, wait=self._waits, give_up=self._gives_up
@@ -68,7 +80,7 @@ class LocalDeployment:
         self._pauses: dict[str, asyncio.TimerHandle] = {}
         self._worker: WorkerProcess | None = None
         self._told: dict[str, int] = {}
-        self._routes: dict[str, Value] = {}
+        self._routes: dict[str, list[Value]] = {}
         self._states: dict[str, GroupRun] = {}
         self._last_figures: Headers = {}
         self._last_reports: Headers = {}
@@ -95,15 +107,18 @@ class LocalDeployment:
                 self._states[leader] = past if past.state in ENDED else past.ended()
         self._end_others(run)
         fresh = {name: run.groups[name] for name in run.groups if self._is_new(name, run)}
-        if fresh and self._worker is None:
-            await self._start_worker(fresh)
-        routes = {name: _packed(run, name) for name in run.routes}
-        said: Headers = {"routes": routes, "node_id": self._node_id}
-        if routes != self._routes and self._worker is not None and self._tell("routes", said):
-            self._routes = dict(routes)
-        for leader in fresh if self._worker is not None else ():
-            self._prepare(leader, run)
-        if self._worker is not None and not run.groups:
+        for leader in fresh:
+            level = self._level_of(run.deployment, run.pipeline, run.filters[leader])
+            self._levels[leader] = level
+        opened = {name: fresh[name] for name in fresh if not self._is_closed(name)}
+        if opened and self._worker is None:
+            await self._start_worker(opened)
+        self._ends = ends_of(run)
+        self._tell_routes(run)
+        for leader in fresh:
+            if self._worker is not None or leader not in opened:
+                self._prepare(leader, run)
+        if not run.groups and (self._worker is not None or any(self._closed)):
             await self.close()
 
     async def figures(self) -> Headers:
@@ -113,13 +128,26 @@ class LocalDeployment:
                 self._last_figures, _ = await self._worker.ask("figures")
             except UnavailableError as error:
                 _log.info("no figures", extra={"reason": str(error)})
-        return self._last_figures
+        asked = {leader: await self._closed_figures(leader) for leader in self._closed}
+        return with_closed(self._last_figures, asked) if asked else self._last_figures
+
+    async def _closed_figures(self, leader: str) -> Headers:
+        try:
+            return (await self._closed.ask(leader, "figures", timeout_s=ASK_TIMEOUT_S))[0]
+        except UnavailableError as error:
+            _log.info("no figures", extra={"reason": str(error)})
+            return {}
 
     async def reports(self) -> Headers:
         """What the filters here said at their end."""
         if self._worker is not None:
-            self._last_reports, _ = await self._worker.ask("reports", timeout_s=10.0)
-        return self._last_reports
+            self._last_reports, _ = await self._worker.ask("reports", timeout_s=REPORT_TIMEOUT_S)
+        reports = dict(self._last_reports)
+        for leader in self._closed:
+            said, _ = await self._closed.ask(leader, "reports", timeout_s=REPORT_TIMEOUT_S)
+            own = self._last.filters.get(leader, ()) if self._last else ()
+            reports.update((name, told) for name, told in said.items() if name in own)
+        return reports
 
     async def preview(
         self, filter_name: str, after: int, timeout_s: float
@@ -129,18 +157,21 @@ class LocalDeployment:
         Raises:
             UnavailableError: there is none in time, or nothing runs here.
         """
+        asked: Headers = {"filter": filter_name, "after": after}
+        filters = self._last.filters if self._last else {}
+        leader = next((one for one in self._closed if filter_name in filters.get(one, ())), None)
+        if leader is not None:
+            return await self._closed.ask(leader, "preview", asked, timeout_s=timeout_s)
         if self._worker is None:
             raise UnavailableError("it does not run on this node now", where=filter_name)
-        asked: Headers = {"filter": filter_name, "after": after}
         return await self._worker.ask("preview", asked, timeout_s=timeout_s)
 
     def edge_arrived(self, source: NodeId, headers: Headers, body: tuple[Buffer, ...]) -> None:
         """Hand on a message of an edge from another node."""
-        if self._worker is not None:
-            self._worker.tell("edge", {**headers, "from": source}, body)
+        self._hand_on({**headers, "from": source}, body)
 
     async def close(self) -> None:
-        """End the worker."""
+        """End the workers."""
         for pause in self._pauses.values():
             pause.cancel()
         self._pauses.clear()
@@ -149,6 +180,8 @@ class LocalDeployment:
         self._routes.clear()
         if worker is not None:
             await worker.close()
+        await self._closed.close()
+        self._levels.clear()
         self._units.give_back_all()
 
     async def _begin_revision(self, run: LocalRun) -> None:
@@ -163,7 +196,7 @@ class LocalDeployment:
             if self._units.is_waiting(leader, self._told[leader]):
                 self._units.give_back(leader, self._told.pop(leader))
                 self._states[leader] = self._states[leader].ended()
-            elif self._tell("stop", {"leader": leader}):
+            elif self._stop(leader):
                 del self._told[leader]
                 self._states[leader] = self._states[leader].ended()
 
@@ -187,6 +220,7 @@ class LocalDeployment:
         former = self._told.get(leader)
         if former is not None and self._units.is_waiting(leader, former):
             self._units.give_back(leader, former)
+        self._closed.end(leader)  # it holds the units that the next run waits for
         self._told[leader] = epoch
         self._states[leader] = GroupRun(leader, epoch, "starting", "")
         needs = self._needs_of(run.pipeline, run.filters[leader])
@@ -197,24 +231,62 @@ class LocalDeployment:
         if run is None or self._told.get(leader) != epoch or run.groups.get(leader) != epoch:
             self._units.give_back(leader, epoch)
             return
-        is_told = self._worker is not None and self._tell(
-            "run",
-            {
-                "leader": leader,
-                "epoch": epoch,
-                "filters": list(run.filters[leader]),
-                "pipeline": cast("Value", run.deployment.pipeline),
-                "node": self._node_name,
-                "node_id": self._node_id,
-                "frames_max": run.deployment.frames_max,
-            },
-        )
-        if is_told:
+        if self._run(leader, epoch, run):
             self._states[leader] = GroupRun(leader, epoch, "starting", "")
         else:
             del self._told[leader]  # it is fresh again at the next look
             self._units.give_back(leader, epoch)
         self._changed()
+
+    def _run(self, leader: str, epoch: int, run: LocalRun) -> bool:
+        wish: Headers = {
+            "leader": leader,
+            "epoch": epoch,
+            "filters": list(run.filters[leader]),
+            "pipeline": cast("Value", run.deployment.pipeline),
+            "node": self._node_name,
+            "node_id": self._node_id,
+            "frames_max": run.deployment.frames_max,
+        }
+        if not self._is_closed(leader):
+            return self._worker is not None and self._tell("run", wish)
+        level, lease = self._levels[leader], self._units.lease(leader, epoch)
+        self._closed.begin(leader, epoch, level, lease, wish)
+        self._tell_routes(run)
+        return True
+
+    def _stop(self, leader: str) -> bool:
+        if leader not in self._closed:
+            return self._tell("stop", {"leader": leader})
+        self._closed.end(leader)
+        return True
+
+    def _is_closed(self, leader: str) -> bool:
+        return self._levels.get(leader, "none") != "none"
+
+    def _is_gone(self, leader: str, epoch: int) -> None:
+        """The process of a closed group that was to end has ended."""
+        self._units.give_back(leader, epoch)
+        self._changed()
+
+    def _tell_routes(self, run: LocalRun) -> None:
+        """Tell each worker its routes, if they have changed."""
+        opened = [leader for leader in run.filters if not self._is_closed(leader)]
+        routes = routes_of(run, self._ends, opened)
+        said = {"routes": cast("Value", routes), "node_id": self._node_id}
+        if routes != self._routes and self._worker is not None and self._tell("routes", said):
+            self._routes = routes
+        for leader in self._closed:
+            self._closed.route(leader, routes_of(run, self._ends, (leader,)), self._node_id)
+
+    def _hand_on(self, headers: Headers, body: tuple[Buffer, ...]) -> None:
+        """Give a message of an edge to the worker of its end here."""
+        ends = self._ends.get(str(headers.get("connection")))
+        leader = ends.receiver_of(headers.get("kind")) if ends is not None else None
+        if leader is not None and leader in self._closed:
+            self._closed.hand_on(leader, headers, body)
+        elif self._worker is not None:
+            self._worker.tell("edge", headers, body)
 
     def _waits(self, leader: str, epoch: int, why: str) -> None:
         if self._told.get(leader) == epoch:
@@ -234,7 +306,7 @@ class LocalDeployment:
         return self._worker is None or self._worker.tell(op, headers)
 
     def _heard_state(self, leader: str, epoch: int, state: str, error: str) -> None:
-        if state in ENDED:
+        if state in ENDED and not self._closed.holds(leader, epoch):
             self._units.give_back(leader, epoch)
         if self._told.get(leader) != epoch:
             return
@@ -270,20 +342,49 @@ class LocalDeployment:
     def _now_s() -> float:
         return asyncio.get_running_loop().time()
 
+    def _listener_of(self, leader: str, epoch: int) -> WorkerListener:
+        """Hears the worker of one run of a closed group, which may speak of that alone."""
+
+        def state(about: str, of: int, state: str, error: str) -> None:
+            if (about, of) != (leader, epoch):
+                raise RemoteProtocolError("it speaks of what it does not run", where=leader)
+            GroupRun.of(leader, epoch, state)
+            if self._closed.runs(leader, epoch):
+                self._heard_state(leader, epoch, state, error)
+
+        def edge(to: str, headers: Headers, body: tuple[Buffer, ...]) -> None:
+            is_its = self._closed.runs(leader, epoch)
+            if is_its and may_say(self._closed.routes(leader), to, headers):
+                self._heard_edge(to, headers, body)
+
+        def ended(how: str) -> None:
+            if self._closed.runs(leader, epoch):
+                self._closed.ended(leader)
+                self._heard_closed_end(leader, how)
+
+        return WorkerListener(state, edge, ended)
+
     def _heard_edge(self, to: str, headers: Headers, body: tuple[Buffer, ...]) -> None:
+        if to == BESIDE:
+            self._hand_on({**headers, "from": BESIDE}, body)
+            return
         self._post(cast("NodeId", to), {**headers, "deployment": self.deployment}, body)
 
     def _heard_end(self, how: str) -> None:
         self._worker = None
         self._routes.clear()
-        self._units.give_back_all()
-        for leader, epoch in self._told.items():
-            if self._states[leader].state not in ENDED:
-                self._states[leader] = GroupRun(leader, epoch, "failed", how)
-                self._begin_anew_later(leader, epoch)
+        for leader in [leader for leader in self._told if not self._is_closed(leader)]:
+            self._is_lost(leader, how)
         self._changed()
 
+    def _heard_closed_end(self, leader: str, how: str) -> None:
+        if leader in self._told:
+            self._is_lost(leader, how)
+        self._changed()
 
-def _packed(run: LocalRun, connection: str) -> Value:
-    route = run.routes[connection]
-    return [*route.sender, *route.receiver]
+    def _is_lost(self, leader: str, how: str) -> None:
+        epoch = self._told[leader]
+        self._units.give_back(leader, epoch)
+        if self._states[leader].state not in ENDED:
+            self._states[leader] = GroupRun(leader, epoch, "failed", how[:ERROR_LENGTH_MAX])
+            self._begin_anew_later(leader, epoch)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 from typing import TYPE_CHECKING, cast
 
@@ -23,13 +22,15 @@ from cantor.node.services import Reply
 from cantor.node.tenants import HUB_ROLE, check_tenant
 from cantor.scheduling.needs import parse, together
 from galaxy.deployments import keeper
+from galaxy.deployments.authors import Authors
 from galaxy.deployments.calls import Calls, text_of
 from galaxy.deployments.figures import Preview, Rates, merge_figures
+from galaxy.deployments.load import coarse_load
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
 from galaxy.deployments.units import TASKS
 from galaxy.filter import BaseSource
-from galaxy.registry import Registry
+from galaxy.registry import Registry, is_built_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from cantor.node.services import Call, Message, Node
     from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
+    from cantor.workers.sandbox.levels import Level
     from galaxy.deployments.views import DeploymentView
     from galaxy.filter import BaseFilter
     from galaxy.pipeline import Pipeline
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
     Headers = dict[str, Value]
 
 TICK_S = 1.0
-LOAD_STEP = 0.25
 PREVIEW_TIMEOUT_S = 5.0
 PREVIEW_HOLD_S = 2.0
 PAUSE_MIN_S = 0.02
@@ -67,6 +68,7 @@ class Deployments:
     def __init__(self, node: Node, *, registry: Registry | None = None) -> None:
         self._node = node
         self._registry = registry or Registry.default()
+        self._authors = Authors(node)
         self._able = {} if node.labels.get("role") == HUB_ROLE else self._registry.runnable()
         self._local: dict[str, LocalDeployment] = {}
         self._rates: dict[str, Rates] = {}
@@ -159,7 +161,7 @@ class Deployments:
             changed_at=self._node.wall(),
         )
         check_deployment(deployment)
-        await self._write(deployment)
+        await self._write(deployment, is_new=True)
         return self.view(deployment.id)
 
     async def stop(self, deployment: str) -> DeploymentView:
@@ -235,8 +237,11 @@ class Deployments:
                 self._told_able = able
                 self._node.publish(ABLE, able)
         knows_the_mesh = self._node.clock.monotonic() - self._started_s >= GREET_S
+        facts = self._facts()
+        deployed = facts.deployments.values()
+        self._authors.forget({one.id for one in deployed if one.wanted != "removed"})
         decision = keeper.reconcile(
-            self._facts(), self._node.node_id, self._node.wall(), may_keep=knows_the_mesh
+            facts, self._node.node_id, self._node.wall(), may_keep=knows_the_mesh
         )
         for name, value in decision.publish.items():
             self._say(name, value)
@@ -262,6 +267,7 @@ class Deployments:
                 self._carry,
                 self._is_live,
                 self._needs_of,
+                self._level_of,
                 self._node,
             )
         await local.apply(run)
@@ -296,6 +302,14 @@ class Deployments:
         ]
         return together(parse(text) for text in texts if text)
 
+    def _level_of(
+        self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]
+    ) -> Level:
+        """How closed a group runs here: our own filters are open, others' at their author's."""
+        if all(is_built_in(pipeline.filters[name].type) for name in group):
+            return "none"
+        return self._authors.level_of(deployment)
+
     def _type(self, name: str) -> type[BaseFilter] | None:
         """A filter type; None if only other nodes have it."""
         try:
@@ -308,8 +322,10 @@ class Deployments:
         if message.source not in (view.created_by, self._node.node_id):
             check_tenant(view.tenant, view.id, message.source, self._node.facts("node"))
 
-    async def _write(self, deployment: Deployment) -> None:
+    async def _write(self, deployment: Deployment, *, is_new: bool = False) -> None:
         try:
+            if is_new:
+                self._authors.vouch(deployment)
             self._node.publish(deployment.fact, deployment.as_value(), lasting=True)
         except LocalProtocolError as error:
             raise UnavailableError(
@@ -379,17 +395,3 @@ class Deployments:
 
 def _nodes(view: DeploymentView) -> list[NodeId]:
     return sorted(set(view.nodes.values()))
-
-
-def coarse_load(told: float) -> float:
-    """The load of this machine per core over the last minute, in coarse steps: it is a fact.
-
-    It stays ``told`` while it is within a step of that.
-    """
-    try:
-        per_core = os.getloadavg()[0] / (os.cpu_count() or 1)
-    except OSError:
-        return 0.0
-    if abs(per_core - told) < LOAD_STEP:
-        return told
-    return round(per_core / LOAD_STEP) * LOAD_STEP

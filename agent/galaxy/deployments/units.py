@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from cantor.node.grants.reservation import Reservation
     from cantor.node.services import Node
+    from cantor.scheduling.grants.records import Lease
     from cantor.scheduling.needs import Needs
 
 TASKS = "deployment/"
@@ -67,6 +68,11 @@ class Units:
         """Nothing runs any more."""
         for leader, epoch in list(self._held):
             self.give_back(leader, epoch)
+
+    def lease(self, leader: str, epoch: int) -> Lease | None:
+        """What a run holds on this node; None if it takes nothing."""
+        held = self._held.get((leader, epoch))
+        return held.leases.get(self._node.node_id) if held is not None else None
 
     def is_waiting(self, leader: str, epoch: int) -> bool:
         """Whether the run has not begun because its units are not held yet."""

@@ -10,11 +10,13 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import UnavailableError
+from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.base.ids import BROADCAST
 from cantor.base.program import own_command
 from cantor.transport.frame_stream import FrameStream
 from cantor.wire import DataFrame, Kind
+from cantor.workers.sandbox.environment import cleaned
+from cantor.workers.sandbox.levels import OPEN
 from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
 from galaxy.pipe import SLOT, with_body
 
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cantor.wire.frame import Buffer, Value
+    from cantor.workers.sandbox.levels import Sandbox
 
     Headers = dict[str, Value]
 
 ASK_TIMEOUT_S = 3.0
 END_TIMEOUT_S = 5.0
 PIPE_BYTES = 4 * 1024 * 1024
+PRINTED_BYTES = 1000
+"""So much of what a closed worker has printed last is kept, to say why it ended."""
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Libraries that a filter loads shall not start threads that wait by spinning, unless told to."""
 _log = logging.getLogger(__name__)
@@ -46,10 +51,16 @@ class WorkerListener:
 
 
 class WorkerProcess:
-    """One process; used once: ``start``, then talk, then ``close``."""
+    """One process; used once: ``start``, then talk, then ``close``.
 
-    def __init__(self, listener: WorkerListener) -> None:
+    In a ``sandbox`` it runs what others have written: all that it says is checked, and one that
+    says what no worker says is killed.
+    """
+
+    def __init__(self, listener: WorkerListener, sandbox: Sandbox = OPEN) -> None:
         self._listener = listener
+        self._sandbox = sandbox
+        self._printed = b""
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[tuple[Headers, tuple[Buffer, ...]]]] = {}
         self._connection: FrameStream | None = None
@@ -84,15 +95,7 @@ class WorkerProcess:
             _, self._connection = await loop.create_connection(
                 lambda: FrameStream(self._received, self._lost), sock=ours
             )
-            # A session of its own: Ctrl-C in a terminal is the agent's to act on.
-            self._process = await asyncio.create_subprocess_exec(
-                *own_command(),
-                *("pipeline", "worker", *map(str, inherited)),
-                stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=inherited,
-                start_new_session=True,
-                env={**QUIET, **os.environ},
-            )
+            self._process = await self._start_process(inherited)
         except OSError as error:
             self._closing = True
             self._writer = self._reader = None
@@ -109,6 +112,25 @@ class WorkerProcess:
         for frame in self._waiting:
             self._connection.send(frame)
         self._waiting.clear()
+
+    async def _start_process(self, inherited: tuple[int, ...]) -> asyncio.subprocess.Process:
+        closed: tuple[str, ...] = ()
+        environment, prints = dict(os.environ), None
+        if self._sandbox.is_closed:
+            closed = ("--parent", str(os.getpid()), "--sandbox", self._sandbox.encode())
+            environment = cleaned(os.environ, self._sandbox.level)
+            prints = asyncio.subprocess.PIPE  # not the agent's own: that is no place of its
+        # A session of its own: Ctrl-C in a terminal is the agent's to act on.
+        return await asyncio.create_subprocess_exec(
+            *own_command(),
+            *("pipeline", "worker", *map(str, inherited), *closed),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=prints,
+            stderr=asyncio.subprocess.STDOUT if prints else None,
+            pass_fds=inherited,
+            start_new_session=True,
+            env={**QUIET, **environment},
+        )
 
     def tell(self, op: str, headers: Headers, body: tuple[Buffer, ...] = ()) -> bool:
         """Say something; False if it cannot be queued now.
@@ -169,11 +191,15 @@ class WorkerProcess:
 
     async def _wait_for_end(self) -> None:
         process = cast("asyncio.subprocess.Process", self._process)
+        if process.stdout is not None:
+            while data := await process.stdout.read(PIPE_BYTES):
+                self._printed = (self._printed + data)[-PRINTED_BYTES:]
         code = await process.wait()
         if not self._closing:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+            printed = self._printed.decode("utf-8", "replace").strip()
             self._fail_asked(how)
-            self._listener.ended(f"the worker process {how}")
+            self._listener.ended(f"the worker process {how}" + (f": {printed}" if printed else ""))
 
     def _share_memory(self) -> tuple[SlotMemory, ...]:
         """Memory to write and to read; nothing where the system has none: then all is piped."""
@@ -190,26 +216,37 @@ class WorkerProcess:
         return tuple(made)
 
     def _received(self, _: FrameStream, frame: DataFrame) -> None:
-        frame = with_body(frame, self._reader)
-        headers = frame.headers
-        match headers.get("op"):
-            case "state":
-                leader, state, error = (str(headers[key]) for key in ("leader", "state", "error"))
-                self._listener.state(leader, cast("int", headers["epoch"]), state, error)
-            case "edge":
-                to = str(headers.pop("to"))
-                headers.pop("op")
+        try:
+            self._hear(with_body(frame, self._reader))
+        except RemoteProtocolError as error:
+            _log.warning("a worker is ended", extra={"reason": str(error)})
+            if self._process is not None and self._process.returncode is None:
+                self._process.kill()
+            raise
+
+    def _hear(self, frame: DataFrame) -> None:
+        match frame.headers:
+            case {
+                "op": "state",
+                "leader": str(leader),
+                "epoch": int(epoch),
+                "state": str(state),
+                "error": str(error),
+            }:
+                self._listener.state(leader, epoch, state, error)
+            case {"op": "edge", "to": str(to), **headers}:
                 self._listener.edge(to, headers, frame.body)
-            case "answer":
-                future = self._asked.get(cast("int", headers["id"]))
+            case {"op": "answer", "id": int(number), "result": dict(result), **more}:
+                future = self._asked.get(number)
                 if future is None or future.done():
                     return
-                if "refused" in headers:
-                    future.set_exception(
-                        UnavailableError(str(headers["refused"])[:1000], where="worker")
-                    )
+                if "refused" in more:
+                    why = str(more["refused"])[:1000]
+                    future.set_exception(UnavailableError(why, where="worker"))
                 else:
-                    future.set_result((cast("Headers", headers["result"]), frame.body))
+                    future.set_result((result, frame.body))
+            case _:
+                raise RemoteProtocolError("it says what no worker says", where="worker")
 
     def _lost(self, _: FrameStream, reason: str) -> None:
         self._fail_asked(reason)

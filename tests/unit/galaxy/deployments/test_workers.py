@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,28 @@ async def test_who_asks_a_worker_that_dies_is_told() -> None:
         await asked
     await eventually(lambda: bool(how))
     assert "signal 9" in how[0]
+
+
+ODD = """
+import socket, sys, time
+from cantor.base.ids import BROADCAST
+from cantor.wire import DataFrame, Kind, encode
+said = DataFrame(Kind.DATA, BROADCAST, BROADCAST, headers={"op": "state", "leader": 1})
+socket.socket(fileno=int(sys.argv[3])).sendall(b"".join(encode(said)))
+time.sleep(600)
+"""
+
+
+async def test_a_worker_that_says_what_none_says_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "own_command", lambda: (sys.executable, "-c", ODD))
+    how: list[str] = []
+    worker = make(how.append)
+
+    await worker.start()
+    await eventually(lambda: bool(how))
+
+    assert "killed by signal 9" in how[0]
+    await worker.close()
 
 
 async def test_a_program_that_cannot_be_started_leaves_nothing_open(

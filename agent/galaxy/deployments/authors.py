@@ -1,0 +1,65 @@
+"""Who has deployed a pipeline, as far as that is proven, and how closed its filters run for it.
+
+A deployment names its author, but every node may publish a copy of one, and so may write what it
+likes there. So the author publishes ``author/<id>`` beside it: the hash of the pipeline. A fact
+proves who published it. What nobody vouches for runs at the most closed level that counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, cast
+
+from cantor.workers.sandbox.levels import more_closed
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from cantor.base.ids import NodeId
+    from cantor.node.services import Node
+    from cantor.workers.sandbox.levels import Level
+    from galaxy.deployments.records import Deployment
+
+AUTHOR = "author/"
+
+
+class Authors:
+    """What this node vouches for, and what others do."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def vouch(self, deployment: Deployment) -> None:
+        """Say that this node has deployed it.
+
+        Raises:
+            LocalProtocolError: this node says too much already.
+        """
+        name = AUTHOR + deployment.id
+        self._node.publish(name, pipeline_hash(deployment.pipeline), lasting=True)
+
+    def level_of(self, deployment: Deployment) -> Level:
+        """At which level filters that are no part of Cantor Edge run for it on this node."""
+        sandboxes = self._node.sandboxes
+        level = sandboxes.level_of(cast("NodeId", deployment.created_by))
+        if self._is_proven(deployment):
+            return level
+        return more_closed(level, sandboxes.rules.others)
+
+    def forget(self, kept: Collection[str]) -> None:
+        """Vouch for these deployments alone from now on."""
+        for fact in self._node.facts(AUTHOR):
+            if fact.owner == self._node.node_id and fact.name.removeprefix(AUTHOR) not in kept:
+                self._node.publish(fact.name, None, lasting=True)
+
+    def _is_proven(self, deployment: Deployment) -> bool:
+        wanted = AUTHOR + deployment.id, deployment.created_by
+        told = (one.value for one in self._node.facts(wanted[0]) if (one.name, one.owner) == wanted)
+        return pipeline_hash(deployment.pipeline) in told
+
+
+def pipeline_hash(pipeline: Mapping[str, object]) -> str:
+    """The hash of a pipeline's document, whatever the order of its keys."""
+    text = json.dumps(pipeline, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

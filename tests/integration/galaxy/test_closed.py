@@ -1,0 +1,248 @@
+"""Filters of other packages run closed in for whoever deploys from another node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from tests.integration.cantor.workers.escapes import files, network, processes, system
+from tests.integration.galaxy.test_deployments import Fleet, all_known, service, until
+
+from galaxy.deployments.records import Deployment
+from galaxy.pipeline import Connection, FilterSpec, Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from cantor.node.agent import Agent
+
+pytestmark = pytest.mark.integration
+ATTEMPTS = {
+    one.name: one for part in (files, processes, system, network) for one in part.ATTEMPTS
+}  # fmt: skip
+PROVEN = ("read_key", "list_state")
+FILTERS = '''
+import json, os
+from galaxy import FRAME, BaseFilter, Param, Pin
+from tests.integration.cantor.workers.escapes import files, network, processes, system
+
+
+class Tries(BaseFilter):
+    """Tries to reach what is not its own."""
+
+    inputs = {"frame": Pin(FRAME)}
+    outputs = {"frame": Pin(FRAME)}
+    told = Param(str, "{}", description="What there is.")
+    chosen = Param(str, "[]", description="What it tries.")
+
+    def open(self, ctx):
+        self.outcomes, self.seen = {}, 0
+        told = json.loads(self.told)
+        for part in (files, processes, system, network):
+            for one in part.ATTEMPTS:
+                if one.name in json.loads(self.chosen):
+                    self.outcomes[one.name] = self.tried(one, told)
+
+    def tried(self, one, told):
+        try:
+            return "reached " + one.function(*one.arguments(told))
+        except (OSError, MemoryError):
+            return "held"
+        except BaseException as error:
+            return f"fault {error!r}"
+
+    def process(self, frame, ctx):
+        self.seen += 1
+        return frame
+
+    def report(self):
+        return {"outcomes": self.outcomes, "seen": self.seen, "uid": os.getuid()}
+'''
+FRAMES = 40
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package beside Cantor Edge that brings a filter."""
+    place = tmp_path / "packages"
+    about = place / "tries-1.dist-info"
+    about.mkdir(parents=True)
+    (place / "filters_of_others.py").write_text(FILTERS)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tries\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[galaxy.filters]\ntries = filters_of_others:Tries\n")
+    escapes = place / "tests" / "integration" / "cantor" / "workers" / "escapes"
+    escapes.mkdir(parents=True)
+    for file in Path(files.__file__).parent.glob("*.py"):
+        shutil.copy(file, escapes)
+    monkeypatch.syspath_prepend(str(place))
+    monkeypatch.setenv("PYTHONPATH", str(place))
+    yield
+    sys.modules.pop("filters_of_others", None)
+
+
+@pytest.fixture
+async def fleet(tmp_path: Path, installed: None) -> AsyncIterator[Fleet]:
+    del installed
+    fleet = Fleet(tmp_path)
+    yield fleet
+    for name in list(fleet.agents):
+        await fleet.remove(name)
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Iterator[dict[str, str | int]]:
+    """What an attempt may know of the machine, and of an agent on it."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    shutil.copy(shutil.which("id") or "id", programs / "id")
+    (programs / "id").chmod(0o4755)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("::1", 0), family=socket.AF_INET6) as server6,
+        socket.socket(socket.AF_UNIX) as abstract,
+        subprocess.Popen(["sleep", "600"], env={**os.environ, "SECRET": "s3cret"}) as agent,
+    ):
+        name = f"filter-{server.getsockname()[1]}"
+        abstract.bind(f"\0{name}")
+        abstract.listen()
+        yield {
+            "agent": agent.pid,
+            "folder": str(tmp_path / "left"),
+            "setuid": str(programs / "id"),
+            "secret": "s3cret",
+            "port": server.getsockname()[1],
+            "port6": server6.getsockname()[1],
+            "control": str(tmp_path / "left" / "control.sock"),
+            "datagrams": str(tmp_path / "left" / "tasks.sock"),
+            "abstract": name,
+        }
+        agent.kill()
+
+
+def trying(told: dict[str, str | int], chosen: list[str], kind: str) -> Pipeline:
+    """Frames of one of our filters through one of others to ours again."""
+    params = {"told": json.dumps(told), "chosen": json.dumps(chosen)}
+    way = {"kind": kind, **({"policy": "block"} if kind == "weak" else {})}
+    ways = (
+        {"from": "source.image", "to": "tries.frame", **way},
+        {"from": "tries.frame", "to": "collect.frame", **way},
+    )
+    filters = {
+        "source": FilterSpec("test_pattern", {"count": FRAMES}, node="left"),
+        "tries": FilterSpec("tries", params, node="left"),
+        "collect": FilterSpec("collect", node="left"),
+    }
+    return Pipeline("tries", filters, tuple(Connection.from_values(one) for one in ways))
+
+
+async def run(author: Agent, pipeline: Pipeline) -> dict[str, Any]:
+    view = await service(author).deploy(pipeline)
+    view = await until(author, view.id, lambda view: view.state in ("finished", "failed"))
+    assert view.state == "finished", view
+    return cast("dict[str, Any]", await service(author).reports(view.id))
+
+
+@pytest.mark.parametrize("kind", ["strong", "weak"])
+async def test_a_filter_for_another_node_reaches_nothing_and_gets_every_frame(
+    fleet: Fleet, told: dict[str, str | int], kind: str
+) -> None:
+    left, hub = await fleet.add("left"), await fleet.add("hub", role="hub")
+    await all_known(left, hub)
+    told["key"] = key_in(str(told["folder"]))
+
+    reports = await run(hub, trying(told, list(ATTEMPTS), kind))
+
+    assert reports["tries"]["outcomes"] == dict.fromkeys(ATTEMPTS, "held")
+    assert (reports["tries"]["seen"], reports["tries"]["uid"]) == (FRAMES, 1000)
+    assert [frame["seq"] for frame in reports["collect"]["frames"]] == list(range(FRAMES))
+
+
+async def test_the_same_filter_for_the_box_itself_reaches_what_anybody_would(
+    fleet: Fleet, told: dict[str, str | int]
+) -> None:
+    left = await fleet.add("left")
+    told["key"] = key_in(str(told["folder"]))
+    chosen = [name for name, one in ATTEMPTS.items() if one.proof == "anybody"]
+    assert set(PROVEN) <= set(chosen)
+
+    outcomes = (await run(left, trying(told, chosen, "weak")))["tries"]["outcomes"]
+
+    proven = {name for name, outcome in outcomes.items() if outcome.startswith("reached")}
+    assert proven >= set(PROVEN)
+    assert len(proven) >= 10
+
+
+async def test_what_nobody_vouches_for_is_closed_in_whoever_it_names(
+    fleet: Fleet, told: dict[str, str | int]
+) -> None:
+    left, hub = await fleet.add("left"), await fleet.add("hub", role="hub")
+    await all_known(left, hub)
+    told["key"] = "/nowhere"
+    pipeline = trying(told, ["list_state"], "weak")
+    forged = Deployment(
+        id="forged", pipeline=pipeline.document(), tenant=left.tenant, created_by=left.node_id
+    )
+    hub.publish(forged.fact, forged.as_value(), lasting=True)
+
+    assert await state_at_the_end(left, "forged") == "finished"
+    reports = cast("dict[str, Any]", await service(left).reports("forged"))
+    assert reports["tries"]["outcomes"] == {"list_state": "held"}
+
+
+async def state_at_the_end(agent: Agent, identity: str) -> str:
+    """Of a deployment that it may not know yet."""
+    changed = asyncio.Event()
+    end = agent.subscribe(changed.set)
+    async with asyncio.timeout(30):
+        while not any(view.id == identity for view in service(agent).views()):
+            await changed.wait()
+            changed.clear()
+    end()
+    ended = ("finished", "failed")
+    return (await until(agent, identity, lambda view: view.state in ended)).state
+
+
+async def test_a_killed_closed_worker_comes_back(fleet: Fleet, told: dict[str, str | int]) -> None:
+    left, hub = await fleet.add("left"), await fleet.add("hub", role="hub")
+    await all_known(left, hub)
+    pipeline = trying(told, [], "weak")
+    endless = FilterSpec("conveyor", {"paced": True}, node="left")
+    ways = tuple(
+        Connection.from_values({"from": a, "to": b, "kind": "weak"})
+        for a, b in (("source.image", "tries.frame"), ("tries.frame", "collect.frame"))
+    )
+    view = await service(hub).deploy(
+        Pipeline("lives", {**pipeline.filters, "source": endless}, ways)
+    )
+    running = await until(hub, view.id, lambda view: view.state == "running")
+    (pid,) = closed_workers()
+
+    os.kill(pid, 9)
+    await until(hub, view.id, lambda view: view.state == "failed")
+    again = await until(hub, view.id, lambda view: view.state == "running")
+    figures = cast("Any", await service(hub).figures(view.id))
+
+    assert again.epoch > running.epoch
+    assert set(figures["filters"]) == {"source", "tries", "collect"}
+    await service(hub).stop(view.id)
+    await until(left, view.id, lambda view: view.state == "stopped")
+
+
+def key_in(folder: str) -> str:
+    """The private key of an agent."""
+    return str(next(path for path in Path(folder).rglob("*key*") if path.is_file()))
+
+
+def closed_workers() -> list[int]:
+    """The launchers of closed pipeline workers that this process has started."""
+    own = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    told = {int(pid): Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in own}
+    return [pid for pid, words in told.items() if b"--sandbox" in words and b"pipeline" in words]
