@@ -97,6 +97,8 @@ class Line:
                 continue
             fit = None if waits.names & blocked else stock.fit(waits.reserve.needs)
             if fit is None:
+                if not waits.names & blocked:
+                    waits.stood_s = min(waits.stood_s, now)
                 blocked |= waits.names
             elif not self._order.lack(waits.queue, fit[0]):
                 yield waits, fit

@@ -44,6 +44,8 @@ class Waits:
     names: frozenset[str]
     amounts: Mapping[str, int | float]
     queue: str = ""
+    stood_s: float = math.inf
+    """Since when it has been the first, and what is free does not do for it."""
 
 
 def names_in(needs: Needs) -> frozenset[str]:

@@ -53,6 +53,7 @@ class Debt:
         for node, uses in self._in_turn():
             use = uses[self.project]
             wanted = use.waiting.get(self.name, 0) - max(0, use.moved.get(self.name, 0))
+            wanted = min(wanted, self._room())
             for lender in sorted(uses, key=self._excess, reverse=True):
                 times = self._times(lender, min(wanted, uses[lender].yields.get(self.name, 0)))
                 taken = times * self.amount
@@ -100,6 +101,11 @@ class Debt:
             fair = (have * ours - has * theirs) / (self.amount * (ours + theirs))
             times = min(times, fair)
         return max(0, math.floor(times + 1e-9))
+
+    def _room(self) -> float:
+        """How much more the project may have by its limit, with what is on its way to it."""
+        most = self.accounts.terms(self.project).limits.get(self.name, math.inf)
+        return most - self._has.get(self.project, 0)
 
     def _is_over(self, lender: str) -> bool:
         return self._class(lender) > self._class(self.project)

@@ -3,12 +3,15 @@
 First the project: a higher priority before a lower one, and of equal ones who is owed most
 (:mod:`cantor.scheduling.shares.accounts`). Within a project the unit's own priority, then arrival.
 Whoever has waited for ``AGING_S`` rises by one, so that nobody starves: a project among those of
-higher priority, a unit among those of its project. A limit is never passed on one node; over
-several it holds as far as they have told each other.
+higher priority, a unit among those of its project. Who was the first and wanted more than was free
+at once is so for good after ``AGING_S``: else a project that is owed more, and takes each unit as
+it comes, would pass it over for ever. A limit is never passed on one node; over several it holds as
+far as they have told each other.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from cantor.scheduling.shares.reclaim import Reclaim
@@ -43,8 +46,10 @@ class FairOrder:
         return -(waits.reserve.priority + (now - waits.since_s) // AGING_S), waits.order
 
     def rank(self, waits: Waits, now: float) -> Rank:
-        """By the turn of its project, then by place."""
-        return *self.turn(waits.queue, waits.since_s, now), *self.place(waits, now)
+        """By the turn of its project, then by place; who has stood long goes first of its level."""
+        level, ahead_s = self.turn(waits.queue, waits.since_s, now)
+        has_stood = now - waits.stood_s >= AGING_S
+        return level, -math.inf if has_stood else ahead_s, *self.place(waits, now)
 
     def turn(
         self, project: str, since_s: float, now: float, part: float | None = None

@@ -32,6 +32,8 @@ TERMS = {
     "lab": Terms(1),
     "first": Terms(1, priority=1),
     "small": Terms(1, limits={"GPU": 1}),
+    "urgent": Terms(1, priority=2),
+    "few": Terms(1, limits={"GPU": 2}),
 }
 
 
@@ -205,6 +207,23 @@ def test_each_node_takes_back_its_part_of_the_debt_only() -> None:
     assert taken == 2
 
 
+def test_nodes_together_take_back_no_more_than_a_limit_lets_a_project_have() -> None:
+    taken = 0
+    for me, other in ((ME, OTHER), (OTHER, ME)):
+        owner = Owner(4, pool=8)
+        owner.grantor.order._me = me  # type: ignore[attr-defined]
+        owner.ask_many("vision", 4, may_reclaim=True)
+        use = {
+            "vision": Use({"GPU": 4}, {}, {}, {"GPU": 4}),
+            "few": Use({}, {}, {"GPU": 2}),
+        }
+        owner.accounts.told(other, Told(1, use), 0.0)
+        owner.now = 10.0
+        owner.ask("few", "GPU = 2")
+        taken += len(wanted(owner.after(GRACE_S)))
+    assert taken == 2
+
+
 def test_who_is_owed_less_than_a_unit_gets_one_in_turn() -> None:
     owner = Owner(1)
     owner.ask_many("vision", 1, may_reclaim=True)
@@ -225,3 +244,30 @@ def test_who_wants_several_units_is_not_passed_over_for_ever_by_who_is_at_its_li
         if owner.grantor.holds(wants):
             return
     raise AssertionError("it never got them")
+
+
+def test_who_wants_several_units_is_not_passed_over_for_ever_by_who_is_owed_more() -> None:
+    owner = Owner(2, pool=32)
+    elsewhere = {"lab": Use({"GPU": 8}), "few": Use({"GPU": 1})}
+    owner.accounts.told(OTHER, Told(1, elsewhere), 0.0)
+    owner.ask_many("few", 100)
+    wants, _ = owner.ask("lab", "GPU = 2")
+    for second in range(int(AGING_S) + 8):
+        owner.now += 1.0
+        owner.free(owner.grantor.leases[0].key)
+        if owner.grantor.holds(wants):
+            assert second > 8  # else it proves nothing
+            return
+    raise AssertionError("it never got them")
+
+
+def test_who_has_stood_long_does_not_stand_in_the_way_of_a_higher_priority() -> None:
+    owner = Owner(2)
+    long, short = owner.ask_many("vision", 2)
+    wants, _ = owner.ask("lab", "GPU = 2")
+    owner.after(AGING_S)
+    owner.ask("urgent")
+    assert owner.free(short) == ["urgent"]
+    assert owner.free(long) == []
+    assert owner.free(next(one.key for one in owner.grantor.leases)) == ["lab"]
+    assert owner.grantor.holds(wants)
