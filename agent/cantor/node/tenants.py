@@ -1,4 +1,4 @@
-"""Whose work another node may ask about, as far as nodes say whose they are."""
+"""Whose nodes others are, and whose work one may ask about."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
+    from cantor.node.services import Node
 
 HUB_ROLE = "hub"
+
+
+def alive_of_tenant(node: Node) -> frozenset[NodeId]:
+    """The nodes of this one's tenant that can be reached, by certificates; itself among them."""
+    return frozenset(one for one in node.alive() if node.tenant_of(one) == node.tenant)
 
 
 def check_tenant(tenant: str, what: str, asker: NodeId, facts: Iterable[Fact]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cantor.identity.policies import DAY_S, POLICY, Policy, make_policy, policy_in
 from cantor.node.lifecycle.decided import Decided, Kind
+from cantor.node.tenants import alive_of_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,10 +114,11 @@ class Policies(Decided[Policy]):
     def _listed(self) -> list[Value]:
         """The nodes of the tenant that are there, and whether each says that it has the policy."""
         held, stamp = self.held(), self.own.stamp
+        ours = alive_of_tenant(self._node)
         return [
             {"node": view.id, "name": view.name, "has_it": held.get(view.id, 0) >= stamp}
             for view in self._node.nodes()
-            if view.is_alive and self._node.tenant_of(view.id) == self._node.tenant
+            if view.id in ours
         ]
 
     def _say_held(self) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import ConfigError
 from cantor.node.tasks.places import FACT as WORKERS_FACT
 from cantor.node.tasks.places import workers_in
+from cantor.node.tenants import alive_of_tenant
 from cantor.scheduling.shares.accounts import Accounts
 from cantor.scheduling.shares.order import FairOrder
 from cantor.scheduling.shares.pool import pool_value
@@ -21,7 +22,7 @@ from cantor.scheduling.shares.turns import WORKER
 from cantor.scheduling.shares.uses import Told, told_from_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.ledger.facts import Fact
@@ -148,7 +149,9 @@ class Shares:
         if known is not self._known:
             self._known = known
             self._heard.clear()
-        facts = {fact.owner: fact for fact in self._facts()}
+        ours = alive_of_tenant(self._node)
+        others = ours - {self._node.node_id}
+        facts = {fact.owner: fact for fact in self._facts(FACT) if fact.owner in others}
         for node in self.accounts.others.keys() - facts.keys():
             self._heard.pop(node, None)
             self.accounts.told(node, None, now)
@@ -156,42 +159,25 @@ class Shares:
             if self._heard.get(node) != fact.stamp:
                 self._heard[node] = fact.stamp
                 self.accounts.told(node, self._counted(told_from_value(fact.value)), now)
-        self.accounts.totals = self._totals()
+        self.accounts.totals = self._totals(ours)
 
-    def _facts(self) -> Iterable[Fact]:
-        """What the other nodes of this tenant say, that can be reached."""
-        alive = self._node.alive() - {self._node.node_id}
-        for fact in self._node.facts(FACT):
-            is_there = fact.name == FACT and fact.owner in alive
-            if is_there and self._node.tenant_of(fact.owner) == self._node.tenant:
-                yield fact
+    def _facts(self, name: str) -> Iterable[Fact]:
+        return (fact for fact in self._node.facts(name) if fact.name == name)
 
     def _counted(self, told: Told) -> Told:
         """Without projects that this node does not know: they have no terms yet, or no more."""
         known = {DEFAULT_PROJECT, *self._known}
         return Told(told.epoch, {name: use for name, use in told.uses.items() if name in known})
 
-    def _workers(self) -> int:
-        """How many workers run tasks of this tenant on nodes that can be reached."""
-        alive, tenant = self._node.alive(), self._node.tenant
-        return sum(
-            workers_in(fact.value)
-            for fact in self._node.facts(WORKERS_FACT)
-            if fact.name == WORKERS_FACT
-            and fact.owner in alive
-            and self._node.tenant_of(fact.owner) == tenant
-        )
-
-    def _totals(self) -> dict[str, int | float]:
-        """How much there is of each quantity on nodes that can be reached."""
+    def _totals(self, nodes: Collection[NodeId]) -> dict[str, int | float]:
+        """How much these nodes have of each quantity, the workers that run tasks among them."""
         totals: dict[str, int | float] = {}
         for view in self._node.nodes():
-            if not view.is_alive or self._node.tenant_of(view.id) != self._node.tenant:
-                continue
-            for resource in view.resources:
+            for resource in view.resources if view.id in nodes else ():
                 if resource.kind == "quantity" and isinstance(resource.value, int | float):
                     totals[resource.name] = totals.get(resource.name, 0) + resource.value
-        if workers := self._workers():
+        told = self._facts(WORKERS_FACT)
+        if workers := sum(workers_in(fact.value) for fact in told if fact.owner in nodes):
             totals[WORKER] = workers
         return totals
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cantor.node.tenants import alive_of_tenant
 from cantor.scheduling.tasks.records import Host, Hosts
 
 if TYPE_CHECKING:
@@ -77,13 +78,12 @@ def lives_of(node: Node) -> list[tuple[NodeId, int]]:
 
 def nodes_with_actors(node: Node) -> set[NodeId]:
     """Those of this tenant that can be reached and know actors: the same on all that see them."""
-    alive = node.alive()
+    ours = alive_of_tenant(node)
     return {
         fact.owner
         for fact in node.facts(FACT)
-        if fact.name == FACT and fact.owner in alive and _has_actors(fact.value)
-        and node.tenant_of(fact.owner) == node.tenant
-    }  # fmt: skip
+        if fact.name == FACT and fact.owner in ours and _has_actors(fact.value)
+    }
 
 
 def targets_of(node: Node) -> list[str]:

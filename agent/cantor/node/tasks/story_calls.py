@@ -16,6 +16,7 @@ from cantor.node.tasks.story_reading import (
     rows_from,
     story_from,
 )
+from cantor.node.tenants import alive_of_tenant
 from cantor.node.view import find_node
 from cantor.scheduling.tasks.finding import EVERYWHERE, PAGE_MAX, place_of
 from cantor.scheduling.tasks.story import STATES, read_task_id
@@ -173,7 +174,7 @@ class StoryCalls:
             return [node.node_id]
         if at != EVERYWHERE:
             return [find_node(node.nodes(), at).id]
-        return sorted(one for one in node.alive() if node.tenant_of(one) == node.tenant)
+        return sorted(alive_of_tenant(node))
 
     def _which(self, args: Args) -> tuple[NodeId, Args]:
         """Where a task was submitted, and which one it is there."""

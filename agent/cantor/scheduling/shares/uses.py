@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Amounts = dict[str, int | float]
 _KINDS = ("held", "spent", "waiting", "yields", "moved")
+NAME_CHARACTERS_MAX = 64
 _AMOUNT_MAX = 2.0**62
 
 
@@ -81,7 +82,9 @@ def _amounts(value: Value, *, is_signed: bool) -> Amounts:
     return {
         name: amount
         for name, amount in value.items()
-        if isinstance(amount, int | float)
+        if type(name) is str
+        and len(name) <= NAME_CHARACTERS_MAX
+        and isinstance(amount, int | float)
         and not isinstance(amount, bool)
         and math.isfinite(amount)
         and least <= amount <= _AMOUNT_MAX

@@ -22,6 +22,7 @@ from cantor.wire import DataFrame, Kind
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cantor.identity.statements import Statement
     from cantor.wire.frame import Value
 
 NOW = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -60,6 +61,26 @@ def test_what_holds_in_a_reminder_counts_whatever_follows_it(tmp_path: Path) -> 
     assert listed.denials.known.is_banned("acme", THIEF)
     assert listed.grown == 1
     assert (tmp_path / DENIED).exists()
+
+
+def test_a_reminder_without_end_does_not_hold_the_node_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Listed(tmp_path)
+    read, checked = StatementReader.read, []
+
+    def counted(reader: StatementReader, packed: object, kind: str) -> Statement:
+        checked.append(packed)
+        return read(reader, packed, kind)
+
+    monkeypatch.setattr(StatementReader, "read", counted)
+    headers: dict[str, Value] = {"t": DENIED, "h": {}}
+    listed.node.messages.delivered(
+        DataFrame(Kind.DATA, ISSUER, ME, headers=headers, body=(word(),) * 1024)
+    )
+
+    assert len(checked) == module.PROOFS_MAX
+    assert listed.grown == 1
 
 
 def test_a_node_is_out_although_the_disk_is_full(

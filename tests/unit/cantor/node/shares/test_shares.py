@@ -101,6 +101,18 @@ async def test_what_is_told_of_a_project_that_is_not_declared_here_does_not_coun
     assert accounts.held("pirates") == {"GPU": 1}
 
 
+async def test_a_quantity_of_no_possible_name_is_not_heard_and_does_no_harm(tmp_path: Path) -> None:
+    mesh = FakeMesh()
+    wall, roof = node_at(mesh, tmp_path, WALL), node_at(mesh, tmp_path, ROOF)
+    odd: Value = {"held": {7: 1, b"GPU": 1, "x" * 65: 1, "GPU": 1}}  # type: ignore[dict-item]
+    wall.publish(FACT, {"epoch": 1, "projects": {"vision": odd}})
+    roof.shares._look()
+
+    assert roof.shares.accounts.held("vision") == {"GPU": 1}
+    rows = [row["resource"] for row in roof.shares.pool()[1]["uses"]]  # type: ignore[index, call-overload, union-attr]
+    assert rows == ["GPU"]
+
+
 async def test_nodes_say_nothing_new_while_only_time_passes(tmp_path: Path) -> None:
     node = node_at(FakeMesh(), tmp_path, WALL)
     await node.reserve("task/1", 1, {WALL: parse("GPU = 1")}, project="vision").held(WAIT_S)
