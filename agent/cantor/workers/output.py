@@ -84,7 +84,9 @@ class Divided(io.TextIOBase):
         self._here().writelines(lines)
 
     def flush(self) -> None:
-        self._here().flush()
+        here = self._here()
+        if not here.closed:  # when all end, the others may be closed first
+            here.flush()
 
     def _here(self) -> io.TextIOWrapper:
         own = self._own.get()

@@ -81,3 +81,12 @@ def test_what_is_written_at_once_is_told_in_parts_that_a_pool_takes(
 
     assert "".join(told) == text
     assert max(len(part.encode()) for part in told) <= 10_002
+
+
+def test_its_end_is_silent_though_the_others_are_closed() -> None:
+    bench = Bench()
+    bench.stream._others.close()
+
+    bench.stream.close()
+
+    assert bench.stream.closed
