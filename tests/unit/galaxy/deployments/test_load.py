@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from galaxy.deployments.service import coarse_load
+from galaxy.deployments.load import coarse_load
 
 if TYPE_CHECKING:
     import pytest
