@@ -320,7 +320,8 @@ class Deployments:
     def _check_tenant(self, message: Message) -> None:
         view = self.view(text_of(message.headers, "deployment"))
         if message.source not in (view.created_by, self._node.node_id):
-            check_tenant(view.tenant, view.id, message.source, self._node.facts("node"))
+            tenant = view.tenant or self._node.tenant
+            check_tenant(self._node, tenant, view.id, message.source)
 
     async def _write(self, deployment: Deployment, *, is_new: bool = False) -> None:
         try:

@@ -98,7 +98,7 @@ class Policies(Decided[Policy]):
 
     def _call(self, args: dict[str, Value]) -> Value:
         days = args.get("stale_days")
-        if isinstance(days, int):
+        if type(days) is int:
             self.decide(days, by=str(args.get("by", "")))
         own = self.own
         at = dt.datetime.fromtimestamp(own.at_ms / 1000, dt.UTC) if own.at_ms else None

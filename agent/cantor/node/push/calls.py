@@ -183,7 +183,7 @@ class Calls:
     def _logs_asked(self, message: Message) -> Reply:
         asked = message.headers
         key = Key(str(asked.get("tenant")), str(asked.get("name")))
-        check_tenant(key.tenant, key.name, message.source, self._node.facts("node"))
+        check_tenant(self._node, key.tenant, key.name, message.source)
         lines = asked.get("lines")
         count = lines if type(lines) is int and 0 < lines <= LINES_MAX else LINES_DEFAULT
         return Reply(body=("\n".join(self._tail(key, count)).encode(),))

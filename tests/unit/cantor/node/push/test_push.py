@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.cantor.node.push.boxes import BROKEN, CALM, IDS, NAMES, Boxes, FakeProcess
 
-from cantor.base.errors import ConfigError
+from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.resources import Resource
 from cantor.bundles.tree import File, pack
+from cantor.node.push.calls import LOGS_TOPIC
 from cantor.services import upkeep
 from cantor.services.orders import KIND, Key, first_order
 from cantor.workers.sandbox.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from cantor.wire.frame import Value
 
 KEY = Key("default", "counter")
 
@@ -306,6 +309,20 @@ async def test_logs_are_read_from_any_node(boxes: Boxes) -> None:
     assert [row["name"] for row in told] == ["birch"]
     assert told[0]["lines"][0].endswith(" ready")
     assert [(row["name"], len(row["lines"])) for row in both] == [("birch", 2), ("cedar", 2)]
+
+
+async def test_a_node_of_another_tenant_reads_no_logs_whatever_it_says_of_itself(
+    boxes: Boxes,
+) -> None:
+    await boxes.push("ash", CALM, needs='label.site in ["birch"]')
+    await boxes.until("ash", birch=("running", 1))
+    ash, birch = (boxes.mesh.nodes[IDS[NAMES.index(name)]] for name in ("ash", "birch"))
+    ash.tenant = "other"
+    ash.publish("node", {"labels": {"role": "hub"}, "tenant": birch.tenant})
+
+    asked: dict[str, Value] = {"tenant": birch.tenant, "name": "counter"}
+    with pytest.raises(RemoteProtocolError, match="another tenant"):
+        await ash.request(birch.node_id, LOGS_TOPIC, asked)
 
 
 @pytest.mark.parametrize(("args", "error"), [
