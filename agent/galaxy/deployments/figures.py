@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import RemoteProtocolError
 from galaxy.deployments.beside import BESIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.views import DeploymentView
@@ -20,6 +21,7 @@ RATE_WINDOW_S = 0.9
 EDGE_KEYS = (
     "kind", "policy", "depth", "sent", "received", "dropped", "expired", "discarded", "waiting",
 )  # fmt: skip
+SUMMARY_KEYS = ("count", "mean", "p50", "p99", "max")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,53 @@ class Rates:
         return self._rates
 
 
+def is_understood(answer: Headers) -> bool:
+    """Whether an answer is shaped as ``merge_figures`` reads it: nodes may say anything."""
+    groups, previews = answer.get("groups") or [], answer.get("previews") or {}
+    return isinstance(groups, list) and all(map(_is_group, groups)) and isinstance(previews, dict)
+
+
+def _is_group(group: Value) -> bool:
+    if not isinstance(group, dict):
+        return False
+    return (
+        _are_rows(group.get("live"), lambda _: True)
+        and _are_rows(group.get("filters"), _is_filter)
+        and _are_rows(group.get("edges"), _is_edge)
+    )
+
+
+def _are_rows(table: Value, is_one: Callable[[Headers], bool]) -> bool:
+    return isinstance(table, dict) and all(
+        isinstance(row, dict) and is_one(row) for row in table.values()
+    )
+
+
+def _is_filter(row: Headers) -> bool:
+    numbers, counters = ("frames_in", "frames_out"), row.get("counters")
+    summaries = row.get("age_ms"), row.get("run_ms")
+    is_counted = _count(row, numbers) and _number(row, ("mean_fps",)) and isinstance(counters, dict)
+    return is_counted and all(map(_is_summary, summaries))
+
+
+def _is_edge(row: Headers) -> bool:
+    is_named = isinstance(row.get("kind"), str) and isinstance(row.get("policy"), str)
+    return is_named and _count(row, EDGE_KEYS[2:]) and _is_summary(row.get("queue_ms"))
+
+
+def _is_summary(row: Value) -> bool:
+    return isinstance(row, dict) and _number(row, SUMMARY_KEYS)
+
+
+def _count(row: Headers, names: Iterable[str]) -> bool:
+    return all(type(row.get(name)) is int for name in names)
+
+
+def _number(row: Headers, names: Iterable[str]) -> bool:
+    values = (row.get(name) for name in names)
+    return all(isinstance(value, (int, float)) and isfinite(value) for value in values)
+
+
 def with_closed(figures: Headers, of_closed: Mapping[str, Headers]) -> Headers:
     """The figures of a node's workers as those of one; groups that are closed in are marked."""
     groups = list(cast("list[Value]", figures.get("groups", [])))
@@ -94,7 +143,10 @@ def with_closed(figures: Headers, of_closed: Mapping[str, Headers]) -> Headers:
 def merge_figures(
     view: DeploymentView, answers: Iterable[Headers], rates: Rates, now_s: float
 ) -> Headers:
-    """Filters, edges and previews of all nodes; of an edge what both of its ends say together."""
+    """Filters, edges and previews of all nodes; of an edge what both of its ends say together.
+
+    The answers are such as ``is_understood``.
+    """
     filters: dict[str, Headers] = {}
     ends: dict[str, _Ends] = {}
     previews: Headers = {}
@@ -196,4 +248,4 @@ def _across(sender: Headers, receiver: Headers) -> Headers:
 
 def _percentiles(summary: Value) -> Headers:
     found = cast("Headers", summary)
-    return {key: found[key] for key in ("count", "mean", "p50", "p99", "max")}
+    return {key: found[key] for key in SUMMARY_KEYS}

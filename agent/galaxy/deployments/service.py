@@ -24,7 +24,7 @@ from cantor.scheduling.needs import parse, together
 from galaxy.deployments import keeper
 from galaxy.deployments.authors import Authors
 from galaxy.deployments.calls import Calls, text_of
-from galaxy.deployments.figures import Preview, Rates, merge_figures
+from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figures
 from galaxy.deployments.load import coarse_load
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
@@ -174,13 +174,13 @@ class Deployments:
         await self._write(self._held(deployment).with_wanted("removed", self._node.wall()))
 
     async def figures(self, deployment: str) -> Headers:
-        """The figures of all nodes that run a part, merged; a node that is silent is left out."""
+        """The figures of all nodes that run a part, merged; a silent or odd one is left out."""
         view = self.view(deployment)
         answers = await asyncio.gather(
             *(self._figures_of(node, deployment) for node in _nodes(view)), return_exceptions=True
         )
         rates = self._rates.setdefault(deployment, Rates())
-        found = [answer for answer in answers if isinstance(answer, dict)]
+        found = [one for one in answers if isinstance(one, dict) and is_understood(one)]
         return merge_figures(view, found, rates, self._node.clock.monotonic())
 
     async def reports(self, deployment: str) -> Headers:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
-from galaxy.deployments.figures import Preview, Rates, merge_figures
+from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figures
 from galaxy.deployments.views import DeploymentView
 from galaxy.figures import EdgeFigures, FilterFigures, Snapshot, Summary
 
@@ -63,6 +63,52 @@ def two_nodes(frames: int) -> list[dict[str, Value]]:
         count={"frames": frames - 2},
     )
     return [left, right]
+
+
+def places(value: Value, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    """The way to everything in an answer."""
+    pairs: dict[Any, Value] = value if isinstance(value, dict) else {}
+    pairs = dict(enumerate(value)) if isinstance(value, list) else pairs
+    return [at, *(way for key, part in pairs.items() for way in places(part, (*at, key)))]
+
+
+def changed(value: Value, at: tuple[str | int, ...], other: Value) -> Value:
+    """The same answer with something else at one place; without it, if that is ``None``."""
+    if not at:
+        return other
+    copy: Any = dict(value) if isinstance(value, dict) else list(cast("list[Value]", value))
+    if other is None and len(at) == 1 and isinstance(copy, dict):
+        del copy[at[0]]
+    else:
+        copy[at[0]] = changed(copy[at[0]], at[1:], other)
+    return cast("Value", copy)
+
+
+ODD: st.SearchStrategy[Value] = st.sampled_from(
+    [None, "", [], {}, [[]], {"x": 1}, 1.5, -1, True, float("nan"), b"x"]
+)
+
+
+@given(st.data())
+def test_what_is_understood_is_merged_whatever_else_a_node_says(data: st.DataObject) -> None:
+    answer: Value = cast("Value", two_nodes(10)[1])
+    assert is_understood(cast("dict[str, Value]", answer))
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.sampled_from(places(answer)[1:] or [("groups",)]))
+        answer = changed(answer, at, data.draw(ODD)) if places(answer)[1:] else {}
+    told = cast("dict[str, Value]", answer)
+    if is_understood(told):
+        merge_figures(VIEW, [told], Rates(), 0.0)
+
+
+@pytest.mark.parametrize("odd", [
+    {"groups": 1}, {"groups": [1]}, {"groups": [{}]}, {"previews": [1]},
+    {"groups": [{"live": {}, "filters": {"a": {}}, "edges": {}}]},
+    {"groups": [{"live": {}, "filters": {}, "edges": {"a": {"kind": "weak"}}}]},
+    {"groups": [{"live": {"a": 1}, "filters": {}, "edges": {}}]},
+])  # fmt: skip
+def test_figures_that_no_worker_says_are_not_understood(odd: dict[str, Value]) -> None:
+    assert not is_understood(odd)
 
 
 def test_both_ends_of_a_connection_become_one() -> None:
