@@ -11,6 +11,7 @@ from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
 from cantor.node.settings import AgentSettings, Work, service_data_of
+from cantor.node.tenants import alive_of_tenant
 from cantor.workers.sandbox.rules import Rules, rules_with
 from cantor.workers.settings import WorkerSettings
 from edge_hub.mesh_view import LiveNode, PolicyView
@@ -175,11 +176,7 @@ class AgentMembership:
         service, agent = self._agent.service(TASKS), self._agent
         if service is None:
             return None
-
-        def homes() -> list[NodeId]:
-            return [node for node in agent.alive() if agent.tenant_of(node) == agent.tenant]
-
-        return NodeTasks(service.calls(), agent.tenant, homes)
+        return NodeTasks(service.calls(), agent.tenant, lambda: alive_of_tenant(agent))
 
     async def close(self) -> None:
         await self._agent.close()
