@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from cantor.node.services import Answer, Handler
     from cantor.wire.frame import Buffer, Value
 
-ANSWERING_MAX = 1024
+ANSWERING_MAX = 2048
+"""Of all nodes together; of one no more than is left for the others. More is not answered."""
 _P = ParamSpec("_P")
 _log = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Messages:
         self._answers: dict[str, Answer] = {}
         self._asked: dict[int, tuple[NodeId, asyncio.Future[Message]]] = {}
         self._answering: dict[tuple[NodeId, int], asyncio.Future[Reply]] = {}
+        self._answering_of: Counter[NodeId] = Counter()
         self._is_closed = False
 
     def on_message(self, topic: str, handler: Handler) -> None:
@@ -175,8 +178,9 @@ class Messages:
         key = (message.source, number)
         if key in self._answering or self._is_closed:
             return
-        if len(self._answering) >= ANSWERING_MAX:
-            _log.warning("too many requests at once", extra={"topic": topic})
+        if self._answering_of[message.source] >= ANSWERING_MAX - len(self._answering):
+            source = short_name(message.source)
+            _log.warning("too many requests at once", extra={"topic": topic, "source": source})
             return
         try:
             result = answer(message)
@@ -188,12 +192,16 @@ class Messages:
             return
         # The answer itself and nothing around it: so it also ends well if it has not begun yet.
         task = self._answering[key] = asyncio.ensure_future(result)
+        self._answering_of[message.source] += 1
         task.add_done_callback(partial(self._answered, topic, number, message, priority))
 
     def _answered(
         self, topic: str, number: int, message: Message, priority: int, task: asyncio.Future[Reply]
     ) -> None:
-        self._answering.pop((message.source, number), None)
+        del self._answering[(message.source, number)]
+        self._answering_of[message.source] -= 1
+        if not self._answering_of[message.source]:
+            del self._answering_of[message.source]
         if task.cancelled():
             return
         error = task.exception()

@@ -176,6 +176,38 @@ async def test_one_number_is_answered_once_however_often_it_is_asked(mesh: FakeM
     await right(mesh).messages.close()
 
 
+async def test_one_node_leaves_others_as_many_answers_as_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cantor.node.messages.ANSWERING_MAX", 8)
+    asked: list[NodeId] = []
+    go_on = asyncio.Event()
+    other = NodeId("3" * 32)
+
+    async def hang(_: Message) -> Reply:
+        await go_on.wait()
+        return Reply()
+
+    def late(message: Message) -> asyncio.Future[Reply]:
+        asked.append(message.source)
+        return asyncio.ensure_future(hang(message))
+
+    messages = Messages(RIGHT, 1, lambda _: "")
+    messages.answer("hang", late)
+    for source in (LEFT, other):
+        for number in range(9):
+            question: dict[str, Value] = {"t": "hang", "h": {}, "q": number}
+            messages.delivered(DataFrame(Kind.DATA, source, RIGHT, headers=question))
+    assert (asked.count(LEFT), asked.count(other)) == (4, 2)
+
+    go_on.set()
+    await asyncio.gather(*messages._answering.values())
+    await asyncio.sleep(0)
+    messages.delivered(DataFrame(Kind.DATA, LEFT, RIGHT, headers={"t": "hang", "h": {}, "q": 9}))
+    assert asked.count(LEFT) == 5
+    await messages.close()
+
+
 async def test_a_bug_in_a_handler_does_not_reach_the_link_that_brought_the_message(
     mesh: FakeMesh, caplog: pytest.LogCaptureFixture
 ) -> None:
