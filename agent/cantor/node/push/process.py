@@ -11,7 +11,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError, reason_of
 from cantor.workers import launch
@@ -24,45 +24,71 @@ if TYPE_CHECKING:
 MARK = "CANTOR_RUN"
 OUTPUT_BYTES_MAX = 1024 * 1024
 """A service that prints more in a second waits for the next: it must not keep the node busy."""
+PIECE_BYTES = 64 * 1024
+"""So much is read at once: what a pipe of Linux holds."""
 _REST_S = 1.0
 _PROC = Path("/proc")
 
 
-class _Output(asyncio.Protocol):
-    """The end of the pipe that a service prints into."""
+class _Output:
+    """The end of the pipe that a service prints into. It is closed here, and only once.
+
+    A pipe of uvloop is closed by the loop, and then once more by its number, which may be another
+    file's by then: that one was "Bad file descriptor" for whoever had just opened it.
+    """
 
     def __init__(self, heard: Callable[[bytes], None]) -> None:
         self._heard = heard
         self._left = OUTPUT_BYTES_MAX
-        self._transport: asyncio.ReadTransport | None = None
+        self._reader = -1
         self._rest: asyncio.TimerHandle | None = None
         self.closed = asyncio.Event()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.ReadTransport", transport)
+    def open(self) -> int:
+        """Listen from now on; the other end, which is the caller's to close.
 
-    def data_received(self, data: bytes) -> None:
-        self._heard(data)
-        self._left -= len(data)
-        if self._rest is None:
-            self._rest = asyncio.get_running_loop().call_later(_REST_S, self._rested)
-        if self._left < 0 and self._transport is not None:
-            self._transport.pause_reading()
+        Raises:
+            OSError: there are no descriptors left.
+        """
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._listen()
+        return writer
 
-    def _rested(self) -> None:
-        self._rest = None
-        self._left = OUTPUT_BYTES_MAX
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def close(self) -> None:
+        """Listen no more."""
+        if self._reader < 0:
+            return
+        asyncio.get_running_loop().remove_reader(self._reader)
+        os.close(self._reader)
+        self._reader = -1
         if self._rest is not None:
             self._rest.cancel()
         self.closed.set()
 
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    def _listen(self) -> None:
+        asyncio.get_running_loop().add_reader(self._reader, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._reader, PIECE_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self.close()
+            return
+        self._left -= len(data)
+        loop = asyncio.get_running_loop()
+        if self._rest is None:
+            self._rest = loop.call_later(_REST_S, self._rested)
+        if self._left < 0:
+            loop.remove_reader(self._reader)
+        self._heard(data)
+
+    def _rested(self) -> None:
+        self._rest = None
+        self._left = OUTPUT_BYTES_MAX
+        self._listen()
 
 
 class ServiceProcess:
@@ -85,11 +111,10 @@ class ServiceProcess:
         Raises:
             UnavailableError: the system cannot.
         """
-        loop = asyncio.get_running_loop()
         start = way.start_of(command)
-        reader, writer = os.pipe()
+        writer = -1
         try:
-            await loop.connect_read_pipe(lambda: self._output, os.fdopen(reader, "rb", 0))
+            writer = self._output.open()
             self._process = await asyncio.create_subprocess_exec(
                 *start.command,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -106,7 +131,8 @@ class ServiceProcess:
                 f"it cannot be started: {reason_of(error)}", where=command[0]
             ) from error
         finally:
-            os.close(writer)
+            if writer >= 0:
+                os.close(writer)
             way.started()
 
     async def wait(self) -> int:

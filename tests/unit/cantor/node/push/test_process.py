@@ -196,3 +196,43 @@ def test_what_a_former_agent_has_left_is_found_by_the_mark(mark: str, tmp_path: 
 ])  # fmt: skip
 def test_an_end_is_told_in_words(code: int, how: str) -> None:
     assert told(code) == how
+
+
+@pytest.mark.parametrize("is_quick", [False, True], ids=["asyncio", "uvloop"])
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_the_end_of_the_pipe_is_closed_once_by_who_owns_it(
+    mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_quick: bool, is_stopped: bool
+) -> None:
+    """A second close by the number ends another file, if one was opened since the first."""
+    loops = pytest.importorskip("uvloop").new_event_loop if is_quick else None
+    readers: list[int] = []
+    ended: list[tuple[int, bool]] = []
+    make, close = os.pipe, os.close
+
+    def made() -> tuple[int, int]:
+        reader, writer = make()
+        readers.append(reader)
+        return reader, writer
+
+    def closing(number: int) -> None:
+        ended.append((number, Path(f"/proc/self/fd/{number}").exists()))
+        close(number)
+
+    async def live() -> None:
+        heard = Heard()
+        main = "print('ready')\n" + ("import time\ntime.sleep(600)" if is_stopped else "")
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pipe", made)
+            patch.setattr(os, "close", closing)
+            process = await started(mark, heard, tmp_path, main)
+            await heard.until(lambda data: b"ready" in data)
+            if is_stopped:
+                await process.stop(WAIT_S)
+            await process.wait()
+            await asyncio.sleep(0)
+
+    with asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(live())
+
+    assert ended.count((readers[0], True)) == 1
+    assert (readers[0], False) not in ended
