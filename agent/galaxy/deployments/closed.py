@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import CantorError, UnavailableError
-from cantor.node.push.running import granted
+from cantor.node.device_nodes import device_nodes
 from cantor.workers.sandbox.levels import Limits
 from galaxy.deployments.workers import WorkerProcess
 
@@ -69,7 +69,7 @@ class ClosedGroups:
         self, leader: str, epoch: int, level: Level, lease: Lease | None, wish: Headers
     ) -> None:
         """Start a worker for a run, at a level, with the devices of its lease; soon."""
-        devices = granted(self._node, lease)
+        devices = device_nodes(self._node, lease)
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         limits = Limits(data_bytes=memory_bytes or None)
         sandbox = self._node.sandboxes.of(level, devices=devices, limits=limits)

@@ -7,10 +7,10 @@ import os
 import secrets
 import socket
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError
+from cantor.node.device_nodes import device_nodes
 from cantor.node.push.checks import Checks
 from cantor.node.push.inside import Inside
 from cantor.node.push.outside import Outside
@@ -23,6 +23,7 @@ from cantor.workers.sandbox.program import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from cantor.node.grants.reservation import Reservation
     from cantor.node.push.logs import Log
@@ -160,7 +161,7 @@ class Running:
             level_named(self.plan.level),
             readable=(prepared.folder, *prepared.libraries),
             writable=(self._data,),
-            devices=granted(self._node, lease),
+            devices=device_nodes(self._node, lease),
             has_loopback=bool(self.ports or health.http),
             limits=Limits(data_bytes=memory_bytes or None, file_bytes=self._quota.bytes_max),
         )
@@ -208,16 +209,6 @@ class Running:
             "CANTOR_DATA": str(self._data),
             **{f"CANTOR_PORT_{name.upper()}": str(port) for name, port in self.ports.items()},
         }
-
-
-def granted(node: Node, lease: Lease | None) -> tuple[Path, ...]:
-    """The nodes below ``/dev`` of the devices whose units are taken; nothing else is seen."""
-    units = {unit for ids in lease.units.values() for unit in ids} if lease else set()
-    if not units:
-        return ()
-    me = next((view for view in node.nodes() if view.id == node.node_id), None)
-    paths = {os.path.realpath(one.path) for one in me.devices if one.id in units} if me else set()
-    return tuple(Path(path) for path in sorted(paths) if Path(path).is_char_device())
 
 
 def own_folder(folder: Path, *, is_closed: bool) -> None:
