@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     Tell = Callable[[Any], None]
 
 _LOCK_NAME = "tasks.lock"
+LOCK_TRIES = 50
+LOCK_PAUSE_S = 0.02
+"""Who was killed while it started a worker leaves the lock to that one until it has begun."""
 
 
 class TaskStore:
@@ -168,12 +171,15 @@ def _locked(folder: Path) -> int:
         raise StoreError(
             f"cannot be opened: {reason_of(error)}", where=str(folder), remedy="name another folder"
         ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise StoreError(
-            "another process keeps its tasks there", where=str(folder),
-            remedy="end it, or name another folder",
-        ) from error  # fmt: skip
-    return lock
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return lock
+    os.close(lock)
+    raise StoreError(
+        "another process keeps its tasks there", where=str(folder),
+        remedy="end it, or name another folder",
+    )  # fmt: skip

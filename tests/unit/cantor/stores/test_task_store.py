@@ -11,7 +11,7 @@ import pytest
 from cantor.stores import groups
 from cantor.stores.errors import StoreError
 from cantor.stores.task_records import FILE_NAME, TASK_BYTES_MAX, Asked, Limits, Outcome
-from cantor.stores.task_store import TaskStore
+from cantor.stores.task_store import LOCK_PAUSE_S, TaskStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -286,6 +286,21 @@ def test_forgets_and_lists(tmp_path: Path) -> None:
     desk.store.rows(10, desk.answers.put)
     assert [row.id for row in desk.answer()] == ["two"]
     desk.store.close()
+
+
+def test_a_process_that_ends_right_now_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Desk(tmp_path)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        before.store.close()
+
+    monkeypatch.setattr("cantor.stores.task_store.time.sleep", pause)
+    Desk(tmp_path).store.close()
+    assert pauses == [LOCK_PAUSE_S]
 
 
 def test_one_process_has_it_at_a_time(tmp_path: Path) -> None:
