@@ -162,7 +162,7 @@ test("while the stream carries a topic, answers about it are not shown: they may
   const { socket, say, stream: live } = stream();
   (socket.onopen as () => void)();
   live.watch("mesh", (rows) => client.setQueryData(["mesh"], rows));
-  const ask = () => asTold<unknown>(client, live, "mesh", ["mesh"], async () => "answer");
+  const ask = () => asTold<unknown>(live, "mesh", async () => "answer", () => client.getQueryData(["mesh"]));
   client.setQueryData(["mesh"], "asked before");
   expect(await ask()).toBe("answer");
   say({ type: "snapshot", topic: "mesh", seq: 1, items: ["told"] });

@@ -1,5 +1,5 @@
 /** Templates and deployments: what is asked and what is changed. */
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { get, post } from "./client";
 import { useStream } from "./live";
@@ -36,9 +36,15 @@ export function useDeployments(enabled = true) {
   const stream = useWatch(enabled);
   return useQuery({
     queryKey: keys.deployments,
-    queryFn: ({ signal }) => asTold(client, stream, "deployments", keys.deployments, () => get<Page<Deployment>>("/deployments?limit=200", signal)),
+    queryFn: ({ signal }) => asTold(stream, "deployments", () => get<Page<Deployment>>("/deployments?limit=200", signal), () => client.getQueryData(keys.deployments)),
     enabled,
   });
+}
+
+/** What is known of one: on its own page, or else in the list. */
+function told(client: QueryClient, id: string): Deployment | undefined {
+  const list = client.getQueryData<Page<Deployment>>(keys.deployments);
+  return client.getQueryData<Deployment>(keys.deployment(id)) ?? list?.items.find((item) => item.id === id);
 }
 
 export function useDeployment(id: string) {
@@ -46,7 +52,7 @@ export function useDeployment(id: string) {
   const stream = useWatch(true);
   return useQuery({
     queryKey: keys.deployment(id),
-    queryFn: ({ signal }) => asTold(client, stream, "deployments", keys.deployment(id), () => get<Deployment>(path(id), signal)),
+    queryFn: ({ signal }) => asTold(stream, "deployments", () => get<Deployment>(path(id), signal), () => told(client, id)),
   });
 }
 
@@ -55,7 +61,7 @@ export function useDeploy() {
   return useMutation({
     mutationFn: (request: DeployRequest) => post<Deployment>("/deployments", request),
     onSuccess: (made) => {
-      client.setQueryData<Deployment>(keys.deployment(made.id), (told) => told ?? made);
+      client.setQueryData<Deployment>(keys.deployment(made.id), told(client, made.id) ?? made);
       void client.invalidateQueries({ queryKey: keys.deployments });
       void client.invalidateQueries({ queryKey: keys.templates });
     },

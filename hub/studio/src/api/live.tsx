@@ -50,12 +50,14 @@ function patchEvents(client: QueryClient, events: HubEvent[]): void {
   );
 }
 
-/** Put what the stream sent into the list and into the page of each deployment. */
+/** Put what the stream sent into the list and into each deployment that is open. */
 function patchDeployments(client: QueryClient, upserts: Deployment[], removed: string[], whole: boolean): void {
   client.setQueryData<Page<Deployment>>(keys.deployments, (known) =>
     whole ? { next: null, ...known, items: upserts } : known && { ...known, items: mergeById(known.items, upserts, removed) },
   );
-  for (const item of upserts) client.setQueryData<Deployment>(keys.deployment(item.id), item);
+  for (const item of upserts) {
+    client.setQueryData<Deployment>(keys.deployment(item.id), (known) => (known ? item : known));
+  }
   for (const id of removed) void client.invalidateQueries({ queryKey: keys.deployment(id) });
 }
 

@@ -30,7 +30,16 @@ export function useLiveList<T extends { id: string }>(topic: Watched, path = `/$
   );
   return useQuery({
     queryKey: [topic],
-    queryFn: ({ signal }) => asTold(client, stream, topic, [topic], () => get<LiveList<T>>(path, signal), (answer, told) => ({ ...answer, items: told.items })),
+    queryFn: ({ signal }) =>
+      asTold(
+        stream,
+        topic,
+        () => get<LiveList<T>>(path, signal),
+        (answer) => {
+          const list = client.getQueryData<LiveList<T>>([topic]);
+          return list && { ...answer, items: list.items };
+        },
+      ),
     refetchOnWindowFocus: false,
   });
 }

@@ -26,7 +26,7 @@ export function useMesh() {
     () => stream?.watch("mesh", (upserts, removed, whole) => patchMesh(client, upserts as MeshItem[], removed, whole)),
     [stream, client],
   );
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => asTold(client, stream, "mesh", KEY, () => get<Mesh>("/mesh", signal)) });
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => asTold(stream, "mesh", () => get<Mesh>("/mesh", signal), () => client.getQueryData<Mesh>(KEY)) });
 }
 
 /** The way between two nodes; asked again when links have changed, which `version` tells. */

@@ -55,19 +55,27 @@ export function patchPolicy(client: QueryClient, upserts: Item[], removed: strin
   });
 }
 
+/** What holds, as the stream has told it, else as the hub answers. */
+function useAsTold() {
+  const stream = useStream();
+  const client = useQueryClient();
+  return (ask: () => Promise<PolicySnapshot>) => asTold(stream, "policy", ask, () => client.getQueryData<PolicySnapshot>(KEY));
+}
+
 export function usePolicy() {
+  const told = useAsTold();
   const stream = useStream();
   const client = useQueryClient();
   useEffect(() => stream?.watch("policy", (rows, removed, whole) => patchPolicy(client, rows as Item[], removed, whole)), [stream, client]);
-  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => asTold(client, stream, "policy", KEY, () => get<PolicySnapshot>("/mesh/policy", signal)) });
+  return useQuery({ queryKey: KEY, queryFn: ({ signal }) => told(() => get<PolicySnapshot>("/mesh/policy", signal)) });
 }
 
 export function useSetPolicy() {
-  const stream = useStream();
+  const told = useAsTold();
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ days, seen }: { days: number; seen: MeshPolicy }) =>
-      asTold(client, stream, "policy", KEY, async () => (await call<PolicySnapshot>("PUT", "/mesh/policy", { body: { stale_days: days }, ifMatch: seen.etag })).data),
+      told(async () => (await call<PolicySnapshot>("PUT", "/mesh/policy", { body: { stale_days: days }, ifMatch: seen.etag })).data),
     onSuccess: (snapshot) => client.setQueryData(KEY, snapshot),
     onError: () => client.invalidateQueries({ queryKey: KEY }),
   });
