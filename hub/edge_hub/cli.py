@@ -18,6 +18,7 @@ from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
 from cantor.cli.log import start_logging
+from cantor.cli.service_data import add_service_data_option
 from cantor.identity.authority_folder import load_authority, make_authority
 from cantor.identity.files import make_private_folder
 from cantor.node.loop import run_loop
@@ -128,12 +129,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how closed code runs on this machine, also what is pushed in the console: full"
         " (default), net or none; own=LEVEL for the hub's own alone, or the id of a node",
     )
-    parser.add_argument(
-        "--service-data",
-        default="1GiB",
-        metavar="SIZE",
-        help="how much each service may keep on this machine in its own folder (1GiB)",
-    )
+    add_service_data_option(parser)
 
 
 def _key(options: argparse.Namespace) -> Path | None:

@@ -41,7 +41,7 @@ class HubSettings:
     mesh: tuple[str, ...] = LISTEN_DEFAULT
     interfaces: tuple[str, ...] = ()
     sandbox: tuple[str, ...] = ()
-    service_data: str = "1GiB"
+    service_data: str = ""
     static: Path | None = None
     project: str = DEFAULT_PROJECT
     ticket_life_s: float = 15 * 60

@@ -23,6 +23,7 @@ from cantor.cli.folders import add_folder_option
 from cantor.cli.labels import parse_labels, parse_weights
 from cantor.cli.log import start_logging
 from cantor.cli.needs import check_needs, fitting, not_now
+from cantor.cli.service_data import add_service_data_option
 from cantor.cli.table import format_table
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
 from cantor.node.control import ControlServer, ask
@@ -114,12 +115,7 @@ def _add_work_options(agent: argparse.ArgumentParser) -> None:
         help="how closed code of other nodes runs: full (default), net or none; own=LEVEL for this"
         " box's, or the id of a node",
     )
-    agent.add_argument(
-        "--service-data",
-        default="1GiB",
-        metavar="SIZE",
-        help="how much each service may keep in its own folder (1GiB)",
-    )
+    add_service_data_option(agent)
 
 
 def _add_resource_options(agent: argparse.ArgumentParser) -> None:

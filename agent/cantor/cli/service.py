@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import ConfigError
 from cantor.base.text import printable
 from cantor.cli.folders import add_folder_option
-from cantor.cli.service_output import Output
+from cantor.cli.service_output import ASK_S, Output
 from cantor.cli.table import format_table
 from cantor.node.control import ask
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
     Row = dict[str, Value]
 
-ASK_S = 20.0
 LINES_DEFAULT = 100
 
 

@@ -82,12 +82,12 @@ class AgentSettings:
 
 
 def service_data_of(text: str) -> int:
-    """Bytes that a person typed as ``--service-data``.
+    """Bytes that a person typed as ``--service-data``; as every node gives where that is empty.
 
     Raises:
         ConfigError: it is no size.
     """
     try:
-        return parse_size(text)
+        return parse_size(text) if text else SERVICE_DATA_BYTES
     except ValueError as error:
         raise ConfigError(str(error), where="--service-data") from error

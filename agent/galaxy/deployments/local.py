@@ -128,8 +128,10 @@ class LocalDeployment:
                 self._last_figures, _ = await self._worker.ask("figures")
             except UnavailableError as error:
                 _log.info("no figures", extra={"reason": str(error)})
-        asked = {leader: await self._closed_figures(leader) for leader in self._closed}
-        return with_closed(self._last_figures, asked) if asked else self._last_figures
+        closed = list(self._closed)
+        said = await asyncio.gather(*map(self._closed_figures, closed))
+        of_closed = dict(zip(closed, said, strict=True))
+        return with_closed(self._last_figures, of_closed) if closed else self._last_figures
 
     async def _closed_figures(self, leader: str) -> Headers:
         try:

@@ -10,6 +10,7 @@ from cantor.base.errors import CantorError, RemoteProtocolError
 from cantor.node.services import Reply
 from cantor.node.tasks.stages import RUNS, STAGES_MAX, STAGES_TOPIC, WAITS, stages_from
 from cantor.node.tasks.story_values import Telling
+from cantor.node.tenants import check_tenant
 from cantor.scheduling.tasks.finding import PAGE_MAX, Sought, changes, page
 
 if TYPE_CHECKING:
@@ -218,8 +219,7 @@ class StoryAnswers:
 
     def _check(self, source: NodeId, topic: str) -> None:
         """Tasks are told to nodes of the same tenant, as certificates say whose they are."""
-        if self._node.tenant_of(source) != self._node.tenant:
-            raise RemoteProtocolError("it belongs to another tenant", where=topic)
+        check_tenant(self._node, self._node.tenant, topic, source)
 
 
 def _sought(args: Args) -> Sought:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
+
 from cantor.base.ids import NodeId
 from cantor.base.resources import Resource
 from cantor.scheduling.grants.events import Effect, Tell, Tick, Write, Written
@@ -189,8 +191,14 @@ def test_what_is_asked_back_is_not_renewed_but_asked_back_again() -> None:
     assert [type(one) for one in owner.do(again)] == [Granted]
 
 
-def test_each_node_takes_back_its_part_of_the_debt_only() -> None:
-    """Two nodes with four GPUs each, all lent to vision: of the two that the lab is owed."""
+@pytest.mark.parametrize(("project", "waiting", "asked"), [
+    ("lab", 4, ["GPU = 1"] * 4),  # it is owed two
+    ("few", 2, ["GPU = 2"]),  # it may have two
+])  # fmt: skip
+def test_two_nodes_take_back_together_what_a_project_is_owed_and_may_have(
+    project: str, waiting: int, asked: list[str]
+) -> None:
+    """Each has four GPUs, all lent to vision."""
     taken = 0
     for me, other in ((ME, OTHER), (OTHER, ME)):
         owner = Owner(4, pool=8)
@@ -198,28 +206,12 @@ def test_each_node_takes_back_its_part_of_the_debt_only() -> None:
         owner.ask_many("vision", 4, may_reclaim=True)
         use = {
             "vision": Use({"GPU": 4}, {}, {}, {"GPU": 4}),
-            "lab": Use({}, {}, {"GPU": 4}),
+            project: Use({}, {}, {"GPU": waiting}),
         }
         owner.accounts.told(other, Told(1, use), 0.0)
         owner.now = 10.0
-        owner.ask_many("lab", 4)
-        taken += len(wanted(owner.after(GRACE_S)))
-    assert taken == 2
-
-
-def test_nodes_together_take_back_no_more_than_a_limit_lets_a_project_have() -> None:
-    taken = 0
-    for me, other in ((ME, OTHER), (OTHER, ME)):
-        owner = Owner(4, pool=8)
-        owner.grantor.order._me = me  # type: ignore[attr-defined]
-        owner.ask_many("vision", 4, may_reclaim=True)
-        use = {
-            "vision": Use({"GPU": 4}, {}, {}, {"GPU": 4}),
-            "few": Use({}, {}, {"GPU": 2}),
-        }
-        owner.accounts.told(other, Told(1, use), 0.0)
-        owner.now = 10.0
-        owner.ask("few", "GPU = 2")
+        for needs in asked:
+            owner.ask(project, needs)
         taken += len(wanted(owner.after(GRACE_S)))
     assert taken == 2
 
