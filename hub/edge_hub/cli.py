@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
-from cantor.cli.log import start_logging
-from cantor.cli.service_data import add_service_data_option
+from cantor.base.log_format import start_logging
+from cantor.cli.keeping import add_keeping_options
 from cantor.identity.authority_folder import load_authority, make_authority
 from cantor.identity.files import make_private_folder
 from cantor.node.loop import run_loop
@@ -129,7 +129,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="how closed code runs on this machine, also what is pushed in the console: full"
         " (default), net or none; own=LEVEL for the hub's own alone, or the id of a node",
     )
-    add_service_data_option(parser)
+    add_keeping_options(parser)
 
 
 def _key(options: argparse.Namespace) -> Path | None:
@@ -159,6 +159,7 @@ def _settings(options: argparse.Namespace) -> HubSettings:
         interfaces=tuple(options.interface),
         sandbox=tuple(options.sandbox),
         service_data=options.service_data,
+        logs=options.logs,
     )
 
 

@@ -10,7 +10,7 @@ from cantor.base.errors import CantorError, EnrolmentError
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
-from cantor.node.settings import AgentSettings, Work, service_data_of
+from cantor.node.settings import AgentSettings, Work, logs_of, service_data_of
 from cantor.node.tenants import alive_of_tenant
 from cantor.workers.sandbox.rules import Rules, rules_with
 from cantor.workers.settings import WorkerSettings
@@ -226,6 +226,7 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
             labels=HUB_LABEL,
             interfaces=settings.interfaces,
             work=work_of(settings),
+            logs_bytes=logs_of(settings.logs),
         ),
         authority=authority,
     )

@@ -25,8 +25,8 @@ class HubSettings:
     write where a proxy stands before it. ``hosts`` are further names under which people and boxes
     reach this hub, ``public_enrol`` is what tokens say (``host:port``).
     ``mesh`` is where its own node accepts links, ``interfaces`` the local addresses of discovery.
-    ``sandbox`` are rules of how closed whose code runs on this machine, and ``service_data`` is how
-    much each service may keep there, as people type them.
+    ``sandbox`` are rules of how closed whose code runs on this machine, ``service_data`` is how
+    much each service may keep there, and ``logs`` how much of its node's logs, as people type them.
     """
 
     data: Path
@@ -42,6 +42,7 @@ class HubSettings:
     interfaces: tuple[str, ...] = ()
     sandbox: tuple[str, ...] = ()
     service_data: str = ""
+    logs: str = ""
     static: Path | None = None
     project: str = DEFAULT_PROJECT
     ticket_life_s: float = 15 * 60

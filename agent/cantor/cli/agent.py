@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
+from cantor.base.log_format import start_logging
 from cantor.base.units import format_size
 from cantor.cli.folders import add_folder_option
+from cantor.cli.keeping import add_keeping_options
 from cantor.cli.labels import parse_labels, parse_weights
-from cantor.cli.log import start_logging
 from cantor.cli.needs import check_needs, fitting, not_now
-from cantor.cli.service_data import add_service_data_option
 from cantor.cli.table import format_table
 from cantor.mesh.settings import LINKS_MAX_DEFAULT
 from cantor.node.control import ControlServer, ask
@@ -115,7 +115,7 @@ def _add_work_options(agent: argparse.ArgumentParser) -> None:
         help="how closed code of other nodes runs: full (default), net or none; own=LEVEL for this"
         " box's, or the id of a node",
     )
-    add_service_data_option(agent)
+    add_keeping_options(agent)
 
 
 def _add_resource_options(agent: argparse.ArgumentParser) -> None:
@@ -140,7 +140,7 @@ def _add_resource_options(agent: argparse.ArgumentParser) -> None:
 
 async def _run_agent(options: argparse.Namespace) -> int:
     from cantor.node.agent import Agent
-    from cantor.node.settings import PORT_DEFAULT, AgentSettings
+    from cantor.node.settings import PORT_DEFAULT, AgentSettings, logs_of
     from cantor.transport.addresses import everywhere
 
     start_logging(verbose=options.verbose)
@@ -160,6 +160,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         resources=told.resources,
         shared=told.shared,
         work=work_of(options),
+        logs_bytes=logs_of(options.logs),
     )
     os.environ["CANTOR_HOME"] = str(settings.folder)  # what runs in its workers finds this agent
     agent = Agent(settings)

@@ -42,6 +42,7 @@ OWN_VERBS = {
     "schema": "cantor.cli.schema",
     "push": "cantor.cli.push",
     "service": "cantor.cli.service",
+    "logs": "cantor.cli.logs",
     "worker": "cantor.cli.worker",
     "launch": "cantor.cli.launch",
     "completion": "cantor.cli.completion",

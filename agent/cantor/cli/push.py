@@ -21,6 +21,7 @@ from cantor.bundles import requirements, tree, wheels
 from cantor.bundles.resolving import Wardrobe
 from cantor.cli.folders import add_folder_option
 from cantor.cli.following import Following
+from cantor.cli.log_reading import alive
 from cantor.cli.service_output import Output
 from cantor.cli.wheels import add_index_option
 from cantor.node.control import SOCKET_NAME, ask
@@ -148,7 +149,8 @@ async def _watch(options: argparse.Namespace) -> int:
 
 async def _output(options: argparse.Namespace, manifest: Manifest) -> Output:
     """What the service prints from now on."""
-    output = Output(options.data, _name(options, manifest), is_json=options.json)
+    names = await alive(options.data)
+    output = Output(options.data, _name(options, manifest), names, is_json=options.json)
     await output.pass_over()
     return output
 

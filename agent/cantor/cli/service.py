@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import ConfigError
 from cantor.base.text import printable
 from cantor.cli.folders import add_folder_option
-from cantor.cli.service_output import ASK_S, Output
+from cantor.cli.log_reading import nodes_named
+from cantor.cli.service_output import Output
 from cantor.cli.table import format_table
 from cantor.node.control import ask
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
     Row = dict[str, Value]
 
+ASK_S = 20.0
 LINES_DEFAULT = 100
 
 
@@ -38,7 +40,11 @@ def register(verbs: Verbs) -> None:
     logs = _named(below, "logs", "what a service printed, on all of its nodes or on one", _logs)
     logs.add_argument("--node", default="", help="only this node")
     logs.add_argument(
-        "--lines", type=int, default=LINES_DEFAULT, metavar="N", help="the last N of each node"
+        "--lines",
+        type=int,
+        default=LINES_DEFAULT,
+        metavar="N",
+        help="the last N of all nodes together",
     )
     logs.add_argument("--follow", action="store_true", help="go on as it prints more")
     _named(below, "history", "the revisions that are still known", _history)
@@ -104,18 +110,16 @@ def _logs(options: argparse.Namespace) -> int:
 
 
 async def _show(options: argparse.Namespace) -> int:
-    output = Output(options.data, options.service, node=options.node, is_json=options.json)
+    views = cast("list[Row]", await ask(options.data, "service.list", timeout_s=ASK_S))
+    rows = cast("list[Row]", _of(views, options.service)["nodes"])
+    names = {str(row["node"]): str(row["name"]) for row in rows if row["is_alive"]}
+    if options.node:
+        names = await nodes_named(options.data, [options.node])
+    output = Output(options.data, options.service, names, is_json=options.json)
+    await output.last(options.lines)
     if options.follow:
-        await output.follow(options.lines)
-    told = await output.last(options.lines)
-    if options.json:
-        print(json.dumps(told, indent=1, ensure_ascii=False))
-        return 0
-    for row in told:
-        if error := row.get("error"):
-            print(f"{row['name']!s}: {error!s}", file=sys.stderr)
-        output.print(row, cast("list[str]", row["lines"]))
-    return 0
+        await output.follow(is_closed=bool(options.node))
+    return 1 if output.has_trouble else 0
 
 
 def _history(options: argparse.Namespace) -> int:
@@ -160,12 +164,15 @@ def _change(options: argparse.Namespace) -> int:
 
 
 def _one(options: argparse.Namespace) -> Row:
-    views = cast("list[Row]", _ask(options, "service.list", {}))
+    return _of(cast("list[Row]", _ask(options, "service.list", {})), options.service)
+
+
+def _of(views: list[Row], service: str) -> Row:
     for view in views:
-        if view["name"] == options.service:
+        if view["name"] == service:
             return view
     raise ConfigError(
-        "there is no such service", where=options.service, remedy="cantor service list shows them"
+        "there is no such service", where=service, remedy="cantor service list shows them"
     )
 
 

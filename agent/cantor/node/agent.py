@@ -123,9 +123,10 @@ class Agent(Talk):
         self.sandboxes = Sandboxes(self.node_id, settings.folder, settings.work.settings.sandbox)
         self._lasting = LastingFacts(self._memory, self._driver.post)
         self._messages = Messages(self.node_id, epoch, self._driver.send)
-        made = registered_services(settings.work) if services is None else services
+        if services is None:
+            services = registered_services(settings.work, settings.logs_bytes)
         self.life = epoch
-        self._services: dict[str, Service] = {name: made[name](self) for name in made}
+        self._services: dict[str, Service] = {name: make(self) for name, make in services.items()}
         self._started: list[Service] = []
         self._changes = Changes(lambda: digest(self._core.ledger))
         self._subscribers: list[Callable[[], None]] = [self._changes.changed]

@@ -305,18 +305,23 @@ class Service(Protocol):
 ServiceFactory: TypeAlias = Callable[[Node], Service]
 
 
-def registered_services(work: Work | None = None) -> dict[str, ServiceFactory]:
+def registered_services(
+    work: Work | None = None, logs_bytes: int | None = None
+) -> dict[str, ServiceFactory]:
     """The factories of this installation by name: the node's own, then the others by name.
 
-    ``work`` says for whom the node runs code, in how many workers, and what services may keep.
+    ``work`` says for whom the node runs code, in how many workers, and what services may keep;
+    ``logs_bytes`` is how much it keeps of its logs.
     """
     from cantor.node.bundles.service import Bundles
+    from cantor.node.logs.service import Logs
     from cantor.node.push.service import Push
-    from cantor.node.settings import Work
+    from cantor.node.settings import LOGS_BYTES, Work
     from cantor.node.tasks.service import Tasks
 
     work = work or Work()
     return {
+        "logs": partial(Logs, bytes_max=logs_bytes or LOGS_BYTES),
         "bundles": Bundles,
         "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),

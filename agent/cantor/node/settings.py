@@ -22,6 +22,8 @@ LISTEN_DEFAULT = (f"0.0.0.0:{PORT_DEFAULT}",)  # only certificates of the mesh g
 
 SERVICE_DATA_BYTES = 1 << 30
 SERVICE_DATA_LEAST_BYTES = 1 << 20
+LOGS_BYTES = 64 << 20
+LOGS_LEAST_BYTES = 1 << 20
 
 
 CodeRun: TypeAlias = Literal["none", "tenant"]
@@ -58,7 +60,8 @@ class AgentSettings:
     ``enrol`` is where an issuer enrols boxes by HTTPS, nowhere if empty, and ``public_enrol`` what
     its tokens say where boxes reach it by another address (``host:port``); ``resources`` are what
     the box has beside what is found, and ``shared`` how many units of quantities it owns for all
-    nodes of its site, or of its tenant if it has no label ``site``; ``work`` is for tasks.
+    nodes of its site, or of its tenant if it has no label ``site``; ``work`` is for tasks;
+    ``logs_bytes`` is how much of its logs it keeps.
     """
 
     folder: Path
@@ -75,8 +78,11 @@ class AgentSettings:
     resources: tuple[Resource, ...] = ()
     shared: dict[str, int] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
+    logs_bytes: int = LOGS_BYTES
 
     def __post_init__(self) -> None:
+        if self.logs_bytes < LOGS_LEAST_BYTES:
+            raise ConfigError("too little for any logs", where="--logs", remedy="give 1MiB or more")
         # What works in folders of its own must find this one from there.
         object.__setattr__(self, "folder", self.folder.absolute())
 
@@ -87,7 +93,20 @@ def service_data_of(text: str) -> int:
     Raises:
         ConfigError: it is no size.
     """
+    return _size_of(text, SERVICE_DATA_BYTES, "--service-data")
+
+
+def logs_of(text: str) -> int:
+    """Bytes that a person typed as ``--logs``; as every node keeps where that is empty.
+
+    Raises:
+        ConfigError: it is no size.
+    """
+    return _size_of(text, LOGS_BYTES, "--logs")
+
+
+def _size_of(text: str, otherwise: int, option: str) -> int:
     try:
-        return parse_size(text) if text else SERVICE_DATA_BYTES
+        return parse_size(text) if text else otherwise
     except ValueError as error:
-        raise ConfigError(str(error), where="--service-data") from error
+        raise ConfigError(str(error), where=option) from error

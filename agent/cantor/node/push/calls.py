@@ -7,15 +7,16 @@ import hashlib
 import math
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError, UnavailableError, reason_of
 from cantor.base.ids import NodeId
 from cantor.bundles import tree
+from cantor.node.logs.query import Query
+from cantor.node.push.logs import source_of
 from cantor.node.push.shelf import check_size, manifest_in
-from cantor.node.services import Reply
-from cantor.node.tenants import check_tenant
 from cantor.node.view import find_node
 from cantor.scheduling.needs import parse, together
 from cantor.scheduling.reach import Place, missing
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
 
     from cantor.bundles.fetching.manifest import Manifest
     from cantor.node.push.service import Push
-    from cantor.node.services import Call, Message, Node
+    from cantor.node.services import Call, Node
     from cantor.services.orders import Order, Revision, Wanted
     from cantor.wire.frame import Value
 
     Args = dict[str, Value]
 
-LOGS_TOPIC = "services.logs"
 LINES_DEFAULT, LINES_MAX = 100, 5000
 _SHARE = re.compile(r"(\d{1,3})\s*(%?)")
 
@@ -46,10 +46,6 @@ class Calls:
     def __init__(self, push: Push, node: Node) -> None:
         self._push = push
         self._node = node
-
-    def start(self) -> None:
-        """Answer other nodes."""
-        self._node.answer(LOGS_TOPIC, self._logs_asked)
 
     def by_name(self) -> Mapping[str, Call]:
         """Each call with its name."""
@@ -170,27 +166,11 @@ class Calls:
         ]
 
     async def _logs_of(self, node: NodeId, key: Key, lines: int) -> Args:
-        if node == self._node.node_id:
-            return {"lines": cast("list[Value]", self._tail(key, lines))}
-        asked: Args = {"tenant": key.tenant, "name": key.name, "lines": lines}
         try:
-            answer = await self._node.request(node, LOGS_TOPIC, asked, priority=2)
+            found = await self._push.logs.last(node, Query(source=source_of(key)), lines)
         except UnavailableError as error:
             return {"lines": [], "error": str(error)}
-        text = b"".join(answer.body).decode("utf-8", "replace")
-        return {"lines": cast("list[Value]", text.split("\n") if text else [])}
-
-    def _logs_asked(self, message: Message) -> Reply:
-        asked = message.headers
-        key = Key(str(asked.get("tenant")), str(asked.get("name")))
-        check_tenant(self._node, key.tenant, key.name, message.source)
-        lines = asked.get("lines")
-        count = lines if type(lines) is int and 0 < lines <= LINES_MAX else LINES_DEFAULT
-        return Reply(body=("\n".join(self._tail(key, count)).encode(),))
-
-    def _tail(self, key: Key, lines: int) -> list[str]:
-        local = self._push.local(key)
-        return [] if local is None else local.log.tail(lines)
+        return {"lines": [f"{_moment(line.at)} {line.text}" for line in found]}
 
     def _order(self, args: Args) -> Order:
         name = str(args.get("name"))
@@ -208,6 +188,10 @@ class Calls:
             for view in self._push.views()
             if view["name"] == key.name and view["tenant"] == key.tenant
         )
+
+
+def _moment(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
 
 
 def _runs_code(value: Value) -> bool:

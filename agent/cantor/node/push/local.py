@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from cantor.bundles.fetching.manifest import Manifest
     from cantor.node.bundles.service import Bundles
     from cantor.node.late_writer import LateWriter
+    from cantor.node.logs.service import Logs
     from cantor.node.push.quota import Quota
     from cantor.node.push.shelf import Prepared
     from cantor.node.services import Node
@@ -47,6 +48,7 @@ class LocalService:
         self,
         node: Node,
         bundles: Bundles,
+        logs: Logs,
         key: Key,
         folder: Path,
         memory: Remembered,
@@ -62,7 +64,7 @@ class LocalService:
         self._writer = writer
         self._quota = quota
         self._changed = changed
-        self.log = Log(folder, node.wall)
+        self.log = Log(key, logs.put)
         self._shelf = Shelf(folder)
         self._upkeep: Upkeep | None = None
         self._revisions: dict[Stamp, Revision] = {}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.node.bundles.service import Bundles
+    from cantor.node.logs.service import Logs
     from cantor.node.push.book import Entry
     from cantor.node.services import Call, Node
     from cantor.node.view import NodeView
@@ -79,7 +80,6 @@ class Push:
             memory = remembered(folder)
             if memory.order is not None:
                 self._book.believe(memory.order, memory.packed_order, memory.seen)
-        self._calls.start()
         self._unsubscribe = self._node.subscribe(self._wake.set)
         self._task = asyncio.ensure_future(self._keep())
 
@@ -112,6 +112,18 @@ class Push:
         if bundles is None:
             raise UnavailableError("this node has no bundles", where=self._node.name)
         return cast("Bundles", bundles)
+
+    @property
+    def logs(self) -> Logs:
+        """Where lines go, and come from.
+
+        Raises:
+            UnavailableError: this node has no logs.
+        """
+        logs = self._node.service("logs")
+        if logs is None:
+            raise UnavailableError("this node has no logs", where=self._node.name)
+        return cast("Logs", logs)
 
     def orders(self) -> dict[Key, Order]:
         """The orders that hold, the removed among them."""
@@ -247,7 +259,15 @@ class Push:
         memory = remembered(folder)
         wake = self._wake.set
         return LocalService(
-            self._node, self.bundles, key, folder, memory, self._writer, self._quota, wake
+            self._node,
+            self.bundles,
+            self.logs,
+            key,
+            folder,
+            memory,
+            self._writer,
+            self._quota,
+            wake,
         )
 
     def _remove(self, key: Key) -> None:

@@ -58,8 +58,9 @@ def test_a_folder_runs_on_the_nodes_that_meet_the_needs(trio: Trio, tmp_path: Pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "counter is revision 1" in done.stdout
     assert trio.cedar.states("counter") == {"birch": ("running", 1), "cedar": ("running", 1)}
-    told = json.loads(trio.ash.run("service", "logs", "counter", "--json").stdout)
-    assert {row["name"]: row["lines"][-1].partition(" ")[2] for row in told} == {
+    printed = trio.ash.run("service", "logs", "counter", "--json").stdout
+    told = [json.loads(line) for line in printed.splitlines()]
+    assert {row["name"]: row["text"] for row in told} == {
         "birch": "ready, revision 1 on birch",
         "cedar": "ready, revision 1 on cedar",
     }

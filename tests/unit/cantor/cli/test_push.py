@@ -11,7 +11,8 @@ import pytest
 
 from cantor.base.errors import ConfigError, UnavailableError
 from cantor.bundles import tree
-from cantor.cli import following, push, service_output
+from cantor.cli import following, log_reading, push
+from cantor.node.logs.lines import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +45,22 @@ class Agent:
             self.code.append({name: file.content for name, file in files.items()})
             self.pushed.append(args)
             return {**self.view(), "warning": self.warning}
-        if call == "service.logs":
-            if not self.pushed:
-                raise ConfigError("there is no such service")
-            if len(self.pushed) > 1 and self.prints:
-                self.lines.append(self.prints.pop(0))
-                self.is_gone = not self.prints
-            return [{"node": "aa", "name": "ash", "lines": list(self.lines)}]
+        if call == "nodes":
+            return [{"id": "a" * 32, "name": "ash", "state": "online"}]
+        if call == "logs.read":
+            return self.page(args)
         return [self.view()] if call == "service.list" else {"count": len(self.calls)}
+
+    def page(self, args: dict[str, Any]) -> dict[str, Any]:
+        """The lines after the place that is asked for, which is how many were before."""
+        if len(self.pushed) > 1 and self.prints and not args.get("back"):
+            self.lines.append(self.prints.pop(0))
+            self.is_gone = not self.prints
+        (_, begin) = args.get("place") or (1, 0)
+        end = len(self.lines)
+        raw = [Line(1.0, "info", args["source"], text).packed().decode() for text in self.lines]
+        return {"lines": raw[begin:], "place": [1, end], "newest": [1, end], "is_end": True,
+                "has_missed": False}  # fmt: skip
 
     def view(self) -> dict[str, Any]:
         row = {"node": "aa", "name": "ash", "state": self.state, "why": "", "is_current": True}
@@ -66,9 +75,9 @@ class Agent:
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Agent:
     made = Agent(tmp_path / "data")
-    for module in (push, following, service_output):
+    for module in (push, following, log_reading):
         monkeypatch.setattr(module, "ask", made)
-    monkeypatch.setattr(service_output, "FOLLOW_S", 0.0)
+    monkeypatch.setattr(log_reading, "LOOK_S", 0.0)
     monkeypatch.setattr(push, "LOOK_S", 0.001)
     return made
 
@@ -203,12 +212,12 @@ async def test_watch_pushes_each_save_tells_what_is_wrong_and_shows_the_output(
     await until(lambda: len(agent.pushed) == 2)
     agent.lines = ["ready"]
     count = len(agent.calls)
-    await until(lambda: agent.calls[count:].count("service.logs") > 1)
+    await until(lambda: agent.calls[count:].count("logs.read") > 1)
 
     agent.is_gone = True
     with pytest.raises(UnavailableError):
         await asyncio.wait_for(watching, WAIT_S)
-    assert "ash  ready\n" in capsys.readouterr().out
+    assert "00:00:01.000  ready\n" in capsys.readouterr().out
 
 
 def test_follow_goes_on_after_it_is_well_and_shows_what_came_since_the_push(
@@ -221,5 +230,5 @@ def test_follow_goes_on_after_it_is_well_and_shows_what_came_since_the_push(
     with pytest.raises(UnavailableError):
         push.run(options(agent, code, "--follow"))
 
-    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ash")]
-    assert shown == [f"ash  new {number}" for number in range(20)]
+    shown = [line for line in capsys.readouterr().out.splitlines() if "1970" in line]
+    assert shown == [f"1970-01-01 00:00:01.000  new {number}" for number in range(20)]

@@ -11,6 +11,7 @@ from cantor.base.ids import NodeId
 from cantor.bundles.tree import File, pack
 from cantor.node.bundles.service import Bundles
 from cantor.node.fake import FakeMesh
+from cantor.node.logs.service import Logs
 from cantor.node.push import running
 from cantor.node.push.outside import Outside
 from cantor.node.push.service import Push
@@ -104,7 +105,11 @@ class Boxes:
         )
         self.mesh.revive(node_id)
         node.publish("tasks", {"code_run": "tenant"})
-        node.services = {"bundles": Bundles(node), "push": Push(node, self.data_bytes_max)}
+        node.services = {
+            "logs": Logs(node),
+            "bundles": Bundles(node),
+            "push": Push(node, self.data_bytes_max),
+        }
         for service in node.services.values():
             await service.start()
         push = self.pushes[name] = cast("Push", node.services["push"])
@@ -115,6 +120,7 @@ class Boxes:
         node = self.mesh.nodes[IDS[NAMES.index(name)]]
         await self.pushes.pop(name).close()
         await node.services["bundles"].close()
+        await node.services["logs"].close()
         for owner, fact in list(self.mesh.held):
             if owner == node.node_id and fact not in node.lasting:
                 self.mesh.held[(owner, fact)] = self.mesh.held[(owner, fact)]._replace(value=None)

@@ -12,7 +12,7 @@ from tests.unit.cantor.node.push.boxes import BROKEN, CALM, IDS, NAMES, Boxes, F
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.resources import Resource
 from cantor.bundles.tree import File, pack
-from cantor.node.push.calls import LOGS_TOPIC
+from cantor.node.logs.service import TOPIC
 from cantor.services import upkeep
 from cantor.services.orders import KIND, Key, first_order
 from cantor.workers.sandbox.trial import Trial
@@ -20,7 +20,6 @@ from cantor.workers.sandbox.trial import Trial
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from cantor.wire.frame import Value
 
 KEY = Key("default", "counter")
 
@@ -320,9 +319,8 @@ async def test_a_node_of_another_tenant_reads_no_logs_whatever_it_says_of_itself
     ash.tenant = "other"
     ash.publish("node", {"labels": {"role": "hub"}, "tenant": birch.tenant})
 
-    asked: dict[str, Value] = {"tenant": birch.tenant, "name": "counter"}
     with pytest.raises(RemoteProtocolError, match="another tenant"):
-        await ash.request(birch.node_id, LOGS_TOPIC, asked)
+        await ash.request(birch.node_id, TOPIC, {})
 
 
 @pytest.mark.parametrize(("args", "error"), [

@@ -1,4 +1,4 @@
-"""What a long-running verb writes to stderr: a constant text, and the fields that came with it."""
+"""What a long-running verb says of itself: a constant text, and the fields that came with it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 
 
 class FieldFormatter(logging.Formatter):
-    """``WARNING cantor.node: seed not reached seed=10.0.0.1:7434 reason='Connection refused'``."""
+    """``cantor.node: seed not reached seed=10.0.0.1:7434 reason='Connection refused'``.
 
-    def __init__(self) -> None:
-        super().__init__("%(levelname)s %(name)s: %(message)s")
+    With ``has_level`` it begins with ``WARNING``.
+    """
+
+    def __init__(self, *, has_level: bool = True) -> None:
+        super().__init__(f"{'%(levelname)s ' * has_level}%(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (a name of logging)
         """The text, then each field as ``name=value``; what holds spaces is quoted."""
@@ -20,10 +23,16 @@ class FieldFormatter(logging.Formatter):
 
 
 def start_logging(*, verbose: bool = False) -> None:
-    """Write warnings to stderr, or with ``verbose`` what happens in the normal course as well."""
+    """Write warnings to stderr, or with ``verbose`` what happens in the normal course as well.
+
+    What happens in the normal course reaches handlers that are added later in any case.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(FieldFormatter())
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+    handler.setLevel(logging.INFO if verbose else logging.WARNING)
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for name in ("aiohttp.access", "asyncio"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _field(pair: tuple[str, object]) -> str:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from cantor.cli.log import FieldFormatter
+from cantor.base.log_format import FieldFormatter
 
 
 @pytest.mark.parametrize(
