@@ -179,7 +179,8 @@ def inspect(options: argparse.Namespace) -> int:
     Raises:
         ModelError: it is no ONNX model, or no known head fits.
     """
-    from galaxy.detection.model_file import Model, model_path
+    from galaxy.detection.model_file import Model
+    from galaxy.detection.packaged import model_path
 
     facts = Model(model_path(str(options.file))).facts
     if options.json:

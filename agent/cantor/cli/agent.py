@@ -115,6 +115,14 @@ def _add_work_options(agent: argparse.ArgumentParser) -> None:
         help="how closed code of other nodes runs: full (default), net or none; own=LEVEL for this"
         " box's, or the id of a node",
     )
+    agent.add_argument(
+        "--files",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="pipelines that other boxes deploy may read the files in it: videos, models",
+    )
     add_keeping_options(agent)
 
 
@@ -215,7 +223,12 @@ def work_of(options: argparse.Namespace) -> Work:
     file = options.workers_file
     told = WorkerSettings() if file is None else load_worker_settings(file)
     warm = told.warm if options.warm_workers is None else options.warm_workers
-    settings = replace(told, warm=warm, sandbox=rules_with(told.sandbox, options.sandbox))
+    for folder in options.files:
+        if not folder.is_dir():
+            raise ConfigError("there is no such folder", where=f"--files {folder}")
+    rules = rules_with(told.sandbox, options.sandbox)
+    rules = replace(rules, files=tuple(folder.absolute() for folder in options.files))
+    settings = replace(told, warm=warm, sandbox=rules)
     work = Work(
         code_run=options.code_run,
         settings=settings,

@@ -47,6 +47,10 @@ class Authors:
             return level
         return more_closed(level, sandboxes.rules.others)
 
+    def has_deployed(self, node: NodeId, deployment: Deployment) -> bool:
+        """Whether it is proven that this node has deployed it."""
+        return node == deployment.created_by and self._is_proven(deployment)
+
     def forget(self, kept: Collection[str]) -> None:
         """Vouch for these deployments alone from now on."""
         for fact in self._node.facts(AUTHOR):

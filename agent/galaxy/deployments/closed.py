@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import CantorError, UnavailableError
@@ -16,7 +17,7 @@ from cantor.workers.sandbox.levels import Limits
 from galaxy.deployments.workers import WorkerProcess
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Node
@@ -66,13 +67,24 @@ class ClosedGroups:
         return one is not None and one.epoch == epoch and one.has_devices
 
     def begin(
-        self, leader: str, epoch: int, level: Level, lease: Lease | None, wish: Headers
+        self,
+        leader: str,
+        epoch: int,
+        level: Level,
+        lease: Lease | None,
+        wish: Headers,
+        files: Iterable[str] = (),
     ) -> None:
-        """Start a worker for a run, at a level, with the devices of its lease; soon."""
+        """Start a worker for a run, at a level, with the devices of its lease; soon.
+
+        It sees these files of the box besides.
+        """
         devices = device_nodes(self._node, lease)
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         limits = Limits(data_bytes=memory_bytes or None)
-        sandbox = self._node.sandboxes.of(level, devices=devices, limits=limits)
+        sandbox = self._node.sandboxes.of(
+            level, readable=tuple(map(Path, files)), devices=devices, limits=limits
+        )
         listener = self._listener_of(leader, epoch)
         worker = WorkerProcess(listener, sandbox)
         worker.tell("run", wish)

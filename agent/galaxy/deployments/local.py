@@ -7,10 +7,11 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError
+from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError, UnavailableError
 from galaxy.deployments.beside import BESIDE, Ends, ends_of, may_say, routes_of
 from galaxy.deployments.closed import ClosedGroups
 from galaxy.deployments.figures import with_closed
+from galaxy.deployments.judge import with_files
 from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
 from galaxy.deployments.units import Units
 from galaxy.deployments.workers import ASK_TIMEOUT_S, WorkerListener, WorkerProcess
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Node
-    from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
     from cantor.workers.sandbox.levels import Level
+    from galaxy.deployments.judge import Judge
     from galaxy.deployments.keeper import LocalRun
-    from galaxy.deployments.records import Deployment, RunState
-    from galaxy.pipeline import Pipeline
+    from galaxy.deployments.records import RunState
 
     Headers = dict[str, Value]
 
@@ -52,17 +52,14 @@ class LocalDeployment:
         node_name: str,
         changed: Callable[[], None],
         post: Callable[[NodeId, Headers, tuple[Buffer, ...]], None],
-        is_live: Callable[[Pipeline], bool],
-        needs_of: Callable[[Pipeline, tuple[str, ...]], Needs],
-        level_of: Callable[[Deployment, Pipeline, tuple[str, ...]], Level],
+        judge: Judge,
         node: Node,
     ) -> None:
-        self._level_of = level_of
+        self._judge = judge
         self._levels: dict[str, Level] = {}
         """How closed each group is, as long as its run goes on."""
         self._ends: dict[str, Ends] = {}
         self._closed = ClosedGroups(node, self._listener_of, self._is_gone)
-        self._needs_of = needs_of
         self._units = Units(
             node, deployment, begin=self._begin, wait=self._waits, give_up=self._gives_up
         )
@@ -72,7 +69,6 @@ class LocalDeployment:
         self._node_name = node_name
         self._changed = changed
         self._post = post
-        self._is_live = is_live
         self._begins_anew = False
         self._revision = 0
         self._failures: dict[str, int] = {}
@@ -108,7 +104,7 @@ class LocalDeployment:
         self._end_others(run)
         fresh = {name: run.groups[name] for name in run.groups if self._is_new(name, run)}
         for leader in fresh:
-            level = self._level_of(run.deployment, run.pipeline, run.filters[leader])
+            level = self._judge.level_of(run.deployment, run.pipeline, run.filters[leader])
             self._levels[leader] = level
         opened = {name: fresh[name] for name in fresh if not self._is_closed(name)}
         if opened and self._worker is None:
@@ -189,7 +185,7 @@ class LocalDeployment:
     async def _begin_revision(self, run: LocalRun) -> None:
         await self.close()
         self._revision = run.deployment.revision
-        self._begins_anew = self._is_live(run.pipeline)
+        self._begins_anew = self._judge.is_live(run.pipeline)
         self._states = dict(run.past)
         self._failures.clear()
 
@@ -225,7 +221,7 @@ class LocalDeployment:
         self._closed.end(leader)  # it holds the units that the next run waits for
         self._told[leader] = epoch
         self._states[leader] = GroupRun(leader, epoch, "starting", "")
-        needs = self._needs_of(run.pipeline, run.filters[leader])
+        needs = self._judge.needs_of(run.pipeline, run.filters[leader])
         self._units.take(leader, epoch, needs, run.deployment.project)
 
     def _begin(self, leader: str, epoch: int) -> None:
@@ -233,19 +229,23 @@ class LocalDeployment:
         if run is None or self._told.get(leader) != epoch or run.groups.get(leader) != epoch:
             self._units.give_back(leader, epoch)
             return
-        if self._run(leader, epoch, run):
-            self._states[leader] = GroupRun(leader, epoch, "starting", "")
-        else:
+        self._states[leader] = GroupRun(leader, epoch, "starting", "")
+        if not self._run(leader, epoch, run):
             del self._told[leader]  # it is fresh again at the next look
             self._units.give_back(leader, epoch)
         self._changed()
 
     def _run(self, leader: str, epoch: int, run: LocalRun) -> bool:
+        try:
+            files = self._judge.files_of(run.deployment, run.pipeline, run.filters[leader])
+        except ConfigError as error:
+            self._heard_state(leader, epoch, "failed", str(error))
+            return True
         wish: Headers = {
             "leader": leader,
             "epoch": epoch,
             "filters": list(run.filters[leader]),
-            "pipeline": cast("Value", run.deployment.pipeline),
+            "pipeline": cast("Value", with_files(run.deployment.pipeline, files)),
             "node": self._node_name,
             "node_id": self._node_id,
             "frames_max": run.deployment.frames_max,
@@ -253,7 +253,7 @@ class LocalDeployment:
         if not self._is_closed(leader):
             return self._worker is not None and self._tell("run", wish)
         level, lease = self._levels[leader], self._units.lease(leader, epoch)
-        self._closed.begin(leader, epoch, level, lease, wish)
+        self._closed.begin(leader, epoch, level, lease, wish, files.values())
         self._tell_routes(run)
         return True
 

@@ -20,28 +20,24 @@ from cantor.base.errors import (
 )
 from cantor.node.services import Reply
 from cantor.node.tenants import HUB_ROLE, check_tenant
-from cantor.scheduling.needs import parse, together
 from galaxy.deployments import keeper
 from galaxy.deployments.authors import Authors
 from galaxy.deployments.calls import Calls, text_of
 from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figures
+from galaxy.deployments.judge import Judge
 from galaxy.deployments.load import coarse_load
 from galaxy.deployments.local import LocalDeployment
 from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
 from galaxy.deployments.units import TASKS
-from galaxy.filter import BaseSource
-from galaxy.registry import Registry, is_built_in
+from galaxy.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Call, Message, Node
-    from cantor.scheduling.needs import Needs
     from cantor.wire.frame import Buffer, Value
-    from cantor.workers.sandbox.levels import Level
     from galaxy.deployments.views import DeploymentView
-    from galaxy.filter import BaseFilter
     from galaxy.pipeline import Pipeline
     from galaxy.placement import Placement
 
@@ -70,6 +66,7 @@ class Deployments:
         self._registry = registry or Registry.default()
         self._authors = Authors(node)
         self._able = {} if node.labels.get("role") == HUB_ROLE else self._registry.runnable()
+        self._judge = Judge(node, self._registry, self._able, self._authors)
         self._local: dict[str, LocalDeployment] = {}
         self._rates: dict[str, Rates] = {}
         self._memory = keeper.Memory()
@@ -106,7 +103,7 @@ class Deployments:
 
     def calls(self) -> Mapping[str, Call]:
         """What the command line asks."""
-        return Calls(self, self._type).by_name()
+        return Calls(self, self._judge.type_of).by_name()
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` after a deployment may have changed; the result ends that."""
@@ -265,9 +262,7 @@ class Deployments:
                 self._node.name,
                 self._wake.set,
                 self._carry,
-                self._is_live,
-                self._needs_of,
-                self._level_of,
+                self._judge,
                 self._node,
             )
         await local.apply(run)
@@ -288,40 +283,12 @@ class Deployments:
         for changed in list(self._subscribers):
             changed()
 
-    def _is_live(self, pipeline: Pipeline) -> bool:
-        """Whether every source is live: then nothing is read twice when a run begins anew."""
-        known = (self._type(spec.type) for spec in pipeline.filters.values())
-        return all(one.live for one in known if one and issubclass(one, BaseSource))
-
-    def _needs_of(self, pipeline: Pipeline, group: tuple[str, ...]) -> Needs:
-        """What a group takes here: its filters' needs, and those of their types."""
-        texts = [
-            text
-            for name in group
-            for text in (pipeline.filters[name].needs, self._able.get(pipeline.filters[name].type))
-        ]
-        return together(parse(text) for text in texts if text)
-
-    def _level_of(
-        self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]
-    ) -> Level:
-        """How closed a group runs here: our own filters are open, others' at their author's."""
-        if all(is_built_in(pipeline.filters[name].type) for name in group):
-            return "none"
-        return self._authors.level_of(deployment)
-
-    def _type(self, name: str) -> type[BaseFilter] | None:
-        """A filter type; None if only other nodes have it."""
-        try:
-            return self._registry.get(name)
-        except ConfigError:
-            return None
-
     def _check_tenant(self, message: Message) -> None:
-        view = self.view(text_of(message.headers, "deployment"))
-        if message.source not in (view.created_by, self._node.node_id):
-            tenant = view.tenant or self._node.tenant
-            check_tenant(self._node, tenant, view.id, message.source)
+        deployment = self._held(text_of(message.headers, "deployment"))
+        source = message.source
+        if source != self._node.node_id and not self._authors.has_deployed(source, deployment):
+            tenant = deployment.tenant or self._node.tenant
+            check_tenant(self._node, tenant, deployment.id, source)
 
     async def _write(self, deployment: Deployment, *, is_new: bool = False) -> None:
         try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from cantor.base.errors import ModelError
@@ -15,12 +13,12 @@ from galaxy.detection.heads import Head, HeatmapHead, YoloxHead
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from galaxy.detection.heads import Floats
     from galaxy.params import JsonValue
 
 HEADS = ("yolox", "heatmap")
-PACKAGED = ("conveyor",)
 """Models that ship with Galaxy, by the name that a pipeline gives instead of a path."""
 
 SIDE_DEFAULT_PX = 416
@@ -90,13 +88,6 @@ class Model:
     def run(self, tensor: Floats) -> list[Floats]:
         """Outputs in the head's order for an input [1, 3, height, width]."""
         return self._session.run(self._outputs, {self._input: tensor})
-
-
-def model_path(model: str) -> Path:
-    """Where a model lies: a packaged one by its name, any other by its path."""
-    if model in PACKAGED:
-        return Path(str(files("galaxy") / "models" / f"{model}.onnx"))
-    return Path(model)
 
 
 class OnnxSession(Protocol):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import random
+import stat
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
+from cantor.base.errors import ConfigError
 from edge_devices.registry import Inventory
 from edge_devices.simulated.camera import SimulatedCamera
 from edge_devices.simulated.capture import SimulatedCapture
 from edge_devices.simulated.options import PATH_PREFIX, CameraOptions
+from galaxy.errors import MediaError
 from galaxy.filter import BaseSource
 from galaxy.filters.capture import FreshestReader, opencv
 from galaxy.frame import Frame
@@ -26,6 +30,9 @@ if TYPE_CHECKING:
     from galaxy.params import JsonValue
 
 POLL_S = 0.1
+SCHEMES = ("rtsp://", "rtsps://")
+VIDEO_MAJOR = 81
+"""Video4Linux's devices (Documentation/admin-guide/devices.txt)."""
 HANG_S = 1.0
 """How much longer than a stall a read may hang: the watchdog on the frames' age comes first."""
 
@@ -140,6 +147,17 @@ class Rtsp(LiveSource):
     url = Param(str, description="rtsp://user:password@host:port/path", secret=True)
     open_timeout_s = Param(float, 5.0, minimum=0.5, maximum=60, unit="s", description="To connect.")
 
+    def open(self, ctx: Context) -> None:
+        """Refuse what FFmpeg would open by another protocol, such as a file.
+
+        Raises:
+            ConfigError: it is no address of RTSP.
+        """
+        if not self.url.startswith(SCHEMES):
+            raise ConfigError(
+                "this is no RTSP address", where="url", remedy="write rtsp://host:port/path"
+            )
+
     def open_capture(self) -> Capture:
         """Connect by RTSP, with time-outs on connecting and reading."""
         cv2 = opencv()
@@ -193,6 +211,7 @@ class UsbCamera(LiveSource):
         path = camera_path(self.device, Inventory().scan()[0])
         if path.startswith(PATH_PREFIX):
             return SimulatedCapture(SimulatedCamera(CameraOptions.parse(path)))
+        check_camera(path)
         capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, self.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, self.height)
@@ -213,3 +232,19 @@ def camera_path(asked: str, devices: Iterable[Device]) -> str:
         if asked in ("", camera.id):
             return camera.path
     return asked or "/dev/video0"
+
+
+def check_camera(path: str) -> None:
+    """Refuse what is no camera before it is opened: opening a watchdog restarts the box.
+
+    Raises:
+        MediaError: there is nothing, or something else.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116 (a link leads to its device)
+    except (OSError, ValueError) as error:
+        raise MediaError("there is no such camera", where=path[:200]) from error
+    if not stat.S_ISCHR(status.st_mode) or os.major(status.st_rdev) != VIDEO_MAJOR:
+        raise MediaError(
+            "this is no camera", where=path[:200], remedy="cantor device list shows the cameras"
+        )

@@ -67,7 +67,8 @@ class OnnxDetect(BaseFilter):
         Raises:
             ModelError: it cannot be loaded, its head is unknown, or it lacks a named class.
         """
-        from galaxy.detection.model_file import Model, model_path
+        from galaxy.detection.model_file import Model
+        from galaxy.detection.packaged import model_path
 
         path = model_path(self.model)
         model = self._model = Model(path, threads=self.intra_op_threads, head=self.head)

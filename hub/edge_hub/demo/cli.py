@@ -145,12 +145,6 @@ class _Demo:
         )
         await fleet.enrol(BOXES)
         self._write_bridge(broker.port)
-        await asyncio.gather(
-            fleet.start_agent(CAMERA_NODE, CANTOR_SIMULATED_CAMERA="1"),
-            *(fleet.start_agent(name) for name in BOXES[1:]),
-            fleet.start_sensor(broker.port, SENSOR),
-        )
-        await fleet.until(self._is_whole, "hub, boxes and sensor in one mesh")
         job = Job(
             self._options.source,
             self._options.model,
@@ -159,6 +153,13 @@ class _Demo:
             collects=self._headless,
             broker_port=broker.port,
         )
+        files = job.folders
+        await asyncio.gather(
+            fleet.start_agent(CAMERA_NODE, files=files, CANTOR_SIMULATED_CAMERA="1"),
+            *(fleet.start_agent(name, files=files) for name in BOXES[1:]),
+            fleet.start_sensor(broker.port, SENSOR),
+        )
+        await fleet.until(self._is_whole, "hub, boxes and sensor in one mesh")
         view = await self._deploy(job)
         say(f"{len(BOXES)} boxes and a hub are one mesh. Sign in once: {hub}")
         if not self._headless:

@@ -138,11 +138,14 @@ class DemoFleet:
             is_waiting=False,
         )
 
-    async def start_agent(self, name: str, **variables: str) -> Program:
-        """Start a box; it finds the others by mDNS."""
+    async def start_agent(
+        self, name: str, *, files: Sequence[Path] = (), **variables: str
+    ) -> Program:
+        """Start a box; it finds the others by mDNS, and opens these folders to their pipelines."""
         folder = str(self.agent_folder(name))
+        opened = [word for place in files for word in ("--files", str(place))]
         return await self._start(
-            name, [*self._agent, "agent", "--data", folder, *LOOPBACK], variables
+            name, [*self._agent, "agent", "--data", folder, *opened, *LOOPBACK], variables
         )
 
     async def start_sensor(self, port: int, device: str) -> Program:

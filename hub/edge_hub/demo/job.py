@@ -60,6 +60,12 @@ class Job:
         parts = urlsplit(self.source)
         return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
+    @property
+    def folders(self) -> list[Path]:
+        """Where the files lie that its filters open."""
+        files = [self.source] if self.is_file else []
+        return [Path(file).resolve().parent for file in (*files, self.model) if file]
+
     def check(self) -> None:
         """Refuse what cannot run, before anything is started.
 

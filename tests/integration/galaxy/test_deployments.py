@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import pytest
 
 from cantor.base.errors import ConfigError, UnavailableError
@@ -21,6 +22,7 @@ from edge_devices.cameras import CameraProvider
 from edge_devices.fake import FakeMachine
 from edge_devices.registry import Inventory
 from galaxy.deployments.service import Deployments
+from galaxy.filters.capture import opencv
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
 if TYPE_CHECKING:
@@ -320,3 +322,33 @@ async def test_a_filter_that_cannot_open_is_named_and_its_deployment_can_be_remo
     assert missing in failed.groups[0].error
     with pytest.raises(ConfigError, match="no such deployment"):
         service(left).view(view.id)
+
+
+async def test_a_file_of_another_box_is_read_only_in_a_folder_that_its_owner_opened(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    left, right = await fleet.add("left"), await fleet.add("right")
+    await all_known(left, right)
+    video = tmp_path / "open" / "few.avi"
+    video.parent.mkdir()
+    cv2 = opencv()
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*"MJPG"), 25, (64, 48))
+    for _ in range(5):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    filters = {
+        "video": FilterSpec("file", {"path": str(video)}, node="right"),
+        "count": FilterSpec("count", node="right"),
+    }
+    way = Connection.from_values({"from": "video.image", "to": "count.frame"})
+
+    view = await service(left).deploy(Pipeline("reads", filters, (way,)))
+    refused = await until(left, view.id, lambda view: view.state == "failed")
+    assert "video.path" in refused.groups[0].error
+    assert "may not open this file" in refused.groups[0].error
+
+    right.sandboxes.rules = replace(right.sandboxes.rules, files=(video.parent,))
+    view = await service(left).deploy(Pipeline("reads", filters, (way,)))
+    await until(left, view.id, lambda view: view.state == "finished")
+    reports = await service(left).reports(view.id)
+    assert reports["count"] == {"frames": 5, "objects": {}}

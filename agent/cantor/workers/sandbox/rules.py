@@ -12,6 +12,7 @@ from cantor.workers.sandbox.levels import LEVELS, level_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from cantor.base.ids import NodeId
     from cantor.workers.sandbox.levels import Level
@@ -25,11 +26,13 @@ NODES_MAX = 1000
 class Rules:
     """The levels of principals: of this box's ``own`` programs, of some ``nodes`` by their id, and
     of all ``others``. Names of nodes do not count: each says its own.
+    ``files`` are folders of this box whose files the work of other nodes may read.
     """
 
     own: Level = "none"
     others: Level = "full"
     nodes: Mapping[NodeId, Level] = field(default_factory=dict)
+    files: tuple[Path, ...] = ()
 
     def level_of(self, node: NodeId, me: NodeId) -> Level:
         """At which level code of a node runs on this one."""

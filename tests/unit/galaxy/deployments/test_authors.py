@@ -50,6 +50,15 @@ def test_whoever_is_only_named_counts_for_nothing(
     assert Authors(nodes[HERE]).level_of(deployed(by)) == "full"
 
 
+def test_only_who_vouches_has_deployed(nodes: dict[NodeId, FakeNode]) -> None:
+    Authors(nodes[FRIEND]).vouch(deployed(FRIEND))
+    authors = Authors(nodes[HERE])
+
+    assert authors.has_deployed(FRIEND, deployed(FRIEND))
+    assert not authors.has_deployed(STRANGER, deployed(FRIEND))
+    assert not authors.has_deployed(STRANGER, deployed(STRANGER)), "it only says so"
+
+
 def test_another_pipeline_under_the_same_id_is_not_vouched_for(
     nodes: dict[NodeId, FakeNode],
 ) -> None:

@@ -1,0 +1,123 @@
+"""What a group of a deployment is on this node: live or not, what it takes, what it may open.
+
+Filters that are part of Cantor Edge run in an open worker, with the agent's rights, whoever has
+deployed them. So what they open is judged here: files of this box are for its own pipelines, and
+for those of other nodes only in folders that its owner has named (``--files``). Cameras, RTSP
+addresses and brokers are what pipelines are for: they are open to all who may deploy, and the
+filters open nothing else by them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError
+from cantor.scheduling.needs import parse, together
+from galaxy.detection.packaged import PACKAGED
+from galaxy.filter import BaseSource, params_of
+from galaxy.registry import is_built_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from cantor.node.services import Node
+    from cantor.scheduling.needs import Needs
+    from cantor.workers.sandbox.levels import Level
+    from galaxy.deployments.authors import Authors
+    from galaxy.deployments.records import Deployment
+    from galaxy.filter import BaseFilter
+    from galaxy.pipeline import Pipeline
+    from galaxy.registry import Registry
+
+Files = dict[tuple[str, str], str]
+"""The real paths by filter and parameter."""
+
+
+class Judge:
+    """``able`` are the needs of the types that run here, by name."""
+
+    def __init__(
+        self, node: Node, registry: Registry, able: Mapping[str, str], authors: Authors
+    ) -> None:
+        self._node = node
+        self._registry = registry
+        self._able = able
+        self._authors = authors
+
+    def type_of(self, name: str) -> type[BaseFilter] | None:
+        """A filter type; None if only other nodes have it."""
+        try:
+            return self._registry.get(name)
+        except ConfigError:
+            return None
+
+    def is_live(self, pipeline: Pipeline) -> bool:
+        """Whether every source is live: then nothing is read twice when a run begins anew."""
+        known = (self.type_of(spec.type) for spec in pipeline.filters.values())
+        return all(one.live for one in known if one and issubclass(one, BaseSource))
+
+    def needs_of(self, pipeline: Pipeline, group: tuple[str, ...]) -> Needs:
+        """What a group takes here: its filters' needs, and those of their types."""
+        texts = [
+            text
+            for name in group
+            for text in (pipeline.filters[name].needs, self._able.get(pipeline.filters[name].type))
+        ]
+        return together(parse(text) for text in texts if text)
+
+    def level_of(self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]) -> Level:
+        """How closed a group runs here: our own filters are open, others' at their author's."""
+        if all(is_built_in(pipeline.filters[name].type) for name in group):
+            return "none"
+        return self._authors.level_of(deployment)
+
+    def files_of(self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]) -> Files:
+        """The files that our own filters of a group open for another node, where they really are.
+
+        None are told for a pipeline of this box, or of a node that is trusted as this box is.
+
+        Raises:
+            ConfigError: one of them is not for other nodes.
+        """
+        if self._authors.level_of(deployment) == "none":
+            return {}
+        return {
+            (name, param): self._real(f"{name}.{param}", path)
+            for name, param, path in self._paths(pipeline, group)
+        }
+
+    def _paths(self, pipeline: Pipeline, group: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+        for name in group:
+            spec = pipeline.filters[name]
+            filter_type = self.type_of(spec.type) if is_built_in(spec.type) else None
+            for param in params_of(filter_type).values() if filter_type else ():
+                path = spec.params.get(param.name, param.default)
+                if param.file and isinstance(path, str) and path and path not in PACKAGED:
+                    yield name, param.name, path
+
+    def _real(self, where: str, path: str) -> str:
+        try:
+            real = Path(path).resolve(strict=True)
+            folders = [folder.resolve() for folder in self._node.sandboxes.rules.files]
+            if real.is_file() and any(real.is_relative_to(folder) for folder in folders):
+                return str(real)
+        except (OSError, ValueError, RuntimeError):
+            pass  # there is none, or no such path can be: nobody hears which
+        raise ConfigError(
+            "pipelines of other boxes may not open this file here",
+            where=f"{where}: {path[:200]}",
+            remedy="start this box's agent with --files FOLDER, or deploy from this box",
+        )
+
+
+def with_files(document: Mapping[str, object], files: Files) -> dict[str, object]:
+    """A pipeline's document in which these parameters name these files."""
+    if not files:
+        return dict(document)
+    filters = document["filters"]
+    assert isinstance(filters, dict)  # noqa: S101 (the document was checked)
+    changed = {name: dict(spec) for name, spec in filters.items()}
+    for (name, param), path in files.items():
+        changed[name]["params"] = {**(changed[name].get("params") or {}), param: path}
+    return {**document, "filters": changed}
