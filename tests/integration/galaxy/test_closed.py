@@ -6,13 +6,12 @@ import asyncio
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.bed.surroundings import surroundings
 from tests.integration.cantor.workers.escapes import files, network, processes, system
 from tests.integration.galaxy.test_deployments import Fleet, all_known, service, until
 
@@ -102,29 +101,12 @@ def told(tmp_path: Path) -> Iterator[dict[str, str | int]]:
     """What an attempt may know of the machine, and of an agent on it."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    shutil.copy(shutil.which("id") or "id", programs / "id")
-    (programs / "id").chmod(0o4755)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_server(("::1", 0), family=socket.AF_INET6) as server6,
-        socket.socket(socket.AF_UNIX) as abstract,
-        subprocess.Popen(["sleep", "600"], env={**os.environ, "SECRET": "s3cret"}) as agent,
-    ):
-        name = f"filter-{server.getsockname()[1]}"
-        abstract.bind(f"\0{name}")
-        abstract.listen()
-        yield {
-            "agent": agent.pid,
+    with surroundings(programs) as told:
+        yield told | {
             "folder": str(tmp_path / "left"),
-            "setuid": str(programs / "id"),
-            "secret": "s3cret",
-            "port": server.getsockname()[1],
-            "port6": server6.getsockname()[1],
             "control": str(tmp_path / "left" / "control.sock"),
             "datagrams": str(tmp_path / "left" / "tasks.sock"),
-            "abstract": name,
         }
-        agent.kill()
 
 
 def trying(told: dict[str, str | int], chosen: list[str], kind: str) -> Pipeline:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
-import subprocess
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.bed.surroundings import surroundings
 from tests.integration.cantor.push.agents import CLOSED, is_running, until
 from tests.integration.cantor.workers import escapes
 from tests.integration.cantor.workers.escapes import bombs, files, network, processes, system
@@ -226,31 +225,16 @@ def test_nothing_is_reached_by_a_service_at_full(
     key = next(path for path in birch.folder.rglob("*key*") if path.is_file())
     programs = tmp_path / "programs"
     programs.mkdir()
-    shutil.copy(shutil.which("id") or "id", programs / "id")
-    (programs / "id").chmod(0o4755)
-    with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        socket.create_server(("::1", 0), family=socket.AF_INET6) as server6,
-        socket.socket(socket.AF_UNIX) as abstract,
-        subprocess.Popen(["sleep", "600"]) as agent,
-    ):
-        abstract.bind(f"\0closed-{server.getsockname()[1]}")
-        abstract.listen()
-        told = {
-            "agent": agent.pid,
+    with surroundings(programs) as told:
+        told |= {
             "folder": str(trio.cedar.folder),  # nothing of its own lies below that
             "key": str(key),
-            "setuid": str(programs / "id"),
             "secret": "HOME=" + str(Path.home()),
-            "port": server.getsockname()[1],
-            "port6": server6.getsockname()[1],
             "control": str(birch.folder / "control.sock"),
             "datagrams": str(birch.folder / "tasks.sock"),
-            "abstract": f"closed-{server.getsockname()[1]}",
         }
         (folder / "told.json").write_text(json.dumps(told))
         push(trio, folder, "Memory = 256MiB")
-        agent.kill()
 
     (answer,) = trio.ash.ask("service.logs", name="tries", lines=400)
     words = [line.split("TRIED ")[1] for line in answer["lines"] if "TRIED " in line]
