@@ -12,7 +12,7 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak chaos compatibility bench docs package package-check lock clean
+.PHONY: help environment console demo agent-binary test check-long hil model lint format sim fuzz soak chaos escapes-user escapes-vm compatibility bench docs package package-check lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,6 +34,7 @@ EXAMPLES ?= 100
 SOURCE ?=
 MODEL ?=
 BINARY ?=
+KERNEL ?=
 ARGS ?=
 FROZEN := agent devices firmware-bridge packaging requirements.lock
 
@@ -104,6 +105,12 @@ soak: environment ## trouble for real agents on real networks (NODES=30 MINUTES=
 
 chaos: environment ## kill workers, agents and programs while durable tasks run (RUNS=50 SEED=1)
 	$(BIN)/python -m tests.chaos.run --runs $(RUNS) --seed $(SEED)
+
+escapes-user: environment ## try to leave the sandbox as a user who is nobody, on this machine
+	$(BIN)/python -m tests.escapes.user
+
+escapes-vm: environment ## try to leave the sandbox on Debian 12's kernel in QEMU, minutes (KERNEL=bzImage)
+	$(BIN)/python -m tests.escapes.vm $(if $(KERNEL),--kernel $(KERNEL))
 
 compatibility: ## run CPython's tests of executors, Joblib's and a graph of Dask on Cantor's executor
 	@$(PYTHON) .ci/bootstrap.py compatibility

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Proof = Literal["anybody", "root", "maybe", "never"]
+FAULT = 255
+"""How a child ends whose attempt was not even made."""
 REFUSALS = (errno.EPERM, errno.EACCES, errno.ENOSYS)
 
 
@@ -72,26 +74,38 @@ def reach(number: int, *nonsense: int | bytes | None) -> str:
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """The wait status of a child that does this; its exit code is the number of its OSError."""
+    """The wait status of a child that does this; its exit code is the number of its OSError.
+
+    A ValueError is what Python makes of a limit that the kernel refuses: see setrlimit(2), EPERM.
+    """
     pid = os.fork()
     if pid == 0:
-        code = 255
+        code = FAULT
         try:
             work()
             code = 0
         except OSError as error:
-            code = error.errno or 254
+            code = error.errno or FAULT
+        except ValueError:
+            code = errno.EPERM
         finally:
             os._exit(code)
     return os.waitpid(pid, 0)[1]
 
 
 def done_in_child(work: Callable[[], object]) -> str:
-    """What a child has reached; OSError with the number that it got."""
+    """What a child has reached; OSError with the number that it got.
+
+    Raises:
+        RuntimeError: the attempt was not made.
+    """
     status = in_child(work)
     if os.WIFSIGNALED(status):
         raise HeldError(errno.EPERM, f"ended by signal {os.WTERMSIG(status)}")
     code = os.WEXITSTATUS(status)
+    if code == FAULT:
+        message = "the child has ended before its attempt"
+        raise RuntimeError(message)
     if code:
         raise OSError(code, os.strerror(code))
     return "done"
