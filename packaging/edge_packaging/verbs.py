@@ -9,13 +9,14 @@ from cantor.cli.main import COMMAND_GROUP, build_parser
 from edge_packaging.contents import BUILDS, Build, registered
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.metadata import EntryPoint
 
 
 def verbs_of(build: Build) -> list[str]:
     """Every verb that the binary's ``--help`` must show, sorted."""
     left_out = left_out_verbs(build)
-    return sorted(verb for verb in _choices(build_parser()) if verb not in left_out)
+    return sorted(verb for verb in _shown(build_parser()) if verb not in left_out)
 
 
 def left_out_verbs(build: Build) -> dict[str, str]:
@@ -35,9 +36,16 @@ def _verbs_of_point(point: EntryPoint) -> list[str]:
 
 
 def _choices(parser: argparse.ArgumentParser) -> list[str]:
-    return [
-        verb
-        for action in parser._actions
-        if isinstance(action, argparse._SubParsersAction)
-        for verb in action.choices
-    ]
+    return [verb for verbs in _groups(parser) for verb in verbs.choices]
+
+
+def _shown(parser: argparse.ArgumentParser) -> list[str]:
+    """Without those that are for nobody to type, which have no help."""
+    return [shown.dest for verbs in _groups(parser) for shown in verbs._choices_actions]
+
+
+def _groups(
+    parser: argparse.ArgumentParser,
+) -> Iterator[argparse._SubParsersAction[argparse.ArgumentParser]]:
+    found = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+    yield from found

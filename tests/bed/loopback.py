@@ -21,19 +21,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WAIT_S = 30.0
-_AGENT = (sys.executable, "-m", "cantor.cli.main", "agent")
+PROGRAM = (sys.executable, "-m", "cantor.cli.main")
 
 
 class Box:
     """One agent."""
 
-    def __init__(self, name: str, folder: Path, options: tuple[str, ...]) -> None:
+    def __init__(
+        self, name: str, folder: Path, options: tuple[str, ...], program: tuple[str, ...] = PROGRAM
+    ) -> None:
         self.name = name
         self.folder = folder
         self.options = options
         self.log = (folder / "agent.log").open("ab")
         self.process = subprocess.Popen(
-            [*_AGENT, "--data", str(folder), "--name", name, "--listen", "127.0.0.1:0",
+            [*program, "agent", "--data", str(folder), "--name", name, "--listen", "127.0.0.1:0",
              "--no-mdns", "--json", *options],
             stdout=subprocess.PIPE, stderr=self.log,
         )  # fmt: skip
@@ -66,10 +68,14 @@ class Box:
 
 
 class Boxes:
-    """The boxes of one mesh by name; the first is the seed of the others."""
+    """The boxes of one mesh by name; the first is the seed of the others.
 
-    def __init__(self, folder: Path) -> None:
+    ``program`` starts their agents: this Python, or a binary.
+    """
+
+    def __init__(self, folder: Path, program: tuple[str, ...] = PROGRAM) -> None:
         self._folder = folder
+        self._program = program
         self.authority = Authority.create("plant", now=datetime.now(UTC))
         self.boxes: dict[str, Box] = {}
 
@@ -84,7 +90,7 @@ class Boxes:
             home.install(self.authority.issue(home.csr_pem(), now=datetime.now(UTC)))
         seed = next((box.address for box in self.boxes.values()), "")
         seeds = ("--seed", seed) if seed else ()
-        box = self.boxes[name] = Box(name, self._folder / name, (*seeds, *options))
+        box = self.boxes[name] = Box(name, self._folder / name, (*seeds, *options), self._program)
         return box
 
     def start_again(self, name: str) -> Box:
@@ -92,7 +98,7 @@ class Boxes:
         before = self.boxes[name]
         seeds = [("--seed", box.address) for box in self.boxes.values() if box is not before]
         options = (*(word for seed in seeds for word in seed), *before.options)
-        box = self.boxes[name] = Box(name, before.folder, options)
+        box = self.boxes[name] = Box(name, before.folder, options, self._program)
         box.options = before.options
         return box
 

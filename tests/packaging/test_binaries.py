@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.packaging.conftest import ROOT, TIMEOUT_S, folder_of, said
 from tests.unit.cantor.bundles.made_wheels import make_wheel
 
 from cantor.bundles.loading import use_wheels
@@ -24,7 +25,6 @@ from cantor.bundles.wheels import unpack
 from cantor.node.control import ask
 from cantor.tasks.executor import Executor
 from cantor.workers import processes
-from edge_packaging.contents import BUILDS
 from edge_packaging.elf import glibc_needed
 from edge_packaging.manifest import MANIFEST_FILE, check_files, digest
 
@@ -32,47 +32,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.integration
-ROOT = Path(__file__).resolve().parents[2]
-TIMEOUT_S = 60.0
 IDLE_PSS_BYTES_MAX = 50_000_000
 START_S_MAX = 3.0
 LOOPBACK = ("--listen", "127.0.0.1:0", "--interface", "127.0.0.1")
 
 
-def folder_of(name: str) -> Path:
-    found = sorted((ROOT / "dist").glob(f"cantor-agent-{name}-*/{MANIFEST_FILE}"))
-    if not found:
-        pytest.skip("no binary: make package")
-    return found[-1].parent
-
-
 def manifest_of(folder: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads((folder / MANIFEST_FILE).read_text()))
-
-
-@pytest.fixture(params=[build.name for build in BUILDS])
-def folder(request: pytest.FixtureRequest) -> Path:
-    return folder_of(request.param)
-
-
-@pytest.fixture
-def core() -> Path:
-    return folder_of("core")
-
-
-def said(folder: Path, *arguments: str) -> str:
-    """What a binary prints; it has neither our interpreter nor our packages to lean on."""
-    done = subprocess.run(
-        [folder / "cantor", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        cwd=ROOT,
-        env={"PATH": "/nonexistent", "HOME": "/nonexistent"},
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout
 
 
 @contextmanager

@@ -96,7 +96,9 @@ async def look(
 def clock(folder: Path, machine: Machine) -> seen.ClockFacts:
     """This box's clock, and what can be held against it."""
     trusted = IdentityFolder(folder).trusted_time
-    built_s = Path(__file__).stat().st_mtime
+    # A binary has no files of single modules.
+    own = Path(sys.executable if getattr(sys, "frozen", False) else __file__)
+    built_s = own.stat().st_mtime
     return seen.ClockFacts(machine.clock.wall(), trusted.floor_s, trusted.offset_s, built_s)
 
 

@@ -26,13 +26,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import ConfigError
-from cantor.base.strict_yaml import StrictYaml
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from cantor.base.strict_yaml import KeyPath
+    from cantor.base.strict_yaml import KeyPath, StrictYaml
 
 FILE_NAME = "service.yaml"
 DEFAULT_RUN = ("python", "main.py")
@@ -98,6 +97,10 @@ def read_manifest(text: str, where: str = FILE_NAME) -> Manifest:
         ConfigError: it is no YAML, has an unknown key, or a value of the wrong shape; with the
             line.
     """
+    from cantor.base.strict_yaml import (
+        StrictYaml,  # YAML is half a megabyte: only where there is some
+    )
+
     yaml = StrictYaml(text, where)
     if yaml.content is None:
         return Manifest()
