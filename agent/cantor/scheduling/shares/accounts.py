@@ -36,6 +36,10 @@ FORGET_S = 10.0
 know different pasts come to think the same."""
 
 
+_COARSE = 2.0**33
+"""From here on a float is further than a millionth from the next: nodes may say up to 2**62."""
+
+
 class _Heard(NamedTuple):
     told: Told
     at_s: float
@@ -121,6 +125,7 @@ class Accounts:
         """Another node has told; None: it cannot be reached any more."""
         self.advance(now)
         before = self._others.pop(node, None)
+        was_coarse = self._is_coarse()
         if before is not None:
             self._count_all(before.told.uses, -1)
             if told is not None and told.epoch == before.told.epoch:
@@ -128,6 +133,8 @@ class Accounts:
         if told is not None:
             self._others[node] = _Heard(told, now)
             self._count_all(told.uses, 1)
+        if was_coarse or self._is_coarse():
+            self._count_anew()
         touched = [*(before.told.uses if before else ()), *(told.uses if told else ())]
         for project in dict.fromkeys(touched):
             self._begin_or_end(project)
@@ -186,6 +193,17 @@ class Accounts:
             if wrong:
                 name = max(wrong, key=lambda one: abs(wrong[one]) / self._total(one))
                 self._charge(project, wrong[name] / self._total(name))
+
+    def _is_coarse(self) -> bool:
+        """Whether sums are so large that adding to them has lost what is small."""
+        sums = (*self._sums.values(), *self._wanted.values())
+        return any(type(one) is float and abs(one) >= _COARSE for one in sums)
+
+    def _count_anew(self) -> None:
+        for sums in (self._held, self._sums, self._waiting, self._wanted):
+            sums.clear()
+        for uses in (self.own, *(heard.told.uses for heard in self._others.values())):
+            self._count_all(uses, 1)
 
     def _count_all(self, uses: Mapping[str, Use], sign: int) -> None:
         for project, use in uses.items():

@@ -111,3 +111,24 @@ def test_what_this_node_tells_is_what_was_held_over_time() -> None:
     assert told.epoch == 9
     assert told.uses["vision"].held == {"GPU": 1}
     assert told.uses["vision"].spent == {"GPU": 2 * 3 + 1 * 2}
+
+
+@pytest.mark.parametrize("odd", [2.0**62, 2**62, 2.0**62 - 2.0**10])
+def test_what_a_node_says_that_no_machine_has_is_forgotten_with_it(odd: float) -> None:
+    here = accounts()
+    here.took("vision", {"GPU": 0.5}, 0.0)
+    use = Use(held={"GPU": odd}, waiting={"GPU": odd})
+    here.told(OTHER, Told(1, {"vision": use}), 1.0)
+    here.took("vision", {"GPU": 1}, 1.0)
+    here.waits("lab", {"GPU": 0.25}, 1.0)
+    here.gave("vision", {"GPU": 0.5}, 1.0)
+    assert here.held("vision")["GPU"] >= odd
+
+    here.told(OTHER, None, 2.0)
+
+    assert here.held("vision") == {"GPU": 1}
+    assert here.waiting("lab") == {"GPU": 0.25}
+    assert here.part({"GPU": 1}) == 0.25
+    here.gave("vision", {"GPU": 1}, 2.0)
+    here.left("lab", {"GPU": 0.25}, 2.0)
+    assert (here.held("vision"), here.waiting("lab"), here.active) == ({}, {}, [])
