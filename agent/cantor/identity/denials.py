@@ -96,11 +96,20 @@ class DenyList:
         """Take back what was said about these nodes."""
         return self._say(authority, dict.fromkeys(nodes, ALLOWED), now_s)
 
-    def whole(self, authority: Authority, now_s: float) -> Statement:
-        """Everything that is known about the nodes of the authority's tenant, in one statement."""
-        return self._say(authority, {}, now_s)
+    def whole(self, authority: Authority, now_s: float, by: NodeId | None = None) -> Statement:
+        """Everything that is known about the nodes of the authority's tenant, in one statement.
 
-    def _say(self, authority: Authority, words: dict[NodeId, int], now_s: float) -> Statement:
+        ``by`` is the issuer that tells it: see :func:`said_by`.
+        """
+        return self._say(authority, {}, now_s, by)
+
+    def _say(
+        self,
+        authority: Authority,
+        words: dict[NodeId, int],
+        now_s: float,
+        by: NodeId | None = None,
+    ) -> Statement:
         tenant = authority.tenant
         rows = {n: d for (t, n), d in self._denials.items() if t == tenant}
         for node, before_s in words.items():
@@ -118,7 +127,8 @@ class DenyList:
         listed: list[Value] = [
             [node, denial.stamp, denial.before_s] for node, denial in sorted(rows.items())
         ]
-        statement = make_statement(authority, DENIED, {"denied": listed}, now_s)
+        told: dict[str, Value] = {"denied": listed, **({"by": by} if by else {})}
+        statement = make_statement(authority, DENIED, told, now_s)
         self._take(statement, list(rows.items()))
         return statement
 
@@ -131,6 +141,12 @@ class DenyList:
             if old is None or denial >= old:
                 self._denials[key], self._proofs[key] = denial, statement
         return is_new
+
+
+def said_by(statement: Statement) -> str:
+    """The node that says this list as an issuer; "" for one that was signed to be passed on."""
+    by = statement.content.get("by")
+    return by if isinstance(by, str) else ""
 
 
 def _denials(statement: Statement) -> list[tuple[NodeId, Denial]]:

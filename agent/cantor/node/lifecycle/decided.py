@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
-from cantor.base.errors import ConfigError, IdentityError
+from cantor.base.errors import ConfigError, IdentityError, reason_of
 from cantor.base.ids import short_name
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Decided(Generic[T]):
         self._kind = kind
         self._authority = authority
         self._known: dict[str, T] = {}
+        self._unkept: bytes | None = None
+        self._is_refused = False
         if packed := folder.statement(kind.name):
             try:
                 self._take(reader.read(packed, kind.name))
@@ -87,7 +89,22 @@ class Decided(Generic[T]):
             _log.warning("a decision that proves nothing", extra=extra)
             return
         if is_new and statement.tenant == self._node.tenant:
-            self._folder.keep_statement(self._kind.name, statement.packed)
+            self._unkept = statement.packed
+            self.keep()
+
+    def keep(self) -> None:
+        """Write down what was heard, if that is not done; ask often: no disk is full for ever."""
+        if self._unkept is None:
+            return
+        try:
+            self._folder.keep_statement(self._kind.name, self._unkept)
+        except OSError as error:
+            if not self._is_refused:
+                extra = {"what": self._kind.name, "reason": reason_of(error)}
+                _log.error("a decision holds, and cannot be written down yet", extra=extra)
+            self._is_refused = True
+        else:
+            self._unkept, self._is_refused = None, False
 
     def say_again(self) -> None:
         """As an issuer with a new root: sign what holds anew."""
@@ -113,6 +130,7 @@ class Decided(Generic[T]):
         statement = self._kind.make(self._authority, made, now_s)
         # What the disk does not take is not decided.
         self._folder.keep_statement(self._kind.name, statement.packed)
+        self._unkept = None
         self._take(statement)
         self._node.publish(self._kind.name, statement.packed, lasting=True)
 

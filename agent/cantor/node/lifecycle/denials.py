@@ -8,6 +8,7 @@ one of them sends it what it lacks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import msgpack
 
 from cantor.base.errors import ConfigError, IdentityError, UnavailableError, reason_of
 from cantor.base.ids import short_name
-from cantor.identity.denials import DENIED, DenyList
+from cantor.identity.denials import DENIED, DenyList, said_by
 from cantor.identity.files import write_durably
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Denials:
         self._reader = reader
         self._path = path
         self._changed = changed
+        self._is_kept = True
         self._heard: dict[NodeId, bytes] = {}
         self._reminders: dict[NodeId, asyncio.TimerHandle] = {}
         self._load()
@@ -80,7 +82,7 @@ class Denials:
 
     @property
     def issuers(self) -> frozenset[NodeId]:
-        """The nodes that say a list which the authority signed."""
+        """The nodes that say a list which the authority signed as theirs."""
         own = {self._node.node_id} if self.authority is not None else set()
         return frozenset(self._heard) | own
 
@@ -95,9 +97,11 @@ class Denials:
             extra = {"peer": short_name(fact.owner), "reason": str(error)}
             _log.warning("a deny list that proves nothing", extra=extra)
             return
-        self._heard[fact.owner] = statement.packed
         if is_new:
             self._grown_elsewhere()
+        if said_by(statement) != fact.owner:
+            return  # what an issuer said holds whoever repeats it, but makes nobody an issuer
+        self._heard[fact.owner] = statement.packed
         if self.known.lacks(statement) and fact.owner not in self._reminders:
             delay_s = random.uniform(0.0, REMIND_WITHIN_S)  # noqa: S311 (no secret)
             loop = asyncio.get_running_loop()
@@ -139,9 +143,14 @@ class Denials:
         """Whatever the disk does, who is denied is out."""
         self.say()
         self._changed()
+        self._write()
+
+    def _write(self) -> None:
         packed = [statement.packed for statement in self.known.statements()]
+        self._is_kept = False
         try:
             write_durably(self._path, msgpack.packb(packed))
+            self._is_kept = True
         except OSError as error:
             raise UnavailableError(
                 f"who is denied cannot be written down: {reason_of(error)}",
@@ -155,10 +164,16 @@ class Denials:
         except UnavailableError as error:
             _log.error("%s", error)
 
+    def keep(self) -> None:
+        """Write the list down, if the disk has refused that; ask often."""
+        if not self._is_kept:
+            with contextlib.suppress(UnavailableError):
+                self._write()
+
     def say(self) -> None:
-        """As an issuer: tell the mesh the whole list, signed anew."""
+        """As an issuer: tell the mesh the whole list, signed anew, and who says it."""
         if self.authority is not None:
-            whole = self.known.whole(self.authority, self._node.wall())
+            whole = self.known.whole(self.authority, self._node.wall(), self._node.node_id)
             self._node.publish(DENIED, whole.packed, lasting=True)
 
     def _remind(self, issuer: NodeId) -> None:

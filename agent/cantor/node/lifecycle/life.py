@@ -296,6 +296,9 @@ class Lifecycle:
                 self._roots.look()
             except (CantorError, OSError) as error:
                 _log.warning("a former root stays", extra={"reason": str(error)})
+            self.policies.keep()
+            self.declared.keep()
+            self.denials.keep()
             if self.issuer is not None:
                 self.issuer.look()
                 self._days.look()

@@ -213,3 +213,27 @@ def test_what_the_disk_does_not_take_is_not_decided(
         bench.policies.decide(9)
     assert bench.policies.own.stale_days == 3
     assert bench.changes == 1
+
+
+def test_what_was_heard_while_the_disk_was_full_is_kept_when_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench(tmp_path)
+    said = make_policy(PLANT, Policy(2, 3), NOW_S).packed
+    tries: list[None] = []
+
+    def full(*_: object) -> None:
+        tries.append(None)
+        raise OSError("no space")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(IdentityFolder, "keep_statement", full)
+        bench.policies.heard(fact(POLICY, said))
+        bench.policies.keep()
+    assert len(tries) == 2
+    assert bench.policies.own.stale_days == 3
+    assert caplog.text.count("cannot be written down yet") == 1
+    assert not bench.kept.statement(POLICY)
+
+    bench.policies.keep()
+    assert bench.kept.statement(POLICY) == said

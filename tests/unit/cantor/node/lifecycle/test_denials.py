@@ -107,5 +107,35 @@ def test_an_issuer_whose_disk_is_full_puts_a_node_out_and_says_what_is_missing(
     assert listed.grown == 1
 
 
+def test_a_list_that_the_disk_refused_is_written_as_soon_as_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Listed(tmp_path)
+    with monkeypatch.context() as full:
+        full.setattr(module, "write_durably", _refuse)
+        listed.denials.heard(Fact(ISSUER, DENIED, word(), 1, 1))
+        listed.denials.keep()
+        assert not (tmp_path / DENIED).exists()
+
+    listed.denials.keep()
+
+    assert Listed(tmp_path).denials.known.is_banned("acme", THIEF)
+
+
+def test_who_repeats_what_an_issuer_says_is_none(tmp_path: Path) -> None:
+    listed = Listed(tmp_path)
+    known = DenyList()
+    known.ban(AUTHORITY, [THIEF], NOW.timestamp())
+    said = known.whole(AUTHORITY, NOW.timestamp(), ISSUER).packed
+
+    for value in (word(), said):
+        listed.denials.heard(Fact(THIEF, DENIED, value, 1, 1))
+    assert listed.denials.issuers == frozenset()
+    assert listed.denials.known.is_banned("acme", THIEF)  # it holds all the same
+
+    listed.denials.heard(Fact(ISSUER, DENIED, said, 1, 1))
+    assert listed.denials.issuers == {ISSUER}
+
+
 def _refuse(*_: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
