@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from email.parser import HeaderParser
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from cantor.base.errors import BundleError, WrongHash, WrongPlatform
+from cantor.bundles.hashing import hash_of
 from cantor.bundles.requirements import applies
 from cantor.bundles.wheels import tags_of
 
@@ -102,12 +102,11 @@ def _hashes(wanted: Iterable[Wanted]) -> Hashes:
 
 
 def _has_one(wheel: Path, hashes: Iterable[str]) -> bool:
-    return any(_hash_of(wheel, one.partition(":")[0]) == one for one in hashes)
+    return any(_named_hash(wheel, one.partition(":")[0]) == one for one in hashes)
 
 
-def _hash_of(wheel: Path, algorithm: str) -> str:
-    with wheel.open("rb") as file:
-        return f"{algorithm}:{hashlib.file_digest(file, algorithm).hexdigest()}"
+def _named_hash(wheel: Path, algorithm: str) -> str:
+    return f"{algorithm}:{hash_of(wheel, algorithm)}"
 
 
 def _wrong_hash(wheel: Path, hashes: frozenset[str]) -> WrongHash:
@@ -115,7 +114,7 @@ def _wrong_hash(wheel: Path, hashes: frozenset[str]) -> WrongHash:
     algorithm = wished[0].partition(":")[0] if wished else "sha256"
     more = f" or {len(wished) - 1} others" if len(wished) > 1 else ""
     return WrongHash(
-        f"{wheel.name} has the hash {_hash_of(wheel, algorithm)}, and not "
+        f"{wheel.name} has the hash {_named_hash(wheel, algorithm)}, and not "
         f"{wished[0] if wished else 'any'}{more}",
         where=str(wheel.parent),
         remedy="see who has changed it; write the new hash if that is right",

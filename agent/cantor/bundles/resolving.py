@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import BundleError, ConfigError, UnavailableError, WrongHash, reason_of
+from cantor.bundles.hashing import hash_of
 from cantor.bundles.index import from_index
 from cantor.bundles.picking import check_hashes, from_folder, pick
 from cantor.bundles.wheels import check, unpack
@@ -78,12 +79,10 @@ class Wardrobe:
         """The folder with what is in a wheel.
 
         Raises:
-            BundleError: it is no wheel.
+            BundleError: it is no wheel, or cannot be read.
             UnavailableError: the disk refuses.
         """
-        with wheel.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return self._made("trees", digest, lambda draft: unpack(wheel, draft))
+        return self._made("trees", hash_of(wheel), lambda draft: unpack(wheel, draft))
 
     def _from_index(self, wanted: Sequence[Wanted], target: Target) -> list[Path]:
         told = "\n".join([target.key, *sorted(map(str, wanted))])

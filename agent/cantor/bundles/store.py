@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 from cantor.base.errors import BundleError, UnavailableError, reason_of
 from cantor.bundles.code import is_id
+from cantor.bundles.hashing import hash_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -64,6 +65,7 @@ class Store:
         self._bytes_max = bytes_max
         self._disk = disk or RealDisk()
         self._sizes: OrderedDict[Path, int] = OrderedDict()  # the first was not used for longest
+        self._coming = 0
         self._held: Counter[Path] = Counter()
         self._sound: set[Path] = set()
         with self._told():
@@ -76,8 +78,8 @@ class Store:
 
     @property
     def size(self) -> int:
-        """Bytes of all that is here."""
-        return sum(self._sizes.values())
+        """Bytes of all that is here, and of what :meth:`room` was made for."""
+        return sum(self._sizes.values()) + self._coming
 
     def ids(self) -> list[str]:
         """The blobs that are here; what has not been used for longest comes first."""
@@ -89,7 +91,7 @@ class Store:
         if path not in self._sizes:
             return None
         if path not in self._sound:
-            self.checked(blob_id, hash_of(path))
+            self.checked(blob_id, kept_hash(path))
             if path not in self._sizes:
                 return None
         self._use(path)
@@ -209,6 +211,20 @@ class Store:
         finally:
             self._held.subtract(paths)
 
+    @contextmanager
+    def room(self, size: int) -> Iterator[None]:
+        """While this lasts, a draft of so many bytes counts as if it were kept already.
+
+        Raises:
+            UnavailableError: there is no room for it; what was here is as it was.
+        """
+        self._make_room(size)
+        self._coming += size
+        try:
+            yield
+        finally:
+            self._coming -= size
+
     def _keep(self, draft: Path, path: Path) -> None:
         with self._told():
             size = _size_of(draft)
@@ -223,7 +239,7 @@ class Store:
             UnavailableError: they cannot.
         """
         in_use = sum(bytes_ for path, bytes_ in self._sizes.items() if self._held[path] > 0)
-        if self._bytes_max - in_use < size:
+        if self._bytes_max - in_use - self._coming < size:
             raise UnavailableError(
                 f"{size} bytes do not fit beside what is in use (limit {self._bytes_max})",
                 where=str(self._blobs.parent),
@@ -290,10 +306,9 @@ def _size_of(path: Path) -> int:
     return path.stat().st_size
 
 
-def hash_of(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal; "" if it cannot be read. It takes a second for 1 GiB."""
+def kept_hash(path: Path) -> str:
+    """The hash of what is kept; "" if it cannot be read: then it is of no use, as if damaged."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
+        return hash_of(path)
+    except BundleError:
         return ""

@@ -182,9 +182,26 @@ def unpack(wheel: Path, into: Path, bytes_max: int = UNPACKED_BYTES_MAX) -> None
             for member, target in _members(archive):
                 left -= _extract(archive, member, into / target, left)
     except _RefusedError as error:
-        raise BundleError(
-            str(error), where=f"wheel {wheel.name[:80]}", remedy="build the wheel anew"
-        ) from error
+        raise _no_wheel(error, wheel) from error
+
+
+def unpacked_bytes(wheel: Path) -> int:
+    """How much the modules of a wheel take on a disk, as it says itself; ``bytes_max`` holds it to
+    that.
+
+    Raises:
+        BundleError: it is no wheel, or it would write elsewhere.
+        OSError: the disk refuses.
+    """
+    try:
+        with _read(_opened, wheel) as archive:
+            return sum(member.file_size for member, _ in _members(archive))
+    except _RefusedError as error:
+        raise _no_wheel(error, wheel) from error
+
+
+def _no_wheel(error: _RefusedError, wheel: Path) -> BundleError:
+    return BundleError(str(error), where=f"wheel {wheel.name[:80]}", remedy="build the wheel anew")
 
 
 class _RefusedError(Exception):

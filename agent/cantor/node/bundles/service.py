@@ -16,7 +16,7 @@ from cantor.base.errors import BundleError, CantorError, ConfigError, Unavailabl
 from cantor.base.ids import parse_node_id
 from cantor.bundles.code import is_id
 from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
-from cantor.bundles.store import BYTES_MAX, Store, hash_of
+from cantor.bundles.store import BYTES_MAX, Store, kept_hash
 from cantor.node.bundles.exchange import BULK, Exchange, disk_refuses
 from cantor.node.bundles.once import once
 from cantor.node.services import Reply
@@ -94,7 +94,8 @@ class Bundles:
         for name, file in files.items():
             draft = self.store().draft()
             try:
-                part = await asyncio.to_thread(_copy, name, file, draft)
+                with self.store().room(_size_of(file)):
+                    part = await asyncio.to_thread(_copy, name, file, draft)
                 self.store().adopt(draft, part.id, part.id)
             finally:
                 draft.unlink(missing_ok=True)
@@ -160,7 +161,21 @@ class Bundles:
         missing = {part.id: part for part in manifest.parts if not await self._is_here(part)}
         self.store().check_room(sum(part.size for part in missing.values()))
         for part in missing.values():
-            await once(self._arriving, part.id, partial(self._get_part, part, costs))
+            await self._part_arrives(part, costs)
+
+    async def _part_arrives(self, part: Part, costs: Mapping[NodeId, float]) -> None:
+        """It may be on its way already, for another bundle. That one's manifest may be wrong of its
+        chunks, which is no fault of this one's.
+        """
+        while True:
+            is_for_another = part.id in self._arriving
+            try:
+                await once(self._arriving, part.id, partial(self._get_part, part, costs))
+            except CantorError:
+                if not is_for_another:
+                    raise
+            else:
+                return
 
     async def _is_here(self, part: Part) -> bool:
         """Whether a part is here, and whole: the first time since the start that takes a while.
@@ -180,13 +195,14 @@ class Bundles:
         return path is not None
 
     async def _check(self, blob: str, file: Path) -> None:
-        self.store().checked(blob, await asyncio.to_thread(hash_of, file))
+        self.store().checked(blob, await asyncio.to_thread(kept_hash, file))
 
     async def _get_part(self, part: Part, costs: Mapping[NodeId, float]) -> None:
         draft = self.store().draft()
         try:
-            await self._exchange.fetch(part, draft, costs)
-            digest = await asyncio.to_thread(hash_of, draft)
+            with self.store().room(part.size):
+                await self._exchange.fetch(part, draft, costs)
+                digest = await asyncio.to_thread(kept_hash, draft)
             self._exchange.offer(part, self.store().adopt(draft, part.id, digest))
         except BaseException:
             self._exchange.withdraw(part.id)
@@ -295,22 +311,33 @@ class Bundles:
         return {"parts": parts, "chunks_given": self.chunks_given}
 
 
+def _size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        raise _not_readable(error, file) from error
+
+
 def _copy(name: str, file: Path, draft: Path) -> Part:
     """Copy a file into the cache; what tells of it. It is read once, so it may change meanwhile."""
     try:
         source = file.open("rb")
     except OSError as error:
-        raise ConfigError(
-            f"a file of the bundle cannot be read: {reason_of(error)}",
-            where=str(file),
-            remedy="give files that the agent's user may read",
-        ) from error
+        raise _not_readable(error, file) from error
     with source:
         try:
             with draft.open("xb") as target:
                 return Part.of(name, _copied(source, target))
         except OSError as error:
             raise disk_refuses(error, draft) from error
+
+
+def _not_readable(error: OSError, file: Path) -> ConfigError:
+    return ConfigError(
+        f"a file of the bundle cannot be read: {reason_of(error)}",
+        where=str(file),
+        remedy="give files that the agent's user may read",
+    )
 
 
 def _copied(source: IO[bytes], target: IO[bytes]) -> Iterator[bytes]:

@@ -12,7 +12,6 @@ Nothing is unpacked that was not checked by its hash just before.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import shutil
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import BundleError, ConfigError, UnavailableError, reason_of
 from cantor.bundles import tree, wheels
 from cantor.bundles.fetching.manifest import Manifest
+from cantor.bundles.hashing import hash_of
 from cantor.services.manifest import FILE_NAME, read_manifest
 from cantor.services.manifest import Manifest as ServiceManifest
 
@@ -121,9 +121,8 @@ class Shelf:
         try:
             bundle = Manifest.decode((place / _MANIFEST).read_bytes(), bundle_id)
             for number, part in enumerate(bundle.parts):
-                with (place / str(number)).open("rb") as file:
-                    if hashlib.file_digest(file, "sha256").hexdigest() != part.id:
-                        raise BundleError("it was changed on the disk", where=bundle_id[:12])
+                if hash_of(place / str(number)) != part.id:
+                    raise BundleError("it was changed on the disk", where=bundle_id[:12])
         except (OSError, BundleError) as error:
             shutil.rmtree(place, ignore_errors=True)
             raise BundleError(f"what was kept is damaged: {error}", where=bundle_id[:12]) from error

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import BundleError, UnavailableError
-from cantor.bundles.wheels import check, fitting, target_here, unpack
+from cantor.bundles.wheels import (
+    UNPACKED_BYTES_MAX,
+    check,
+    fitting,
+    target_here,
+    unpack,
+    unpacked_bytes,
+)
 from cantor.node.bundles.exchange import disk_refuses
 from cantor.node.bundles.once import once
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cantor.base.ids import NodeId
@@ -98,7 +106,9 @@ class Dressing:
         draft = store.draft()
         with store.hold(file):
             try:
-                await asyncio.to_thread(_unpack, part, file, draft)
+                size = await asyncio.to_thread(_size, part, file)
+                with store.room(size):
+                    await asyncio.to_thread(_unpack, part, file, draft, size)
             except BaseException:
                 await asyncio.to_thread(_remove, draft)
                 raise
@@ -112,14 +122,26 @@ class Dressing:
         return cast("Bundles", bundles)
 
 
-def _unpack(part: Part, file: Path, draft: Path) -> None:
-    try:
+def _size(part: Part, file: Path) -> int:
+    with _told(part, file):
+        return min(unpacked_bytes(file), UNPACKED_BYTES_MAX)
+
+
+def _unpack(part: Part, file: Path, draft: Path, size: int) -> None:
+    with _told(part, draft):
         draft.mkdir()
-        unpack(file, draft)
+        unpack(file, draft, size)
+
+
+@contextmanager
+def _told(part: Part, place: Path) -> Iterator[None]:
+    """Name the wheel as people know it, and not by its hash."""
+    try:
+        yield
     except BundleError as error:
         raise BundleError(error.what, where=f"wheel {part.name}", remedy=error.remedy) from error
     except OSError as error:
-        raise disk_refuses(error, draft) from error
+        raise disk_refuses(error, place) from error
 
 
 def _remove(draft: Path) -> None:

@@ -202,6 +202,18 @@ def test_a_tree_makes_room_and_is_removed_whole(tmp_path: Path) -> None:
     assert list((tmp_path / "trees").iterdir()) == []
 
 
+def test_a_draft_for_which_room_was_made_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path, bytes_max=10)
+    kept(store, b"1234")
+    with store.room(8):
+        assert (store.size, store.ids()) == (8, [])
+        with pytest.raises(UnavailableError, match="do not fit"):
+            kept(store, b"123")
+        kept(store, b"12")
+
+    assert store.size == 2
+
+
 class Cache(RuleBasedStateMachine):
     """Any order of puts, uses and restarts: never too large, and what is there is right."""
 

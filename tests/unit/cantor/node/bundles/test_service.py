@@ -17,14 +17,14 @@ from cantor.base.ids import NodeId
 from cantor.bundles.fetching import fetch
 from cantor.bundles.fetching.manifest import CHUNK_BYTES, Manifest, Part
 from cantor.bundles.fetching.messages import Ask
-from cantor.bundles.store import hash_of
+from cantor.bundles.store import kept_hash
 from cantor.node.bundles import exchange, service
 from cantor.node.bundles.service import Bundles
 from cantor.node.bundles.wording import ask_headers
 from cantor.node.fake import FakeMesh
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
     from cantor.node.services import Message
@@ -247,9 +247,9 @@ async def test_a_part_is_hashed_after_a_restart_while_the_loop_goes_on(
         threads.append(threading.current_thread())
         loop.call_soon_threadsafe(begun.set)
         assert goes_on.wait(10)
-        return hash_of(path)
+        return kept_hash(path)
 
-    monkeypatch.setattr(service, "hash_of", slow)
+    monkeypatch.setattr(service, "kept_hash", slow)
     getting = [asyncio.create_task(again.get(manifest.id)) for _ in range(2)]
     await begun.wait()
     goes_on.set()
@@ -333,3 +333,66 @@ async def test_programs_of_the_user_add_and_get_by_calls(boxes: Boxes) -> None:
         await boxes.all[0].calls()["bundles.add"]({})  # type: ignore[misc]
     with pytest.raises(ConfigError, match="from: not a node id"):
         await boxes.all[0].calls()["bundles.get"]({"id": "0" * 64, "from": ["x"]})  # type: ignore[misc]
+
+
+async def test_a_manifest_with_false_hashes_spoils_no_other_that_has_the_same_part(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = await boxes.all[0].add(boxes.files())
+    part = true.parts[1]
+    false = Part(WHEEL, part.id, part.size, tuple(bytes(32) for _ in part.hashes))
+    lie = Manifest((true.parts[0], false))
+    boxes.all[0]._manifests[lie.id] = lie
+    one = boxes.all[1]
+    fetched = []
+    begun = asyncio.Event()
+    fetch_part = one._exchange.fetch
+
+    async def seen(part: Part, file: Path, holders: Mapping[NodeId, float]) -> None:
+        fetched.append(part)
+        begun.set()
+        await fetch_part(part, file, holders)
+
+    monkeypatch.setattr(one._exchange, "fetch", seen)
+    spoiled = asyncio.create_task(one.get(lie.id, [IDS[0]]))
+    while false not in fetched:
+        begun.clear()
+        await begun.wait()
+    honest = await one.get(true.id, [IDS[0]])
+
+    with pytest.raises(UnavailableError):
+        await spoiled
+    assert fetched.index(false) < fetched.index(part)
+    assert one.file(honest.parts[1]).read_bytes() == boxes.files()[WHEEL].read_bytes()
+
+
+async def test_what_is_on_its_way_counts_as_if_it_were_here(
+    boxes: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two bundles at once, of which the cache takes one."""
+    made = []
+    for number in range(2):
+        file = boxes.folder / f"large{number}"
+        file.write_bytes(bytes([number]) * CHUNK_BYTES * 6)
+        made.append(await boxes.all[0].add({"": file}))
+
+    def small(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(total=10 * 10 * CHUNK_BYTES)
+
+    monkeypatch.setattr(shutil, "disk_usage", small)
+    one, sizes = boxes.all[1], []
+    write = exchange._write
+
+    def counted(descriptor: int, data: memoryview, at: int) -> None:
+        write(descriptor, data, at)
+        files = (path for path in (boxes.folder / "1" / "bundles").rglob("*") if path.is_file())
+        sizes.append(sum(path.stat().st_blocks * 512 for path in files))
+
+    monkeypatch.setattr(exchange, "_write", counted)
+    gotten = await asyncio.gather(
+        *(one.get(manifest.id, [IDS[0]]) for manifest in made), return_exceptions=True
+    )
+
+    assert max(sizes) <= 10 * CHUNK_BYTES
+    assert sum(isinstance(result, Manifest) for result in gotten) == 1
+    assert sum("do not fit" in str(result) for result in gotten) == 1
