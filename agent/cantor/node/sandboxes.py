@@ -104,7 +104,7 @@ class Sandboxes:
         softer = [one for one in LEVELS[LEVELS.index(level) + 1 :] if not self.why_not(one)]
         return (
             f"it closes such code at the level {level}, which its machine cannot give:"
-            f" {trial.obstacle} ({trial.remedy}; or start its agent with"
+            f" {trial.obstacle} ({trial.remedy}; or start its node with"
             f" --sandbox {softer[0]})"
         )
 

@@ -143,8 +143,8 @@ class Running:
         }
         lease = held.leases.get(self._node.node_id) if held else None
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
+        await self._quota.check(self._data)  # first: what is too much is not gone through again
         await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
-        await self._quota.check(self._data)
         way = self._way(lease, memory_bytes)
         try:
             return await self._run_by(way)

@@ -291,8 +291,8 @@ export const heardZh: Record<string, string> = {
   "return to {number}: {~why}": "退回到 {number}：{why}",
   "its signer has no code.run on this node": "其签名者在此节点上没有 code.run 权限",
   "push from this node, or start its agent with --code-run tenant": "请从此节点推送，或以 --code-run tenant 启动其代理",
-  "it closes such code at the level {level}, which its machine cannot give: {why*} ({remedy*}; or start its agent with --sandbox {softer})":
-    "它将此类代码封闭在 {level} 级别，但其机器无法提供：{why}（{remedy}；或以 --sandbox {softer} 启动其代理）",
+  "it closes such code at the level {level}, which its machine cannot give: {why*} ({remedy*}; or start its node with --sandbox {softer})":
+    "它将此类代码封闭在 {level} 级别，但其机器无法提供：{why}（{remedy}；或以 --sandbox {softer} 启动其节点）",
   "port {port} is not given to a closed service": "端口 {port} 不提供给封闭运行的服务",
   "take one from {port} on": "请使用 {port} 及以上的端口",
   "port {port} cannot be opened: {reason*}": "无法打开端口 {port}：{reason}",
