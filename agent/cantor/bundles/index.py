@@ -6,11 +6,13 @@ Only who submits does this. Nodes get the wheels and need neither pip nor an ind
 from __future__ import annotations
 
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import defaultdict
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,16 +20,18 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-from cantor.base.errors import UnavailableError, WrongHash, WrongPlatform
-from cantor.bundles.picking import check_hashes, lacks_hash
+from cantor.base.errors import BundleError, UnavailableError, WrongHash, WrongPlatform
+from cantor.bundles.picking import check_hashes, hashes_of, lacks_hash, name_of, needs_of, pick
+from cantor.bundles.requirements import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from cantor.bundles.requirements import Wanted
     from cantor.bundles.wheels import Target
 
 PIP_TIMEOUT_S = 600
+ROUNDS_MAX = 64
+"""So many steps lead from what is wanted to what that needs in the end."""
 RETRIES_MAX = 2
 """Of a request to an index that does not answer; pip tries six times, which takes 15 seconds."""
 _UNREACHED = ("Retrying (", "Could not fetch URL", "connection broken")
@@ -49,22 +53,94 @@ def from_index(
 ) -> list[Path]:
     """The wheels that pip finds for a node, put into ``folder``.
 
+    Pip looks at the markers of what wheels need in turn (``; python_version < "3.12"``) for the
+    machine that it runs on. If the node is another one, that is looked at here instead, and pip is
+    asked again for what is needed besides, until nothing is.
+
     ``pip`` is the command, by default the one of this Python or on the path; ``index`` is the one
     that it asks, and no other, by default those of its own configuration.
 
     Raises:
         WrongPlatform: the index has no such wheel for that node.
         WrongHash: what it has is not what was meant.
-        BundleError: something is needed that has no hash where others have.
+        BundleError: something is needed that has no hash where others have; what is needed
+            contradicts itself, or comes to no end.
         UnavailableError: there is no pip, or it does not reach the index, or fails otherwise.
     """
-    command = [
-        *(pip or _pip()),
+    command = [*(pip or _pip()), *_options(folder, target)]
+    if _is_like_here(target):
+        _download(command, wanted, target, index)
+        found = sorted(folder.glob("*.whl"))
+    else:
+        found = _in_turn([*command, "--no-deps"], wanted, folder, target, index)
+    check_hashes(wanted, found)
+    return found
+
+
+def _options(folder: Path, target: Target) -> list[str]:
+    return [
         *("download", "--quiet", "--no-input", "--disable-pip-version-check"),
         *("--retries", str(RETRIES_MAX), "--dest", str(folder)),
         *("--only-binary", ":all:", "--python-version", target.python, "--implementation", "cp"),
-        *(part for platform in target.platforms for part in ("--platform", platform)),
+        *(part for one in target.platforms for part in ("--platform", one)),
     ]
+
+
+def _is_like_here(target: Target) -> bool:
+    """Whether a marker says the same of a node as of this machine."""
+    is_linux = sys.platform == "linux" and sys.implementation.name == "cpython"
+    machine = f"_{platform.machine()}"
+    here = all(one.endswith(machine) for one in target.platforms)
+    return is_linux and here and target.python == platform.python_version().rpartition(".")[0]
+
+
+def _in_turn(
+    command: Sequence[str],
+    wanted: Sequence[Wanted],
+    folder: Path,
+    target: Target,
+    index: str,
+) -> list[Path]:
+    """What is wanted, then what that needs, and so on. Each time all is asked for anew, so that pip
+    finds versions which suit everybody.
+    """
+    asked = {str(one.requirement): one for one in wanted}
+    hashes = hashes_of(wanted)
+    for _ in range(ROUNDS_MAX):
+        for former in folder.glob("*.whl"):
+            former.unlink()
+        _download(command, list(asked.values()), target, index)
+        found = sorted(folder.glob("*.whl"))
+        more = {str(one): Wanted(one) for one in _needs(found, asked.values(), target)}
+        if asked.keys() >= more.keys():
+            chosen = pick(wanted, found, target, where=index or "the index")
+            for wheel in set(found) - set(chosen):
+                wheel.unlink()
+            return sorted(chosen)
+        for text, one in more.items():
+            if hashes and one.name not in hashes:
+                raise lacks_hash(text, index)
+            asked.setdefault(text, replace(one, hashes=hashes.get(one.name, frozenset())))
+    raise BundleError(
+        f"what is needed comes to no end after {ROUNDS_MAX} steps", where=index,
+        remedy="name what is needed, with versions",
+    )  # fmt: skip
+
+
+def _needs(
+    wheels: Iterable[Path], asked: Iterable[Wanted], target: Target
+) -> Iterator[Requirement]:
+    """What wheels need on a node, with the extras that somebody asks for; without markers."""
+    extras: defaultdict[str, set[str]] = defaultdict(set)
+    for one in asked:
+        extras[one.name] |= one.requirement.extras
+    for wheel in wheels:
+        for requirement in needs_of(wheel, extras[name_of(wheel)], target):
+            requirement.marker = None
+            yield requirement
+
+
+def _download(command: Sequence[str], wanted: Sequence[Wanted], target: Target, index: str) -> None:
     with tempfile.TemporaryDirectory() as place:
         file = Path(place) / "requirements.txt"
         file.write_text("".join(f"{_as_told(one)}\n" for one in wanted), encoding="utf-8")
@@ -79,9 +155,6 @@ def from_index(
             ) from error
     if done.returncode:
         raise _error(done.stderr, target)
-    found = sorted(folder.glob("*.whl"))
-    check_hashes(wanted, found)
-    return found
 
 
 def _as_told(wanted: Wanted) -> str:

@@ -45,7 +45,7 @@ def pick(
         BundleError: one is not there, has no hash where others have, or two requirements contradict
             each other.
     """
-    hashes = _hashes(wanted)
+    hashes = hashes_of(wanted)
     waiting = [one.requirement for one in wanted if applies(one.requirement, target, set())]
     taken: dict[str, Path] = {}
     seen: set[str] = set()
@@ -65,7 +65,7 @@ def pick(
                 remedy="name one version that all of them accept",
             )
         taken[name] = chosen
-        waiting += _needs_of(chosen, requirement.extras, target)
+        waiting += needs_of(chosen, requirement.extras, target)
     return list(taken.values())
 
 
@@ -76,9 +76,9 @@ def check_hashes(wanted: Iterable[Wanted], wheels: Iterable[Path]) -> None:
         WrongHash: one has another.
         BundleError: one has none that it could have.
     """
-    hashes = _hashes(wanted)
+    hashes = hashes_of(wanted)
     for wheel in wheels if hashes else ():
-        wished = hashes.get(_name(wheel))
+        wished = hashes.get(name_of(wheel))
         if wished is None:
             raise lacks_hash(wheel.name, str(wheel.parent))
         if not _has_one(wheel, wished):
@@ -93,7 +93,8 @@ def lacks_hash(what: str, where: str) -> BundleError:
     )  # fmt: skip
 
 
-def _hashes(wanted: Iterable[Wanted]) -> Hashes:
+def hashes_of(wanted: Iterable[Wanted]) -> Hashes:
+    """What files of a package may have, by its name; empty if no requirement has hashes."""
     found: dict[str, frozenset[str]] = {}
     for one in wanted:
         if one.hashes:  # named twice, it must be both
@@ -129,7 +130,7 @@ def _newest(
     hashes: frozenset[str] | None,
 ) -> Path:
     name = canonicalize_name(requirement.name)
-    named = [wheel for wheel in wheels if _name(wheel) == name]
+    named = [wheel for wheel in wheels if name_of(wheel) == name]
     wanted = [wheel for wheel in named if _version(wheel) in requirement.specifier]
     fitting = [wheel for wheel in wanted if tags_of(wheel.name) & target.tags]
     meant = [wheel for wheel in fitting if hashes is None or _has_one(wheel, hashes)]
@@ -151,7 +152,8 @@ def _newest(
     )
 
 
-def _name(wheel: Path) -> str:
+def name_of(wheel: Path) -> str:
+    """The package that a wheel brings, as all its spellings are written."""
     tags_of(wheel.name)
     return parse_wheel_filename(wheel.name)[0]
 
@@ -160,7 +162,7 @@ def _version(wheel: Path) -> Version:
     return parse_wheel_filename(wheel.name)[1]
 
 
-def _needs_of(wheel: Path, extras: set[str], target: Target) -> list[Requirement]:
+def needs_of(wheel: Path, extras: set[str], target: Target) -> list[Requirement]:
     """What a wheel needs on that node, by its own metadata.
 
     Raises:

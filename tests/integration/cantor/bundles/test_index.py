@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -76,6 +77,39 @@ def test_wheels_for_a_node_come_from_the_index_and_without_it_from_the_cache(
     assert sorted(wheel.name for wheel in asked) == [wheel.name for wheel in found]
     with pytest.raises(UnavailableError, match="the index of packages cannot be reached"):
         wardrobe.wheels(parse(["toolshop>=3"]), BOX)
+
+
+def test_markers_of_what_is_needed_in_turn_are_those_of_the_node(
+    index: PackageIndex, tmp_path: Path
+) -> None:
+    """Pip itself would look at them for this machine and this Python."""
+    there, here = BOX, f"3.{sys.version_info.minor}"
+    make_wheel(
+        index.folder,
+        "needy-1.0-py3-none-any",
+        needs=[
+            "onarm; platform_machine == 'aarch64'",
+            "onintel; platform_machine == 'x86_64'",
+            f"onold; python_version != '{here}'",
+            "withextra; extra == 'more'",
+            "shared>=1",
+        ],
+    )
+    make_wheel(index.folder, "onarm-1.0-py3-none-any", needs=["shared<3", "toolpart"])
+    for name in ("onold-1.0", "withextra-1.0", "shared-2.0", "shared-3.0"):
+        make_wheel(index.folder, f"{name}-py3-none-any")
+    wardrobe = Wardrobe(index=index.url, cache=tmp_path / "cache")
+
+    def names(target: Target, text: str = "needy") -> set[str]:
+        found = wardrobe.wheels(parse([text]), target)
+        return {"-".join(wheel.name.split("-")[:2]) for wheel in found}
+
+    usual = {"needy-1.0", "onarm-1.0", "shared-2.0", "toolpart-1.0"}
+    old = {"onold-1.0"} if there.python != here else set()
+    assert names(there) == usual | old
+    assert names(there, "needy[more]") == usual | old | {"withextra-1.0"}
+    with pytest.raises(WrongPlatform, match="no wheel of onintel for Python"):
+        names(Target("3.11", ("manylinux_2_17_x86_64", "linux_x86_64")))
 
 
 def test_a_wheel_that_is_not_the_one_that_was_meant_is_one_error(

@@ -6,6 +6,7 @@ import stat
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.cantor.bundles.made_wheels import make_wheel
 
 from cantor.base.errors import UnavailableError, WrongPlatform
 from cantor.bundles.index import from_index
@@ -32,7 +33,7 @@ def test_pip_is_asked_for_wheels_of_the_node(tmp_path: Path) -> None:
         tmp_path,
         f'echo "$PIP_INDEX_URL|$PIP_EXTRA_INDEX_URL| $@" > {tmp_path}/asked; '
         f'for last; do :; done; cat "$last" >> {tmp_path}/asked; '
-        f"touch {out}/tool-1-py3-none-any.whl",
+        f"cp {make_wheel(tmp_path, 'tool-1-py3-none-any')} {out}",
     )
 
     found = from_index(
