@@ -133,3 +133,18 @@ async def test_who_names_no_declared_project_or_is_of_another_tenant_uses_the_de
     assert payer(ROOF, "unheard") == payer(WALL, "") == "default"
     roof.tenant = "stranger"
     assert payer(ROOF, "vision") == "default"
+
+
+async def test_in_a_large_mesh_what_others_say_is_looked_at_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    roof = node_at(FakeMesh(), tmp_path, ROOF)
+    loop = asyncio.get_running_loop()
+    pauses: list[float] = []
+    many = frozenset(NodeId(f"{number:064x}") for number in range(1000))
+    monkeypatch.setattr(loop, "call_later", lambda pause_s, _: pauses.append(pause_s))
+    roof.shares.look_soon()
+    monkeypatch.setattr(roof, "alive", lambda: many)
+    roof.shares.look_soon()
+
+    assert pauses == [pytest.approx(0.101), pytest.approx(1.1)]
