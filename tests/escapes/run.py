@@ -61,13 +61,13 @@ def _all(told: Mapping[str, str | int]) -> int:
         cantor.local(workers=1, sandbox=closed(told)) as here,
     ):
         for attempt in ATTEMPTS:
-            line = _line(attempt, opened, here, told)
+            line = line_of(attempt, opened, here, told)
             wrong += not line.startswith(HELD)
             _say(f"{attempt.name:26} {line}")
     return wrong
 
 
-def _line(
+def line_of(
     attempt: Attempt,
     opened: cantor.local,
     here: cantor.local,

@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
         make_root(folder / "root")
         pack(folder / "root", folder / "root.cpio.gz")
-        return _judge(_run(kernel, folder / "root.cpio.gz"))
+        return judge(_run(kernel, folder / "root.cpio.gz"))
 
 
 def make_root(root: Path) -> None:
@@ -175,7 +175,7 @@ def _run(kernel: Path, archive: Path) -> Iterator[str]:
             machine.kill()
 
 
-def _judge(lines: Iterable[str]) -> int:
+def judge(lines: Iterable[str]) -> int:
     """0 if both times all attempts were made and held."""
     ends: list[str] = []
     names = {one.name for one in ATTEMPTS}
