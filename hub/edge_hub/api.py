@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from edge_hub.deployments import DeploymentApi
     from edge_hub.fleet import Fleet
     from edge_hub.idempotency import IdempotentReplies
+    from edge_hub.log_api import LogApi
     from edge_hub.mesh_api import MeshApi
     from edge_hub.policy_api import PolicyApi
     from edge_hub.preview import Previews
@@ -68,6 +69,7 @@ class Services:
     deployments: DeploymentApi
     mesh_api: MeshApi
     resource_api: ResourceApi
+    log_api: LogApi
     service_api: ServiceApi
     policy_api: PolicyApi
     task_api: TaskApi
@@ -117,6 +119,7 @@ class Api:
                   self.revoke_token, status=204),
             *self._hub.deployments.routes(),
             *self._hub.mesh_api.routes(),
+            *self._hub.log_api.routes(),
             *self._hub.resource_api.routes(),
             *self._hub.service_api.routes(),
             *self._hub.policy_api.routes(),

@@ -36,6 +36,7 @@ from edge_hub.enrolment import Enroller
 from edge_hub.events import Scope
 from edge_hub.fleet import Fleet
 from edge_hub.idempotency import IdempotentReplies
+from edge_hub.log_api import LogApi
 from edge_hub.mesh_api import MeshApi
 from edge_hub.policy_api import PolicyApi
 from edge_hub.preview import Previews
@@ -151,6 +152,7 @@ async def start_hub(
             ),
             mesh_api=mesh,
             resource_api=resources,
+            log_api=LogApi(fleet, mesh_view),
             service_api=service_api,
             policy_api=policy,
             task_api=task_api,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cantor.base.clock import Clock, SystemClock
-from cantor.base.errors import CantorError, EnrolmentError
+from cantor.base.errors import CantorError, EnrolmentError, UnavailableError
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
@@ -142,6 +142,14 @@ class AgentView:
 
     async def links_of(self, node: NodeId) -> Sequence[Mapping[str, Value]]:
         return await self._agent.mesh.links_of(node)
+
+    async def logs_of(self, node: NodeId, asked: dict[str, Value]) -> Mapping[str, Value]:
+        logs = self._agent.service("logs")
+        if logs is None:
+            raise UnavailableError("this node has no logs", where="hub")
+        page: Any = logs.calls()["logs.read"]({**asked, "node": node})
+        found: Mapping[str, Value] = await page
+        return found
 
     def sharing(self) -> Sharing:
         return self._agent.grants.rights.sharing

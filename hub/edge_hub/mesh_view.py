@@ -125,6 +125,15 @@ class MeshView(Protocol):
             RemoteProtocolError: it does not understand.
         """
 
+    async def logs_of(self, node: NodeId, asked: dict[str, Value]) -> Mapping[str, Value]:
+        """A page of a node's logs: see :class:`cantor.node.logs.service.Logs`.
+
+        Raises:
+            ConfigError: that is no question.
+            UnavailableError: it cannot be reached.
+            RemoteProtocolError: it refuses.
+        """
+
     def sharing(self) -> Sharing:
         """The quantities that nodes share."""
 
@@ -141,6 +150,9 @@ class FakeMeshView:
         self._nodes: dict[NodeId, LiveNode] = {}
         self._links: dict[NodeId, Value] = {}
         self.told: dict[NodeId, Sequence[Mapping[str, Value]]] = {}
+        self.said: dict[NodeId, Mapping[str, Value]] = {}
+        self.asked: list[dict[str, Value]] = []
+        """Pages of logs, and how they were asked for."""
         self.granted: dict[NodeId, Shown] = {}
         self.shared = Sharing({}, {}, {})
         self.is_issuer = True
@@ -224,6 +236,12 @@ class FakeMeshView:
         if node not in self.told:
             raise UnavailableError("there is no path to it", where=node)
         return self.told[node]
+
+    async def logs_of(self, node: NodeId, asked: dict[str, Value]) -> Mapping[str, Value]:
+        self.asked.append(asked)
+        if node not in self.said:
+            raise UnavailableError("there is no path to it", where=node)
+        return self.said[node]
 
     def sharing(self) -> Sharing:
         return self.shared

@@ -6,7 +6,7 @@ import { Link } from "react-router";
 import { ApiError } from "../../api/client";
 import { useDeployments } from "../../api/deployments";
 import { useChangeNode, useNode } from "../../api/queries";
-import type { Device, Node, Resource } from "../../api/types";
+import { type Device, isReached, type Node, type Resource } from "../../api/types";
 import { amount, hardwareFirst } from "../../components/Chips";
 import { DetailDrawer } from "../../components/DetailDrawer";
 import { Facts } from "../../components/Facts";
@@ -19,6 +19,7 @@ import { Ago } from "../../components/Time";
 import { tell } from "../../components/tell";
 import { filtersOn } from "../pipelines/derive";
 import { type Admission, AskNodes, fitFor } from "./AskNodes";
+import { Logs } from "./Logs";
 import { NODE_WORDS } from "./texts";
 
 function Resources({ items }: { items: Resource[] }) {
@@ -164,6 +165,7 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
         <Facts rows={facts} />
       </Section>
       <Runs id={node.id} />
+      {isReached(node.state) && <Logs id={node.id} />}
       <Resources items={node.resources} />
       <Hardware items={node.devices} />
       <Section title={t("node.addresses")}>

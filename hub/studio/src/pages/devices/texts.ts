@@ -31,6 +31,14 @@ const en = {
   done_label_one: "{{count}} node labelled",
   done_label_other: "{{count}} nodes labelled",
   partly: "{{failed}} of {{total}} failed",
+  logs: {
+    title: "Logs",
+    find: "Find text in the logs",
+    level: "Level",
+    levels: { debug: "All levels", info: "Info and above", warning: "Warnings, errors", error: "Errors" },
+    nothing: "No such lines.",
+    more: "Show the last {{count}} lines",
+  },
 };
 
 const zh: Texts<typeof en> = {
@@ -62,6 +70,14 @@ const zh: Texts<typeof en> = {
   done_label_one: "已为 {{count}} 个节点打标签",
   done_label_other: "已为 {{count}} 个节点打标签",
   partly: "{{total}} 个中有 {{failed}} 个失败",
+  logs: {
+    title: "日志",
+    find: "在日志中查找文字",
+    level: "级别",
+    levels: { debug: "所有级别", info: "信息及以上", warning: "警告和错误", error: "错误" },
+    nothing: "没有这样的行。",
+    more: "显示最近 {{count}} 行",
+  },
 };
 
 export const NODE_WORDS = "nodes";
