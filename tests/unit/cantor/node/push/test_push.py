@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -389,37 +385,3 @@ async def test_a_service_with_too_much_data_is_ended_and_says_why(
     assert len(FakeProcess.started["dogwood"]) == 1
     large.unlink()
     await boxes.until("ash", dogwood=("running", 1))
-
-
-def make_deep(folder: Path, depth: int) -> None:
-    here = os.open(folder, os.O_RDONLY)
-    for _ in range(depth):
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
-        os.close(here)
-        here = below
-    os.close(here)
-
-
-def removed_whole(folder: Path) -> None:
-    """Also where Python would call itself for each folder."""
-    subprocess.run(["rm", "-r", str(folder)], check=True)
-
-
-async def test_what_lies_too_deep_is_not_gone_through_for_a_closed_service_either(
-    boxes: Boxes,
-) -> None:
-    """Whoever goes through them calls itself for each: so many are more than Python lets it."""
-    node = boxes.mesh.nodes[IDS[1]]
-    node.sandboxes.learn([Trial("full"), Trial("net"), Trial("none")])
-    data = node.folder / "services" / "default.counter" / "data"
-    data.mkdir(parents=True)
-    try:
-        make_deep(data, sys.getrecursionlimit() + 10)
-        await boxes.push("ash", CALM, needs='label.site == "birch"')
-        await boxes.until("ash", birch=("failing", 0))
-    finally:
-        await asyncio.to_thread(removed_whole, data)
-
-    (row,) = boxes.view("ash")["nodes"]
-    assert "its data lie more than 64 folders deep" in row["why"]
