@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cantor.tasks.joblib import register_joblib
     from cantor.tasks.local import local
     from cantor.tasks.progress import is_cancelled, progress
+    from cantor.tasks.pushed import PushedTask, pushed
     from cantor.tasks.task import Task, task
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "Executor",
     "Future",
     "Group",
+    "PushedTask",
     "Task",
     "actor",
     "as_completed",
@@ -34,6 +36,7 @@ __all__ = [
     "is_cancelled",
     "local",
     "progress",
+    "pushed",
     "register_joblib",
     "task",
     "wait",
@@ -52,7 +55,9 @@ _HOMES = {
     "group": "cantor.tasks.group",
     "is_cancelled": "cantor.tasks.progress",
     "local": "cantor.tasks.local",
+    "PushedTask": "cantor.tasks.pushed",
     "progress": "cantor.tasks.progress",
+    "pushed": "cantor.tasks.pushed",
     "register_joblib": "cantor.tasks.joblib",
     "task": "cantor.tasks.task",
     "wait": "concurrent.futures",

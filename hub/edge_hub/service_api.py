@@ -264,6 +264,7 @@ def _service(view: Row, known: Nodes) -> Service:
     return Service(
         id=view["name"],
         name=view["name"],
+        kind=view["kind"],
         wanted=view["wanted"],
         number=view["number"],
         at=rfc3339(view["at"]),

@@ -44,10 +44,11 @@ class ServiceNode(msgspec.Struct):
 
 
 class Service(msgspec.Struct):
-    """A pushed service. ``elsewhere`` counts the nodes of other projects that have it."""
+    """A pushed service or task. ``elsewhere`` counts the nodes of other projects that have it."""
 
     id: str
     name: str
+    kind: Literal["service", "task"]
     wanted: Literal["running", "stopped"]
     number: int
     at: str

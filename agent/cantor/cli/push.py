@@ -1,4 +1,4 @@
-"""``cantor push``: a folder becomes a service on every node that meets the needs.
+"""``cantor push``: a folder becomes a service or a task on every node that meets the needs.
 
 Exit codes: 0 it is well everywhere; 1 it failed on a node, or is not well in time; 2 the folder,
 its ``service.yaml`` or an option is wrong; 69 no agent answers here; 130 interrupted, which ends
@@ -47,7 +47,7 @@ TIMEOUT_S = 120.0
 
 def register(verbs: Verbs) -> None:
     """Add the verb."""
-    summary = "run a folder as a service on every node that meets the needs"
+    summary = "make a folder a service, or a task, on every node that meets the needs"
     push = verbs.add_parser("push", help=summary, description=summary)
     push.add_argument("folder", type=Path, metavar="DIR")
     push.add_argument(
@@ -62,7 +62,9 @@ def register(verbs: Verbs) -> None:
         "--hold", type=float, default=0.0, metavar="S",
         help="seconds that it must stay well to be good (default: service.yaml's, or 10)",
     )  # fmt: skip
-    push.add_argument("--project", default="default", help="whose work it is")
+    push.add_argument(
+        "--project", default="", help="whose work it is (default: as before, or default)"
+    )
     push.add_argument(
         "--wheels",
         type=Path,

@@ -87,6 +87,8 @@ def _list(options: argparse.Namespace) -> int:
 
 def _lines(view: Row) -> list[tuple[str, ...]]:
     name, number = str(view["name"]), str(_revision(view)["number"])
+    if view["kind"] != "service":
+        name = f"{name} ({view['kind']!s})"
     if view["wanted"] != "running":
         return [(name, number, "—", str(view["wanted"]), "", str(view["why"]))]
     nodes = cast("list[Row]", view["nodes"])

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _NO_RESULT_YET = 75
+_FAILED = 70
 _ANSWER_S = 5.0
 """The agent says within this what it has."""
 
@@ -49,6 +50,16 @@ def register(verbs: Verbs) -> None:
         _verb(inner, name, summary, run).add_argument(
             "task", metavar="TASK", help="its number here, or its id as cantor task list shows it"
         )
+    submit = _verb(
+        inner, "submit", "run a pushed task (cantor push), and print its result", _submit
+    )
+    submit.add_argument(
+        "task", metavar="NAME", help="photos, or photos.shrink of several functions"
+    )
+    submit.add_argument(
+        "arguments", metavar="JSON", nargs="?", default="[]",
+        help='its arguments: a list, as in \'["a.jpg", 3]\', or by name: \'{"width": 3}\'',
+    )  # fmt: skip
     _verb(inner, "kept", "results of durable tasks that are kept here, and for how long", _kept)
     result = _verb(inner, "result", "print what a durable task returned", _result)
     result.add_argument("task", metavar="ID")
@@ -181,6 +192,36 @@ def _result(options: argparse.Namespace) -> int:
         connection.close(kill=True)
     print(json.dumps(value, ensure_ascii=False, default=repr) if options.json else repr(value))
     return 0
+
+
+def _submit(options: argparse.Namespace) -> int:
+    from cantor.tasks.connect import connect
+    from cantor.tasks.pushed import pushed
+
+    args, kwargs = _arguments(options.arguments)
+    with connect(options.data):
+        future = pushed(options.task).submit(*args, **kwargs)
+        try:
+            value = future.result()
+        except Exception as error:  # noqa: BLE001 (tasks raise what they like)
+            print(f"{options.task} failed: {type(error).__name__}: {error}", file=sys.stderr)
+            return _FAILED
+    print(json.dumps(value, ensure_ascii=False, default=repr) if options.json else repr(value))
+    return 0
+
+
+def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"no JSON: {error}", where="arguments") from error
+    if isinstance(told, dict):
+        return [], told
+    if isinstance(told, list):
+        return told, {}
+    raise ConfigError(
+        "expected a list, or arguments by name", where="arguments", remedy=f"write '[{text[:40]}]'"
+    )
 
 
 def _forget(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
 """``service.yaml``: what a pushed folder says about how it is run. Everything in it is optional.
 
+kind: service                    or task: functions that are submitted by name
 name: counter                    what the service is called (default: the folder's name)
 run: python main.py --fast       a line, or a list of words (default: python main.py)
 needs: USBCamera == 1            where it can run, beside what ``--to`` says
@@ -16,6 +17,7 @@ environment: {LEVEL: info}
 ports: {http: 8080, debug: auto} told as CANTOR_PORT_HTTP; auto: the node chooses
 requirements: [msgpack>=1.1]     wheels that go with it
 ignore: ["*.log"]                files that stay here
+functions: ["photos:shrink"]     of a task: each as module:name
 """
 
 from __future__ import annotations
@@ -44,6 +46,11 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _PORT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, None: 1.0}
+FUNCTIONS_MAX = 64
+_FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+SERVICE, TASK = "service", "task"
+KINDS = (SERVICE, TASK)
+Kind = Literal["service", "task"]
 RESTARTS = ("always", "on-failure", "never")
 Restart = Literal["always", "on-failure", "never"]
 
@@ -71,7 +78,7 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """How a service is run."""
+    """What a pushed folder is, and how it is run; a task has ``functions``: ``module:name``."""
 
     name: str = ""
     run: tuple[str, ...] = DEFAULT_RUN
@@ -83,6 +90,8 @@ class Manifest:
     ports: Mapping[str, int] = field(default_factory=dict)
     requirements: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    kind: Kind = "service"
+    functions: tuple[str, ...] = ()
 
     @property
     def fixed_ports(self) -> frozenset[int]:
@@ -132,6 +141,7 @@ class _Reader:
     def manifest(self) -> Manifest:
         told = self._mapping((), _KEYS)
         base = Manifest()
+        kind = self._kind(told)
         needs = self._text(told, "needs", ())
         if needs:
             self._checked_needs(needs)
@@ -145,14 +155,38 @@ class _Reader:
             else "",
             run=self._command(told.get("run", list(DEFAULT_RUN)), ("run",)),
             needs=needs,
-            restart=cast("Restart", self._choice(told, "restart")),
+            restart=cast("Restart", self._choice(told, "restart", RESTARTS)),
             stop_s=self._seconds(told, "stop", (), base.stop_s),
             health=self._health(ports),
             environment=self._environment(),
             ports=ports,
             requirements=self._texts(told, "requirements"),
             ignore=self._texts(told, "ignore"),
+            kind=kind,
+            functions=self._functions(told, kind),
         )
+
+    def _kind(self, told: Mapping[str, object]) -> Kind:
+        kind = cast("Kind", self._choice(told, "kind", KINDS))
+        for key in told:
+            if key in (_OF_A_SERVICE if kind == TASK else _OF_A_TASK):
+                raise self._error(f"a {kind} has no such thing", (key,))
+        return kind
+
+    def _functions(self, told: Mapping[str, object], kind: Kind) -> tuple[str, ...]:
+        named = self._texts(told, "functions")
+        if kind == TASK and not 0 < len(named) <= FUNCTIONS_MAX:
+            raise self._error(
+                f"a task names 1 to {FUNCTIONS_MAX} functions, as in functions: [photos:shrink]",
+                ("functions",) if "functions" in told else ("kind",),
+            )
+        names = [one.partition(":")[2] for one in named]
+        for one, name in zip(named, names, strict=True):
+            if not _FUNCTION.fullmatch(one):
+                raise self._error(f"expected module:name, not {one[:60]!r}", ("functions",))
+            if names.count(name) > 1:
+                raise self._error(f"two functions are called {name[:60]}", ("functions",))
+        return named
 
     def _health(self, ports: Mapping[str, int]) -> Health:
         told = self._mapping(("health",), _HEALTH_KEYS)
@@ -232,10 +266,10 @@ class _Reader:
             raise self._error("expected a list of words", path)
         return words
 
-    def _choice(self, told: Mapping[str, object], key: str) -> str:
-        value = told.get(key, RESTARTS[0])
-        if value not in RESTARTS:
-            raise self._error(f"expected one of {', '.join(RESTARTS)}", (key,))
+    def _choice(self, told: Mapping[str, object], key: str, choices: tuple[str, ...]) -> str:
+        value = told.get(key, choices[0])
+        if value not in choices:
+            raise self._error(f"expected one of {', '.join(choices)}", (key,))
         return str(value)
 
     def _seconds(
@@ -277,7 +311,9 @@ class _Reader:
 
 
 _KEYS = (
-    "name", "run", "needs", "restart",
+    "kind", "name", "run", "needs", "restart", "functions",
     "stop", "health", "environment", "ports", "requirements", "ignore",
 )  # fmt: skip
 _HEALTH_KEYS = ("ready", "http", "command", "within", "every", "hold")
+_OF_A_SERVICE = ("run", "restart", "stop", "health", "environment", "ports")
+_OF_A_TASK = ("functions",)

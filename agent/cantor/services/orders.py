@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, parse_node_id
 from cantor.scheduling.needs import parse
-from cantor.services.manifest import NAME
+from cantor.services.manifest import KINDS, NAME, SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cantor.services.manifest import Kind
     from cantor.wire.frame import Value
 
 KIND = "service"
@@ -106,6 +107,7 @@ class Order:
     at: float = 0.0
     why: str = ""
     proof: bytes = b""
+    kind: Kind = "service"
 
     @property
     def rank(self) -> tuple[int, bool, NodeId]:
@@ -147,6 +149,7 @@ class Order:
             "at": self.at,
             "why": self.why,
             "proof": self.proof,
+            "kind": self.kind,
         }
 
     def pushed(
@@ -170,6 +173,7 @@ class Order:
             project=self.project,
             past=(before, *self.past)[:PAST_MAX],
             at=at,
+            kind=self.kind,
         )
 
     def with_wanted(self, by: NodeId, wanted: Wanted, at: float) -> Order:
@@ -212,10 +216,11 @@ def first_order(
     number: int = 1,
     project: str = "default",
     note: str = "",
+    kind: Kind = "service",
 ) -> Order:
     """The first order of a service; ``number`` is above those that do not count here."""
     revision = Revision(Stamp(number, by), bundle, needs, at, note[:TEXT_MAX])
-    return Order(key, number, by, revision, project=project, at=at)
+    return Order(key, number, by, revision, project=project, at=at, kind=kind)
 
 
 def key_of(fact_name: str) -> Key | None:
@@ -257,6 +262,7 @@ def order_from(content: Mapping[str, Value], by: NodeId) -> Order:
         at=order.seconds("at"),
         why=order.text("why"),
         proof=proof,
+        kind=cast("Kind", order.choice("kind", KINDS, SERVICE)),
     )
 
 
@@ -308,8 +314,8 @@ class _Told:
             raise self.wrong(key)
         return value
 
-    def choice(self, key: str, choices: tuple[str, ...]) -> str:
-        value = self._told.get(key)
+    def choice(self, key: str, choices: tuple[str, ...], default: str = "") -> str:
+        value = self._told.get(key, default)
         if value not in choices:
             raise self.wrong(key)
         return str(value)

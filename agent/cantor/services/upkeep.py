@@ -206,7 +206,7 @@ class Upkeep:
         run = None if current is None else self._runs[current]
         well_at = None if run is None or run.is_stopping else run.well_at
         if target is not None and well_at is not None:
-            if not self._is_good(target):
+            if not self.is_good(target):
                 times.append(well_at + target.hold_s)
             elif self._pause_s > PAUSE_S:
                 times.append(well_at + CALM_S)
@@ -242,7 +242,7 @@ class Upkeep:
             return "starting" if is_first else "restarting"
         if self._runs[current].well_at is None:
             return "starting"
-        return "running" if self._is_good(plan) else "trial"
+        return "running" if self.is_good(plan) else "trial"
 
     def _target(self) -> Plan | None:
         """What should run: the wanted plan, or what is good if that failed."""
@@ -256,7 +256,8 @@ class Upkeep:
         target = self._target()
         return next((n for n, run in self._runs.items() if run.plan == target), None)
 
-    def _is_good(self, plan: Plan) -> bool:
+    def is_good(self, plan: Plan) -> bool:
+        """Whether a plan has been well for long enough."""
         return self.good is not None and self.good.stamp == plan.stamp
 
     def _renew(self, plan: Plan | None, now: float) -> None:
@@ -319,10 +320,10 @@ class Upkeep:
         plan = run.plan
         self._why[plan.stamp] = how
         ends = plan.restart == "never" or (plan.restart == "on-failure" and is_success)
-        if ends and (is_success or self._is_good(plan)):
+        if ends and (is_success or self.is_good(plan)):
             self._over = plan.stamp, "finished" if is_success else "failed"
             return self._proved(plan) if is_success else []
-        if ends or not self._is_good(plan):
+        if ends or not self.is_good(plan):
             self._attempts += 1
             if ends or self._attempts >= TRIES:
                 effects = self._give_up(plan, how)
@@ -351,7 +352,7 @@ class Upkeep:
         return [self._keep()]
 
     def _proved(self, plan: Plan) -> list[Effect]:
-        if self._is_good(plan):
+        if self.is_good(plan):
             return []
         self.good = plan
         self.failed = tuple(stamp for stamp in self.failed if stamp != plan.stamp)

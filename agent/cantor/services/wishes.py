@@ -116,6 +116,7 @@ def is_return_of(order: Order, failed: Order) -> bool:
         and order.number == failed.number + 1
         and order.by in failed.canaries
         and not failed.proof
+        and order.kind == failed.kind
         and not order.canaries
         and order.wanted == "running"
         and previous is not None

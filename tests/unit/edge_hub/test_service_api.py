@@ -43,7 +43,7 @@ def plant(world: World, **changes: object) -> dict[str, Any]:
         world.mesh.put(LiveNode(node, "online", f"box-{node[0]}"))
     view: dict[str, Any] = {
         "tenant": world.authority.tenant, "name": "counter", "project": "default", "number": 2,
-        "wanted": "running", "at": 10.0, "by": HUB, "why": "", "canaries": [BOX],
+        "kind": "service", "wanted": "running", "at": 10.0, "by": HUB, "why": "", "canaries": [BOX],
         "revision": revision(2, "faster"), "past": [revision(1)],
         "nodes": [
             report(HUB, "waiting", 1), report(BOX, "trial", 2), report(STRANGER, "running", 2),

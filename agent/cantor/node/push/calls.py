@@ -15,6 +15,7 @@ from cantor.base.errors import ConfigError, UnavailableError, reason_of
 from cantor.base.ids import NodeId
 from cantor.bundles import tree
 from cantor.node.logs.query import Query
+from cantor.node.push.functions import codes_in
 from cantor.node.push.logs import source_of
 from cantor.node.push.shelf import check_size, manifest_in
 from cantor.node.view import find_node
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from cantor.bundles.fetching.manifest import Manifest
     from cantor.node.push.service import Push
     from cantor.node.services import Call, Node
+    from cantor.services.manifest import Kind
     from cantor.services.orders import Order, Revision, Wanted
     from cantor.wire.frame import Value
 
@@ -66,7 +68,9 @@ class Calls:
         if not isinstance(files, dict) or "" not in files:
             raise ConfigError("no code", where="files", remedy="give the folder's blob as ''")
         paths = {name: Path(str(path)) for name, path in files.items()}
-        manifest = manifest_in(await asyncio.to_thread(_unpacked, paths[""]))
+        files_in = await asyncio.to_thread(_unpacked, paths[""])
+        manifest = manifest_in(files_in)
+        codes_in(files_in, manifest)
         name = str(args.get("name") or "") or manifest.name
         key = Key(self._node.tenant, check_name(name, "name"))
         needs = str(
@@ -74,13 +78,32 @@ class Calls:
         )
         if len(needs) > NEEDS_MAX:
             raise ConfigError(f"longer than {NEEDS_MAX} characters", where="needs")
+        self._check_free(key, manifest.kind, str(args.get("project") or ""))
         bundle = await self._push.bundles.add({"": paths.pop(""), **paths})
         check_size(bundle)
-        order = self._next(key, bundle, needs, args)
+        order = self._next(key, bundle, needs, args, manifest.kind)
         await self._push.give(order)
         return {**self._view(key), "warning": self._nobody(needs)}
 
-    def _next(self, key: Key, bundle: Manifest, needs: str, args: Args) -> Order:
+    def _check_free(self, key: Key, kind: Kind, project: str) -> None:
+        """A name belongs to one project and one kind of push until it is removed."""
+        known = self._push.orders().get(key)
+        if known is None or known.wanted == "removed":
+            return
+        if known.kind != kind:
+            raise ConfigError(
+                f"that name is taken by a {known.kind}",
+                where=key.name,
+                remedy=f"give another --name, or first: cantor service remove {key.name}",
+            )
+        if project and known.project != project:
+            raise ConfigError(
+                f"that name is taken by project {known.project}",
+                where=key.name,
+                remedy="give another --name",
+            )
+
+    def _next(self, key: Key, bundle: Manifest, needs: str, args: Args, kind: Kind) -> Order:
         me, now = self._node.node_id, self._node.wall()
         note = str(args.get("note") or "")
         hold_s = args.get("hold_s") or 0.0
@@ -91,10 +114,13 @@ class Calls:
             project, number = str(args.get("project") or DEFAULT_PROJECT), last + 1
             self._node.shares.check(project)
             order = first_order(
-                key, me, bundle.id, needs, now, number=number, project=project, note=note
-            )
+                key, me, bundle.id, needs, now, number=number, project=project, note=note,
+                kind=kind,
+            )  # fmt: skip
         else:
-            order = replace(known, number=last).pushed(me, bundle.id, needs, now, note=note)
+            order = replace(known, number=last, kind=kind).pushed(
+                me, bundle.id, needs, now, note=note
+            )
         canaries = self._canaries(key, order.revision, str(args.get("canary") or ""))
         return replace(order, canaries=canaries, hold_s=float(hold_s))
 

@@ -17,6 +17,7 @@ from cantor.node.push.running import Running
 from cantor.node.push.shelf import Shelf, check_size
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
+from cantor.services.manifest import TASK
 from cantor.services.reports import Report
 from cantor.services.upkeep import Keep, Plan, Start, Stop, Upkeep
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     _Asked = tuple[Revision, float, Level]
 
 AGAIN_S, AGAIN_MAX_S = 1.0, 30.0
+CODES_MAX = 1024
+"""Of so many functions, the newest, it is remembered how closed they run."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,6 +72,7 @@ class LocalService:
         self._upkeep: Upkeep | None = None
         self._revisions: dict[Stamp, Revision] = {}
         self._prepared: dict[str, Prepared] = {}
+        self._levels: dict[str, Level] = {}
         self._asked: _Asked | None = None
         self._ready: _Asked | None = None
         self._asked_anew = asyncio.Event()
@@ -103,6 +107,27 @@ class LocalService:
         order = self._memory.order
         assert order is not None  # noqa: S101 (it is remembered before anything is wanted)
         return level_of(self._node, order, revision, self._memory.seen)
+
+    @property
+    def standing(self) -> int:
+        """The number of the revision that can be submitted here, of a task; 0 if none can."""
+        report = self._upkeep.report(0.0) if self._upkeep else None
+        number = report.running if report else 0
+        stamped = [plan for _, plan in self._plans() if plan.stamp.number == number]
+        is_task = any(self._prepared[plan.bundle].codes for plan in stamped)
+        return number if is_task else 0
+
+    def level_of_code(self, code: str) -> Level | None:
+        """How closed a function runs that was pushed here; None if it was not."""
+        return self._levels.get(code)
+
+    def run_failed(self, code: str, why: str) -> None:
+        """A run of a function failed: that counts against its revision while it is on trial."""
+        for number, run in list(self._running.items()):
+            plan = self._upkeep.plan_of(number) if self._upkeep else None
+            mine = {one.id for one in self._prepared[run.plan.bundle].codes.values()}
+            if self._upkeep and plan and code in mine and not self._upkeep.is_good(plan):
+                self._follow(self._upkeep.ill(number, f"a run failed: {why}"))
 
     def report(self, wanted: Stamp, why: str) -> Report | None:
         """How it is; ``wanted`` is what the order says, ``why`` what this node waits for."""
@@ -210,7 +235,11 @@ class LocalService:
         if revision.bundle not in self._prepared:
             self._prepared[revision.bundle] = await self._code(revision)
         self._revisions[revision.stamp] = revision
-        manifest = self._prepared[revision.bundle].manifest
+        prepared = self._prepared[revision.bundle]
+        manifest, is_service = prepared.manifest, prepared.manifest.kind != TASK
+        self._levels |= {code.id: level for code in prepared.codes.values()}
+        for old in list(self._levels)[:-CODES_MAX]:
+            del self._levels[old]
         return Plan(
             revision.stamp,
             revision.bundle,
@@ -218,7 +247,7 @@ class LocalService:
             manifest.health.within_s,
             hold_s or manifest.health.hold_s,
             manifest.fixed_ports,
-            revision.needs if parse(revision.needs).takes_units else "",
+            revision.needs if is_service and parse(revision.needs).takes_units else "",
             level,
         )
 

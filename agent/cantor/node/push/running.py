@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 from cantor.base.errors import CantorError
 from cantor.node.device_nodes import device_nodes
 from cantor.node.push.checks import Checks
+from cantor.node.push.functions import check_of
 from cantor.node.push.inside import Inside
 from cantor.node.push.outside import Outside
 from cantor.node.push.process import ServiceProcess, told
 from cantor.scheduling.needs import parse
-from cantor.services.manifest import AUTO
+from cantor.services.manifest import AUTO, TASK
 from cantor.workers.sandbox.launch import USER_FOR_ROOT
 from cantor.workers.sandbox.levels import Limits, level_named
 from cantor.workers.sandbox.program import environment_of
@@ -104,6 +105,8 @@ class Running:
             if not self._stop.is_set():
                 code = await self._run(held)
                 how, is_success = told(code), code == 0
+                if is_success and self._prepared.manifest.kind == TASK:
+                    how = await self._stand()
         except CantorError as error:
             how = str(error)
         finally:
@@ -111,6 +114,13 @@ class Running:
                 held.drop()
             self._tell_end(how, is_success=is_success)
             self._is_over.set()
+
+    async def _stand(self) -> str:
+        """A task that can be imported here has no process: what is submitted has one each."""
+        if not self._stop.is_set():
+            self.well()
+            await self._stop.wait()
+        return "it was stopped"
 
     async def _held(self) -> Reservation | None:
         """The units that it takes; None if it takes none, or was stopped before it had them."""
@@ -170,15 +180,17 @@ class Running:
 
     async def _run_by(self, way: Way) -> int:
         manifest = self._prepared.manifest
+        is_task = manifest.kind == TASK
+        command = check_of(manifest) if is_task else manifest.run
         checks = Checks(manifest, self.ports, way, self)
         mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
         process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data)))
         closed = "" if self.plan.level == "none" else CLOSED.format(level=self.plan.level)
         self._log.note(f"revision {self.plan.stamp.number} is started{closed}")
         await way.open(self.ports.values())
-        await process.start(manifest.run, way)
+        await process.start(command, way)
         self._begun()
-        checking = asyncio.ensure_future(checks.run())
+        checking = asyncio.ensure_future(self._stop.wait() if is_task else checks.run())
         ending = asyncio.ensure_future(process.wait())
         stopped = asyncio.ensure_future(self._stop.wait())
         counting = asyncio.ensure_future(self._quota.watch(self._data))

@@ -12,11 +12,15 @@ import logging
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
+from cantor.base.resources import Resource
 from cantor.node.late_writer import LateWriter
 from cantor.node.push.book import Book
 from cantor.node.push.calls import Calls
+from cantor.node.push.functions import condition_of
+from cantor.node.push.levels import level_of
 from cantor.node.push.local import LocalService
 from cantor.node.push.memory import remembered
+from cantor.node.push.named import Named
 from cantor.node.push.process import end_marked
 from cantor.node.push.quota import Quota
 from cantor.node.push.running import KIND as HOLDERS
@@ -37,8 +41,9 @@ if TYPE_CHECKING:
     from cantor.node.push.book import Entry
     from cantor.node.services import Call, Node
     from cantor.node.view import NodeView
-    from cantor.services.orders import Order
+    from cantor.services.orders import Order, Revision
     from cantor.wire.frame import Value
+    from cantor.workers.sandbox.levels import Level
 
 FOLDER = "services"
 TICK_S = 2.0
@@ -69,7 +74,9 @@ class Push:
         self._is_closing = False
         self._unsubscribe: Callable[[], None] = lambda: None
         self._task: asyncio.Task[None] | None = None
+        self._offered: tuple[Resource, ...] = ()
         self._calls = Calls(self, node)
+        self._named = Named(self, node)
 
     async def start(self) -> None:
         """End what an agent that was killed has left, and follow the orders."""
@@ -99,7 +106,7 @@ class Push:
 
     def calls(self) -> Mapping[str, Call]:
         """What the command line asks."""
-        return self._calls.by_name()
+        return {**self._calls.by_name(), "service.task": self._named.asked}
 
     @property
     def bundles(self) -> Bundles:
@@ -135,6 +142,25 @@ class Push:
         unwelcome = self._book.unwelcome.get(key)
         known = orders[key].number if key in orders else 0
         return max(known, unwelcome[0].number if unwelcome else 0)
+
+    def reports_of(self, key: Key) -> dict[NodeId, Report]:
+        """What the nodes say of one."""
+        return self._reports().get(key, {})
+
+    def level_of(self, key: Key, revision: Revision) -> Level:
+        """How closed code of a revision runs on this node."""
+        entry = self._book.look()[key]
+        return level_of(self._node, entry.order, revision, entry.seen)
+
+    def level_of_code(self, code: str) -> Level | None:
+        """How closed a function runs that was pushed here; None if it was not."""
+        found = (local.level_of_code(code) for local in self._local.values())
+        return next((level for level in found if level is not None), None)
+
+    def run_failed(self, code: str, why: str) -> None:
+        """A run of a function failed on this node."""
+        for local in self._local.values():
+            local.run_failed(code, why)
 
     def refused(self) -> list[str]:
         """Why words about services do not count here."""
@@ -204,6 +230,19 @@ class Push:
                     await self._follow(key, entry, me, nodes, reports.get(key, {}))
             except Exception:  # noqa: BLE001 (one that cannot be kept must not end all others)
                 _log.exception("a service could not be kept", extra={"what": key.name})
+        self._offer()
+
+    def _offer(self) -> None:
+        """Tasks that can be submitted here are conditions of this node, with their revision."""
+        numbers = {key.name: local.standing for key, local in self._local.items()}
+        offered = tuple(
+            Resource(condition_of(name), "condition", number)
+            for name, number in sorted(numbers.items())
+            if number
+        )
+        if offered != self._offered:
+            self._offered = offered
+            self._node.offer("push", (), offered)
 
     def _unwelcome(self, key: Key, me: NodeView | None) -> Report | None:
         """What is told of an order that counts elsewhere, where its code could run but may not."""

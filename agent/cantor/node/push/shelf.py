@@ -16,19 +16,22 @@ import os
 import secrets
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import BundleError, ConfigError, UnavailableError, reason_of
 from cantor.bundles import tree, wheels
 from cantor.bundles.fetching.manifest import Manifest
 from cantor.bundles.hashing import hash_of
+from cantor.node.push.functions import codes_in
 from cantor.services.manifest import FILE_NAME, read_manifest
 from cantor.services.manifest import Manifest as ServiceManifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from cantor.bundles.code import Code
 
 REVISIONS_MAX = 5
 """How many bundles of a service are kept."""
@@ -38,11 +41,14 @@ _MANIFEST = "manifest"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Code that can be run: where it is, what it says of itself, and folders for ``PYTHONPATH``."""
+    """Code that can be run: where it is, what it says of itself, folders for ``PYTHONPATH``, and
+    the functions of a task by name.
+    """
 
     folder: Path
     manifest: ServiceManifest
     libraries: tuple[Path, ...] = ()
+    codes: Mapping[str, Code] = field(default_factory=dict)
 
 
 def check_size(bundle: Manifest) -> None:
@@ -154,7 +160,7 @@ class Shelf:
         manifest: ServiceManifest,
         others: list[tuple[str, Path]],
     ) -> Prepared:
-        place = self._code / bundle_id
+        place, codes = self._code / bundle_id, codes_in(files, manifest)
         try:
             shutil.rmtree(place, ignore_errors=True)
             self._code.mkdir(parents=True, exist_ok=True)
@@ -168,7 +174,7 @@ class Shelf:
                 libraries.append(library)
         except OSError as error:
             raise _disk_refuses(error, self._folder) from error
-        return Prepared(place, manifest, tuple(libraries))
+        return Prepared(place, manifest, tuple(libraries), codes)
 
     def tidy(self, wanted: list[str]) -> None:
         """Remove all but the newest bundles, and those that are wanted."""

@@ -41,6 +41,7 @@ def view_of(
     return {
         "tenant": order.key.tenant,
         "name": order.key.name,
+        "kind": order.kind,
         "project": order.project,
         "number": order.number,
         "wanted": order.wanted,

@@ -149,7 +149,7 @@ class Running:
         if type(code) is not str or not is_id(code):
             raise RemoteProtocolError("a task without code")
         terms = terms_from(told)
-        principal = self._places.principal(source, terms)
+        principal = self._places.principal(source, terms, code)
         attempt = Attempt(key, code, terms, bool(may_wait), parts, principal)
         if not self._may_run(source):
             self._refuse(attempt, "unfit", f"{self._node.name} runs no code of this node")
@@ -349,6 +349,8 @@ class Running:
             message = self.lives.fallen(attempt, message)
         elif message[0] in LAST and attempt.unit is not None:
             message = with_work(message, attempt.unit.worker, attempt.unit.took_s)
+        if message[0] in LAST:
+            self._places.ended(attempt.code, message)
         told = [TOLD, *_named(attempt.key), attempt.told, message]
         attempt.told += 1
         self._lines.tell(attempt.key.node, told, parts)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 from cantor.node.tasks.holding import Holding
+from cantor.node.tasks.outcomes import outcome
 from cantor.workers.apart import Apart, Principal
+from cantor.workers.sandbox.levels import more_closed
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
@@ -15,9 +17,21 @@ if TYPE_CHECKING:
     from cantor.node.services import Node
     from cantor.node.settings import Work
     from cantor.node.tasks.nested import Nested
+    from cantor.node.tasks.wording import Message
     from cantor.workers.lines import Ask
     from cantor.workers.pools import Pools
+    from cantor.workers.sandbox.levels import Level
     from cantor.workers.units import Terms
+
+
+class Pushes(Protocol):
+    """What the service ``push`` knows of functions that were pushed, by the ids of their code."""
+
+    def level_of_code(self, code: str) -> Level | None:
+        """How closed one runs; None if it was not pushed here."""
+
+    def run_failed(self, code: str, why: str) -> None:
+        """A run of it failed here."""
 
 
 class Workplaces:
@@ -43,14 +57,30 @@ class Workplaces:
             self._warming.cancel()
         await asyncio.to_thread(self._apart.close, kill=True)
 
-    def principal(self, source: NodeId, terms: Terms) -> Principal:
-        """Whose code a node submits under these terms, and how closed it runs.
+    def principal(self, source: NodeId, terms: Terms, code: str) -> Principal:
+        """Whose code a node submits under these terms, and how closed it runs: what was pushed,
+        no less than its push says.
 
         Raises:
             RemoteProtocolError: they name no level.
         """
         level = self._node.sandboxes.level_of(source, terms.sandbox)
+        pushes = self._pushes
+        pushed = pushes.level_of_code(code) if pushes is not None else None
+        if pushed is not None:
+            level = more_closed(level, pushed)
         return Principal(source, terms.origin, level)
+
+    def ended(self, code: str, message: Message) -> None:
+        """A run has said its last word: what was pushed is judged by it."""
+        state, why, _ = outcome(message)
+        pushes = self._pushes
+        if pushes is not None and state in ("failed", "died"):
+            pushes.run_failed(code, why)
+
+    @property
+    def _pushes(self) -> Pushes | None:
+        return cast("Pushes | None", self._node.service("push"))
 
     def is_known(self, principal: Principal) -> bool:
         """Whether it is known already if that can be given; see :meth:`known`."""

@@ -85,3 +85,27 @@ def test_what_is_wrong_is_said_with_its_place(text: str, error: str) -> None:
 def test_a_name_that_is_none_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match="not a name of a service"):
         check_name(name, "--name")
+
+
+def test_a_task_names_its_functions() -> None:
+    told = read_manifest("kind: task\nfunctions: ['photos:shrink', 'films.cut:cut']\n")
+
+    assert (told.kind, told.functions) == ("task", ("photos:shrink", "films.cut:cut"))
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("kind: widget", "kind: expected one of service, task"),
+        ("kind: task", "kind: a task names 1 to 64 functions"),
+        ("kind: task\nfunctions: []", "functions: a task names"),
+        ("kind: task\nfunctions: [photos]", "functions: expected module:name"),
+        ("kind: task\nfunctions: ['a:f', 'b:f']", "functions: two functions are called f"),
+        ("kind: task\nfunctions: ['a:f']\nrun: python x.py", "run: a task has no such thing"),
+        ("functions: ['a:f']", "functions: a service has no such thing"),
+    ],
+)
+def test_what_is_wrong_with_a_kind_is_told(text: str, what: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        read_manifest(text)
+    assert told.value.what.startswith(what)

@@ -28,7 +28,7 @@ function useOpen() {
 
 function List({ items, onOpen }: { items: Service[]; onOpen: (name: string) => void }) {
   const { t } = useTranslation([SERVICE_WORDS, "translation"]);
-  const heads = (["name", "state", "revision", "nodes", "pushed"] as const).map((head) => t(`columns.${head}`));
+  const heads = (["name", "kind", "state", "revision", "nodes", "pushed"] as const).map((head) => t(`columns.${head}`));
   return (
     <section className="card" style={{ overflow: "hidden" }} aria-label={t("list")}>
       <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} role="group" aria-label={t("list")}>
@@ -44,6 +44,7 @@ function List({ items, onOpen }: { items: Service[]; onOpen: (name: string) => v
                       {item.name}
                     </button>
                   </Table.Td>
+                  <Table.Td>{t(`kind.${item.kind}`)}</Table.Td>
                   <Table.Td>
                     <RunMark state={mark} />
                   </Table.Td>

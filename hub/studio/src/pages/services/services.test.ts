@@ -9,7 +9,7 @@ function node(changes: Partial<ServiceNode>): ServiceNode {
 
 function service(nodes: ServiceNode[], wanted: Service["wanted"] = "running"): Service {
   const revision = { number: 2, by: "hub", at: "2026-11-26T00:00:00Z", bundle: "", needs: "", note: "", is_bad: false };
-  return { id: "counter", name: "counter", wanted, number: 2, at: revision.at, why: "", canaries: 0, revision, past: [], nodes, elsewhere: 0 };
+  return { id: "counter", name: "counter", kind: "service", wanted, number: 2, at: revision.at, why: "", canaries: 0, revision, past: [], nodes, elsewhere: 0 };
 }
 
 test("a service is as its gravest node, and what is away or out of date is not well", () => {

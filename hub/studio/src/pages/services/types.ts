@@ -32,6 +32,7 @@ export interface ServiceNode {
 export interface Service {
   id: string;
   name: string;
+  kind: "service" | "task";
   wanted: "running" | "stopped";
   number: number;
   at: string;
