@@ -165,8 +165,6 @@ async def start_hub(
         if pipelines is not None:
             _watch_deployments(stack, board, clock, mesh_view, services)
         console = await _open_console(stack, settings, services, by_console)
-        stack.push_async_callback(stream.close)
-        stack.push_async_callback(previews.close)
         shown = by_console.fingerprint if by_console else ""
         origin, tokens = console_origin(settings, console), services.tokens
         return Hub(settings, console, enrol, origin, shown, tokens, scope, access, stack.pop_all())
@@ -288,6 +286,8 @@ async def _open_console(
     console = await _listen(stack, app, settings.console, certificate)
     hosts.update(host_headers(settings, console))
     write_durably(settings.console_file, console_origin(settings, console).encode())
+    stack.push_async_callback(services.stream.close)
+    stack.push_async_callback(services.previews.close)
     return console
 
 
