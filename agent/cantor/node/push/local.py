@@ -18,7 +18,7 @@ from cantor.node.push.shelf import Shelf, check_size
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.services.manifest import TASK
-from cantor.services.reports import Report
+from cantor.services.reports import BAD, Report
 from cantor.services.upkeep import Keep, Plan, Start, Stop, Upkeep
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class LocalService:
         self._revisions: dict[Stamp, Revision] = {}
         self._prepared: dict[str, Prepared] = {}
         self._levels: dict[str, Level] = {}
+        self._stood = 0
         self._asked: _Asked | None = None
         self._ready: _Asked | None = None
         self._asked_anew = asyncio.Event()
@@ -110,12 +111,18 @@ class LocalService:
 
     @property
     def standing(self) -> int:
-        """The number of the revision that can be submitted here, of a task; 0 if none can."""
-        report = self._upkeep.report(0.0) if self._upkeep else None
+        """The number of the revision that can be submitted here, of a task; 0 if none can.
+
+        It stays while the check of a task is made again: what is submitted meanwhile runs.
+        """
+        report = self._upkeep.report(0.0) if self._upkeep and self._asked else None
         number = report.running if report else 0
         stamped = [plan for _, plan in self._plans() if plan.stamp.number == number]
-        is_task = any(self._prepared[plan.bundle].codes for plan in stamped)
-        return number if is_task else 0
+        if any(self._prepared[plan.bundle].codes for plan in stamped):
+            self._stood = number
+        elif report is None or report.state in BAD:
+            self._stood = 0
+        return self._stood
 
     def level_of_code(self, code: str) -> Level | None:
         """How closed a function runs that was pushed here; None if it was not."""

@@ -13,7 +13,7 @@ from cantor.bundles import tree, wheels
 from cantor.bundles.wheels import Target
 from cantor.node.push.functions import codes_in, condition_of
 from cantor.node.push.shelf import check_size, manifest_in
-from cantor.node.tasks.places import targets_of
+from cantor.node.tasks.places import hosts_of, targets_of
 from cantor.scheduling.needs import parse, together
 from cantor.services.manifest import TASK
 from cantor.services.orders import Key
@@ -90,14 +90,17 @@ class Named:
 
     def _revision(self, order: Order) -> tuple[Revision, NodeId]:
         """That of any node that has one: so canaries get as much as others."""
-        reports, alive = self._push.reports_of(order.key), self._node.alive()
+        condition = condition_of(order.key.name)
         here = [
-            (revision, node)
-            for node, report in reports.items()
-            if node in alive and (revision := order.revision_of(report.running)) is not None
+            (revision, host.id)
+            for host in hosts_of(self._node).hosts
+            for one in host.resources
+            if one.name == condition and type(one.value) is int
+            if (revision := order.revision_of(one.value)) is not None
         ]
         if here:
             return secrets.choice(here)
+        reports = self._push.reports_of(order.key)
         why = next((f": {one.why}" for one in reports.values() if one.why), "")
         raise UnavailableError(
             f"no node has that task now{why}",

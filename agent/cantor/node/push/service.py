@@ -286,6 +286,7 @@ class Push:
         report = local.report(order.revision.stamp, found.why)
         if report is None and found.is_waiting:
             report = Report(order.revision.stamp, "waiting", why=found.why)
+        self._offer()  # before it is told that it is well
         self._telling.say(key, self._unwelcome(key, me) or report)
         if report is not None:
             returning = own_return(order, entry.packed, report, me.id, self._node.wall(), me.name)

@@ -44,6 +44,11 @@ def push(box: Box, *words: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def has(box: Box, number: int) -> bool:
+    """Whether a box knows a node with that revision of the task."""
+    return box.run("nodes", "--needs", f"Task.photos == {number}").returncode == 0
+
+
 def submit(box: Box, *words: str) -> tuple[int, str]:
     done = box.run("task", "submit", *words)
     return done.returncode, (done.stdout + done.stderr).strip()
@@ -103,8 +108,9 @@ def test_runs_that_fail_on_trial_return_a_revision(trio: Trio, tmp_path: Path) -
             except RuntimeError as error:
                 return str(error)
 
-    for _ in range(3):  # between them it is checked anew, and there is none for a moment
+    for _ in range(3):  # between them it is checked anew
         trio.ash.until("photos", birch=("trial", 2))
+        until(lambda: has(trio.ash, 2), lambda: trio.ash.ask("nodes"))
         assert ran() == "no camera"
         until(lambda: trio.ash.states("photos")["birch"] != ("trial", 2), trio.ash.log)
     trio.ash.until("photos", birch=("running", 3))
