@@ -45,6 +45,7 @@ _FAILURES = (
     LookupError,
     AttributeError,
     ArithmeticError,
+    OSError,  # a time zone is looked for in files
 )
 
 

@@ -354,6 +354,14 @@ def test_any_parts_of_any_kind_give_a_value_or_one_error(code: int, parts: objec
         unpack(msgpack.packb(msgpack.ExtType(code, msgpack.packb(parts))))
 
 
+@pytest.mark.parametrize("key", ["x" * 5000, "America", "../../etc/passwd", "\0"])
+def test_a_time_zone_that_is_none_is_one_error(key: str) -> None:
+    packed = msgpack.packb(msgpack.ExtType(8, msgpack.packb(["zone", [key]])))
+
+    with pytest.raises(RemoteProtocolError):
+        unpack(packed)
+
+
 def test_deep_nesting_gives_one_error() -> None:
     packed = msgpack.packb(None)
     for _ in range(200):
