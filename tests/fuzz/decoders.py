@@ -16,8 +16,17 @@ import msgpack
 from tests.fuzz import samples
 from tests.fuzz.samples import AUTHORITY, ME, NOW, SIGNER, A, B, C, Clear, some_ledger, split
 
-from cantor.base.errors import ConfigError, EnrolmentError, IdentityError, RemoteProtocolError
+from cantor.base.errors import (
+    BundleError,
+    ConfigError,
+    EnrolmentError,
+    IdentityError,
+    NotSerialisable,
+    RemoteProtocolError,
+)
 from cantor.base.ids import BROADCAST
+from cantor.bundles import values as packed_values
+from cantor.bundles.known import Known
 from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.denials import DENIED, DenyList
 from cantor.identity.keys import check_request
@@ -239,6 +248,14 @@ def payload(data: bytes) -> None:
                 decode_payload(readings, data)
 
 
+def values(data: bytes) -> None:
+    """What others have kept, and keeping it again."""
+    packed, *buffers = split(data) or [b""]
+    with suppress(RemoteProtocolError, BundleError, NotSerialisable):
+        value = packed_values.unpack(packed, buffers, classes=Known(samples.Order, samples.Colour))
+        packed_values.pack(value, [])
+
+
 DECODERS = {
     "records": Decoder(records, samples.records_seeds),
     "frames": Decoder(frames, samples.frames_seeds),
@@ -255,4 +272,5 @@ DECODERS = {
     "token": Decoder(token, samples.token_seeds),
     "console": Decoder(console, samples.console_seeds),
     "payload": Decoder(payload, samples.payload_seeds),
+    "values": Decoder(values, samples.values_seeds),
 }

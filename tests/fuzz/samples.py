@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import enum
 import struct
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgpack
 from cryptography import x509
@@ -14,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from cantor.base.ids import BROADCAST, NodeId
+from cantor.bundles import values
 from cantor.identity.authority import Authority
 from cantor.identity.certificates import node_name, parse_certificates
 from cantor.identity.denials import DenyList
@@ -238,3 +244,43 @@ def console_seeds() -> list[bytes]:
 
 def payload_seeds() -> list[bytes]:
     return [b'{"a": {"b": 1.5}, "boot": 7, "seq": 3}', b"21.5", b"ON"]
+
+
+class Colour(enum.Enum):
+    """One that the reader of values knows."""
+
+    RED = 1
+
+
+@dataclass(frozen=True)
+class Order:
+    """The same."""
+
+    item: object
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """One that it does not know."""
+
+    item: object
+
+
+def values_seeds() -> list[bytes]:
+    """Values with their buffers."""
+    seeds = []
+    for value in (
+        {(1, 2): [None, True, 2**70, -0.0, "x"], frozenset({b"y"}): {1, 2}},
+        [Order((Colour.RED, dt.timedelta(1))), Stranger({"a": Decimal("1.5")})],
+        dt.datetime(2020, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin")),
+        [
+            UUID(int=7),
+            dt.date(2020, 1, 1),
+            dt.time(1, tzinfo=dt.UTC),
+            bytes(values.BUFFER_BYTES_MIN),
+        ],
+    ):
+        buffers: list[bytes] = []
+        packed = values.pack(value, buffers)  # type: ignore[arg-type] # these are all bytes
+        seeds.append(join([packed, *buffers]))
+    return seeds

@@ -2,7 +2,7 @@
 
 They are enumerations, dataclasses, named tuples and errors. None of their code runs when they are
 put together again: no ``__new__``, no ``__init__``, no ``__post_init__``. A class is only looked
-for where it already is, unless who unpacks says otherwise.
+for where it already is, unless who unpacks says otherwise: see ``known``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from cantor.base.errors import BundleError
+from cantor.base.errors import BundleError, RemoteProtocolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 REVISION = re.compile(r"@[0-9a-f]{12}(?=\.|$)")
 """What the modules of a bundle have behind their first name in a worker: see ``loading``."""
 _TUPLE, _ENUM, _DATACLASS, _ERROR = "tuple", "enum", "dataclass", "error"
+MADE = "made"
+"""What a reader's own function makes; its class has no import name, but one that was registered."""
 
 _KEPT_OUTSIDE: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
     (ImportError, ("name", "path")),
@@ -34,6 +36,43 @@ _KEPT_OUTSIDE: tuple[tuple[type[BaseException], tuple[str, ...]], ...] = (
 Taken = tuple[str, str, str, "list[Any]"]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Record:
+    """An object whose class the reader does not know: packed again, it is that object again.
+
+    ``what`` it is (``dataclass``, ``enum``, ``tuple``, ``error``, or ``made`` by a registered
+    function), ``module`` and ``name`` of its class, and ``parts``: of a dataclass a dict with its
+    fields, of an enumeration the name of the member, of others their items.
+    """
+
+    what: str
+    module: str
+    name: str
+    parts: list[Any]
+
+    def __hash__(self) -> int:
+        return hash((self.what, self.module, self.name, _hashable(self.parts)))
+
+
+def _hashable(value: Any) -> Any:  # noqa: ANN401 (any value)
+    if type(value) is list:
+        return tuple(map(_hashable, value))
+    if type(value) is dict:
+        return frozenset((name, _hashable(item)) for name, item in value.items())
+    try:
+        hash(value)
+    except TypeError:
+        return type(value).__name__
+    return value
+
+
+def is_object(kind: type) -> bool:
+    """Whether values of this class travel by its import name."""
+    is_tuple = issubclass(kind, tuple) and hasattr(kind, "_fields")
+    is_such = issubclass(kind, enum.Enum | BaseException) or dataclasses.is_dataclass(kind)
+    return (is_tuple or is_such) and kind is not Record and "<locals>" not in kind.__qualname__
+
+
 def import_name(kind: type) -> tuple[str, str]:
     """The module and the qualified name by which other nodes know a class."""
     return REVISION.sub("", kind.__module__), kind.__qualname__
@@ -42,6 +81,8 @@ def import_name(kind: type) -> tuple[str, str]:
 def take_apart(value: object) -> Taken | None:
     """What the value is, module and name of its class, its parts; None if it is no such object."""
     kind = type(value)
+    if isinstance(value, Record):
+        return value.what, value.module, value.name, value.parts
     parts: list[Any]
     if isinstance(value, enum.Enum):
         what, parts = _ENUM, [value.value if isinstance(value, enum.Flag) else value.name]
@@ -72,13 +113,18 @@ def _state_of(error: BaseException) -> dict[str, Any]:
 
 
 def put_together(what: str, module: str, name: str, parts: list[Any], classes: Classes) -> object:
-    """What :func:`take_apart` took apart.
+    """What :func:`take_apart` took apart; a record of it if ``classes`` finds None.
 
     Raises:
         BundleError: the class is not here, or is another thing here.
+        RemoteProtocolError: a registered function does not take the parts.
         LookupError, TypeError, ValueError, AttributeError: the parts are not those of such a thing.
     """
     kind = classes(module, name)
+    if kind is None:
+        return _record(what, module, name, parts)
+    if what == MADE:
+        return _made(kind, name, *parts)
     base = {
         _ENUM: enum.Enum,
         _TUPLE: tuple,
@@ -100,9 +146,37 @@ def put_together(what: str, module: str, name: str, parts: list[Any], classes: C
     return _dataclass(kind, *parts)
 
 
+def _record(what: Any, module: Any, name: Any, parts: Any) -> Record:  # noqa: ANN401 (hostile)
+    is_named = type(module) is str and type(name) is str
+    is_such = what in (MADE, _TUPLE, _ENUM, _DATACLASS, _ERROR)
+    if not is_named or not is_such or type(parts) is not list:
+        message = "an object without a kind, a name or parts"
+        raise ValueError(message)
+    return Record(what, module, name, parts)
+
+
+def _made(make: Callable[[Any], Any], name: str, told: Any) -> Any:  # noqa: ANN401 (any value)
+    try:
+        return make(told)
+    except Exception as error:
+        raise RemoteProtocolError(
+            f"a {name} cannot be put together: {str(error)[:200] or type(error).__name__}",
+            remedy="register the same type where it is written and where it is read",
+        ) from error
+
+
 def _dataclass(kind: type, state: dict[str, Any]) -> object:
     made: object = object.__new__(kind)
+    missing = [field.name for field in dataclasses.fields(kind) if field.name not in state]
+    if missing:
+        raise BundleError(
+            f"a value of {kind.__qualname__} lacks {missing[0]}",
+            remedy="run the same version on both sides",
+        )
     for name, value in state.items():
+        if name.startswith("__"):
+            message = f"an attribute {name} that belongs to Python"
+            raise ValueError(message)
         object.__setattr__(made, name, value)
     return made
 

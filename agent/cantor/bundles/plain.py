@@ -92,6 +92,11 @@ _TO = {kind: (name, take) for kind, name, take, _ in _TYPES}
 _FROM = {name: make for _, name, _, make in _TYPES}
 
 
+def is_plain(kind: type) -> bool:
+    """Whether values of exactly this type travel so."""
+    return kind in _TO
+
+
 def take_apart(value: object) -> Taken | None:
     """The name of the value's type and what makes it again; None if it is of no such type.
 

@@ -2,7 +2,8 @@
 
 What can travel: None, bool, int of any size, float, str, bytes, list, tuple, dict, set, frozenset,
 the types of ``plain``, numpy arrays and scalars, tensors (``arrays``), and enumerations,
-dataclasses, named tuples and errors by the import name of their class (``objects``). ``bytearray``
+dataclasses, named tuples and errors by the import name of their class (``objects``), and any class
+that both sides have registered (``known``). ``bytearray``
 and ``memoryview`` arrive as bytes, a tensor of another library than PyTorch as an array. Equal
 parts that were one object arrive as several.
 """
@@ -22,6 +23,7 @@ from cantor.wire.frame import BUFFERS_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cantor.bundles.known import Known
     from cantor.bundles.objects import Classes
     from cantor.wire.frame import Buffer
 
@@ -34,7 +36,7 @@ _SIDE_MAX = 256
 """Large bytes are looked for in containers of up to this many items, three deep."""
 
 _TUPLE, _SET, _FROZENSET, _INT, _BYTES, _ARRAY, _SCALAR, _PLAIN, _OBJECT = range(1, 10)
-_TOLD = ("a tensor", "an array", "a time zone")
+_TOLD = ("a tensor", "an array", "a time zone", "a registered")
 """How errors begin that say more than what kind of value it is."""
 _FAILURES = (
     ValueError,
@@ -49,10 +51,17 @@ _FAILURES = (
 )
 
 
-def pack(value: object, buffers: list[Buffer], *, names: Sequence[str] = ()) -> bytes:
+def pack(
+    value: object,
+    buffers: list[Buffer],
+    *,
+    names: Sequence[str] = (),
+    types: Known | None = None,
+) -> bytes:
     """``value`` as msgpack; large data is not copied but appended to ``buffers``.
 
     ``names`` are what a person calls the items of ``value``, for errors: ``("args", "kwargs")``.
+    ``types`` are those of which some are registered.
 
     Raises:
         NotSerialisable: a part of it cannot travel; the error names the part and what to do.
@@ -63,10 +72,10 @@ def pack(value: object, buffers: list[Buffer], *, names: Sequence[str] = ()) -> 
     except IndexError:
         encoder = _Encoder()
     try:
-        packed = encoder.pack_with(buffers, value)
+        packed = encoder.pack_with(buffers, value, types)
     except _FAILURES as error:
         del buffers[before:]
-        raise _explained(value, names, error) from error
+        raise _explained(value, names, error, types) from error
     _idle.append(encoder)
     if len(packed) > PACKED_BYTES_MAX:
         del buffers[before:]
@@ -82,6 +91,7 @@ def unpack(data: Buffer, buffers: Sequence[Buffer] = (), *, classes: Classes = c
 
     Arrays share memory with ``buffers``, and can be written if those can.
     ``classes`` finds a class by module and name; by default only in modules that are imported here.
+    Values of strangers are read with a ``Known``, which lets them be no other types than it knows.
 
     Raises:
         RemoteProtocolError: the bytes are not such a value.
@@ -144,13 +154,15 @@ class _Encoder:
     def __init__(self) -> None:
         self._buffers: list[Buffer] = []
         self._depth = 0
+        self._types: Known | None = None
         self._packers: list[Any] = []  # one for each depth: making one costs more than packing
 
-    def pack_with(self, buffers: list[Buffer], value: object) -> bytes:
+    def pack_with(self, buffers: list[Buffer], value: object, types: Known | None = None) -> bytes:
         """As msgpack; large data is appended to ``buffers``."""
         self._buffers = buffers
+        self._types = types
         packed = self.pack(_set_aside(value, buffers, 3) if _has_large(value, 3) else value)
-        self._buffers = []
+        self._buffers, self._types = [], None
         return packed
 
     def pack(self, value: object) -> bytes:
@@ -181,6 +193,9 @@ class _Encoder:
             return msgpack.ExtType(_BYTES, msgpack.packb(value.index))
         if kind is set or kind is frozenset:
             return msgpack.ExtType(_SET if kind is set else _FROZENSET, self.pack(list(value)))
+        registered = None if self._types is None else self._types.take_apart(value)
+        if registered is not None:
+            return msgpack.ExtType(_OBJECT, self.pack(list(registered)))
         for code, take_apart in (
             (_PLAIN, plain.take_apart),
             (_ARRAY, self._array),
@@ -266,12 +281,14 @@ _MAKERS: dict[int, Callable[[_Decoder, bytes], Any]] = {
 """Made once: a table in each decoder cost more than most values."""
 
 
-def _explained(value: object, names: Sequence[str], error: Exception) -> NotSerialisable:
+def _explained(
+    value: object, names: Sequence[str], error: Exception, types: Known | None
+) -> NotSerialisable:
     """The error that says which part it was."""
 
     def is_good(part: object) -> bool:
         try:
-            _Encoder().pack_with([], part)
+            _Encoder().pack_with([], part, types)
         except _FAILURES:
             return False
         return True
