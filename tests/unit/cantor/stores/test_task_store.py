@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,6 @@ from cantor.stores.task_store import LOCK_PAUSE_S, TaskStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 WAIT_S = 30.0
 
@@ -319,3 +319,14 @@ def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
         Desk(tmp_path)
     (tmp_path / FILE_NAME).unlink()
     Desk(tmp_path).store.close()  # nobody holds the lock
+
+
+def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+    path = tmp_path / "records.db"
+    path.write_bytes(b"no database at all, but some text" * 100)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database") as told:
+        groups.connect(path)
+    # The error is held, and with it all that the call had: only what was closed is gone.
+    assert told.tb is not None
+    descriptors = Path("/proc/self/fd").iterdir()
+    assert path not in {one.readlink() for one in descriptors if one.is_symlink()}
