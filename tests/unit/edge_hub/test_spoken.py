@@ -31,11 +31,16 @@ SPEAKERS = (
     "agent/galaxy/params.py",
     "agent/galaxy/placement.py",
     "agent/galaxy/registry.py",
+    "agent/galaxy/deployments/judge.py",
     "agent/galaxy/deployments/records.py",
+    "agent/cantor/node/logs",
+    "agent/cantor/node/push",
     "agent/cantor/node/tenants.py",
     "agent/cantor/scheduling/evaluation.py",
 )
 CALLS = {"ProblemError", "FieldError", "Problem", "MediaError", "ModelError", "_bad"}
+CALLS_OF_NODES = CALLS | {"ConfigError", "UnavailableError", "BundleError"}
+"""In the hub's own modules these tell who starts it, and not who uses its console."""
 BLANK = re.compile(r"\{[^{}]*\}")
 # The router's own words for addresses that no page asks for, and one text with two beginnings,
 # each of which is translated.
@@ -67,7 +72,7 @@ def said(path: Path) -> Iterator[str]:
         }
         for call in (node for node in nodes if isinstance(node, ast.Call)):
             name = call.func.id if isinstance(call.func, ast.Name) else ""
-            if name not in CALLS:
+            if name not in (CALLS if path.is_relative_to(ROOT / "hub") else CALLS_OF_NODES):
                 continue
             given = [*call.args, *(k.value for k in call.keywords if k.arg == "remedy")]
             # The first texts of some are codes and pointers, not for people.
