@@ -27,7 +27,15 @@ from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figu
 from galaxy.deployments.judge import Judge
 from galaxy.deployments.load import coarse_load
 from galaxy.deployments.local import LocalDeployment
-from galaxy.deployments.records import ABLE, Able, Deployment, check_deployment
+from galaxy.deployments.records import (
+    ABLE,
+    DEPLOYMENT,
+    PLACEMENT,
+    RUN,
+    Able,
+    Deployment,
+    check_deployment,
+)
 from galaxy.deployments.units import TASKS
 from galaxy.registry import Registry
 
@@ -233,6 +241,9 @@ class Deployments:
             if able != self._told_able:
                 self._told_able = able
                 self._node.publish(ABLE, able)
+        if self._is_bare():
+            self._authors.forget(())
+            return
         knows_the_mesh = self._node.clock.monotonic() - self._started_s >= GREET_S
         facts = self._facts()
         deployed = facts.deployments.values()
@@ -252,6 +263,11 @@ class Deployments:
                 await self._follow(deployment, run)
             except Exception:  # noqa: BLE001 (one that cannot be kept must not end all others)
                 _log.exception("a deployment could not be kept", extra={"what": deployment})
+
+    def _is_bare(self) -> bool:
+        """Whether nothing is deployed: then nothing is kept, and the mesh need not be read."""
+        told = (self._node.facts(name) for name in (DEPLOYMENT, PLACEMENT, RUN))
+        return not self._local and not any(told)
 
     async def _follow(self, deployment: str, run: keeper.LocalRun) -> None:
         local = self._local.get(deployment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,7 @@ from cantor.base.ids import NodeId
 from cantor.base.resources import Resource
 from cantor.node.fake import FakeMesh
 from cantor.scheduling.needs import parse
+from galaxy.deployments import keeper
 from galaxy.deployments.service import Deployments
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
@@ -97,6 +98,32 @@ async def test_a_deployment_runs_and_leaves_no_process(bench: Bench) -> None:
     await eventually(lambda: not is_there(pid))
     assert bench.service.worker_pid(view.id) is None
     assert bench.service.view(view.id).state == "stopped"
+
+
+async def test_a_mesh_without_deployments_is_not_read_at_each_change(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = []
+    seen = keeper.reconcile
+
+    def reconcile(*args: Any, **more: Any) -> Any:  # noqa: ANN401 (as it is called)
+        looks.append(args)
+        return seen(*args, **more)
+
+    monkeypatch.setattr(keeper, "reconcile", reconcile)
+    for number in range(3):
+        bench.other.publish("load", number)
+        await bench.service._reconcile()
+    assert looks == []
+
+    view = await bench.service.deploy(ENDLESS)
+    await bench.until(view.id, "running")
+    assert looks
+    await bench.service.remove(view.id)
+    bench.other.publish("placement/odd", {"odd": 1})
+    count = len(looks)
+    await bench.service._reconcile()
+    assert len(looks) > count, "what others have left behind is still looked at"
 
 
 async def test_other_nodes_words_end_nothing(bench: Bench) -> None:
