@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Call, Message, Node, ServiceFactory
-    from cantor.node.settings import Work
     from cantor.wire.frame import Value
 
 TOPIC = "soak.number"
@@ -105,7 +104,7 @@ class Numbers:
         }
 
 
-def only_numbers(_: Work | None = None) -> dict[str, ServiceFactory]:
+def only_numbers(*_: object) -> dict[str, ServiceFactory]:
     """The services of this agent, which runs no work."""
     return {"numbers": Numbers}
 
