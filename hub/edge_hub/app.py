@@ -67,6 +67,8 @@ if TYPE_CHECKING:
     from edge_hub.tokens import EnrolmentPoint
     from edge_hub.topics import Source, Topic
 
+HANDSHAKE_TIMEOUT_S = 5.0
+"""Who connects and says nothing holds a descriptor of the hub for so long."""
 SHUTDOWN_S_MAX = 2.0
 REFRESH_EVERY_S = 86_400.0
 _log = logging.getLogger(__name__)
@@ -339,13 +341,27 @@ async def _listen(
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     tls = certificate.context if certificate else None
-    site = web.TCPSite(runner, address.host, address.port, ssl_context=tls)
+    limit_s = HANDSHAKE_TIMEOUT_S if tls else None
     try:
-        await site.start()
+        server = await asyncio.get_running_loop().create_server(
+            _protocols(runner),
+            address.host,
+            address.port,
+            ssl=tls,
+            ssl_handshake_timeout=limit_s,
+        )
     except OSError as error:
         raise UnavailableError(
             f"cannot listen there: {reason_of(error)}",
             where=str(address),
             remedy="choose another address, or end the program that holds this one",
         ) from error
-    return Address(address.host, int(runner.addresses[0][1]))
+    stack.callback(server.close)
+    return Address(address.host, int(server.sockets[0].getsockname()[1]))
+
+
+def _protocols(runner: web.AppRunner) -> web.Server:
+    """What makes a protocol for each connection; aiohttp's own sites let handshakes last 60 s."""
+    server = runner.server
+    assert server is not None  # noqa: S101 (it was set up)
+    return server

@@ -65,6 +65,23 @@ async def test_a_console_on_loopback_has_no_certificate(
     assert (hub.fingerprint, hub.origin) == ("", f"http://{hub.console}")
 
 
+async def test_who_connects_and_says_nothing_is_let_go_soon(
+    settings: HubSettings,
+    authority: Authority,
+    clock: HandClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("edge_hub.app.HANDSHAKE_TIMEOUT_S", 0.05)
+    hub = await started(settings, authority, clock)
+    try:
+        reader, writer = await asyncio.open_connection(hub.enrol.host, hub.enrol.port)
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+    finally:
+        await hub.close()
+
+
 async def test_a_console_that_others_reach_shows_the_printed_fingerprint(
     tmp_path: Path, authority: Authority, clock: HandClock
 ) -> None:
