@@ -66,7 +66,8 @@ def test_code_is_pushed_answers_fails_and_is_returned_from_the_console(
     drawer = page.get_by_role("dialog", name="counter")
     expect(drawer.get_by_label("What it printed").last).to_contain_text("ready one on gate")
     push_again(page, drawer, code(tmp_path / "counter", CALM.format(number="two")))
-    expect(row.get_by_role("cell").nth(2)).to_have_text("2", timeout=PAGE_TIMEOUT_MS)
+    expect(row.get_by_role("cell").nth(1)).to_have_text("Service")
+    expect(row.get_by_role("cell").nth(3)).to_have_text("2", timeout=PAGE_TIMEOUT_MS)
     page.get_by_role("button", name="counter", exact=True).click()
     logs = drawer.get_by_label("What it printed").last
     expect(logs).to_contain_text("ready two on dock", timeout=PAGE_TIMEOUT_MS)
