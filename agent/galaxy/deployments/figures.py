@@ -10,8 +10,9 @@ from cantor.base.errors import RemoteProtocolError
 from galaxy.deployments.beside import BESIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from cantor.base.ids import NodeId
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.views import DeploymentView
 
@@ -127,31 +128,59 @@ def _number(row: Headers, names: Iterable[str]) -> bool:
     return all(isinstance(value, (int, float)) and isfinite(value) for value in values)
 
 
-def with_closed(figures: Headers, of_closed: Mapping[str, Headers]) -> Headers:
-    """The figures of a node's workers as those of one; groups that are closed in are marked."""
+def own_part(answer: Headers, own: Collection[str]) -> Headers:
+    """What an answer that is understood says of these filters, and of connections that they are
+    an end of: nobody speaks of filters that others run.
+    """
+    groups: list[Value] = []
+    for group in cast("list[Headers]", answer.get("groups") or []):
+        filters, edges = cast("Headers", group["filters"]), cast("Headers", group["edges"])
+        groups.append({
+            **group,
+            "filters": {name: filters[name] for name in filters if name in own},
+            "edges": {
+                name: edges[name] for name in edges if _source(name) in own or _target(name) in own
+            },
+        })  # fmt: skip
+    previews = cast("Headers", answer.get("previews") or {})
+    shown: Headers = {name: previews[name] for name in previews if name in own}
+    return {"groups": groups, "previews": shown}
+
+
+def with_closed(
+    figures: Headers, of_closed: Mapping[str, Headers], own: Mapping[str, Collection[str]]
+) -> Headers:
+    """The figures of a node's workers as those of one; groups that are closed in are marked.
+
+    ``own`` are the filters of each closed group: an odd answer, or what one says of others, is
+    left out.
+    """
     groups = list(cast("list[Value]", figures.get("groups", [])))
     previews = dict(cast("Headers", figures.get("previews", {})))
     for leader, said in of_closed.items():
-        told, seen = said.get("groups"), said.get("previews")
-        if isinstance(told, list):
-            groups += [{**group, BESIDE: leader} for group in told if isinstance(group, dict)]
-        if isinstance(seen, dict):
-            previews.update(seen)
+        if is_understood(said):
+            part = own_part(said, own.get(leader, ()))
+            told = cast("list[Headers]", part["groups"])
+            groups += [{**group, BESIDE: leader} for group in told]
+            previews.update(cast("Headers", part["previews"]))
     return {"groups": groups, "previews": previews}
 
 
 def merge_figures(
-    view: DeploymentView, answers: Iterable[Headers], rates: Rates, now_s: float
+    view: DeploymentView, answers: Mapping[NodeId, Headers], rates: Rates, now_s: float
 ) -> Headers:
     """Filters, edges and previews of all nodes; of an edge what both of its ends say together.
 
-    The answers are such as ``is_understood``.
+    The answers are such as ``is_understood``; of each counts what it says of the filters that its
+    node runs.
     """
     filters: dict[str, Headers] = {}
     ends: dict[str, _Ends] = {}
     previews: Headers = {}
     counts: dict[str, int] = {}
-    for number, answer in enumerate(answers):
+    for node, said in answers.items():
+        own = {name for name in view.nodes if view.nodes[name] == node}
+        answer = own_part(said, own)
         previews.update(cast("Headers", answer.get("previews") or {}))
         for group in cast("list[Headers]", answer.get("groups") or []):
             live = cast("dict[str, Headers]", group["live"])
@@ -160,9 +189,10 @@ def merge_figures(
                 made = figures["frames_in"] or figures["frames_out"]
                 counts[name] = cast("int", made)
             for name, end in cast("dict[str, Headers]", group["edges"]).items():
-                here = cast("Headers", group["filters"])
-                at = number, str(group.get(BESIDE, ""))
-                ends.setdefault(name, _Ends()).add(end, at, sends=_source(name) in here)
+                here = group["filters"] if _target(name) in own else own
+                at = node, str(group.get(BESIDE, ""))
+                sends = _source(name) in cast("Collection[str]", here)
+                ends.setdefault(name, _Ends()).add(end, at, sends=sends)
     edges = {name: ends[name].merged() for name in ends}
     for name, edge in edges.items():
         counts[f"edge {name}"] = cast("int", edge["received"])
@@ -204,10 +234,10 @@ class _Ends:
 
     _sender: Headers | None = None
     _receiver: Headers | None = None
-    _at: list[tuple[int, str]] = field(default_factory=list)
+    _at: list[tuple[NodeId, str]] = field(default_factory=list)
 
-    def add(self, end: Headers, at: tuple[int, str], *, sends: bool) -> None:
-        """``at`` tells the process: the number of the answer, and which of its node's."""
+    def add(self, end: Headers, at: tuple[NodeId, str], *, sends: bool) -> None:
+        """``at`` tells the process: its node, and which of that node's."""
         self._at.append(at)
         if sends:
             self._sender = end

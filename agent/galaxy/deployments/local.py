@@ -127,7 +127,8 @@ class LocalDeployment:
         closed = list(self._closed)
         said = await asyncio.gather(*map(self._closed_figures, closed))
         of_closed = dict(zip(closed, said, strict=True))
-        return with_closed(self._last_figures, of_closed) if closed else self._last_figures
+        own = self._last.filters if self._last else {}
+        return with_closed(self._last_figures, of_closed, own) if closed else self._last_figures
 
     async def _closed_figures(self, leader: str) -> Headers:
         try:

@@ -181,24 +181,28 @@ class Deployments:
     async def figures(self, deployment: str) -> Headers:
         """The figures of all nodes that run a part, merged; a silent or odd one is left out."""
         view = self.view(deployment)
+        nodes = _nodes(view)
         answers = await asyncio.gather(
-            *(self._figures_of(node, deployment) for node in _nodes(view)), return_exceptions=True
+            *(self._figures_of(node, deployment) for node in nodes), return_exceptions=True
         )
         rates = self._rates.setdefault(deployment, Rates())
-        found = [one for one in answers if isinstance(one, dict) and is_understood(one)]
+        said = zip(nodes, answers, strict=True)
+        found = {node: one for node, one in said if isinstance(one, dict) and is_understood(one)}
         return merge_figures(view, found, rates, self._node.clock.monotonic())
 
     async def reports(self, deployment: str) -> Headers:
-        """What the filters said at their end, by filter."""
+        """What the filters said at their end, by filter; each node speaks of those that it runs."""
+        view = self.view(deployment)
         reports: Headers = {}
-        for node in _nodes(self.view(deployment)):
+        for node in _nodes(view):
             if node == self._node.node_id:
-                reports.update(await self._local_of(deployment).reports())
+                said = await self._local_of(deployment).reports()
             else:
                 answer = await self._node.request(
                     node, _REPORTS, {"deployment": deployment}, timeout_s=15.0, priority=2
                 )
-                reports.update(answer.headers)
+                said = answer.headers
+            reports.update((name, said[name]) for name in said if view.nodes.get(name) == node)
         return reports
 
     async def preview(self, deployment: str, filter_name: str, after: int) -> Preview:

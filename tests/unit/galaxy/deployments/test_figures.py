@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -8,13 +9,21 @@ from hypothesis import strategies as st
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.base.ids import NodeId
-from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figures
+from galaxy.deployments.beside import BESIDE
+from galaxy.deployments.figures import (
+    Preview,
+    Rates,
+    is_understood,
+    merge_figures,
+    with_closed,
+)
 from galaxy.deployments.views import DeploymentView
 from galaxy.figures import EdgeFigures, FilterFigures, Snapshot, Summary
 
 if TYPE_CHECKING:
     from cantor.wire.frame import Value
 
+LEFT, RIGHT, THIRD = NodeId("a"), NodeId("b"), NodeId("c")
 WAY, STRONG = "camera.image -> detect.image", "detect.image -> count.frame"
 VIEW = DeploymentView(
     "d1",
@@ -25,7 +34,7 @@ VIEW = DeploymentView(
     "running",
     "running",
     {},
-    nodes={"camera": NodeId("a"), "detect": NodeId("b")},
+    nodes={"camera": LEFT, "detect": RIGHT, "count": RIGHT},
 )
 
 
@@ -44,7 +53,7 @@ def merged(frames: int, rates: Rates | None = None, now_s: float = 0.0) -> dict[
     return cast("dict[str, Any]", merge_figures(VIEW, two_nodes(frames), rates or Rates(), now_s))
 
 
-def two_nodes(frames: int) -> list[dict[str, Value]]:
+def two_nodes(frames: int) -> dict[NodeId, dict[str, Value]]:
     left = group(
         {"camera": handled(0, frames)},
         {WAY: EdgeFigures("weak", "latest", 1, sent=frames, received=frames - 2, dropped=2)},
@@ -62,7 +71,7 @@ def two_nodes(frames: int) -> list[dict[str, Value]]:
         },
         count={"frames": frames - 2},
     )
-    return [left, right]
+    return {LEFT: left, RIGHT: right}
 
 
 def places(value: Value, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
@@ -91,14 +100,14 @@ ODD: st.SearchStrategy[Value] = st.sampled_from(
 
 @given(st.data())
 def test_what_is_understood_is_merged_whatever_else_a_node_says(data: st.DataObject) -> None:
-    answer: Value = cast("Value", two_nodes(10)[1])
+    answer: Value = cast("Value", two_nodes(10)[RIGHT])
     assert is_understood(cast("dict[str, Value]", answer))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.sampled_from(places(answer)[1:] or [("groups",)]))
         answer = changed(answer, at, data.draw(ODD)) if places(answer)[1:] else {}
     told = cast("dict[str, Value]", answer)
     if is_understood(told):
-        merge_figures(VIEW, [told], Rates(), 0.0)
+        merge_figures(VIEW, {RIGHT: told}, Rates(), 0.0)
 
 
 @pytest.mark.parametrize("odd", [
@@ -119,6 +128,57 @@ def test_both_ends_of_a_connection_become_one() -> None:
     assert edge["queue_ms"]["count"] == 5
     assert figures["filters"]["camera"]["node"] == "a"
     assert figures["filters"]["count"]["report"] == {"frames": 8}
+
+
+def test_a_node_speaks_of_the_filters_that_it_runs_alone() -> None:
+    honest = two_nodes(10)
+    lies = group(
+        {name: handled(7777, 7777) for name in ("camera", "detect", "nobody")},
+        {
+            WAY: EdgeFigures("weak", "latest", 1, sent=7777),
+            STRONG: EdgeFigures("strong", "", 0, sent=7777),
+            "nobody.x -> nothing.y": EdgeFigures("weak", "latest", 1),
+        },
+        camera={"lost": "for ever"},
+    )
+    pictures: Value = {name: {"number": 7777} for name in ("camera", "detect", "nobody")}
+    lies["previews"] = pictures
+
+    told = cast("dict[str, Any]", merge_figures(VIEW, {**honest, THIRD: lies}, Rates(), 0.0))
+    assert told == merged(10)
+    of_left = {**honest, LEFT: lies}
+    told = cast("dict[str, Any]", merge_figures(VIEW, of_left, Rates(), 0.0))
+    assert set(told["filters"]) == {"camera", "detect", "count"}
+    assert told["filters"]["detect"]["frames_in"] == 8
+    assert set(told["edges"]) == {WAY, STRONG}
+    assert told["edges"][WAY]["received"] == 8, "who sends does not say what was received"
+    assert told["previews"] == {"camera": {"number": 7777}}
+
+
+def test_a_sender_that_passes_for_the_receiver_is_heard_as_the_sender() -> None:
+    honest = two_nodes(10)
+    sly = group({}, {WAY: EdgeFigures("weak", "latest", 1, sent=9, received=7777)})
+
+    for order in ((LEFT, RIGHT), (RIGHT, LEFT)):
+        answers = {node: {**honest, LEFT: sly}[node] for node in order}
+        edge = cast("dict[str, Any]", merge_figures(VIEW, answers, Rates(), 0.0))["edges"][WAY]
+        assert (edge["sent"], edge["received"]) == (9, 8)
+
+
+def test_a_closed_group_speaks_of_its_own_filters_alone_and_an_odd_one_of_nothing() -> None:
+    ours = group({"camera": handled(0, 10)}, {})
+    theirs = group(
+        {"camera": handled(0, 7777), "odd": handled(5, 5)}, {STRONG: EdgeFigures("", "", 0)}
+    )
+    theirs["previews"] = {"camera": {"number": 7777}, "odd": {"number": 1}}
+    own = {"odd": ("odd",), "odder": ("odder",)}
+
+    told = with_closed(ours, {"odd": theirs, "odder": {"groups": [{"filters": 7}]}}, own)
+
+    first, second = cast("list[dict[str, Any]]", told["groups"])
+    assert first["filters"] == cast("Any", ours)["groups"][0]["filters"]
+    assert (set(second["filters"]), second["edges"], second[BESIDE]) == ({"odd"}, {}, "odd")
+    assert told["previews"] == {"odd": {"number": 1}}
 
 
 def test_rates_are_of_the_last_second_and_a_second_look_at_once_changes_nothing() -> None:
@@ -166,15 +226,13 @@ def test_an_edge_always_adds_up(sender: EdgeFigures, receiver: EdgeFigures, *, a
         ({"camera": handled(0, 1)}, {WAY: sender}),
         ({"detect": handled(1, 1)}, {WAY: receiver}),
     )
-    answers = [group(*left), group(*right)]
+    answers, view = [(LEFT, group(*left)), (RIGHT, group(*right))], VIEW
     if not apart:
-        both = [
-            *cast("list[Value]", answers[0]["groups"]),
-            *cast("list[Value]", answers[1]["groups"]),
-        ]
-        answers = [{"groups": both, "previews": {}}]
+        both = [group for _, one in answers for group in cast("list[Value]", one["groups"])]
+        answers = [(RIGHT, {"groups": both, "previews": {}})]
+        view = replace(VIEW, nodes=dict.fromkeys(VIEW.nodes, RIGHT))
     for order in (answers, answers[::-1]):
-        merged = cast("dict[str, Any]", merge_figures(VIEW, order, Rates(), 0.0))
+        merged = cast("dict[str, Any]", merge_figures(view, dict(order), Rates(), 0.0))
         edge = merged["edges"][WAY]
         parts = [edge[key] for key in ("received", "dropped", "expired", "discarded", "waiting")]
         assert edge["sent"] == sum(parts)

@@ -12,8 +12,10 @@ from cantor.base.errors import GrantError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import NodeId
 from cantor.base.resources import Resource
 from cantor.node.fake import FakeMesh
+from cantor.node.services import Reply
 from cantor.scheduling.needs import parse
 from galaxy.deployments import keeper
+from galaxy.deployments.records import PLACEMENT, Able, Placed
 from galaxy.deployments.service import Deployments
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
@@ -172,6 +174,24 @@ async def test_a_node_of_another_tenant_is_not_answered(
         else:
             with pytest.raises(RemoteProtocolError, match="another tenant"):
                 await asked
+
+
+async def test_a_node_reports_of_the_filters_that_it_runs_alone(bench: Bench) -> None:
+    lies: dict[str, Value] = {"source": {"a": 1}, "count": {"frames": 7777}, "nobody": {}}
+    bench.other.answer("galaxy.reports", lambda _: Reply(lies))
+    bench.other.publish("galaxy", Able({"count": ""}).as_value())
+    way = Connection.from_values({"from": "source.image", "to": "count.frame", "kind": "weak"})
+    filters = {
+        "source": FilterSpec("conveyor", {"paced": True}, node=bench.node.name),
+        "count": FilterSpec("count", node=bench.other.name),
+    }
+    view = await bench.service.deploy(Pipeline("two", filters, (way,)))
+    nodes, epochs = {"source": HERE, "count": THERE}, {"source": 9, "count": 9}
+    placed = Placed(view.id, view.revision, 9, THERE, nodes, epochs)
+    bench.other.publish(PLACEMENT + view.id, placed.as_value())
+    await eventually(lambda: bench.service.worker_pid(view.id) is not None)
+
+    assert await bench.service.reports(view.id) == {"count": {"frames": 7777}}
 
 
 async def test_nothing_is_previewed_that_nobody_runs(bench: Bench) -> None:
