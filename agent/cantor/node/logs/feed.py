@@ -23,6 +23,7 @@ LINES_AT_ONCE = 10_000
 """What one source may say: one that talks without end must not drive out the others."""
 WAITING_MAX = 20_000
 SOURCES_MAX = 1000
+WRITTEN_S = 1.0
 
 
 class Feed:
@@ -67,9 +68,11 @@ class Feed:
             self._changed.notify_all()
 
     def written(self) -> None:
-        """Return once all that was put before was given to the disk."""
+        """Return once all that was put before was given to the disk, or after a second: it may be
+        held up.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: not self._waiting and not self._is_writing)
+            self._changed.wait_for(lambda: not (self._waiting or self._is_writing), WRITTEN_S)
 
     def close(self) -> None:
         """Write what waits, and end."""

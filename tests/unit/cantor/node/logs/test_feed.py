@@ -85,10 +85,14 @@ def test_a_disk_that_is_slow_holds_nobody_up(
     feed: Feed, journal: FakeJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed_module, "WAITING_MAX", 5)
+    monkeypatch.setattr(feed_module, "WRITTEN_S", 0.01)
     journal.gate.clear()
     for number in range(50):
         feed.put("agent", "info", [str(number)])
+    feed.written()
+    assert journal.lines == []
     journal.gate.set()
+    monkeypatch.setattr(feed_module, "WRITTEN_S", 60.0)
     feed.written()
 
     count = len(journal.lines)
