@@ -4,6 +4,8 @@ Each round runs every contestant in a process of its own; the medians are compar
 runs with one and with two threads, neither spinning, and its faster form is the peer.
 
     FRAMES=341 ROUNDS=3 python tests/benchmarks/pipeline/run.py
+
+``ONLY=closed`` measures a group that is closed in beside an open one, and nothing else.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import closed  # type: ignore[import-not-found] # beside this file
 import split  # type: ignore[import-not-found] # beside this file
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -30,6 +33,10 @@ FPS_RATIO_MIN = 0.97
 SPLIT_RATIO_MIN = 1.2
 CPU_RATIO_MAX = 1.05
 CALL_US_MAX = 10.0
+CLOSED_FPS_MIN = 30.0
+"""A camera's pictures pass a closed group, ..."""
+CLOSED_AGE_MS_MAX = 1000 / 30
+"""... and none waits there for the next."""
 
 
 @dataclass
@@ -90,9 +97,18 @@ def main() -> int:
     if not VIDEO.is_file():
         print(f"no test data in {DATA}: set CANTOR_TEST_DATA to the folder that holds it")
         return 0
-    frames = int(os.environ.get("FRAMES", "341"))
+    frames, rounds = (int(os.environ.get(*one)) for one in (("FRAMES", "341"), ("ROUNDS", "3")))
+    entries = [] if os.environ.get("ONLY") == "closed" else open_entries(frames, rounds)
+    entries += closed_entries(frames, rounds)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def open_entries(frames: int, rounds: int) -> list[dict[str, object]]:
+    """The pipeline of our own filters, on one node and on two."""
     everyone = contestants(frames)
-    for _ in range(int(os.environ.get("ROUNDS", "3"))):
+    for _ in range(rounds):
         for contestant in everyone:
             contestant.run()
     for contestant in everyone:
@@ -122,9 +138,42 @@ def main() -> int:
             "met": call <= CALL_US_MAX,
         }
     )
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
-    return 0
+    return entries
+
+
+def closed_entries(frames: int, rounds: int) -> list[dict[str, object]]:
+    """A group of another package's filter, closed in at ``full``, beside the same one open."""
+    found = asyncio.run(closed.measure(VIDEO, frames=frames, rounds=rounds))
+    for name, one in found.items():
+        print(
+            f"a filter of another package, {name}: {one.fps:.1f} fps, {one.cpu_ms:.1f} ms CPU per "
+            f"frame; at 30 fps a frame of 720p is {one.age_ms:.2f} ms old at the sink"
+        )
+    ours, peer = found["closed"], found["open"]
+    more_ms = ours.age_ms - peer.age_ms
+    return [
+        told("frames per second through a closed group", "1/s", "higher", ours.fps, peer.fps,
+             CLOSED_FPS_MIN),
+        told("CPU per frame through a closed group", "ms", "lower", ours.cpu_ms, peer.cpu_ms,
+             math.inf),
+        told("age that a closed group adds at 30 fps", "ms", "lower", more_ms, 0.0,
+             CLOSED_AGE_MS_MAX),
+    ]  # fmt: skip
+
+
+def told(
+    measure: str, unit: str, better: str, ours: float, opened: float, target: float
+) -> dict[str, object]:
+    """One line of the result, beside the open group."""
+    return {
+        "measure": measure,
+        "unit": unit,
+        "better": better,
+        "ours": round(ours, 2),
+        "peers": {"open group": round(opened, 2)},
+        "target": round(target, 2) if math.isfinite(target) else None,
+        "met": ours >= target if better == "higher" else ours <= target,
+    }
 
 
 def split_entries(plain: Contestant, frames: int) -> list[dict[str, object]]:

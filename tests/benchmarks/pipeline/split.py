@@ -10,6 +10,7 @@ import asyncio
 import os
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -19,6 +20,8 @@ from galaxy.deployments.views import DeploymentView
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cantor.wire.frame import Value
 
     Headers = dict[str, Value]
@@ -73,24 +76,32 @@ async def measure(
             await fleet.start_hub()
             await fleet.enrol(BOXES)
             for name in BOXES:
-                await fleet.start_agent(name)
-            await fleet.until(lambda: _are_online(fleet), "both boxes")
+                await fleet.start_agent(name, files=(video.parent, model.parent))
+            await fleet.until(lambda: are_online(fleet), "both boxes")
             split = pipeline(video, model, codec, parallel)
-            return [await _run(fleet, split, frames) for _ in range(rounds)]
+            return [await run_once(fleet, split, frames, "preview") for _ in range(rounds)]
         finally:
             await fleet.close()
 
 
-async def _are_online(fleet: DemoFleet) -> bool:
+async def are_online(fleet: DemoFleet) -> bool:
+    """Whether both boxes and the hub are in one mesh."""
     nodes = await fleet.nodes(BOXES)
     return len([node for node in nodes if node["state"] == "online"]) == len(BOXES) + 1
 
 
-async def _run(fleet: DemoFleet, split: Pipeline, frames: int) -> Run:
+async def run_once(
+    fleet: DemoFleet,
+    pipeline: Pipeline,
+    frames: int,
+    sink: str,
+    boxes: Sequence[str] = BOXES,
+) -> Run:
+    """Deploy from the first of the boxes, and wait until every frame has come to ``sink``."""
     agents = [one.process.pid for one in fleet.programs if one.name in BOXES]
     before_s = sum(_cpu_s(pid) for pid in agents)
-    wish: Headers = {"pipeline": cast("Value", split.document()), "frames_max": frames}
-    view = DeploymentView.from_value(await fleet.ask(BOXES, "pipeline.deploy", wish))
+    wish: Headers = {"pipeline": cast("Value", pipeline.document()), "frames_max": frames}
+    view = DeploymentView.from_value(await fleet.ask(boxes, "pipeline.deploy", wish))
     asked: Headers = {"id": view.id}
     busy: dict[int, float] = {}
     used: dict[int, float] = {}
@@ -109,16 +120,24 @@ async def _run(fleet: DemoFleet, split: Pipeline, frames: int) -> Run:
     figures = cast(
         "dict[str, dict[str, Headers]]", await fleet.ask(BOXES, "pipeline.figures", asked)
     )
-    preview = figures["filters"]["preview"]
-    assert preview["frames_in"] == frames, view
+    last = figures["filters"][sink]
+    assert last["frames_in"] == frames, view
     await fleet.ask(BOXES, "pipeline.remove", asked)
-    age = cast("dict[str, float]", preview["age_ms"])["p50"]
-    return Run(cast("float", preview["mean_fps"]), cpu_s * 1000 / frames, memory, age)
+    age = cast("dict[str, float]", last["age_ms"])["p50"]
+    return Run(cast("float", last["mean_fps"]), cpu_s * 1000 / frames, memory, age)
 
 
 def _workers(agents: list[int]) -> list[int]:
-    children = (Path(f"/proc/{pid}/task/{pid}/children") for pid in agents)
-    return [int(child) for path in children for child in path.read_text().split()]
+    """What the agents have started, and what that has started: closed workers are three."""
+    found: list[int] = []
+    waiting = list(agents)
+    while waiting:
+        pid = waiting.pop()
+        with suppress(OSError):
+            told = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            waiting += map(int, told)
+            found += map(int, told)
+    return found
 
 
 def _cpu_s(pid: int) -> float:
