@@ -51,6 +51,14 @@ class Authors:
         """Whether it is proven that this node has deployed it."""
         return node == deployment.created_by and self._is_proven(deployment)
 
+    def tenant_of(self, deployment: Deployment) -> str:
+        """Whose it is: the tenant of the node that is proven to have deployed it, else this one's.
+
+        What it says of its tenant itself does not count: each node may publish it.
+        """
+        is_proven, author = self._is_proven(deployment), cast("NodeId", deployment.created_by)
+        return (self._node.tenant_of(author) if is_proven else "") or self._node.tenant
+
     def forget(self, kept: Collection[str]) -> None:
         """Vouch for these deployments alone from now on."""
         for fact in self._node.facts(AUTHOR):

@@ -307,8 +307,7 @@ class Deployments:
         deployment = self._held(text_of(message.headers, "deployment"))
         source = message.source
         if source != self._node.node_id and not self._authors.has_deployed(source, deployment):
-            tenant = deployment.tenant or self._node.tenant
-            check_tenant(self._node, tenant, deployment.id, source)
+            check_tenant(self._node, self._authors.tenant_of(deployment), deployment.id, source)
 
     async def _write(self, deployment: Deployment, *, is_new: bool = False) -> None:
         try:

@@ -59,6 +59,18 @@ def test_only_who_vouches_has_deployed(nodes: dict[NodeId, FakeNode]) -> None:
     assert not authors.has_deployed(STRANGER, deployed(STRANGER)), "it only says so"
 
 
+def test_whose_a_deployment_is_is_told_by_its_authors_certificate(
+    nodes: dict[NodeId, FakeNode],
+) -> None:
+    nodes[FRIEND].tenant = "theirs"
+    authors, told = Authors(nodes[HERE]), replace(deployed(FRIEND), tenant="whatever it says")
+
+    assert authors.tenant_of(told) == nodes[HERE].tenant, "nobody vouches for it"
+    Authors(nodes[FRIEND]).vouch(told)
+    assert authors.tenant_of(told) == "theirs"
+    assert authors.tenant_of(replace(told, created_by=HERE)) == nodes[HERE].tenant
+
+
 def test_another_pipeline_under_the_same_id_is_not_vouched_for(
     nodes: dict[NodeId, FakeNode],
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -174,6 +174,20 @@ async def test_a_node_of_another_tenant_is_not_answered(
         else:
             with pytest.raises(RemoteProtocolError, match="another tenant"):
                 await asked
+
+
+async def test_a_copy_that_names_another_tenant_lets_nobody_ask(bench: Bench) -> None:
+    view = await bench.service.deploy(ENDLESS)
+    await bench.until(view.id, "running")
+    asker = bench.other_of("other")
+    fact = next(one for one in asker.facts(f"deployment/{view.id}"))
+    forged = cast("dict[str, Value]", fact.value) | {"tenant": "other", "created_by": THERE}
+    asker.publish(fact.name, {**forged, "frames_max": 7, "revision": 2})
+    await eventually(lambda: bench.service.view(view.id).revision == 2)
+    await bench.until(view.id, "running")
+
+    with pytest.raises(RemoteProtocolError, match="another tenant"):
+        await asker.request(HERE, "galaxy.figures", {"deployment": view.id}, timeout_s=WAIT_S)
 
 
 async def test_a_node_reports_of_the_filters_that_it_runs_alone(bench: Bench) -> None:
