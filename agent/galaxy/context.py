@@ -21,7 +21,8 @@ class Context:
     """The surroundings of one filter in one run; used only in that filter's thread.
 
     ``pin`` is the input on which the frame being processed arrived; ``counters`` appear in
-    the run's snapshot.
+    the run's snapshot. If it ``is_judged``, the files that parameters name are those that were
+    judged for another node, and are opened as :mod:`galaxy.judged_file` does.
     """
 
     def __init__(
@@ -34,12 +35,14 @@ class Context:
         epoch: int = 0,
         stop: threading.Event | None = None,
         publish: Publish | None = None,
+        is_judged: bool = False,
     ) -> None:
         self.name = name
         self.node = node
         self.pipeline = pipeline
         self.clock = clock
         self.epoch = epoch
+        self.is_judged = is_judged
         self.pin = ""
         self.counters: Counter[str] = Counter()
         self.log = logging.getLogger(f"galaxy.filters.{name}")

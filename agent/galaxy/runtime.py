@@ -49,8 +49,11 @@ class Runtime:
         make_edge: EdgeFactory = QueueEdge,
         publish: Publish | None = None,
         frames_max: int = 0,
+        is_judged: bool = False,
     ) -> None:
         """Check the pipeline and make its filters; ``frames_max`` 0 means all frames.
+
+        ``is_judged`` is for pipelines of other nodes: see :class:`galaxy.context.Context`.
 
         Raises:
             ConfigError: the pipeline has a problem; the first is named.
@@ -68,6 +71,7 @@ class Runtime:
         self._clock = clock or SystemClock()
         self._publish = publish
         self._frames_max = frames_max
+        self._is_judged = is_judged
         self._here = frozenset(pipeline.filters if filters_here is None else filters_here)
         self._stop = threading.Event()
         self._changed = threading.Condition()
@@ -191,6 +195,7 @@ class Runtime:
             epoch=self.epoch,
             stop=self._stop,
             publish=self._publish,
+            is_judged=self._is_judged,
         )
         return Stage(name, registry.get(spec.type)(spec.params), ctx)
 

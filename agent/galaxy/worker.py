@@ -2,7 +2,8 @@
 
 Its agent speaks to it over a pipe; each frame has an ``op``:
 
-    run      leader, epoch, filters, pipeline, node, node_id, frames_max   run one group
+    run      leader, epoch, filters, pipeline, node, node_id, frames_max,  run one group
+             judged: whether its files were judged for another node
     stop     leader                                                       end its run
     routes   routes: connection -> [node, epoch, node, epoch]             who sends, who receives
     edge     from, and an EdgeMessage                                     from another node
@@ -177,6 +178,7 @@ class Worker:
                 make_edge=self._edge_maker(filters, epoch),
                 publish=self._published,
                 frames_max=cast("int", wish["frames_max"]),
+                is_judged=bool(wish.get("judged")),
             )
 
         before = self._runs.get(leader)

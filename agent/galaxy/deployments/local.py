@@ -250,6 +250,7 @@ class LocalDeployment:
             "node": self._node_name,
             "node_id": self._node_id,
             "frames_max": run.deployment.frames_max,
+            "judged": bool(files),
         }
         if not self._is_closed(leader):
             return self._worker is not None and self._tell("run", wish)

@@ -61,16 +61,18 @@ class ModelFacts:
 class Model:
     """A model that is loaded and ready."""
 
-    def __init__(self, path: Path, *, threads: int = 1, head: str = "") -> None:
-        """Load on the CPU without spinning threads; ``head`` overrides what is recognised.
+    def __init__(self, path: Path, *, threads: int = 1, head: str = "", where: str = "") -> None:
+        """Load on the CPU without spinning threads; ``head`` overrides what is recognised, and
+        ``where`` is how errors call the file.
 
         Raises:
             ModelError: the file is missing or no ONNX model, or its head is unknown.
         """
         self.path = path
-        self._session = _session(path, threads)
+        where = where or str(path)
+        self._session = _session(path, threads, where)
         self.facts = recognise(
-            str(path),
+            where,
             {item.name: _shape(item.shape) for item in self._session.get_inputs()},
             {item.name: _shape(item.shape) for item in self._session.get_outputs()},
             dict(self._session.get_modelmeta().custom_metadata_map),
@@ -112,11 +114,16 @@ class OnnxFacts(Protocol):
     custom_metadata_map: Mapping[str, str]
 
 
-def _session(path: Path, threads: int) -> OnnxSession:
+def no_model(where: str) -> ModelError:
+    """Of a model file that is missing."""
+    return ModelError("there is no such model file", where=where, remedy="check the path")
+
+
+def _session(path: Path, threads: int, where: str) -> OnnxSession:
     import onnxruntime
 
     if not path.is_file():
-        raise ModelError("there is no such model file", where=str(path), remedy="check the path")
+        raise no_model(where)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -130,7 +137,7 @@ def _session(path: Path, threads: int) -> OnnxSession:
         reason = " ".join(str(error).split())[:160]
         raise ModelError(
             f"is no ONNX model that can be loaded ({reason})",
-            where=str(path),
+            where=where,
             remedy="export the model to ONNX again",
         ) from error
     return cast("OnnxSession", session)

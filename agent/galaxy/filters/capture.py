@@ -24,11 +24,26 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
+OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+"""OpenCV's own variable: ``option;value|option;value`` for FFmpeg."""
+FORMATS = (
+    *("rtsp", "avi", "mov", "mp4", "matroska", "webm", "mpegts", "mpeg", "mpegvideo", "m4v", "flv"),
+    *("ogg", "asf", "mxf", "gxf", "dv", "nut", "ivf", "obu", "h264", "hevc", "vvc", "vc1", "av1"),
+    *("mjpeg", "mpjpeg", "yuv4mpegpipe", "gif", "apng", "wtv", "rm", "swf", "live_flv"),
+)
+"""Those that hold their pictures themselves. A playlist leads to files and addresses that nobody
+has judged, as hls, concat, dash, sdp and imf do."""
+
+
 @cache
 def opencv() -> ModuleType:
-    """OpenCV with one thread and without FFmpeg's chatter on the terminal; set up once."""
+    """OpenCV with one thread, without FFmpeg's chatter on the terminal and without playlists; set
+    up once.
+    """
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+    told = os.environ.get(OPTIONS, "rtsp_transport;tcp")  # as OpenCV has it where nothing is told
+    os.environ[OPTIONS] = f"{told}|format_whitelist;{','.join(FORMATS)}"
     import cv2
 
     cv2.setNumThreads(1)

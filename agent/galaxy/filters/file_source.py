@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,6 +10,7 @@ from galaxy.errors import MediaError
 from galaxy.filter import BaseSource
 from galaxy.filters.capture import QueuedReader, opencv
 from galaxy.frame import Frame
+from galaxy.judged_file import judged_file
 from galaxy.params import Param
 from galaxy.pins import Pin
 
@@ -36,6 +38,7 @@ class FileSource(BaseSource):
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
         super().__init__(params)
         self._reader: QueuedReader | None = None
+        self._is_judged = False
 
     def open(self, ctx: Context) -> None:
         """Open the file.
@@ -43,6 +46,7 @@ class FileSource(BaseSource):
         Raises:
             MediaError: it is missing or no video that can be decoded.
         """
+        self._is_judged = ctx.is_judged
         self._reader = self._open_reader()
 
     def frames(self, ctx: Context) -> Iterator[Frame]:
@@ -86,11 +90,13 @@ class FileSource(BaseSource):
 
     def _open_reader(self) -> QueuedReader:
         if not Path(self.path).is_file():
-            raise MediaError(
-                "there is no such video file", where=self.path, remedy="check the path"
-            )
+            raise self._missing()
         cv2 = opencv()
-        capture = cv2.VideoCapture(self.path, cv2.CAP_FFMPEG)
+        try:
+            with judged_file(self.path) if self._is_judged else nullcontext(self._whole()) as name:
+                capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
+        except OSError as error:
+            raise self._missing() from error
         if not capture.isOpened():
             capture.release()
             raise MediaError(
@@ -99,3 +105,10 @@ class FileSource(BaseSource):
                 remedy="give a video file (AVI, MP4, MKV, MOV)",
             )
         return QueuedReader(capture, cv2.CAP_PROP_POS_MSEC)
+
+    def _whole(self) -> str:
+        """Its path from the root: FFmpeg takes what has a colon in front for another protocol."""
+        return str(Path(self.path).absolute())
+
+    def _missing(self) -> MediaError:
+        return MediaError("there is no such video file", where=self.path, remedy="check the path")

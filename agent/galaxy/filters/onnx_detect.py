@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from cantor.base.errors import ModelError
 from galaxy.filter import BaseFilter
 from galaxy.filters.capture import opencv
 from galaxy.frame import Detection
+from galaxy.judged_file import judged_file
 from galaxy.params import Param
 from galaxy.pins import Pin
 
@@ -67,11 +70,17 @@ class OnnxDetect(BaseFilter):
         Raises:
             ModelError: it cannot be loaded, its head is unknown, or it lacks a named class.
         """
-        from galaxy.detection.model_file import Model
-        from galaxy.detection.packaged import model_path
+        from galaxy.detection.model_file import Model, no_model
+        from galaxy.detection.packaged import PACKAGED, model_path
 
-        path = model_path(self.model)
-        model = self._model = Model(path, threads=self.intra_op_threads, head=self.head)
+        is_judged = ctx.is_judged and self.model not in PACKAGED
+        try:
+            with judged_file(self.model) if is_judged else nullcontext() as name:
+                path = Path(name) if name else model_path(self.model)
+                model = Model(path, threads=self.intra_op_threads, head=self.head, where=self.model)
+        except OSError as error:
+            raise no_model(self.model) from error
+        self._model = model
         missing = [name for name in self.classes if name not in model.facts.names]
         if missing:
             raise ModelError(
