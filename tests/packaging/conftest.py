@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,10 @@ def folder_of(name: str) -> Path:
     return found[-1].parent
 
 
+HOME = tempfile.mkdtemp(prefix="home-")
+"""Of the binaries' user: nobody looks for it elsewhere."""
+
+
 def said(folder: Path, *arguments: str) -> str:
     """What a binary prints; it has neither our interpreter nor our packages to lean on."""
     done = subprocess.run(
@@ -29,7 +34,7 @@ def said(folder: Path, *arguments: str) -> str:
         text=True,
         timeout=TIMEOUT_S,
         cwd=ROOT,
-        env={"PATH": "/nonexistent", "HOME": "/nonexistent"},
+        env={"PATH": "/nonexistent", "HOME": HOME},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""

@@ -120,7 +120,7 @@ def no_model(where: str) -> ModelError:
 
 
 def _session(path: Path, threads: int, where: str) -> OnnxSession:
-    import onnxruntime
+    from galaxy.detection.runtime import onnxruntime
 
     if not path.is_file():
         raise no_model(where)

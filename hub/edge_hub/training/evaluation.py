@@ -111,7 +111,8 @@ def score(pairs: Iterable[tuple[Detections, Sample]], score_min: float = 0.4) ->
 def detect_all(model: Path, samples: Iterable[Sample]) -> list[tuple[Detections, Sample]]:
     """Run an exported detector over samples with onnxruntime, one thread."""
     import numpy as np
-    import onnxruntime
+
+    from galaxy.detection.runtime import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
