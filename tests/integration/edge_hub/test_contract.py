@@ -144,6 +144,7 @@ def served(folder: Path) -> Iterator[Browser]:
         mesh = FakeMeshView()
         mesh.put(LiveNode(NODE, "online", name="press", seen_at_s=clock.wall()))
         mesh.told[NODE] = [{"peer": NODE, "dialled": True, "since_s": 1.5, "carried_bytes": 7}]
+        mesh.said[NODE] = {"lines": ["1.5 w agent link down"], "place": [1, 40], "is_end": False}
         authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
         at = Address("127.0.0.1", 0)
         pipelines = FakePipelineControl(NODE, wall=clock.wall)
