@@ -8,8 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
+    from cantor.base.address import Address
     from cantor.base.clock import Clock
     from galaxy.frame import Frame
 
@@ -22,7 +23,8 @@ class Context:
 
     ``pin`` is the input on which the frame being processed arrived; ``counters`` appear in
     the run's snapshot. If it ``is_judged``, the files that parameters name are those that were
-    judged for another node, and are opened as :mod:`galaxy.judged_file` does.
+    judged for another node, and are opened as :mod:`galaxy.judged_file` does. Where ``addresses``
+    are told, a filter reaches those and other machines (:mod:`galaxy.elsewhere`), not this box.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Context:
         stop: threading.Event | None = None,
         publish: Publish | None = None,
         is_judged: bool = False,
+        addresses: Collection[str] | None = None,
     ) -> None:
         self.name = name
         self.node = node
@@ -43,6 +46,7 @@ class Context:
         self.clock = clock
         self.epoch = epoch
         self.is_judged = is_judged
+        self.addresses = addresses
         self.pin = ""
         self.counters: Counter[str] = Counter()
         self.log = logging.getLogger(f"galaxy.filters.{name}")
@@ -61,6 +65,10 @@ class Context:
     def count(self, what: str, by: int = 1) -> None:
         """Add to a counter of this filter."""
         self.counters[what] += by
+
+    def is_free(self, address: Address) -> bool:
+        """Whether this address may be reached whatever machine's it is."""
+        return self.addresses is None or str(address).lower() in self.addresses
 
     def publish(self, topic: str, data: bytes, frame: Frame) -> None:
         """Hand bytes made from a frame (a preview's JPEG) to whoever watches; nobody may."""

@@ -15,6 +15,7 @@ from galaxy.params import Param
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cantor.base.address import Address
     from galaxy.context import Context
     from galaxy.frame import Frame
     from galaxy.params import JsonValue, ParamValue
@@ -42,6 +43,8 @@ class BaseFilter(ABC):
     share. Such a type declares the parameter ``parallel``; its frames still leave in order."""
     work: ClassVar[float] = 0.1
     """What it typically takes of a core, at 30 frames of 720p a second; placement weighs it."""
+    ports: ClassVar[tuple[int, ...]] = ()
+    """Of one that connects to an address: the usual ports of what it speaks."""
 
     def __init__(self, params: Mapping[str, object] | None = None) -> None:
         """Check and hold the parameters.
@@ -65,6 +68,14 @@ class BaseFilter(ABC):
 
     def close(self) -> None:  # noqa: B027 # most filters have nothing to close
         """Give back what ``open`` took; called also after an error, also if ``open`` failed."""
+
+    def address(self) -> Address | None:
+        """Where it connects to, as its parameters say; None for most.
+
+        Raises:
+            ValueError: they name no address.
+        """
+        return None
 
     def on_params(self, changed: frozenset[str]) -> None:  # noqa: B027 # most filters read them anew
         """Live parameters have changed; called between two frames."""

@@ -16,7 +16,7 @@ from galaxy.group import Group, Stage
 from galaxy.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from cantor.base.clock import Clock
     from galaxy.context import Publish
@@ -50,10 +50,12 @@ class Runtime:
         publish: Publish | None = None,
         frames_max: int = 0,
         is_judged: bool = False,
+        addresses: Collection[str] | None = None,
     ) -> None:
         """Check the pipeline and make its filters; ``frames_max`` 0 means all frames.
 
-        ``is_judged`` is for pipelines of other nodes: see :class:`galaxy.context.Context`.
+        ``is_judged`` and ``addresses`` are for pipelines of other nodes: see
+        :class:`galaxy.context.Context`.
 
         Raises:
             ConfigError: the pipeline has a problem; the first is named.
@@ -72,6 +74,7 @@ class Runtime:
         self._publish = publish
         self._frames_max = frames_max
         self._is_judged = is_judged
+        self._addresses = addresses
         self._here = frozenset(pipeline.filters if filters_here is None else filters_here)
         self._stop = threading.Event()
         self._changed = threading.Condition()
@@ -196,6 +199,7 @@ class Runtime:
             stop=self._stop,
             publish=self._publish,
             is_judged=self._is_judged,
+            addresses=self._addresses,
         )
         return Stage(name, registry.get(spec.type)(spec.params), ctx)
 

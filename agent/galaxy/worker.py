@@ -3,7 +3,8 @@
 Its agent speaks to it over a pipe; each frame has an ``op``:
 
     run      leader, epoch, filters, pipeline, node, node_id, frames_max,  run one group
-             judged: whether its files were judged for another node
+             judged: whether its files were judged for another node,
+             addresses: None, or what it may reach of this box: host:port
     stop     leader                                                       end its run
     routes   routes: connection -> [node, epoch, node, epoch]             who sends, who receives
     edge     from, and an EdgeMessage                                     from another node
@@ -179,6 +180,7 @@ class Worker:
                 publish=self._published,
                 frames_max=cast("int", wish["frames_max"]),
                 is_judged=bool(wish.get("judged")),
+                addresses=cast("list[str] | None", wish.get("addresses")),
             )
 
         before = self._runs.get(leader)

@@ -123,6 +123,14 @@ def _add_work_options(agent: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="pipelines that other boxes deploy may read the files in it: videos, models",
     )
+    agent.add_argument(
+        "--address",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="pipelines that other boxes deploy may reach it from here, beside cameras and brokers"
+        " of other machines at their usual ports",
+    )
     add_keeping_options(agent)
 
 
@@ -227,7 +235,11 @@ def work_of(options: argparse.Namespace) -> Work:
         if not folder.is_dir():
             raise ConfigError("there is no such folder", where=f"--files {folder}")
     rules = rules_with(told.sandbox, options.sandbox)
-    rules = replace(rules, files=tuple(folder.absolute() for folder in options.files))
+    rules = replace(
+        rules,
+        files=tuple(folder.absolute() for folder in options.files),
+        addresses=tuple(map(Address.parse, options.address)),
+    )
     settings = replace(told, warm=warm, sandbox=rules)
     work = Work(
         code_run=options.code_run,

@@ -2,9 +2,10 @@
 
 Filters that are part of Cantor Edge run in an open worker, with the agent's rights, whoever has
 deployed them. So what they open is judged here: files of this box are for its own pipelines, and
-for those of other nodes only in folders that its owner has named (``--files``). Cameras, RTSP
-addresses and brokers are what pipelines are for: they are open to all who may deploy, and the
-filters open nothing else by them.
+for those of other nodes only in folders that its owner has named (``--files``). Cameras are what
+pipelines are for: those of this box, and those of other machines by RTSP, are open to all who may
+deploy, as are brokers of other machines. Where such a pipeline would be closed in without a
+network, other ports, and what listens on this box itself, are not (``--address`` opens one).
 """
 
 from __future__ import annotations
@@ -15,19 +16,21 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import parse, together
 from galaxy.detection.packaged import PACKAGED
+from galaxy.elsewhere import is_elsewhere
 from galaxy.filter import BaseSource, params_of
 from galaxy.registry import is_built_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from cantor.base.address import Address
     from cantor.node.services import Node
     from cantor.scheduling.needs import Needs
     from cantor.workers.sandbox.levels import Level
     from galaxy.deployments.authors import Authors
     from galaxy.deployments.records import Deployment
     from galaxy.filter import BaseFilter
-    from galaxy.pipeline import Pipeline
+    from galaxy.pipeline import FilterSpec, Pipeline
     from galaxy.registry import Registry
 
 Files = dict[tuple[str, str], str]
@@ -87,6 +90,34 @@ class Judge:
             for name, param, path in self._paths(pipeline, group)
         }
 
+    def addresses_of(
+        self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]
+    ) -> list[str] | None:
+        """What our own filters of a group may reach of this box; None if all that there is.
+
+        Names are resolved by the worker, at each connection.
+
+        Raises:
+            ConfigError: one of them connects to what is not for other nodes.
+        """
+        if self._authors.level_of(deployment) != "full":
+            return None
+        opened = [str(one).lower() for one in self._node.sandboxes.rules.addresses]
+        for name in group:
+            spec = pipeline.filters[name]
+            filter_type = self.type_of(spec.type) if is_built_in(spec.type) else None
+            address = _address(filter_type, spec) if filter_type else None
+            if address is None or str(address).lower() in opened:
+                continue
+            if filter_type is None or address.port not in filter_type.ports or _is_here(address):
+                raise ConfigError(
+                    "pipelines of other boxes may not reach this address here",
+                    where=f"{name}: {str(address)[:200]}",
+                    remedy="start this box's agent with --address HOST:PORT,"
+                    " or deploy from this box",
+                )
+        return opened
+
     def _paths(self, pipeline: Pipeline, group: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
         for name in group:
             spec = pipeline.filters[name]
@@ -109,6 +140,22 @@ class Judge:
             where=f"{where}: {path[:200]}",
             remedy="start this box's agent with --files FOLDER, or deploy from this box",
         )
+
+
+def _address(filter_type: type[BaseFilter], spec: FilterSpec) -> Address | None:
+    """Where the filter connects to; None also if its parameters are wrong: it says so itself."""
+    try:
+        return filter_type(spec.params).address()
+    except ValueError:
+        return None
+
+
+def _is_here(address: Address) -> bool:
+    """Whether that is certain before a name is resolved."""
+    try:
+        return not is_elsewhere(address.host)
+    except ValueError:
+        return address.is_loopback
 
 
 def with_files(document: Mapping[str, object], files: Files) -> dict[str, object]:

@@ -238,7 +238,8 @@ class LocalDeployment:
 
     def _run(self, leader: str, epoch: int, run: LocalRun) -> bool:
         try:
-            files = self._judge.files_of(run.deployment, run.pipeline, run.filters[leader])
+            of = run.deployment, run.pipeline, run.filters[leader]
+            files, addresses = self._judge.files_of(*of), self._judge.addresses_of(*of)
         except ConfigError as error:
             self._heard_state(leader, epoch, "failed", str(error))
             return True
@@ -251,6 +252,7 @@ class LocalDeployment:
             "node_id": self._node_id,
             "frames_max": run.deployment.frames_max,
             "judged": bool(files),
+            "addresses": cast("Value", addresses),
         }
         if not self._is_closed(leader):
             return self._worker is not None and self._tell("run", wish)

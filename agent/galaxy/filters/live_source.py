@@ -9,7 +9,6 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
-from cantor.base.errors import ConfigError
 from edge_devices.registry import Inventory
 from edge_devices.simulated.camera import SimulatedCamera
 from edge_devices.simulated.capture import SimulatedCapture
@@ -17,6 +16,12 @@ from edge_devices.simulated.options import PATH_PREFIX, CameraOptions
 from galaxy.errors import MediaError
 from galaxy.filter import BaseSource
 from galaxy.filters.capture import FreshestReader, opencv
+from galaxy.filters.rtsp_address import (
+    PORTS,
+    check_rtsp_address,
+    elsewhere_url,
+    rtsp_address,
+)
 from galaxy.frame import Frame
 from galaxy.params import Param
 from galaxy.pins import Pin
@@ -24,13 +29,13 @@ from galaxy.pins import Pin
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from cantor.base.address import Address
     from cantor.base.resources import Device
     from galaxy.context import Context
     from galaxy.filters.capture import Capture
     from galaxy.params import JsonValue
 
 POLL_S = 0.1
-SCHEMES = ("rtsp://", "rtsps://")
 VIDEO_MAJOR = 81
 """Video4Linux's devices (Documentation/admin-guide/devices.txt)."""
 HANG_S = 1.0
@@ -144,8 +149,15 @@ class Rtsp(LiveSource):
     description: ClassVar[str] = "A network camera (RTSP)"
     modules: ClassVar[tuple[str, ...]] = ("numpy", "cv2")
 
+    ports: ClassVar[tuple[int, ...]] = PORTS
+
     url = Param(str, description="rtsp://user:password@host:port/path", secret=True)
     open_timeout_s = Param(float, 5.0, minimum=0.5, maximum=60, unit="s", description="To connect.")
+
+    def __init__(self, params: Mapping[str, object] | None = None) -> None:
+        super().__init__(params)
+        self._is_free = True
+        """Whether the camera may be on this box."""
 
     def open(self, ctx: Context) -> None:
         """Refuse what FFmpeg would open by another protocol, such as a file.
@@ -153,16 +165,22 @@ class Rtsp(LiveSource):
         Raises:
             ConfigError: it is no address of RTSP.
         """
-        if not self.url.startswith(SCHEMES):
-            raise ConfigError(
-                "this is no RTSP address", where="url", remedy="write rtsp://host:port/path"
-            )
+        check_rtsp_address(self.url, where="url")
+        self._is_free = ctx.is_free(self.address())
+
+    def address(self) -> Address:
+        """The camera.
+
+        Raises:
+            ValueError: it is no address of RTSP.
+        """
+        return rtsp_address(self.url)
 
     def open_capture(self) -> Capture:
         """Connect by RTSP, with time-outs on connecting and reading."""
         cv2 = opencv()
         capture: Capture = cv2.VideoCapture(
-            self.url,
+            self.url if self._is_free else elsewhere_url(self.url),
             cv2.CAP_FFMPEG,
             [
                 cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,

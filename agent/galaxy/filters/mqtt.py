@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
+from cantor.base.address import Address
+from galaxy.elsewhere import is_elsewhere
 from galaxy.filter import BaseFilter
 from galaxy.params import Param
 from galaxy.pins import FRAME, Pin
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
     import paho.mqtt.client as paho
+    from paho.mqtt.client import SocketLike
 
     from galaxy.context import Context
     from galaxy.filter import Output
@@ -29,6 +33,7 @@ class Mqtt(BaseFilter):
     description: ClassVar[str] = "Publish metadata by MQTT"
     work: ClassVar[float] = 0.02
     modules: ClassVar[tuple[str, ...]] = ("paho",)
+    ports: ClassVar[tuple[int, ...]] = (1883, 8883)
     inputs: ClassVar[Mapping[str, Pin]] = {"frame": Pin(FRAME)}
 
     host = Param(str, description="The broker.")
@@ -47,6 +52,10 @@ class Mqtt(BaseFilter):
         super().__init__(params)
         self._client: paho.Client | None = None
 
+    def address(self) -> Address:
+        """The broker."""
+        return Address(self.host, self.port)
+
     def make_client(self) -> paho.Client:
         """A client that is not connected yet."""
         import paho.mqtt.client as paho
@@ -61,6 +70,8 @@ class Mqtt(BaseFilter):
             client.username_pw_set(self.user, self.password or None)
         if self.tls:
             client.tls_set()
+        if not ctx.is_free(self.address()):
+            client.on_socket_open = _refuse_this_box
         client.max_queued_messages_set(self.queue)
         client.reconnect_delay_set(min_delay=1, max_delay=30)
         client.connect_async(self.host, self.port)
@@ -82,3 +93,16 @@ class Mqtt(BaseFilter):
             self._client.disconnect()
             self._client.loop_stop()
             self._client = None
+
+
+def _refuse_this_box(_client: paho.Client, _data: object, opened: SocketLike) -> None:
+    """End a connection to this box before anything is said on it; the client tries anew, later.
+
+    Raises:
+        ConnectionRefusedError: it is one.
+    """
+    connected = cast("socket.socket", opened)  # or one that TLS has put around it
+    if not is_elsewhere(connected.getpeername()[0]):
+        opened.close()
+        message = "pipelines of other boxes may not reach this box"
+        raise ConnectionRefusedError(message)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import webbrowser
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -153,10 +154,10 @@ class _Demo:
             collects=self._headless,
             broker_port=broker.port,
         )
-        files = job.folders
+        start = partial(fleet.start_agent, files=job.folders, addresses=job.addresses)
         await asyncio.gather(
-            fleet.start_agent(CAMERA_NODE, files=files, CANTOR_SIMULATED_CAMERA="1"),
-            *(fleet.start_agent(name, files=files) for name in BOXES[1:]),
+            start(CAMERA_NODE, CANTOR_SIMULATED_CAMERA="1"),
+            *map(start, BOXES[1:]),
             fleet.start_sensor(broker.port, SENSOR),
         )
         await fleet.until(self._is_whole, "hub, boxes and sensor in one mesh")

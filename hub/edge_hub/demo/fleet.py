@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
+    from cantor.base.address import Address
     from cantor.wire.frame import Value
 
     Headers = dict[str, Value]
@@ -139,11 +140,19 @@ class DemoFleet:
         )
 
     async def start_agent(
-        self, name: str, *, files: Sequence[Path] = (), **variables: str
+        self,
+        name: str,
+        *,
+        files: Sequence[Path] = (),
+        addresses: Sequence[Address] = (),
+        **variables: str,
     ) -> Program:
-        """Start a box; it finds the others by mDNS, and opens these folders to their pipelines."""
+        """Start a box; it finds the others by mDNS, and opens these folders and addresses to their
+        pipelines.
+        """
         folder = str(self.agent_folder(name))
         opened = [word for place in files for word in ("--files", str(place))]
+        opened += [word for one in addresses for word in ("--address", str(one))]
         return await self._start(
             name, [*self._agent, "agent", "--data", folder, *opened, *LOOPBACK], variables
         )

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit, urlunsplit
 
+from cantor.base.address import Address
 from cantor.base.errors import ConfigError
+from galaxy.filters.rtsp_address import SCHEMES, check_rtsp_address, rtsp_address
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Job:
     @property
     def is_file(self) -> bool:
         """Whether the source ends, and loses no frame."""
-        return bool(self.source) and not self.source.startswith(("/dev/", "rtsp://", "rtsps://"))
+        return bool(self.source) and not self.source.startswith("/dev/") and not self.is_rtsp
 
     @property
     def shown_source(self) -> str:
@@ -65,6 +67,17 @@ class Job:
         """Where the files lie that its filters open."""
         files = [self.source] if self.is_file else []
         return [Path(file).resolve().parent for file in (*files, self.model) if file]
+
+    @property
+    def addresses(self) -> list[Address]:
+        """What its filters connect to: all is on this machine, or may be."""
+        broker = Address("127.0.0.1", self.broker_port)
+        return [broker, rtsp_address(self.source)] if self.is_rtsp else [broker]
+
+    @property
+    def is_rtsp(self) -> bool:
+        """Whether the source is a camera of the network."""
+        return self.source.startswith(SCHEMES)
 
     def check(self) -> None:
         """Refuse what cannot run, before anything is started.
@@ -81,6 +94,8 @@ class Job:
             raise ConfigError(
                 "there is no such model", where=self.model, remedy="give an ONNX file"
             )
+        if self.is_rtsp:
+            check_rtsp_address(self.source)
         if self.source and not self.model:
             raise ConfigError(
                 "the model that ships knows only the conveyor",
@@ -127,7 +142,7 @@ class Job:
     def _source(self) -> FilterSpec:
         if self.is_conveyor:
             return FilterSpec("conveyor", {"paced": True}, needs="USBCamera == 1")
-        if self.source.startswith(("rtsp://", "rtsps://")):
+        if self.is_rtsp:
             return FilterSpec("rtsp", {"url": self.source}, node=CAMERA_NODE)
         if self.source.startswith("/dev/"):
             return FilterSpec("usb_camera", {"device": self.source}, node=CAMERA_NODE)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import pytest
 
+from cantor.base.address import Address
 from cantor.base.errors import ConfigError, UnavailableError
 from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
@@ -352,3 +353,37 @@ async def test_a_file_of_another_box_is_read_only_in_a_folder_that_its_owner_ope
     await until(left, view.id, lambda view: view.state == "finished")
     reports = await service(left).reports(view.id)
     assert reports["count"] == {"frames": 5, "objects": {}}
+
+
+async def test_what_listens_on_a_box_itself_is_reached_only_if_its_owner_opens_it(
+    fleet: Fleet,
+) -> None:
+    left, right = await fleet.add("left"), await fleet.add("right")
+    await all_known(left, right)
+    said: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        said.put_nowait(await reader.read(100))
+        writer.close()
+
+    listener = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    filters = {
+        "belt": FilterSpec("conveyor", {"paced": True}, node="right"),
+        "results": FilterSpec("mqtt", {"host": "127.0.0.1", "port": port}, node="right"),
+    }
+    way = Connection.from_values({"from": "belt.image", "to": "results.frame"})
+    pipeline = Pipeline("tells", filters, (way,))
+
+    view = await service(left).deploy(pipeline)
+    refused = await until(left, view.id, lambda view: view.state == "failed")
+    assert f"results: 127.0.0.1:{port}: pipelines of other boxes" in refused.groups[0].error
+    assert said.empty()
+
+    opened = (Address("127.0.0.1", port),)
+    right.sandboxes.rules = replace(right.sandboxes.rules, addresses=opened)
+    view = await service(left).deploy(pipeline)
+    async with asyncio.timeout(WAIT_S):
+        assert b"MQTT" in await said.get()
+    await service(left).stop(view.id)
+    listener.close()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from cantor.base.address import Address
     from cantor.base.ids import NodeId
     from cantor.workers.sandbox.levels import Level
 
@@ -26,13 +27,15 @@ NODES_MAX = 1000
 class Rules:
     """The levels of principals: of this box's ``own`` programs, of some ``nodes`` by their id, and
     of all ``others``. Names of nodes do not count: each says its own.
-    ``files`` are folders of this box whose files the work of other nodes may read.
+    ``files`` are folders of this box whose files the work of other nodes may read, ``addresses``
+    what it may reach from here although it is closed in.
     """
 
     own: Level = "none"
     others: Level = "full"
     nodes: Mapping[NodeId, Level] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
+    addresses: tuple[Address, ...] = ()
 
     def level_of(self, node: NodeId, me: NodeId) -> Level:
         """At which level code of a node runs on this one."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.base.resources import Resource
 from cantor.cli.agent import register, resource_text, status_report, work_of
@@ -93,6 +94,11 @@ def test_workers_are_as_the_file_says_unless_an_option_does(tmp_path: Path) -> N
             work("--service-data", text)
     with pytest.raises(ConfigError, match="0 or more"):
         work("--workers", "-1")
+    opened = work("--address", "127.0.0.1:1883", "--files", str(tmp_path)).settings.sandbox
+    assert (opened.addresses, opened.files) == ((Address("127.0.0.1", 1883),), (tmp_path,))
+    for wrong in (("--address", "broker"), ("--files", str(file))):
+        with pytest.raises(ConfigError):
+            work(*wrong)
     file.write_text("wokers: 3\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="no such key"):
         work("--workers-file", str(file))

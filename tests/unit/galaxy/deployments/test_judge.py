@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh, FakeNode
@@ -15,8 +16,9 @@ from cantor.workers.sandbox.rules import Rules
 from galaxy.deployments.authors import Authors
 from galaxy.deployments.judge import Judge, with_files
 from galaxy.deployments.records import Deployment
+from galaxy.filter import params_of
 from galaxy.pipeline import FilterSpec, Pipeline
-from galaxy.registry import Registry
+from galaxy.registry import BUILT_IN, Registry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,11 +49,17 @@ class Box:
     def rules(self, rules: Rules) -> None:
         self.nodes[HERE].sandboxes.rules = rules
 
-    def files(self, by: NodeId, spec: FilterSpec) -> dict[tuple[str, str], str]:
+    def deployed(self, by: NodeId, spec: FilterSpec) -> tuple[Deployment, Pipeline, tuple[str]]:
         pipeline = Pipeline("one", {"video": spec}, ())
         deployment = Deployment("one", pipeline.document(), created_by=by)
         Authors(self.nodes[by]).vouch(deployment)
-        return self.judge.files_of(deployment, pipeline, GROUP)
+        return deployment, pipeline, GROUP
+
+    def files(self, by: NodeId, spec: FilterSpec) -> dict[tuple[str, str], str]:
+        return self.judge.files_of(*self.deployed(by, spec))
+
+    def addresses(self, by: NodeId, spec: FilterSpec) -> list[str] | None:
+        return self.judge.addresses_of(*self.deployed(by, spec))
 
 
 @pytest.fixture
@@ -124,6 +132,71 @@ def test_whoever_is_only_named_as_the_author_is_not_trusted(box: Box) -> None:
     other = Pipeline("one", {"video": file("/etc/shadow")}, ())
     with pytest.raises(ConfigError):
         box.judge.files_of(replace(forged, pipeline=other.document()), other, GROUP)
+
+
+CAMERA, BROKER = "rtsp://user:secret@{}/live", {"host": "192.0.2.1", "port": 1883}
+
+
+def rtsp(place: str) -> FilterSpec:
+    return FilterSpec("rtsp", {"url": CAMERA.format(place)})
+
+
+def test_cameras_and_brokers_of_other_machines_are_for_all_who_may_deploy(box: Box) -> None:
+    for spec in (
+        rtsp("192.0.2.1"), rtsp("192.0.2.1:8554"), rtsp("gate.example"), rtsp("[2001:db8::1]:322"),
+        FilterSpec("mqtt", BROKER), FilterSpec("mqtt", {"host": "broker", "port": 8883}),
+        FilterSpec("usb_camera"), FilterSpec("conveyor"),
+    ):  # fmt: skip
+        assert box.addresses(STRANGER, spec) == []
+
+
+def test_other_ports_and_this_box_itself_are_for_this_box_alone(box: Box) -> None:
+    for spec in (
+        rtsp("192.0.2.1:22"), rtsp("gate.example:6379"), rtsp("127.0.0.1"), rtsp("[::1]:554"),
+        rtsp("localhost"), rtsp("169.254.169.254:554"), rtsp("[::ffff:127.0.0.1]"), rtsp("[::]"),
+        FilterSpec("mqtt", {"host": "127.0.0.1"}), FilterSpec("mqtt", {**BROKER, "port": 6379}),
+    ):  # fmt: skip
+        with pytest.raises(ConfigError, match="may not reach this address") as refused:
+            box.addresses(STRANGER, spec)
+        assert "secret" not in str(refused.value)
+        assert "--address" in refused.value.remedy
+        assert refused.value.where.startswith("video: ")
+        assert box.addresses(HERE, spec) is None
+
+
+def test_an_address_that_the_owner_opens_is_for_all(box: Box) -> None:
+    box.rules(Rules(addresses=(Address("127.0.0.1", 1883), Address("Gate.example", 7447))))
+
+    for spec in (FilterSpec("mqtt", {"host": "127.0.0.1"}), rtsp("gate.EXAMPLE:7447")):
+        assert box.addresses(STRANGER, spec) == ["127.0.0.1:1883", "gate.example:7447"]
+    with pytest.raises(ConfigError):
+        box.addresses(STRANGER, rtsp("gate.example:7448"))
+
+
+def test_with_a_network_all_addresses_are_open(box: Box) -> None:
+    for level in ("net", "none"):
+        box.rules(Rules(others=level))
+        assert box.addresses(STRANGER, rtsp("127.0.0.1:22")) is None
+
+
+def test_what_is_no_address_is_left_to_the_filter_to_refuse(box: Box) -> None:
+    for spec in (FilterSpec("rtsp", {"url": "/etc/shadow"}), FilterSpec("rtsp", {"port": 3})):
+        assert box.addresses(STRANGER, spec) == []
+
+
+def test_every_filter_that_connects_says_where(box: Box) -> None:
+    """What no parameter declares cannot be judged: a new text is to be looked at here."""
+    harmless = {"stream", "head", "topic", "user", "password"}
+    judged = {("rtsp", "url"), ("mqtt", "host"), ("usb_camera", "device")}
+    registry = Registry.default()
+    texts = {
+        (name, param.name)
+        for name in BUILT_IN
+        for param in params_of(registry.get(name)).values()
+        if param.kind is str and not param.file and param.name not in harmless
+    }
+    assert texts == judged
+    assert {name for name in BUILT_IN if registry.get(name).ports} == {"rtsp", "mqtt"}
 
 
 def test_the_document_names_the_files_that_were_judged() -> None:
