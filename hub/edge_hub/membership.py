@@ -10,6 +10,7 @@ from cantor.base.errors import CantorError, EnrolmentError, UnavailableError
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
+from cantor.node.logs.service import TOPIC as READ
 from cantor.node.settings import AgentSettings, Work, logs_of, service_data_of
 from cantor.node.tenants import alive_of_tenant
 from cantor.workers.sandbox.rules import Rules, rules_with
@@ -147,7 +148,7 @@ class AgentView:
         logs = self._agent.service("logs")
         if logs is None:
             raise UnavailableError("this node has no logs", where="hub")
-        page: Any = logs.calls()["logs.read"]({**asked, "node": node})
+        page: Any = logs.calls()[READ]({**asked, "node": node})
         found: Mapping[str, Value] = await page
         return found
 

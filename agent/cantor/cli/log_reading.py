@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from cantor.cli.log_text import Shown
     from cantor.node.logs.lines import Line
+    from cantor.node.view import NodeView
     from cantor.wire.frame import Value
 
     Row = dict[str, Value]
@@ -74,9 +75,7 @@ async def alive(folder: Path) -> dict[str, str]:
     Raises:
         UnavailableError: no agent runs on this machine.
     """
-    told = cast("list[Row]", await ask(folder, "nodes"))
-    views = [view_from_value(row) for row in told]
-    return {view.id: view.name for view in views if view.is_alive}
+    return {view.id: view.name for view in await _views(folder) if view.is_alive}
 
 
 async def nodes_named(folder: Path, words: Iterable[str]) -> dict[str, str]:
@@ -86,9 +85,13 @@ async def nodes_named(folder: Path, words: Iterable[str]) -> dict[str, str]:
         ConfigError: no node is called so.
         UnavailableError: no agent runs on this machine.
     """
-    views = [view_from_value(row) for row in cast("list[Row]", await ask(folder, "nodes"))]
+    views = await _views(folder)
     found = [find_node(views, word) for word in words]
     return {view.id: view.name for view in found}
+
+
+async def _views(folder: Path) -> list[NodeView]:
+    return [view_from_value(row) for row in cast("list[Row]", await ask(folder, "nodes"))]
 
 
 async def page_of(folder: Path, node: str, query: Query, **asked: Value) -> tuple[Row, list[Line]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from cantor.cli.log_reading import ends_of, follow, last
 from cantor.cli.log_text import Shown
-from cantor.node.logs.lines import SERVICE
+from cantor.node.logs.lines import service_source
 from cantor.node.logs.query import Query
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Output:
         self, folder: Path, service: str, names: Mapping[str, str], *, is_json: bool = False
     ) -> None:
         self._folder = folder
-        self._query = Query(source=f"{SERVICE}{service}")
+        self._query = Query(source=service_source(service))
         self._names = names
         self._shown = Shown(names, is_json=is_json, has_source=False)
         self._places: Places = {}

@@ -103,13 +103,11 @@ class Judge:
         if self._authors.level_of(deployment) != "full":
             return None
         opened = [str(one).lower() for one in self._node.sandboxes.rules.addresses]
-        for name in group:
-            spec = pipeline.filters[name]
-            filter_type = self.type_of(spec.type) if is_built_in(spec.type) else None
-            address = _address(filter_type, spec) if filter_type else None
+        for name, spec, filter_type in self._ours(pipeline, group):
+            address = _address(filter_type, spec)
             if address is None or str(address).lower() in opened:
                 continue
-            if filter_type is None or address.port not in filter_type.ports or _is_here(address):
+            if address.port not in filter_type.ports or _is_here(address):
                 raise ConfigError(
                     "pipelines of other boxes may not reach this address here",
                     where=f"{name}: {str(address)[:200]}",
@@ -118,11 +116,19 @@ class Judge:
                 )
         return opened
 
-    def _paths(self, pipeline: Pipeline, group: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+    def _ours(
+        self, pipeline: Pipeline, group: tuple[str, ...]
+    ) -> Iterator[tuple[str, FilterSpec, type[BaseFilter]]]:
+        """The filters of a group that are part of Cantor Edge."""
         for name in group:
             spec = pipeline.filters[name]
             filter_type = self.type_of(spec.type) if is_built_in(spec.type) else None
-            for param in params_of(filter_type).values() if filter_type else ():
+            if filter_type is not None:
+                yield name, spec, filter_type
+
+    def _paths(self, pipeline: Pipeline, group: tuple[str, ...]) -> Iterator[tuple[str, str, str]]:
+        for name, spec, filter_type in self._ours(pipeline, group):
+            for param in params_of(filter_type).values():
                 path = spec.params.get(param.name, param.default)
                 if param.file and isinstance(path, str) and path and path not in PACKAGED:
                     yield name, param.name, path

@@ -36,6 +36,11 @@ class Line:
         return f"{head}{text}".encode("utf-8", "replace")[:LINE_BYTES_MAX]
 
 
+def service_source(name: str) -> str:
+    """How the lines of a service are called: a node runs services of its tenant alone."""
+    return f"{SERVICE}{name}"
+
+
 def line_of(raw: bytes) -> Line | None:
     """The line in these bytes; None if they are none."""
     found = raw.split(b" ", 3)

@@ -15,6 +15,7 @@ from cantor.node.logs.lines import time_in
 from cantor.node.logs.query import Matcher
 
 if TYPE_CHECKING:
+    from io import FileIO
     from pathlib import Path
 
     from cantor.node.logs.journal import Segment
@@ -93,10 +94,8 @@ def forward(folder: Path, query: Query, place: Place | None, lines_max: int) -> 
 
 def _forward_in(segment: Segment, matcher: Matcher, page: Page, lines_max: int) -> bool:
     """Read a segment from the page's place; whether the next one may follow."""
-    try:
-        file = segment.path.open("rb", buffering=0)
-    except FileNotFoundError:
-        page.has_missed = True
+    file = _opened(segment, page)
+    if file is None:
         return True
     with file:
         while True:
@@ -146,10 +145,8 @@ def backward(folder: Path, query: Query, place: Place | None, lines_max: int) ->
 
 
 def _backward_in(segment: Segment, matcher: Matcher, page: Page, lines_max: int) -> bool:
-    try:
-        file = segment.path.open("rb", buffering=0)
-    except FileNotFoundError:
-        page.has_missed = True
+    file = _opened(segment, page)
+    if file is None:
         return True
     with file:
         while page.place.offset > 0:
@@ -171,6 +168,15 @@ def _backward_in(segment: Segment, matcher: Matcher, page: Page, lines_max: int)
             if page.has_looked_enough():
                 return False
     return True
+
+
+def _opened(segment: Segment, page: Page) -> FileIO | None:
+    """A segment; None, and the page says so, if it was removed meanwhile."""
+    try:
+        return segment.path.open("rb", buffering=0)
+    except FileNotFoundError:
+        page.has_missed = True
+        return None
 
 
 def _whole(segment: Segment) -> int:

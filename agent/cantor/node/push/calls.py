@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import ConfigError, UnavailableError, reason_of
 from cantor.base.ids import NodeId
 from cantor.bundles import tree
+from cantor.node.logs.lines import service_source
 from cantor.node.logs.query import Query
 from cantor.node.push.functions import codes_in
-from cantor.node.push.logs import source_of
 from cantor.node.push.shelf import check_size, manifest_in
 from cantor.node.view import find_node
 from cantor.scheduling.needs import parse, together
@@ -193,7 +193,7 @@ class Calls:
 
     async def _logs_of(self, node: NodeId, key: Key, lines: int) -> Args:
         try:
-            found = await self._push.logs.last(node, Query(source=source_of(key)), lines)
+            found = await self._push.logs.last(node, Query(source=service_source(key.name)), lines)
         except UnavailableError as error:
             return {"lines": [], "error": str(error)}
         return {"lines": [f"{_moment(line.at)} {line.text}" for line in found]}

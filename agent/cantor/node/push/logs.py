@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cantor.node.logs.lines import LINE_BYTES_MAX, SERVICE
+from cantor.node.logs.lines import LINE_BYTES_MAX, service_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -12,16 +12,11 @@ if TYPE_CHECKING:
     from cantor.services.orders import Key
 
 
-def source_of(key: Key) -> str:
-    """How its lines are called in the logs of a node, which runs services of its tenant alone."""
-    return f"{SERVICE}{key.name}"
-
-
 class Log:
     """Hands whole lines to ``put``, with the source that they are from."""
 
     def __init__(self, key: Key, put: Callable[[str, Iterable[str]], None]) -> None:
-        self._source = source_of(key)
+        self._source = service_source(key.name)
         self._put = put
         self._rest = b""
 
