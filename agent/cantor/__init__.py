@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from concurrent.futures import as_completed, wait
 
+    from cantor.state.keys import Keys as kv  # noqa: N813 (people write cantor.kv())
     from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.connect import connect
     from cantor.tasks.durable import find_task
@@ -34,6 +35,7 @@ __all__ = [
     "find_task",
     "group",
     "is_cancelled",
+    "kv",
     "local",
     "progress",
     "pushed",
@@ -54,6 +56,7 @@ _HOMES = {
     "Group": "cantor.tasks.group",
     "group": "cantor.tasks.group",
     "is_cancelled": "cantor.tasks.progress",
+    "kv": "cantor.state.keys",
     "local": "cantor.tasks.local",
     "PushedTask": "cantor.tasks.pushed",
     "progress": "cantor.tasks.progress",
@@ -62,10 +65,11 @@ _HOMES = {
     "task": "cantor.tasks.task",
     "wait": "concurrent.futures",
 }
+_CALLED = {"kv": "Keys"}
 
 
 def __getattr__(name: str) -> object:
     """Names that need more than an idle agent should carry are imported when they are used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'cantor' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOMES[name]), _CALLED.get(name, name))

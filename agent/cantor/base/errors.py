@@ -11,6 +11,9 @@
     ├── DeviceError           hardware is missing or does not answer               exit 74
     ├── UnavailableError      a party that must answer cannot be reached           exit 69
     │   └── GrantError        units of a resource are not granted, or were lost    exit 69
+    ├── NotFoundError         what is asked for is not there                       exit 1
+    ├── ConflictError         somebody else has changed it meanwhile               exit 75
+    ├── MissedError           more has changed than is remembered                  exit 75
     ├── ModelError            a model file cannot be used                          exit 65
     └── BundleError           code, or what it needs, cannot be used here          exit 65
         ├── NotShippable      a function that cannot be taken to another node      exit 65
@@ -112,6 +115,22 @@ class NeedsError(ConfigError):
 
 class GrantError(UnavailableError):
     """Units of a resource are not granted, or what was granted is held no more."""
+
+
+class NotFoundError(CantorError):
+    """What is asked for is not there."""
+
+
+class ConflictError(CantorError):
+    """It is not as expected: somebody else has changed it meanwhile."""
+
+    exit_code = 75
+
+
+class MissedError(CantorError):
+    """More has changed since than is remembered: what was missed cannot be told."""
+
+    exit_code = 75
 
 
 class ModelError(CantorError):

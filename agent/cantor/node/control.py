@@ -16,7 +16,17 @@ import struct
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError, UnavailableError
+from cantor.base.errors import (
+    CantorError,
+    ConfigError,
+    ConflictError,
+    IdentityError,
+    MissedError,
+    NotFoundError,
+    NotSerialisable,
+    RemoteProtocolError,
+    UnavailableError,
+)
 from cantor.base.ids import BROADCAST
 from cantor.stores.errors import StoreError
 from cantor.wire import DataFrame, FrameReader, Kind, encode
@@ -105,7 +115,7 @@ class ControlServer:
                 result = call(args if isinstance(args, dict) else {})
                 return _framed({"result": await result if inspect.isawaitable(result) else result})
             except CantorError as error:
-                headers = _refusal(error)
+                headers = refusal(error)
             except Exception:  # noqa: BLE001 (what a service gets wrong must not end the agent)
                 _log.exception("a control call failed", extra={"call": request.headers["call"]})
                 headers = {"error": "the agent failed at that; its log says why"}
@@ -137,7 +147,8 @@ def _locked(path: Path) -> int:
     return descriptor
 
 
-def _refusal(error: CantorError) -> dict[str, Value]:
+def refusal(error: CantorError) -> dict[str, Value]:
+    """An error as headers, for who asked."""
     return {
         "error": error.what,
         "kind": type(error).__name__,
@@ -146,8 +157,25 @@ def _refusal(error: CantorError) -> dict[str, Value]:
     }
 
 
-_KINDS = (ConfigError, UnavailableError, RemoteProtocolError, StoreError)
+_KINDS = (
+    ConfigError,
+    UnavailableError,
+    RemoteProtocolError,
+    StoreError,
+    IdentityError,
+    NotFoundError,
+    NotSerialisable,
+    ConflictError,
+    MissedError,
+)
 _ERRORS = {kind.__name__: kind for kind in _KINDS}
+
+
+def refused(headers: Mapping[str, Value]) -> CantorError:
+    """The error that such headers tell."""
+    what, where, remedy = (str(headers.get(key, "")) for key in ("error", "where", "remedy"))
+    kind = _ERRORS.get(str(headers.get("kind")), RemoteProtocolError)
+    return kind(what or "an empty answer", where=where, remedy=remedy)
 
 
 async def ask(
@@ -176,9 +204,7 @@ async def ask(
             "no agent answers here", where=str(folder), remedy="start one: cantor agent"
         ) from error
     if "result" not in answer.headers:
-        what, where, remedy = (str(answer.headers.get(k, "")) for k in ("error", "where", "remedy"))
-        kind = _ERRORS.get(str(answer.headers.get("kind")), RemoteProtocolError)
-        raise kind(what or "an empty answer", where=where, remedy=remedy)
+        raise refused(answer.headers)
     return answer.headers["result"]
 
 

@@ -317,11 +317,13 @@ def registered_services(
     from cantor.node.logs.service import Logs
     from cantor.node.push.service import Push
     from cantor.node.settings import LOGS_BYTES, Work
+    from cantor.node.state.service import State
     from cantor.node.tasks.service import Tasks
 
     work = work or Work()
     return {
         "logs": partial(Logs, bytes_max=logs_bytes or LOGS_BYTES),
+        "state": State,
         "bundles": Bundles,
         "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cantor.base.errors import UnavailableError
 from cantor.workers.errors import PoolClosedError
 from cantor.workers.units import PLAIN
 
@@ -69,12 +70,23 @@ def is_on_mesh(address: str) -> bool:
     return "/" in address
 
 
+def no_mesh(where: str) -> UnavailableError:
+    """The error of who asks for what nodes keep, and is connected to none."""
+    return UnavailableError(
+        "there is no node here that keeps anything", where=where,
+        remedy="use with cantor.connect(): around it",
+    )  # fmt: skip
+
+
 def backend_for(terms: Terms, others: Callable[[], Backend]) -> Backend:
     """Who takes what is submitted under these terms: an actor that lives here, or ``others``.
 
     Raises:
         PoolClosedError: it is a call of an actor that cannot be reached.
+        UnavailableError: it is a question for a mesh, and there is none.
     """
+    if terms.asks and not knows_mesh(others()):
+        raise no_mesh(terms.name)
     if terms.actor and not (is_on_mesh(terms.actor) and knows_mesh(others())):
         return must_live(terms.actor, terms.name)
     return others()

@@ -113,6 +113,8 @@ class Terms:
     ``cantor.bundles.wheels.fitting``."""
     folders: str = ""
     """Where they lie unpacked on this machine, one a line; it has no meaning for another."""
+    asks: str = ""
+    """It is no call but a question about what nodes keep, of this kind: see ``node.state``."""
 
     @property
     def is_life(self) -> bool:

@@ -17,6 +17,7 @@ from cantor.node.actors.callers import Calls
 from cantor.node.actors.endings import answer_lost
 from cantor.node.actors.keeper import Keeper
 from cantor.node.settings import Work
+from cantor.node.state.asks import Asks
 from cantor.node.tasks.codes import Codes
 from cantor.node.tasks.durable import Durable, KeptCaller
 from cantor.node.tasks.intake import Intake
@@ -82,7 +83,7 @@ class Tasks:
         self._keeper = Keeper(node, self._lines, codes, numbers, stories)
         naming = self._keeper.naming
         self._calls = Calls(node, self._lines, numbers, naming.find)
-        intake = Intake(self._submits, self._calls, self._keeper)
+        intake = Intake(self._submits, self._calls, self._keeper, Asks(node, numbers))
         self._nested = Nested(node.node_id, intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
         self._answers = StoryAnswers(node, stories, self._submits, self._running, intake.cancel)

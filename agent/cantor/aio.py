@@ -1,0 +1,15 @@
+"""What nodes keep, for coroutines: the names of :mod:`cantor` that wait there, to be awaited here.
+
+from cantor import aio
+
+settings = aio.kv("berlin-1", "settings")
+await settings.set("line/4", {"speed": 12})
+async for change in settings.watch("line/"):
+    ...
+"""
+
+from __future__ import annotations
+
+from cantor.state.keys import AsyncKeys as kv  # noqa: N813 (people write aio.kv())
+
+__all__ = ["kv"]

@@ -1,0 +1,1 @@
+"""What programs keep on the nodes of a mesh: keys and values, and what else nodes share."""
