@@ -42,6 +42,7 @@ OWN_VERBS = {
     "schema": "cantor.cli.schema",
     "push": "cantor.cli.push",
     "service": "cantor.cli.service",
+    "kv": "cantor.cli.kv",
     "logs": "cantor.cli.logs",
     "worker": "cantor.cli.worker",
     "launch": "cantor.cli.launch",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.bed.bad_disk import BadDisk
 
 from cantor.stores import groups
 from cantor.stores.errors import StoreError
@@ -28,27 +29,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-class BadDisk(sqlite3.Connection):
-    """Refuses so many commits, as SQLite does when the system says EIO."""
-
-    refuse = 0
-    refused = 0
-
-    def execute(self, statement: str, *args: Any) -> sqlite3.Cursor:  # noqa: ANN401 (SQLite's)
-        if statement == "COMMIT" and BadDisk.refuse > 0:
-            BadDisk.refuse -= 1
-            BadDisk.refused += 1
-            raise sqlite3.OperationalError("disk I/O error")
-        return super().execute(statement, *args)
-
-    @classmethod
-    def open(cls, path: Path) -> sqlite3.Connection:
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=cls)
-        database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=FULL")
-        return database
 
 
 class Desk:
@@ -81,9 +61,9 @@ def asked(task: str, size: int = 3) -> Asked:
 
 @pytest.fixture
 def bad_disk() -> Iterator[type[BadDisk]]:
-    BadDisk.refuse = BadDisk.refused = 0
+    BadDisk.reset()
     yield BadDisk
-    BadDisk.refuse = 0
+    BadDisk.reset()
 
 
 def test_keeps_what_was_asked_until_it_has_a_result(tmp_path: Path) -> None:
