@@ -21,7 +21,7 @@ from cantor.node.tenants import check_tenant
 from cantor.node.view import find_node
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from cantor.node.services import Call, Message, Node
     from cantor.node.state.wording import Kind
@@ -42,13 +42,23 @@ class State:
         self._numbers = count(1)
         self._once = Once(node.clock)
         self._kinds: dict[str, Kind] = {"kv": Keys(node)}
+        self._alive = frozenset[NodeId]()
+        self._owners: dict[str, NodeId] = {}
+        """What words mean, as long as nothing changes: a look at all nodes for each question is
+        too much."""
+        self._end: Callable[[], None] | None = None
 
     async def start(self) -> None:
         """Answer other nodes."""
+        self._end = self._node.subscribe(self._changed)
+        self._changed()
         self._node.answer(TOPIC, self._asked)
 
     async def close(self) -> None:
         """Write what is left."""
+        if self._end is not None:
+            self._end()
+            self._end = None
         for kind in self._kinds.values():
             await kind.close()
 
@@ -69,16 +79,26 @@ class State:
         operation, where, args, timeout_s = unpack_question(body)
         if origin and self._node.tenant_of(NodeId(origin)) != self._node.tenant:
             raise IdentityError("a task of another tenant asks for what this one keeps", where=kind)
-        owner = find_node(self._node.nodes(), where).id if where else self._node.node_id
+        owner = self._owner(where) if where else self._node.node_id
         question = Question(operation, args, parts, self._node.node_id, timeout_s)
         if owner == self._node.node_id:
             return self._kind(kind).answer(question)
         return self._elsewhere(owner, kind, question)
 
+    def _owner(self, word: str) -> NodeId:
+        owner = self._owners.get(word)
+        if owner is None:
+            owner = self._owners[word] = find_node(self._node.nodes(), word).id
+        return owner
+
+    def _changed(self) -> None:
+        self._owners.clear()
+        self._alive = self._node.alive()
+
     async def _elsewhere(self, owner: NodeId, kind: str, question: Question) -> Answer:
         """Ask the node that keeps it, again until it answers or there is no more time."""
         where = f"node {short_name(owner)}"
-        if owner not in self._node.alive():
+        if owner not in self._alive:
             raise UnavailableError(
                 "it cannot be reached, so nothing was done", where=where,
                 remedy="look at cantor nodes, and try again when it is back",
@@ -100,7 +120,7 @@ class State:
                     break
                 await asyncio.sleep(AGAIN_S)
             except UnavailableError as error:
-                if now() < end and owner in self._node.alive():
+                if now() < end and owner in self._alive:
                     continue
                 raise UnavailableError(
                     f"{error.what}: whether it was done there is not known", where=where,
