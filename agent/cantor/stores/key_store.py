@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from cantor.stores import groups
 from cantor.stores.errors import StoreError
 from cantor.stores.groups import Groups
-from cantor.stores.key_tables import Change, Entry, KeyTables, sum_of
+from cantor.stores.key_queries import KeyQueries
+from cantor.stores.key_tables import KeyTables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
 
-    T = TypeVar("T")
+    from cantor.stores.key_tables import Change
 
 FILE_NAME = "keys.db"
-_COLUMNS = "SELECT store, key, revision, at, value, sum FROM keys"
-_LAST = "\U0010ffff"
 
 
-class KeyStore:
+class KeyStore(KeyQueries):
     """``soon`` takes what shall be told of a group, in the store's thread, and calls it where that
     belongs.
     """
@@ -44,6 +43,7 @@ class KeyStore:
         Raises:
             StoreError: it cannot be read or written.
         """
+        super().__init__(FILE_NAME)
         self._path = folder / FILE_NAME
         self._soon = soon
         self.tables = tables or KeyTables()
@@ -58,75 +58,12 @@ class KeyStore:
         """
         self._groups.add(change)
 
-    def get(self, store: str, key: str) -> Entry | None:
-        """The value of a key, if it has one.
-
-        Raises:
-            StoreError: it cannot be read, or is damaged.
-        """
-        found = self._read(
-            f"{_COLUMNS} WHERE store = ? AND key = ? AND value IS NOT NULL", (store, key)
-        )
-        return found[0] if found else None
-
-    def after(
-        self, store: str, prefix: str, key: str, count: int, *, is_from: bool = False
-    ) -> list[Entry]:
-        """The next keys with a value that begin so, in order; ``is_from``: that key, too.
-
-        Raises:
-            StoreError: they cannot be read, or one is damaged.
-        """
-        sign = ">=" if is_from else ">"
-        return self._read(
-            f"{_COLUMNS} WHERE store = ? AND key {sign} ? AND key >= ? AND key < ?"
-            " AND value IS NOT NULL ORDER BY key LIMIT ?",
-            (store, key, prefix, prefix + _LAST, count),
-        )
-
-    def since(self, store: str, prefix: str, revision: int, count: int) -> list[Entry]:
-        """What has changed after a revision, each key once as it is now, the oldest change first.
-
-        Raises:
-            StoreError: they cannot be read, or one is damaged.
-        """
-        return self._read(
-            f"{_COLUMNS} WHERE revision > ? AND store = ? AND key >= ? AND key < ?"
-            " ORDER BY revision LIMIT ?",
-            (revision, store, prefix, prefix + _LAST, count),
-        )
-
-    def stores(self) -> list[tuple[str, int, int]]:
-        """What stores have keys: the name of each, how many, and their bytes.
-
-        Raises:
-            StoreError: they cannot be read.
-        """
-        return self._query(
-            "SELECT store, count(*), sum(length(key) + length(value)) FROM keys"
-            " WHERE value IS NOT NULL GROUP BY store ORDER BY store",
-            (),
-        )
-
     def close(self) -> None:
         """Write what is left; it blocks."""
         self._groups.close()
         self._let_go()
 
-    def _read(self, query: str, values: tuple[Any, ...]) -> list[Entry]:
-        entries = []
-        for *row, told in self._query(query, values):
-            entry = Entry(*row)
-            if sum_of(entry) != told:
-                raise StoreError(
-                    "what the disk gives back is not what was written",
-                    where=f"{self._path.name}: {entry.store}/{entry.key}",
-                    remedy="set or delete the key, and look after the disk",
-                )
-            entries.append(entry)
-        return entries
-
-    def _query(self, query: str, values: tuple[Any, ...]) -> list[Any]:
+    def _query(self, query: str, values: Sequence[Any]) -> list[Any]:
         try:
             if self._reader is None:
                 self._reader = sqlite3.connect(
