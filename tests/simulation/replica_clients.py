@@ -89,6 +89,9 @@ class Client:
         node = self.owner if is_known else world.random.choice([*world.wanted])
         operation = self.operation
         assert operation is not None
+        if operation.name == "read" and world.random.random() < 0.6:  # who says that it may be
+            may = [box.id for box in boxes if box.standing is not None and box.standing.may_read]
+            node = world.random.choice(may) if may else node
         kind = "read" if operation.name == "read" else "do" if self.session else "open"
         one = self.current = Try(self, kind)
         world.at(PATIENCE_S * (0.5 + world.random.random()), partial(self.again, one))

@@ -120,10 +120,10 @@ def bury(world: World, box: Box) -> None:
         return
     world.fired["declared dead"] += 1
     world.declare_dead(box.id)
-    if box.id in world.wanted and world.spares:
-        world.fired["replaced"] += 1
-        spare = world.spares.pop(0)
-        world.wanted = tuple(spare if node == box.id else node for node in world.wanted)
+    if box.id in world.wanted:
+        others = tuple(node for node in world.wanted if node != box.id)
+        world.fired["replaced"] += bool(world.spares)
+        world.wanted = (*others, world.spares.pop(0)) if world.spares else others
 
 
 def fence(world: World, box: Box) -> None:

@@ -46,7 +46,7 @@ from cantor.replication.events import (
     Written,
 )
 from cantor.replication.messages import Install, Letter
-from cantor.replication.records import Kept
+from cantor.replication.records import Kept, Members
 from cantor.replication.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from tests.simulation.linearizability import Operation
 
     from cantor.replication.events import Effect, Event
-    from cantor.replication.records import Entry, Epoch, Members
+    from cantor.replication.records import Entry, Epoch
 
 SPARES = 2
 SETTINGS = Settings(
@@ -86,6 +86,7 @@ class World:
         self.history: list[Operation] = []
         self.deaths: list[NodeId] = []
         self.snapshots = 0
+        self._members = (0, Members())
         self._births = itertools.count(1)
         self.tickets = itertools.count(1)
         self._order = itertools.count()
@@ -253,7 +254,9 @@ class World:
             delay_s += 8.0 * self.random.random()
         self.at(delay_s, partial(self.arrive, source, target, letter))
         if self.chance(0.03, "doubled"):
-            self.at(delay_s + 8.0 * self.random.random(), partial(self.arrive, source, target, letter))
+            self.at(
+                delay_s + 8.0 * self.random.random(), partial(self.arrive, source, target, letter)
+            )
 
     def arrive(self, source: NodeId, target: NodeId, letter: Letter) -> None:
         """A message is there."""
@@ -276,12 +279,13 @@ class World:
 
     def members(self) -> tuple[int, Members]:
         """The newest members that are committed, and by which entry, as nobody in it can know."""
-        found = []
+        found = [self._members]
         for box in self.boxes.values():
             if box.core is not None:
                 ground = box.core._ground
                 found.append(ground.log.members_then(max(ground.committed, ground.log.snapshot)))
-        return max(found, key=lambda one: one[0])
+        self._members = max(found, key=lambda one: one[0])
+        return self._members
 
     def settle(self) -> None:
         """No more trouble from now on: who can comes back."""
@@ -315,7 +319,7 @@ MEMBERS = (2, 3, 5)
 
 
 def simulate(
-    seed: int, *, members: int = 0, seconds: float = 30.0, pause_s: float = 0.8
+    seed: int, *, members: int = 0, seconds: float = 20.0, pause_s: float = 0.6
 ) -> Outcome:
     """Trouble for a while, each ``pause_s``, then quiet: all that clients want must be done.
 
@@ -336,13 +340,28 @@ def simulate(
     world.settle()
     for client in world.clients:
         client.is_ending = True
-    world.run(5.0 + seconds + 90.0)
+    for _ in range(18):
+        world.run(world.now + 5.0)
+        if is_over(world):
+            break
     check_end(world)
     try:
         operations = check(world.history, MODELS)
     except LocalProtocolError as error:
         raise LocalProtocolError(str(error), where=world.where()) from error
     return Outcome(world.fired, operations, len(world.owners), world.snapshots, digest_of(world))
+
+
+def is_over(world: World) -> bool:
+    """Whether all is done and all know all."""
+    _, members = world.members()
+    boxes = [world.boxes[seat.node] for seat in members.seats]
+    last = max(world.order)
+    return (
+        all(client.operation is None for client in world.clients)
+        and set(members.nodes) == set(world.wanted)
+        and all(box.core is not None and box.core._applied >= last for box in boxes)
+    )
 
 
 def check_end(world: World) -> None:

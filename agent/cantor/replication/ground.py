@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.replication.events import Effect, Why
     from cantor.replication.messages import Body
-    from cantor.replication.records import Kept, Seat
+    from cantor.replication.records import Kept, Members, Seat
     from cantor.replication.settings import Settings
 
 
@@ -43,12 +43,18 @@ class Ground:
         self.effects: list[Effect] = []
         self.dead_nodes: set[NodeId] = set()
         self.dead_seats: set[Seat] = set()
+        self._seat: Seat | None = None
+        self._seat_among: Members | None = None
 
     @property
     def my_seat(self) -> Seat | None:
         """This member's seat; None if it only listens, or has lost the log that had one."""
-        seat = self.log.members.seat_of(self.me)
-        return seat if seat is not None and seat.birth == self.birth else None
+        members = self.log.members
+        if members is not self._seat_among:
+            seat = members.seat_of(self.me)
+            self._seat = seat if seat is not None and seat.birth == self.birth else None
+            self._seat_among = members
+        return self._seat
 
     @property
     def is_fenced(self) -> bool:
@@ -80,14 +86,15 @@ class Ground:
     def may_go_alone(self) -> bool:
         """Whether the other one of two is dead, and this one has all that was acknowledged.
 
-        It has if it knows that nobody else is a member: the two had agreed to be two, or it was
-        alone before.
+        It has if the last members that are agreed were the two, or this one alone: whoever came
+        after that, it has chosen itself.
         """
         other = self.other
         if other is None or not self.is_dead(other):
             return False
-        is_agreed = self.log.members_at <= max(self.committed, self.log.foreign)
-        return is_agreed or self.log.members_before.nodes == (self.me,)
+        _, agreed = self.log.members_then(max(self.committed, self.log.foreign))
+        live = [seat for seat in agreed.seats if not self.is_dead(seat)]
+        return len(agreed.seats) <= 2 and live == [self.my_seat]
 
     def send(self, node: NodeId, to: int, body: Body) -> Send:
         """A message for the log that the node has begun under the number ``to``."""

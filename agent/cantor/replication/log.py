@@ -62,13 +62,10 @@ class Log:
         """The index of the entry that named them."""
         return self._members[-1][0]
 
-    @property
-    def members_before(self) -> Members:
-        """Who they were before that; those of now if that is forgotten."""
-        return self._members[-2 if len(self._members) > 1 else -1][1]
-
     def changes(self, after: int) -> list[tuple[int, Members]]:
         """Entries after an index that name members, each with who they were before."""
+        if self.members_at <= after:
+            return []
         pairs = zip(self._members, self._members[1:], strict=False)
         return [(index, before) for (_, before), (index, _) in pairs if index > after]
 

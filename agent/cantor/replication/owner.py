@@ -93,6 +93,8 @@ class Owner:
 
     def answerable(self, applied: int) -> list[int]:
         """Whose questions may be answered now."""
+        if not self._questions:
+            return []
         round_ = self._confirmed()
         ready = [one for one in self._questions if one.index <= applied and one.round <= round_]
         if ready:
@@ -113,8 +115,8 @@ class Owner:
         matches = sorted(self._match(seat) for seat in seats)
         index = min(matches[len(seats) - log.members.majority], disk.synced)
         for at, before in log.changes(ground.committed):
-            if at <= index and len(before.seats) == 2 and self._lacks(before, at):
-                index = at - 1
+            if len(before.seats) == 2:
+                index = self._as_two(before, at, index)
         if index <= ground.committed or log.epoch_at(index) != self.epoch:
             return ground.committed
         return index
@@ -146,8 +148,7 @@ class Owner:
         """Send what is to be sent."""
         ground = self._ground
         now = ground.now
-        is_open = self._confirmed() < self._round and now < self._round_at
-        if self._is_asked() and not is_open:
+        if self._is_asked() and (now >= self._round_at or self._confirmed() >= self._round):
             self._round += 1
             self._round_at = now + ground.settings.resend_s
         for peer in self.peers.values():
@@ -241,10 +242,13 @@ class Owner:
         peer = self.peers.get(seat.node)
         return peer.match if peer is not None and peer.birth == seat.birth else 0
 
-    def _lacks(self, before: Members, index: int) -> bool:
-        """Whether one of the two that there were does not know yet that there are others now."""
+    def _as_two(self, before: Members, at: int, index: int) -> int:
+        """There were two, until the entry at ``at``: up to that nothing counts that one of them
+        lacks, for it may be read alone as long as it does not know that there are others now.
+        """
         live = (seat for seat in before.seats if not self._ground.is_dead(seat))
-        return any(self._match(seat) < index for seat in live)
+        both = min(map(self._match, live), default=index)
+        return index if both >= at else min(index, both)
 
     def _is_heard(self, seat: Seat) -> bool:
         ground = self._ground
@@ -257,6 +261,8 @@ class Owner:
 
     def _is_asked(self) -> bool:
         """Whether somebody waits for a round that is not confirmed."""
+        if not self._questions:
+            return False
         confirmed = self._confirmed()
         return any(one.round > confirmed for one in self._questions)
 
