@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgpack
-from tests.simulation.linearizability import Queue, Register
+from tests.simulation.linearizability import Model, Queue, Register
 
-from cantor.replication.core import Replica
-from cantor.replication.records import Kept
 from cantor.replication.sessions import Sessions
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
+    from cantor.replication.core import Replica
     from cantor.replication.events import Standing, Write
+    from cantor.replication.records import Kept
 
-MODELS = {"key": Register(), "queue": Queue()}
+MODELS: dict[str, Model] = {"key": Register(), "queue": Queue()}
 
 
 class Things:

@@ -48,6 +48,7 @@ from cantor.replication.events import (
 from cantor.replication.messages import Install, Letter
 from cantor.replication.records import Kept, Members
 from cantor.replication.settings import Settings
+from cantor.replication.wording import decode_letter, encode_letter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,19 +180,14 @@ class World:
         match effect:
             case Send(node, letter):
                 self.send(box.id, node, letter)
-            case SendSnapshot(node, birth, to, epoch, round_):
-                if box.kept.snapshot is not None:
-                    body = Install(epoch, round_, box.kept.snapshot)
-                    self.snapshots += 1
-                    self.send(box.id, node, Letter(birth, to, body))
+            case SendSnapshot():
+                self.send_snapshot(box, effect)
             case Write():
                 self.write(box, effect)
             case Apply(entry, ticket):
                 self.apply(box, entry, ticket)
-            case Answer(ticket):
-                box.tickets.pop(ticket).answered(box.things)
-            case Refuse(ticket, why, owner):
-                box.tickets.pop(ticket).refused(why, owner)
+            case Answer() | Refuse():
+                self.answer(box, effect)
             case TakeSnapshot(index):
                 told = SnapshotTaken(index, box.sessions.snapshot())
                 self.at(0.0, partial(self.later, box, box.life, told))
@@ -199,6 +195,21 @@ class World:
                 box.sessions.restore(snapshot.data)
             case Standing():
                 self.stand(box, effect)
+
+    def send_snapshot(self, box: Box, wish: SendSnapshot) -> None:
+        """What is on the disk goes to another box."""
+        if box.kept.snapshot is not None:
+            body = Install(wish.epoch, wish.round, box.kept.snapshot)
+            self.snapshots += 1
+            self.send(box.id, wish.node, Letter(wish.birth, wish.to, body))
+
+    def answer(self, box: Box, effect: Answer | Refuse) -> None:
+        """A box answers a read, or does not do something."""
+        one = box.tickets.pop(effect.ticket)
+        if isinstance(effect, Answer):
+            one.answered(box.things)
+        else:
+            one.refused(effect.why, effect.owner)
 
     def later(self, box: Box, life: int, event: Event) -> None:
         """An event for that life of a box."""
@@ -260,6 +271,8 @@ class World:
 
     def arrive(self, source: NodeId, target: NodeId, letter: Letter) -> None:
         """A message is there."""
+        if self.seed % 8 == 0:  # as bytes, sometimes: it takes its time
+            letter = decode_letter(encode_letter(letter))
         self.tell(self.boxes[target], Received(source, letter))
 
     def mesh_says(self, node: NodeId, *, is_reachable: bool) -> None:

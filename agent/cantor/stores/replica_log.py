@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.replication.records import Kept, Snapshot
@@ -52,6 +52,8 @@ CREATE TABLE IF NOT EXISTS snapshots (
 _STATE = "SELECT birth, promised, committed, snapshot, first, last, crc FROM states WHERE name = ?"
 _SNAPSHOT = "SELECT n, epoch, members, data, crc FROM snapshots WHERE name = ?"
 _ENTRIES = "SELECT n, data, crc FROM entries WHERE name = ? ORDER BY n"
+_FIRST = "SELECT min(n) FROM entries WHERE name = ?"
+_LAST = "SELECT max(n) FROM entries WHERE name = ?"
 _PUT_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PUT_SNAPSHOT = "INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?, ?)"
 _PUT_ENTRY = "INSERT INTO entries VALUES (?, ?, ?, ?)"
@@ -60,10 +62,10 @@ _FORGET = "DELETE FROM entries WHERE name = ? AND (n >= ? OR n <= ?)"
 
 @dataclass(slots=True, eq=False)
 class _Part:
-    """Something to do with one group: a write, None to forget it, or a question for its snapshot."""
+    """Something to do with one group: write, forget it, or read its snapshot."""
 
     name: str
-    what: Write | str | None
+    what: Write | Literal["forget", "snapshot"]
     tell: Tell
     stays: bool = False
 
@@ -136,7 +138,7 @@ class ReplicaLog:
 
     def forget(self, name: str, tell: Tell) -> None:
         """Keep nothing of a group."""
-        self._groups.add(_Part(name, None, tell))
+        self._groups.add(_Part(name, "forget", tell))
 
     def close(self) -> None:
         """Write what is left; it blocks."""
@@ -164,11 +166,10 @@ def _do(database: sqlite3.Connection, part: _Part) -> Any:  # noqa: ANN401 (what
             return _snapshot(database, part.name)
         except RemoteProtocolError as error:
             return StoreError(f"the snapshot of {part.name} is damaged: {error.what}")
-    if part.what is None:
+    if part.what == "forget":
         for table in ("states", "entries", "snapshots"):
             database.execute(f"DELETE FROM {table} WHERE name = ?", (part.name,))  # noqa: S608
         return None
-    assert not isinstance(part.what, str)
     _write(database, part.name, part.what)
     return None
 
@@ -180,26 +181,20 @@ def _write(database: sqlite3.Connection, name: str, write: Write) -> None:
         row = (taken.index, encode_epoch(taken.epoch), encode_members(taken.members), taken.data)
         database.execute(_PUT_SNAPSHOT, (name, *row, _crc("snapshot", name, *row)))
     database.execute(_FORGET, (name, write.first, write.forget))
+    before = database.execute(_STATE, (name,)).fetchone()
+    at = taken.index if taken is not None else before[3] if before is not None else 0
+    (last,) = database.execute(_LAST, (name,)).fetchone()
+    if write.entries and write.first not in ((last + 1,) if last else range(1, at + 2)):
+        raise StoreError(f"the log of {name} would have a gap", remedy=_REMEDY)
     rows = []
     for entry in write.entries:
         data = encode_entry(entry)
         rows.append((name, entry.index, data, _crc("entry", name, entry.index, data)))
     database.executemany(_PUT_ENTRY, rows)
-    before = database.execute(_STATE, (name,)).fetchone()
-    at = taken.index if taken is not None else before[3] if before is not None else 0
-    query = "SELECT min(n), max(n) FROM entries WHERE name = ?"
-    first, last = database.execute(query, (name,)).fetchone()
-    state = (
-        write.birth.to_bytes(8, "big"), encode_epoch(write.promised), write.committed, at,
-        first or at + 1, last or at,
-    )  # fmt: skip
-    if (
-        first
-        and last
-        and database.execute("SELECT count(*) FROM entries WHERE name = ?", (name,)).fetchone()
-        != (last - first + 1,)
-    ):
-        raise StoreError(f"the log of {name} would have a gap", remedy=_REMEDY)
+    (first,) = database.execute(_FIRST, (name,)).fetchone()
+    last = write.entries[-1].index if write.entries else last
+    birth, promised = write.birth.to_bytes(8, "big"), encode_epoch(write.promised)
+    state = (birth, promised, write.committed, at, first or at + 1, last or at)
     database.execute(_PUT_STATE, (name, *state, _crc("state", name, *state)))
 
 
