@@ -42,7 +42,9 @@ class Operation:
 class Model(Protocol):
     """What a key is: ``step`` gives the state after an operation and its answer."""
 
-    initial: Hashable
+    @property
+    def initial(self) -> Hashable:
+        """Before anything was done."""
 
     def step(self, state: Any, name: str, arguments: tuple[Any, ...]) -> tuple[Any, Any]:  # noqa: ANN401
         """Do it."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cantor.base.ids import NodeId
     from cantor.replication.sessions import Outcome
 
-PATIENCE_S = 1.5
+PATIENCE_S = 0.6
 KEYS = ("key:a", "key:b")
 QUEUES = ("queue:q",)
 VALUES = 4

@@ -6,20 +6,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from tests.simulation.replica_parts import Box
     from tests.simulation.replicas import World
 
 
-def trouble(world: World) -> None:
-    """One fault, by chance."""
+KINDS = {
+    "restart": 10, "cut": 10, "lose_disk": 3, "lose_box": 2, "fill": 3, "slow": 2, "jump": 3,
+    "mistake": 3, "blackout": 1, "fence": 1,
+}  # fmt: skip
+
+
+def trouble(world: World, kinds: Mapping[str, int]) -> None:
+    """One fault, by chance; ``kinds`` are functions here, and how often each is meant."""
     random = world.random
     nodes = [*world.members()[1].nodes, *world.wanted] if random.random() < 0.9 else [*world.boxes]
     box = world.boxes[random.choice(nodes)]
-    kind = random.choices(
-        (restart, cut, lose_disk, lose_box, fill, slow, jump, mistake, blackout, fence),
-        (10, 10, 3, 2, 3, 2, 3, 3, 1, 1),
-    )[0]
-    kind(world, box)
+    (kind,) = random.choices(list(kinds), list(kinds.values()))
+    _KINDS[kind](world, box)
 
 
 def restart(world: World, box: Box) -> None:
@@ -168,3 +173,9 @@ def mistake(world: World, box: Box) -> None:
     world.fired["wrongly unreachable"] += 1
     world.mesh_says(box.id, is_reachable=False)
     world.at(1.0 * world.random.random(), partial(world.mesh_says, box.id, is_reachable=True))
+
+
+_KINDS: dict[str, Callable[[World, Box], None]] = {
+    "restart": restart, "cut": cut, "lose_disk": lose_disk, "lose_box": lose_box, "fill": fill,
+    "slow": slow, "jump": jump, "mistake": mistake, "blackout": blackout, "fence": fence,
+}  # fmt: skip

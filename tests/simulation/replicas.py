@@ -51,7 +51,7 @@ from cantor.replication.settings import Settings
 from cantor.replication.wording import decode_letter, encode_letter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.simulation.linearizability import Operation
 
@@ -263,11 +263,10 @@ class World:
         delay_s = 0.001 + 0.01 * self.random.random()
         if self.chance(0.03, "late"):
             delay_s += 8.0 * self.random.random()
-        self.at(delay_s, partial(self.arrive, source, target, letter))
+        arrive = partial(self.arrive, source, target, letter)
+        self.at(delay_s, arrive)
         if self.chance(0.03, "doubled"):
-            self.at(
-                delay_s + 8.0 * self.random.random(), partial(self.arrive, source, target, letter)
-            )
+            self.at(delay_s + 8.0 * self.random.random(), arrive)
 
     def arrive(self, source: NodeId, target: NodeId, letter: Letter) -> None:
         """A message is there."""
@@ -332,7 +331,12 @@ MEMBERS = (2, 3, 5)
 
 
 def simulate(
-    seed: int, *, members: int = 0, seconds: float = 20.0, pause_s: float = 0.6
+    seed: int,
+    *,
+    members: int = 0,
+    seconds: float = 20.0,
+    pause_s: float = 0.6,
+    kinds: Mapping[str, int] = replica_faults.KINDS,
 ) -> Outcome:
     """Trouble for a while, each ``pause_s``, then quiet: all that clients want must be done.
 
@@ -348,7 +352,7 @@ def simulate(
     for client in world.clients:
         client.begin()
     for _ in range(int(seconds / pause_s)):
-        world.at(seconds * world.random.random(), partial(replica_faults.trouble, world))
+        world.at(seconds * world.random.random(), partial(replica_faults.trouble, world, kinds))
     world.run(5.0 + seconds)
     world.settle()
     for client in world.clients:
