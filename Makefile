@@ -90,6 +90,7 @@ format: environment ## bring the code into its one format
 sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=, SITE=1 for one local network)
 	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --processes 2 \
 	  --grants $(SEEDS) --shares $(SEEDS) --fetches $(SEEDS) --tasks $(SEEDS) --actors $(SEEDS) \
+	  --replicas $(SEEDS) \
 	  $(if $(SITE),--site) \
 	  --json build/simulation.json $(if $(REPORT),--report $(REPORT))
 

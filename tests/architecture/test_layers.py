@@ -34,6 +34,7 @@ CORES = (
     "cantor/wire",
     "cantor/mesh",
     "cantor/ledger",
+    "cantor/replication",
     "cantor/scheduling",
     "cantor/services",
     "cantor/bundles/fetching",

@@ -23,6 +23,9 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 ENTRANCES = {
     "cantor.bundles.requirements": "who submits chooses wheels with it",
+    "cantor.replication.core": "what keeps keys, queues and objects on several nodes drives it",
+    "cantor.replication.sessions": "the machines of those apply each command once by it",
+    "cantor.stores.replica_log": "their driver keeps what a member writes in it",
     "cantor.resources": "people's programs advertise what they bring with it",
     "edge_devices.simulated.capture": "code written for OpenCV opens the simulated camera by it",
     "galaxy.builder": "people write pipelines in Python with it",

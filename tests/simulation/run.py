@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import actors, attempts, escrow, fetching, grants, shares
+from tests.simulation import actors, attempts, escrow, fetching, grants, replicas, shares
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -175,6 +175,35 @@ def run_shares(seeds: Iterable[int], processes: int) -> tuple[dict[str, Any], li
     return {**figures, "faults": dict(sorted(fired.items())), "failures": failures}, failures
 
 
+def replicate(seed: int) -> replicas.Outcome | str:
+    """One seed of a replica group; what broke, if something did."""
+    try:
+        return replicas.simulate(seed)
+    except CantorError as error:
+        return f"replicas, seed {seed}: {error}"
+
+
+def run_replicas(seeds: Iterable[int], processes: int) -> tuple[dict[str, Any], list[str]]:
+    """Groups of two, three and five members, by seed; the figures, and what failed."""
+    with ProcessPoolExecutor(max(1, processes)) as pool:
+        found = list(pool.map(replicate, seeds))
+    failures = [one for one in found if isinstance(one, str)]
+    for failure in failures:
+        print(failure, flush=True)
+    well = [one for one in found if not isinstance(one, str)]
+    fired = sum((one.fired for one in well), Counter(dict.fromkeys(replicas.FAULTS, 0)))
+    operations = sum(one.operations for one in well)
+    epochs = sum(one.epochs for one in well)
+    print(
+        f"replicas: {len(well)} groups with {epochs} owners held, {operations} operations of "
+        "clients are linearizable",
+        flush=True,
+    )
+    figures = {"groups": len(well), "owners": epochs, "operations": operations}
+    faults = {name: fired[name] for name in sorted({*fired, *replicas.FAULTS})}
+    return {**figures, "faults": faults, "failures": failures}, failures
+
+
 def run_fetches(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     """Blobs on their way to ten nodes, by seed; the figures, and what failed."""
     fired: Counter[str] = Counter()
@@ -243,6 +272,7 @@ def main() -> int:
     parser.add_argument("--fetches", type=int, default=0, metavar="SEEDS", help="of blobs as well")
     parser.add_argument("--tasks", type=int, default=0, metavar="SEEDS", help="of tasks as well")
     parser.add_argument("--actors", type=int, default=0, metavar="SEEDS", help="of actors as well")
+    parser.add_argument("--replicas", type=int, default=0, metavar="SEEDS", help="of groups too")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
@@ -266,6 +296,7 @@ def main() -> int:
     for name, count, run in (
         ("shares", options.shares, partial(run_shares, processes=options.processes)),
         ("fetches", options.fetches, run_fetches),
+        ("replicas", options.replicas, partial(run_replicas, processes=options.processes)),
         ("tasks", options.tasks, partial(run_ends, "tasks", "committed", attempts.simulate)),
         ("actors", options.actors, partial(run_ends, "actors", "answered", actors.simulate)),
     ):
