@@ -45,6 +45,11 @@ def register(verbs: Verbs) -> None:
             "--expect", type=int, metavar="REVISION",
             help="only if it has this revision; 0: only if it is not there",
         )  # fmt: skip
+    create = _verb(inner, "create", "let a new store be kept on several nodes", _create)
+    create.add_argument(
+        "--replicas", type=int, required=True, metavar="N",
+        help="2: the loss of either loses nothing; 3 and more: a majority goes on by itself",
+    )  # fmt: skip
     listed = _verb(inner, "list", "the keys that begin so, with their values", _list)
     watch = _verb(inner, "watch", "what becomes of keys that begin so, until Ctrl+C", _watch)
     watch.add_argument("--present", action="store_true", help="first all that is there")
@@ -96,6 +101,15 @@ def _set(options: Options) -> int:
     value = value_from(options.value, is_text=options.text)
     revision = _keys(options).set(options.key, value, expect=options.expect)
     print(json.dumps({"revision": revision}) if options.json else f"Set, revision {revision}.")
+    return 0
+
+
+def _create(options: Options) -> int:
+    _keys(options).create(replicas=options.replicas)
+    if options.json:
+        print(json.dumps({"store": options.store, "replicas": options.replicas}))
+    else:
+        print(f"{options.store} is kept on {options.replicas} nodes.")
     return 0
 
 

@@ -192,6 +192,10 @@ class Agent(Talk):
         """Whose node another is, as its certificate says; "" if that is not known here."""
         return self.lifecycle.tenant_of(node)
 
+    def is_dead(self, node: NodeId) -> bool:
+        """Whether a node was declared dead."""
+        return self.lifecycle.is_dead(node)
+
     @property
     def projects(self) -> Mapping[str, Terms]:
         """The projects that this node's tenant has declared."""

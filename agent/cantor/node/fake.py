@@ -138,11 +138,13 @@ class FakeWords:
 
 
 class FakeMesh:
-    """Nodes without links. ``kill`` and ``revive`` move them; ``lost`` counts dropped messages."""
+    """Nodes without links. ``kill`` and ``revive`` move them; ``lost`` counts dropped messages;
+    ``banned`` are declared dead."""
 
     def __init__(self) -> None:
         self.nodes: dict[NodeId, FakeNode] = {}
         self.dead: set[NodeId] = set()
+        self.banned: set[NodeId] = set()
         self.held: dict[tuple[NodeId, str], Fact] = {}
         self.lost = 0
         self._stamps = itertools.count(1)
@@ -260,6 +262,9 @@ class FakeNode(Talk):
 
     def tenant_of(self, node: NodeId) -> str:
         return self._mesh.nodes[node].tenant if node in self._mesh.nodes else ""
+
+    def is_dead(self, node: NodeId) -> bool:
+        return node in self._mesh.banned
 
     def nodes(self) -> list[NodeView]:
         return view_nodes(self._mesh.held.values(), set(self.alive()))

@@ -136,6 +136,9 @@ class Node(Protocol):
     def tenant_of(self, node: NodeId) -> str:
         """Whose node another is, as its certificate says; "" if that is not known here."""
 
+    def is_dead(self, node: NodeId) -> bool:
+        """Whether a node was declared dead: it is denied for ever."""
+
     @property
     def projects(self) -> Mapping[str, Terms]:
         """The projects that its tenant has declared, by name: another object when that changes."""

@@ -90,6 +90,9 @@ class _Asked:
         given: Args = {"b": self.store, **args}
         return ask("kv", operation, self.node, given, value, read=read, timeout_s=self._timeout_s)
 
+    def _create(self, replicas: int) -> Future[None]:
+        return self._ask("create", lambda _: None, copies=replicas)
+
     def _get(self, key: str) -> Future[Entry | None]:
         return self._ask("get", lambda answer: self._entry(key, answer), k=key)
 
@@ -146,6 +149,18 @@ class _Asked:
 
 class Keys(_Asked):
     """A store of keys and values, for code that waits."""
+
+    def create(self, *, replicas: int) -> None:
+        """Let this store be kept on so many nodes, its own among them; done when it is.
+
+        With 2, what is acknowledged is on both, and while one cannot be reached the other can be
+        read, and not changed. With 3 and more, a majority goes on by itself whoever is lost.
+
+        Raises:
+            ConflictError: it has keys without copies, or another number of them.
+            UnavailableError: too few nodes can be reached.
+        """
+        self._create(replicas).result()
 
     def get(self, key: str, default: Any = _MISSING) -> Any:  # noqa: ANN401 (its own)
         """The value of a key, or ``default``.
@@ -217,6 +232,10 @@ class Keys(_Asked):
 
 class AsyncKeys(_Asked):
     """A store of keys and values, for coroutines: as :class:`Keys`."""
+
+    async def create(self, *, replicas: int) -> None:
+        """As :meth:`Keys.create`."""
+        await self._create(replicas)
 
     async def get(self, key: str, default: Any = _MISSING) -> Any:  # noqa: ANN401 (its own)
         """As :meth:`Keys.get`."""

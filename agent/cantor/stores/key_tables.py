@@ -68,11 +68,13 @@ class Change:
 class KeyTables:
     """A plan for :class:`cantor.stores.groups.Groups`; it counts what the tables hold."""
 
-    def __init__(self, keys_max: int = KEYS_MAX, bytes_max: int = BYTES_MAX) -> None:
+    def __init__(
+        self, keys_max: int = KEYS_MAX, bytes_max: int = BYTES_MAX, *, database_id: str = ""
+    ) -> None:
         self._keys_max = keys_max
         self._bytes_max = bytes_max
-        self.id = ""
-        """Of this database, as long as it is not lost."""
+        self.id = database_id
+        """Of this database, as long as it is not lost; a new one has one of its own."""
         self.revision = 0
         """The last that was written."""
         self.forgotten = 0
@@ -84,7 +86,7 @@ class KeyTables:
         database.executescript(_SCHEMA)
         with database:
             database.execute(
-                "INSERT OR IGNORE INTO facts VALUES ('id', ?)", (secrets.token_hex(8),)
+                "INSERT OR IGNORE INTO facts VALUES ('id', ?)", (self.id or secrets.token_hex(8),)
             )
         facts = dict(database.execute("SELECT name, value FROM facts"))
         self.id = str(facts["id"])

@@ -60,6 +60,14 @@ class Keys:
             raise RemoteProtocolError(f"nobody can {question.operation[:40]!r} a key")
         return operation(question)
 
+    def has(self, name: str) -> bool:
+        """Whether a store has keys."""
+        return (
+            self._kept() is not None
+            and self._store is not None
+            and bool(self._store.after(name, "", "", 1))
+        )
+
     async def close(self) -> None:
         """Write what is left."""
         if self._reading is not None:

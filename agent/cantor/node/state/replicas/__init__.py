@@ -1,0 +1,1 @@
+"""Replica groups of this node: what several nodes keep together."""
