@@ -34,6 +34,7 @@ PARTS = {
     "fuzz": environments.make_fuzz,
 }
 UNASKED = ("environment", "console")
+OF_THE_CONSOLE = ("console", "console-tests")  # which may be made beside the environments
 
 
 def main(parts: list[str]) -> int:
@@ -45,9 +46,9 @@ def main(parts: list[str]) -> int:
         fail("this script runs on Linux and macOS", "on Windows use WSL")
     TOOLS.mkdir(exist_ok=True)
     wanted = parts or UNASKED
-    with only_one_at_a_time():
-        for name, make in PARTS.items():
-            if name in wanted:
+    for name, make in PARTS.items():
+        if name in wanted:
+            with only_one_at_a_time("console" if name in OF_THE_CONSOLE else "environment"):
                 make()
     return 0
 

@@ -28,11 +28,11 @@ def say(text: str) -> None:
 
 
 @contextlib.contextmanager
-def only_one_at_a_time() -> Iterator[None]:
-    """Hold the lock of this clone: two ``make`` at once must not write one environment."""
+def only_one_at_a_time(what: str) -> Iterator[None]:
+    """Hold a lock of this clone: two ``make`` at once must not write one environment."""
     import fcntl
 
-    with (TOOLS / "lock").open("w") as lock:
+    with (TOOLS / f"lock-{what}").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import ModuleType
 
 CI = Path(__file__).resolve().parents[2] / ".ci"
@@ -69,12 +70,21 @@ def test_the_bootstrap_makes_the_parts_that_were_asked_for_in_their_order(
 ) -> None:
     bootstrap, done = load("bootstrap"), list[str]()
     monkeypatch.setattr(bootstrap, "TOOLS", tmp_path)
-    monkeypatch.setattr(bootstrap, "only_one_at_a_time", contextlib.nullcontext)
+    locks = list[str]()
+
+    @contextlib.contextmanager
+    def locked(what: str) -> Iterator[None]:
+        locks.append(what)
+        yield
+
+    monkeypatch.setattr(bootstrap, "only_one_at_a_time", locked)
     parts = {name: functools.partial(done.append, name) for name in bootstrap.PARTS}
     monkeypatch.setattr(bootstrap, "PARTS", parts)
 
     assert bootstrap.main(asked) == 0
     assert done == made
+    # Lint needs the environment only, and is not held up by the console.
+    assert [what == "console" for what in locks] == [name == "console" for name in made]
 
 
 def test_a_change_of_content_changes_the_digest() -> None:
