@@ -211,17 +211,16 @@ def _submit(options: argparse.Namespace) -> int:
 
 
 def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
+    remedy = """write '[64, "red"]', or '{"width": 64}' for arguments by name"""
     try:
         told = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"no JSON: {error}", where="arguments") from error
+        raise ConfigError(f"no JSON: {error}", where="arguments", remedy=remedy) from error
     if isinstance(told, dict):
         return [], told
     if isinstance(told, list):
         return told, {}
-    raise ConfigError(
-        "expected a list, or arguments by name", where="arguments", remedy=f"write '[{text[:40]}]'"
-    )
+    raise ConfigError("expected a list, or arguments by name", where="arguments", remedy=remedy)
 
 
 def _forget(options: argparse.Namespace) -> int:
