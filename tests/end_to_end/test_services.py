@@ -1,4 +1,4 @@
-"""The Services page over a hub and two boxes, all real processes: pushed from the browser."""
+"""The page of pushed code over a hub and two boxes, all real processes: pushed from the browser."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def test_code_is_pushed_answers_fails_and_is_returned_from_the_console(
     page = browser_context.new_page()
     page.set_viewport_size(DESK)
     page.goto(plant.link)
-    page.get_by_role("link", name="Services", exact=True).click()
-    expect(page.get_by_role("heading", name="No services yet")).to_be_visible()
+    page.get_by_role("link", name="Pushed code", exact=True).click()
+    expect(page.get_by_role("heading", name="No code is pushed yet")).to_be_visible()
     assert_accessible(page)
     page.get_by_role("button", name="Push code").press("Enter")
     push_the_first(page, code(tmp_path / "counter", CALM.format(number="one")))
 
-    row = page.get_by_role("table", name="Services").get_by_role("row").nth(1)
+    row = page.get_by_role("table", name="Pushed code").get_by_role("row").nth(1)
     expect(row).to_contain_text("2 of 2", timeout=PAGE_TIMEOUT_MS)
-    look_around(page, "services", page.get_by_role("heading", name="服务", exact=True))
+    look_around(page, "services", page.get_by_role("heading", name="推送的代码", exact=True))
     page.get_by_role("button", name="counter", exact=True).press("Enter")
     drawer = page.get_by_role("dialog", name="counter")
     expect(drawer.get_by_label("What it printed").last).to_contain_text("ready one on gate")
@@ -134,4 +134,4 @@ def stop_and_remove(page: Page, drawer: Locator) -> None:
     drawer.get_by_role("button", name="Remove", exact=True).click()
     asked = page.get_by_role("dialog", name="Remove counter?")
     asked.get_by_role("button", name="Remove", exact=True).click()
-    expect(page.get_by_role("heading", name="No services yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No code is pushed yet")).to_be_visible()

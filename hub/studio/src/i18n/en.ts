@@ -1,7 +1,7 @@
 export const en = {
   product: "Edge Hub",
   skip: "Skip to content",
-  nav: { label: "Main", overview: "Overview", devices: "Devices", mesh: "Mesh", resources: "Resources", services: "Services", tasks: "Tasks", pipelines: "Pipelines", live: "Live", settings: "Settings", collapse: "Collapse the menu", expand: "Expand the menu" },
+  nav: { label: "Main", overview: "Overview", devices: "Devices", mesh: "Mesh", resources: "Resources", services: "Pushed code", tasks: "Tasks", pipelines: "Pipelines", live: "Live", settings: "Settings", collapse: "Collapse the menu", expand: "Expand the menu" },
   words: { project: "Project", tenant: "Tenant" },
   action: {
     retry: "Try again",

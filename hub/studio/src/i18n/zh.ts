@@ -3,7 +3,7 @@ import type { Catalogue } from "./en";
 export const zh: Catalogue = {
   product: "Edge Hub",
   skip: "跳到正文",
-  nav: { label: "主导航", overview: "概览", devices: "设备", mesh: "网格", resources: "资源", services: "服务", tasks: "任务", pipelines: "流水线", live: "实时画面", settings: "设置", collapse: "收起菜单", expand: "展开菜单" },
+  nav: { label: "主导航", overview: "概览", devices: "设备", mesh: "网格", resources: "资源", services: "推送的代码", tasks: "任务", pipelines: "流水线", live: "实时画面", settings: "设置", collapse: "收起菜单", expand: "展开菜单" },
   words: { project: "项目", tenant: "租户" },
   action: {
     retry: "重试",

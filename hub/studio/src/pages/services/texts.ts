@@ -1,22 +1,22 @@
-/** The words of the Services page, beside it because no other page needs them. */
+/** The words of the page of pushed code, beside it because no other page needs them. */
 import i18next from "i18next";
 import type { Texts } from "../../i18n/en";
 
 const en = {
-  title: "Services",
-  subtitle: "Code that people pushed, kept running on every node that meets its needs",
-  list: "Services",
+  title: "Pushed code",
+  subtitle: "Services and tasks that people pushed, kept on every node that meets their needs",
+  list: "Pushed code",
   push: "Push code",
   pushAgain: "Push a new revision",
-  empty: "No services yet",
-  emptyBody: "Push a folder with a main.py here, or with cantor push. It runs on every node that meets its needs.",
+  empty: "No code is pushed yet",
+  emptyBody: "Push a folder here, or with cantor push: a main.py that goes on running is a service, functions that others submit by name are a task. It is kept on every node that meets its needs.",
   well: "{{well}} of {{total}}",
   elsewhere_one: "and {{count}} node of other projects",
   elsewhere_other: "and {{count}} nodes of other projects",
   canaries_one: "{{count}} node goes first",
   canaries_other: "{{count}} nodes go first",
   canary: "first",
-  gone: "There is no such service any more",
+  gone: "It is not there any more",
   returnedTitle: "A revision was returned from",
   kind: { service: "Service", task: "Task" },
   columns: { name: "Name", kind: "Kind", state: "State", revision: "Revision", nodes: "Well on", pushed: "Pushed", node: "Node", run: "Service", runs: "Runs", restarts: "Restarts", why: "Why", by: "By", note: "Note", action: "Action" },
@@ -62,20 +62,20 @@ const en = {
 };
 
 const zh: Texts<typeof en> = {
-  title: "服务",
-  subtitle: "推送的代码，在每个满足需求的节点上持续运行",
-  list: "服务",
+  title: "推送的代码",
+  subtitle: "推送的服务和任务，保留在每个满足其需求的节点上",
+  list: "推送的代码",
   push: "推送代码",
   pushAgain: "推送新修订版",
-  empty: "还没有服务",
-  emptyBody: "在这里或用 cantor push 推送一个含有 main.py 的文件夹，它会在每个满足需求的节点上运行。",
+  empty: "还没有推送的代码",
+  emptyBody: "在这里或用 cantor push 推送一个文件夹：持续运行的 main.py 是服务，供他人按名称提交的函数是任务。它会保留在每个满足其需求的节点上。",
   well: "{{well}} / {{total}}",
   elsewhere_one: "另有其他项目的 {{count}} 个节点",
   elsewhere_other: "另有其他项目的 {{count}} 个节点",
   canaries_one: "{{count}} 个节点先行",
   canaries_other: "{{count}} 个节点先行",
   canary: "先行",
-  gone: "已没有此服务",
+  gone: "它已不存在",
   returnedTitle: "已从某个修订版退回",
   kind: { service: "服务", task: "任务" },
   columns: { name: "名称", kind: "类型", state: "状态", revision: "修订版", nodes: "正常节点", pushed: "推送时间", node: "节点", run: "服务", runs: "运行", restarts: "重启次数", why: "原因", by: "推送者", note: "说明", action: "操作" },
