@@ -34,7 +34,7 @@ def said(folder: Path, *arguments: str) -> str:
         text=True,
         timeout=TIMEOUT_S,
         cwd=ROOT,
-        env={"PATH": "/nonexistent", "HOME": HOME},
+        env={"PATH": "/dev/null", "HOME": HOME},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""

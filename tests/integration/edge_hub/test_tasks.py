@@ -117,7 +117,7 @@ async def test_a_task_is_seen_told_and_ended_in_the_console(
     connection = await asyncio.to_thread(cantor.connect, boxes["desk"].folder)
     try:
         task = cantor.task(needs="Camera9 == 1")(jobs.note_and_wait)
-        future = task.submit(str(begun), "/nonexistent")
+        future = task.submit(str(begun), jobs.NEVER)
         await asyncio.to_thread(until, begun.exists)
 
         await console.follow(

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from cantor.tasks.handle import Handle
 
+NEVER = "/dev/null/never"
+"""A file that comes on no machine: that is no folder."""
+
 
 def add(one: int, other: int) -> int:
     return one + other
@@ -80,7 +83,7 @@ def die_once(path: str) -> str:
 
 def clean_up(begun: str, cleaned: str) -> None:
     try:
-        note_and_wait(begun, "/nonexistent")
+        note_and_wait(begun, NEVER)
     finally:
         Path(cleaned).touch()
 
@@ -252,7 +255,7 @@ def span(path: str, is_slow: bool = False) -> tuple[float, float]:
     try:
         if is_slow:
             Path(path).touch()
-            wait_for("/nonexistent")
+            wait_for(NEVER)
         time.sleep(0.01)
     finally:
         Path(f"{path}.ended").write_text(str(time.monotonic()), encoding="ascii")

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("desk")]
 SOON_S = 30.0
-NOWHERE = "/nonexistent"
 until = partial(waiting.until, within_s=SOON_S)
 
 
@@ -227,7 +226,7 @@ def test_a_task_is_cancelled_from_another_node_and_only_once(
     boxes: Boxes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begun = tmp_path / "begun"
-    future = cantor.task(jobs.note_and_wait).submit(str(begun), NOWHERE)
+    future = cantor.task(jobs.note_and_wait).submit(str(begun), jobs.NEVER)
     until(begun.exists)
     name = newest(boxes, "note_and_wait")["id"]
 
@@ -292,7 +291,7 @@ def test_what_no_node_can_run_and_what_was_lost_say_why(boxes: Boxes, tmp_path: 
     boxes.until_known("desk", "desk", "wall", "shed")
     begun = tmp_path / "begun"
     once = cantor.task(needs="Kiln == 1", at_most_once=True)(jobs.note_and_wait)
-    future = once.submit(str(begun), NOWHERE)
+    future = once.submit(str(begun), jobs.NEVER)
     until(begun.exists)
     shed.kill()
     with pytest.raises(WorkerDiedError):

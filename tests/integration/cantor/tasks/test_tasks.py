@@ -115,7 +115,7 @@ def test_workers_killed_from_outside_lose_no_task(here: cantor.local) -> None:
 def test_a_map_waits_as_long_as_was_said() -> None:
     assert list(cantor.task(jobs.add).map([1], [2], timeout=SOON_S)) == [3]
     with pytest.raises(TimeoutError):
-        list(cantor.task(jobs.wait_for).map(["/nonexistent"], timeout=0.05))
+        list(cantor.task(jobs.wait_for).map([jobs.NEVER], timeout=0.05))
 
 
 @pytest.mark.usefixtures("here")
@@ -123,7 +123,7 @@ def test_a_deadline_ends_what_runs_and_its_worker() -> None:
     slow = cantor.task(deadline_s=0.5)(jobs.wait_for)
 
     with pytest.raises(TaskTimeoutError, match="not done within"):
-        slow.submit("/nonexistent").result(SOON_S)
+        slow.submit(jobs.NEVER).result(SOON_S)
 
 
 @pytest.mark.usefixtures("here")
@@ -300,7 +300,7 @@ def test_a_pool_can_be_ended_with_what_runs(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
     here = cantor.local(workers=1)
     with here:
-        future = cantor.task(jobs.note_and_wait).submit(str(begun), "/nonexistent")
+        future = cantor.task(jobs.note_and_wait).submit(str(begun), jobs.NEVER)
         until(begun.exists)
         here.close(kill=True)
 

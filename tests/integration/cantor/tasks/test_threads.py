@@ -88,7 +88,7 @@ def test_a_worker_with_a_task_that_does_not_end_is_replaced(
 ) -> None:
     begun, go = tmp_path / "begun", tmp_path / "go"
     other = threaded(jobs.wait_for).submit(str(go))
-    stuck = threaded(jobs.note_and_wait).submit(str(begun), "/nonexistent")
+    stuck = threaded(jobs.note_and_wait).submit(str(begun), jobs.NEVER)
     until(begun.exists)
     assert stuck.cancel()
 
@@ -100,7 +100,7 @@ def test_a_worker_with_a_task_that_does_not_end_is_replaced(
 
 def test_a_crash_ends_all_that_had_begun(tmp_path: Path) -> None:
     begun = tmp_path / "begun"
-    once = threaded(jobs.note_and_wait, retries=0).submit(str(begun), "/nonexistent")
+    once = threaded(jobs.note_and_wait, retries=0).submit(str(begun), jobs.NEVER)
     until(begun.exists)
     again = threaded(jobs.die_once, retries=1).submit(str(tmp_path / "died"))
 
