@@ -20,11 +20,22 @@ if TYPE_CHECKING:
 SECRET = "s3cret-of-the-agent"
 
 
+def files_of_agent(folder: Path) -> dict[str, str | int]:
+    """Where an agent with that folder has its key, and where it listens."""
+    return {
+        "folder": str(folder),
+        "key": str(folder / "key.pem"),
+        "control": str(folder / "control.sock"),
+        "datagrams": str(folder / "tasks.sock"),
+    }
+
+
 @contextmanager
 def surroundings(programs: Path) -> Iterator[dict[str, str | int]]:
-    """A process with a secret in its environment, ports, and a program in ``programs`` that
-    becomes its owner whoever starts it. Whose files there are is the caller's to add.
+    """A process with a secret in its environment, ports, and a program in the folder ``programs``
+    that becomes its owner whoever starts it. Whose files there are is the caller's to add.
     """
+    programs.mkdir(exist_ok=True)
     setuid = programs / "id"
     shutil.copy(shutil.which("id") or "id", setuid)
     setuid.chmod(0o4755)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.bed.loopback import Boxes
-from tests.bed.surroundings import surroundings
+from tests.bed.surroundings import files_of_agent, surroundings
 from tests.integration.cantor.workers.escapes import files, network, processes, system
 from tests.packaging.conftest import ROOT, TIMEOUT_S, folder_of, said
 from tests.unit.cantor.bundles.made_wheels import make_wheel
@@ -114,17 +114,9 @@ def boxes(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
 @pytest.fixture
 def told(boxes: Boxes, tmp_path: Path) -> Iterator[dict[str, str | int]]:
     """What an attempt may know of the machine and of the agent at ``wall``."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    folder = boxes["wall"].folder
-    with surroundings(programs) as told:
-        yield told | {
-            "agent": boxes["wall"].process.pid,
-            "folder": str(folder),
-            "key": str(folder / "key.pem"),
-            "control": str(folder / "control.sock"),
-            "datagrams": str(folder / "tasks.sock"),
-        }
+    wall = boxes["wall"]
+    with surroundings(tmp_path / "programs") as told:
+        yield told | files_of_agent(wall.folder) | {"agent": wall.process.pid}
 
 
 def outcomes(needs: str, names: list[str], told: dict[str, str | int]) -> dict[str, str]:
@@ -241,19 +233,12 @@ def test_a_filter_of_another_package_reaches_nothing_and_gets_every_frame(
     with_filter: Path, tmp_path: Path, kind: str
 ) -> None:
     boxes = Boxes(tmp_path / "boxes", (str(with_filter / "cantor"),))
-    programs = tmp_path / "programs"
-    programs.mkdir()
     try:
         desk = boxes.start("desk", "--workers", "1")
         wall = boxes.start("wall", *FOR_OTHERS)
         boxes.until_known("desk", "desk", "wall")
-        with surroundings(programs) as told:
-            told |= {
-                "folder": str(wall.folder),
-                "key": str(wall.folder / "key.pem"),
-                "control": str(wall.folder / "control.sock"),
-                "datagrams": str(wall.folder / "tasks.sock"),
-            }
+        with surroundings(tmp_path / "programs") as told:
+            told.update(files_of_agent(wall.folder))
             file = tmp_path / "pipeline.yaml"
             file.write_text(json.dumps(pipeline(told, kind)))
             said(with_filter, "pipeline", "deploy", str(file), "--data", str(desk.folder))

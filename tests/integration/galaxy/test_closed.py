@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from tests.bed.surroundings import surroundings
+from tests.bed.surroundings import files_of_agent, surroundings
 from tests.integration.cantor.workers.escapes import files, network, processes, system
 from tests.integration.galaxy.others import FRAMES, closed_workers, run, trying
 from tests.integration.galaxy.test_deployments import (
@@ -36,14 +36,8 @@ PROVEN = ("read_key", "list_state")
 @pytest.fixture
 def told(tmp_path: Path) -> Iterator[dict[str, str | int]]:
     """What an attempt may know of the machine, and of an agent on it."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    with surroundings(programs) as told:
-        yield told | {
-            "folder": str(tmp_path / "left"),
-            "control": str(tmp_path / "left" / "control.sock"),
-            "datagrams": str(tmp_path / "left" / "tasks.sock"),
-        }
+    with surroundings(tmp_path / "programs") as told:
+        yield told | files_of_agent(tmp_path / "left")
 
 
 @pytest.mark.parametrize("kind", ["strong", "weak"])

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.bed.surroundings import surroundings
+from tests.bed.surroundings import files_of_agent, surroundings
 from tests.integration.cantor.push.agents import CLOSED, is_running, until
 from tests.integration.cantor.workers import escapes
 from tests.integration.cantor.workers.escapes import bombs, files, network, processes, system
@@ -223,16 +223,9 @@ def test_nothing_is_reached_by_a_service_at_full(
     health = "health: {ready: all tried, within: 5min, hold: 100ms}\n"
     (folder / "service.yaml").write_text(ports + health)
     key = next(path for path in birch.folder.rglob("*key*") if path.is_file())
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    with surroundings(programs) as told:
-        told |= {
-            "folder": str(trio.cedar.folder),  # nothing of its own lies below that
-            "key": str(key),
-            "secret": "HOME=" + str(Path.home()),
-            "control": str(birch.folder / "control.sock"),
-            "datagrams": str(birch.folder / "tasks.sock"),
-        }
+    with surroundings(tmp_path / "programs") as told:
+        told.update(files_of_agent(birch.folder), key=str(key), secret=f"HOME={Path.home()}")
+        told["folder"] = str(trio.cedar.folder)  # nothing of its own lies below that
         (folder / "told.json").write_text(json.dumps(told))
         push(trio, folder, "Memory = 256MiB")
 
