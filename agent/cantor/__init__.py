@@ -66,10 +66,13 @@ _HOMES = {
     "wait": "concurrent.futures",
 }
 _CALLED = {"kv": "Keys"}
+_MODULES = ("metrics",)
 
 
 def __getattr__(name: str) -> object:
     """Names that need more than an idle agent should carry are imported when they are used."""
+    if name in _MODULES:
+        return import_module(f"cantor.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'cantor' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), _CALLED.get(name, name))

@@ -44,6 +44,7 @@ OWN_VERBS = {
     "service": "cantor.cli.service",
     "kv": "cantor.cli.kv",
     "logs": "cantor.cli.logs",
+    "metrics": "cantor.cli.metrics",
     "worker": "cantor.cli.worker",
     "launch": "cantor.cli.launch",
     "completion": "cantor.cli.completion",

@@ -318,6 +318,7 @@ def registered_services(
     """
     from cantor.node.bundles.service import Bundles
     from cantor.node.logs.service import Logs
+    from cantor.node.metrics.service import Metrics
     from cantor.node.push.service import Push
     from cantor.node.settings import LOGS_BYTES, Work
     from cantor.node.state.service import State
@@ -327,6 +328,7 @@ def registered_services(
     return {
         "logs": partial(Logs, bytes_max=logs_bytes or LOGS_BYTES),
         "state": State,
+        "metrics": Metrics,
         "bundles": Bundles,
         "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import RemoteProtocolError, UnavailableError, reason_of
 from cantor.base.program import own_command
+from cantor.metering.handing import hand_out
 from cantor.workers.messages import Stream
 from cantor.workers.sandbox.environment import cleaned
 from cantor.workers.slots import SlotMemory, SlotReader, SlotWriter
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Libraries that a task loads shall not start threads that wait by spinning, unless told to."""
+SOURCE = "task"
+"""What the metrics of workers are of."""
 SOCKET_BYTES = 1024 * 1024
 STDERR_KEPT_BYTES = 8192
 PID_MAX = 1 << 22
@@ -85,9 +88,11 @@ class WorkerProcess:
         self.last_written = ""
         """What it wrote past Python's streams right before its end."""
         memory = self._share_memory()
+        self._metrics = hand_out(SOURCE)
         try:
             self.process = self._start(memory, sandbox)
         except OSError as error:
+            self._metrics.close()
             raise UnavailableError(
                 f"a worker cannot be started: {reason_of(error)}", where="worker"
             ) from error
@@ -211,6 +216,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Give its descriptors back. Bodies that somebody still holds stay."""
+        self._metrics.close()
         self.socket.close()
         os.close(self.stderr)
         if self._handle is not None:
@@ -245,9 +251,9 @@ class WorkerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=writable,
                 stderr=writable,
-                pass_fds=inherited,
+                pass_fds=(*inherited, *self._metrics.descriptors),
                 start_new_session=True,
-                env={**QUIET, **environment},
+                env={**QUIET, **environment, **self._metrics.environment},
             )
             ours.pop_all()
         mine.setblocking(False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import RemoteProtocolError, UnavailableError
 from cantor.base.ids import BROADCAST
 from cantor.base.program import own_command
+from cantor.metering.handing import NOTHING, hand_out
 from cantor.transport.frame_stream import FrameStream
 from cantor.wire import DataFrame, Kind
 from cantor.workers.sandbox.environment import cleaned
@@ -33,6 +34,8 @@ END_TIMEOUT_S = 5.0
 PIPE_BYTES = 4 * 1024 * 1024
 PRINTED_BYTES = 1000
 """So much of what a closed worker has printed last is kept, to say why it ended."""
+SOURCE = "pipeline"
+"""What the metrics of filters are of."""
 QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Libraries that a filter loads shall not start threads that wait by spinning, unless told to."""
 _log = logging.getLogger(__name__)
@@ -60,6 +63,7 @@ class WorkerProcess:
     def __init__(self, listener: WorkerListener, sandbox: Sandbox = OPEN) -> None:
         self._listener = listener
         self._sandbox = sandbox
+        self._metrics = NOTHING
         self._printed = b""
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[tuple[Headers, tuple[Buffer, ...]]]] = {}
@@ -89,6 +93,7 @@ class WorkerProcess:
             raise _not_started(error) from error
         memory = self._share_memory()
         inherited = (theirs.fileno(), *(number for one in memory for number in one.descriptors))
+        self._metrics = hand_out(SOURCE)
         try:
             for end in (ours, theirs):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
@@ -98,6 +103,7 @@ class WorkerProcess:
             self._process = await self._start_process(inherited)
         except OSError as error:
             self._closing = True
+            self._metrics.close()
             self._writer = self._reader = None
             if self._connection is not None:
                 self._connection.abort("the worker cannot be started")
@@ -127,9 +133,9 @@ class WorkerProcess:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=prints,
             stderr=asyncio.subprocess.STDOUT if prints else None,
-            pass_fds=inherited,
+            pass_fds=(*inherited, *self._metrics.descriptors),
             start_new_session=True,
-            env={**QUIET, **environment},
+            env={**QUIET, **environment, **self._metrics.environment},
         )
 
     def tell(self, op: str, headers: Headers, body: tuple[Buffer, ...] = ()) -> bool:
@@ -195,6 +201,7 @@ class WorkerProcess:
             while data := await process.stdout.read(PIPE_BYTES):
                 self._printed = (self._printed + data)[-PRINTED_BYTES:]
         code = await process.wait()
+        self._metrics.close()
         if not self._closing:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
             printed = self._printed.decode("utf-8", "replace").strip()

@@ -105,8 +105,8 @@ class ServiceProcess:
         """Its process id; 0 before the start."""
         return self._process.pid if self._process else 0
 
-    async def start(self, command: Sequence[str], way: Way) -> None:
-        """Start it.
+    async def start(self, command: Sequence[str], way: Way, inherits: tuple[int, ...] = ()) -> None:
+        """Start it; it inherits these descriptors beside those of its way.
 
         Raises:
             UnavailableError: the system cannot.
@@ -122,7 +122,7 @@ class ServiceProcess:
                 stderr=writer,
                 cwd=start.folder,
                 env={**start.environment, MARK: self._mark},
-                pass_fds=start.descriptors,
+                pass_fds=(*start.descriptors, *inherits),
                 start_new_session=True,
             )
         except OSError as error:

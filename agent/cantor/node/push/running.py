@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError
+from cantor.metering.handing import NOTHING, hand_out
 from cantor.node.device_nodes import device_nodes
 from cantor.node.push.checks import Checks
 from cantor.node.push.functions import check_of
@@ -85,6 +86,7 @@ class Running:
         self._begun = begun
         self._tell_end = ended
         self._waits = waits
+        self._metrics = NOTHING
         self._stop = asyncio.Event()
         self._is_over = asyncio.Event()
         self._task = asyncio.ensure_future(self._live())
@@ -155,11 +157,13 @@ class Running:
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         await self._quota.check(self._data)  # first: what is too much is not gone through again
         await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
+        metrics = self._metrics = hand_out(f"{KIND}{self._key.name}")
         way = self._way(lease, memory_bytes)
         try:
             return await self._run_by(way)
         finally:
             await way.close()
+            metrics.close()
 
     def _way(self, lease: Lease | None, memory_bytes: int) -> Way:
         prepared, health = self._prepared, self._prepared.manifest.health
@@ -188,7 +192,7 @@ class Running:
         closed = "" if self.plan.level == "none" else CLOSED.format(level=self.plan.level)
         self._log.note(f"revision {self.plan.stamp.number} is started{closed}")
         await way.open(self.ports.values())
-        await process.start(command, way)
+        await process.start(command, way, self._metrics.descriptors)
         self._begun()
         checking = asyncio.ensure_future(self._stop.wait() if is_task else checks.run())
         ending = asyncio.ensure_future(process.wait())
@@ -219,6 +223,7 @@ class Running:
             "CANTOR_REVISION": str(self.plan.stamp.number),
             "CANTOR_NODE": self._node.name,
             "CANTOR_DATA": str(self._data),
+            **self._metrics.environment,
             **{f"CANTOR_PORT_{name.upper()}": str(port) for name, port in self.ports.items()},
         }
 

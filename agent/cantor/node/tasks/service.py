@@ -155,6 +155,15 @@ class Tasks:
             **self._durable.calls(),
         }
 
+    def figures(self) -> dict[str, float]:
+        """How many tasks run here, and how many wait for a worker."""
+        rows = list(self._running.rows())
+        running = sum(one.unit is not None for one in rows)
+        return {
+            "cantor_tasks_running": float(running),
+            "cantor_tasks_waiting": float(len(rows) - running),
+        }
+
     def _heard(self, node: NodeId, message: Message, parts: Parts) -> None:
         operation = self._operations.get(message[0])
         if operation is None:
