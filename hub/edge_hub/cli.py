@@ -18,6 +18,7 @@ from cantor.base.address import Address
 from cantor.base.clock import SystemClock
 from cantor.base.errors import ConfigError
 from cantor.base.log_format import start_logging
+from cantor.cli.exporting import add_export_options, exports_of
 from cantor.cli.keeping import add_keeping_options
 from cantor.identity.authority_folder import load_authority, make_authority
 from cantor.identity.files import make_private_folder
@@ -130,6 +131,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         " (default), net or none; own=LEVEL for the hub's own alone, or the id of a node",
     )
     add_keeping_options(parser)
+    add_export_options(parser)
 
 
 def _key(options: argparse.Namespace) -> Path | None:
@@ -160,6 +162,7 @@ def _settings(options: argparse.Namespace) -> HubSettings:
         sandbox=tuple(options.sandbox),
         service_data=options.service_data,
         logs=options.logs,
+        exports=exports_of(options),
     )
 
 

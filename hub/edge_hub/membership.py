@@ -236,6 +236,7 @@ async def join_mesh(settings: HubSettings, authority: Authority) -> AgentMembers
             interfaces=settings.interfaces,
             work=work_of(settings),
             logs_bytes=logs_of(settings.logs),
+            exports=settings.exports,
         ),
         authority=authority,
     )

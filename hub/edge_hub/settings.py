@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.address import Address
+from cantor.node.settings import Exports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,7 @@ class HubSettings:
     ``mesh`` is where its own node accepts links, ``interfaces`` the local addresses of discovery.
     ``sandbox`` are rules of how closed whose code runs on this machine, ``service_data`` is how
     much each service may keep there, and ``logs`` how much of its node's logs, as people type them.
+    ``exports`` is where the metrics of its node go.
     """
 
     data: Path
@@ -43,6 +45,7 @@ class HubSettings:
     sandbox: tuple[str, ...] = ()
     service_data: str = ""
     logs: str = ""
+    exports: Exports = Exports()  # noqa: RUF009 (it cannot change)
     static: Path | None = None
     project: str = DEFAULT_PROJECT
     ticket_life_s: float = 15 * 60

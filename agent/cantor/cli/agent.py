@@ -20,6 +20,7 @@ from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
 from cantor.base.log_format import start_logging
 from cantor.base.units import format_size
+from cantor.cli.exporting import add_export_options, exports_of
 from cantor.cli.folders import add_folder_option
 from cantor.cli.keeping import add_keeping_options
 from cantor.cli.labels import parse_labels, parse_weights
@@ -132,6 +133,7 @@ def _add_work_options(agent: argparse.ArgumentParser) -> None:
         " of other machines at their usual ports",
     )
     add_keeping_options(agent)
+    add_export_options(agent)
 
 
 def _add_resource_options(agent: argparse.ArgumentParser) -> None:
@@ -177,6 +179,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
         shared=told.shared,
         work=work_of(options),
         logs_bytes=logs_of(options.logs),
+        exports=exports_of(options),
     )
     os.environ["CANTOR_HOME"] = str(settings.folder)  # what runs in its workers finds this agent
     agent = Agent(settings)

@@ -45,6 +45,7 @@ OWN_VERBS = {
     "kv": "cantor.cli.kv",
     "logs": "cantor.cli.logs",
     "metrics": "cantor.cli.metrics",
+    "top": "cantor.cli.top",
     "worker": "cantor.cli.worker",
     "launch": "cantor.cli.launch",
     "completion": "cantor.cli.completion",

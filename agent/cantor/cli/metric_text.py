@@ -34,10 +34,7 @@ def bar(share: float, width: int) -> str:
 def graph(values: Sequence[float | None], top: float, width: int) -> str:
     """The last values, one sign each, the newest at the right end; ``top`` is a full block."""
     shown = list(values[-width:])
-    signs = [
-        " " if one is None or one != one else BLOCKS[_height(one, top)]
-        for one in shown
-    ]
+    signs = [" " if one is None or one != one else BLOCKS[_height(one, top)] for one in shown]
     return "".join(signs).rjust(width)
 
 

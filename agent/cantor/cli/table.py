@@ -25,3 +25,14 @@ def format_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         ).rstrip()
         for line in lines
     )
+
+
+def fitted(text: str, width: int) -> str:
+    """The text in exactly that many cells: cut, or with spaces after it."""
+    cells = 0
+    for place, sign in enumerate(text):
+        size = _width(sign)
+        if cells + size > width:
+            return text[:place] + " " * (width - cells)
+        cells += size
+    return text + " " * (width - cells)

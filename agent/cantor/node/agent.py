@@ -124,7 +124,7 @@ class Agent(Talk):
         self._lasting = LastingFacts(self._memory, self._driver.post)
         self._messages = Messages(self.node_id, epoch, self._driver.send)
         if services is None:
-            services = registered_services(settings.work, settings.logs_bytes)
+            services = registered_services(settings.work, settings.logs_bytes, settings.exports)
         self.life = epoch
         self._services: dict[str, Service] = {name: make(self) for name, make in services.items()}
         self._started: list[Service] = []

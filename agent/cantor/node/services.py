@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cantor.ledger.facts import Fact
     from cantor.node.grants.reservation import Reservation
     from cantor.node.sandboxes import Sandboxes
-    from cantor.node.settings import Work
+    from cantor.node.settings import Exports, Work
     from cantor.node.shares.shares import Shares
     from cantor.node.view import NodeView
     from cantor.scheduling.needs import Needs
@@ -309,12 +309,12 @@ ServiceFactory: TypeAlias = Callable[[Node], Service]
 
 
 def registered_services(
-    work: Work | None = None, logs_bytes: int | None = None
+    work: Work | None = None, logs_bytes: int | None = None, exports: Exports | None = None
 ) -> dict[str, ServiceFactory]:
     """The factories of this installation by name: the node's own, then the others by name.
 
     ``work`` says for whom the node runs code, in how many workers, and what services may keep;
-    ``logs_bytes`` is how much it keeps of its logs.
+    ``logs_bytes`` is how much it keeps of its logs, ``exports`` where its metrics go.
     """
     from cantor.node.bundles.service import Bundles
     from cantor.node.logs.service import Logs
@@ -329,6 +329,7 @@ def registered_services(
         "logs": partial(Logs, bytes_max=logs_bytes or LOGS_BYTES),
         "state": State,
         "metrics": Metrics,
+        "metrics": partial(Metrics, exports=exports),
         "bundles": Bundles,
         "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),

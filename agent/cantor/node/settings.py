@@ -50,6 +50,16 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
+class Exports:
+    """Where metrics go beside the mesh: ``prometheus`` reads them at ``host:port`` of this machine,
+    and they are sent to the collector of OpenTelemetry at the URL ``otlp``; nowhere if empty.
+    """
+
+    prometheus: str = ""
+    otlp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AgentSettings:
     """How one agent runs.
 
@@ -61,7 +71,7 @@ class AgentSettings:
     its tokens say where boxes reach it by another address (``host:port``); ``resources`` are what
     the box has beside what is found, and ``shared`` how many units of quantities it owns for all
     nodes of its site, or of its tenant if it has no label ``site``; ``work`` is for tasks;
-    ``logs_bytes`` is how much of its logs it keeps.
+    ``logs_bytes`` is how much of its logs it keeps, and ``exports`` where its metrics go.
     """
 
     folder: Path
@@ -79,6 +89,7 @@ class AgentSettings:
     shared: dict[str, int] = field(default_factory=dict)
     work: Work = field(default_factory=Work)
     logs_bytes: int = LOGS_BYTES
+    exports: Exports = field(default_factory=Exports)
 
     def __post_init__(self) -> None:
         if self.logs_bytes < LOGS_LEAST_BYTES:

@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+import cantor
 from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError
 from cantor.metering.handing import desk_here, set_desk
 from cantor.metering.table import Writer
@@ -29,6 +30,7 @@ from cantor.node.metrics.pages import (
     series_value,
 )
 from cantor.node.services import Reply
+from cantor.node.settings import Exports
 from cantor.node.tenants import alive_of_tenant, check_tenant
 from cantor.node.view import find_node
 
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cantor.base.ids import NodeId
+    from cantor.node.metrics.endpoint import Endpoint
     from cantor.node.metrics.machine import Values
+    from cantor.node.metrics.otlp import Exporter
     from cantor.node.services import Call, Message, Node
     from cantor.wire.frame import Value
 
@@ -57,8 +61,12 @@ SCRIPT = "script"
 class Metrics:
     """The service ``metrics`` of a node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, exports: Exports | None = None) -> None:
+        """``exports`` says where they go beside the mesh."""
         self._node = node
+        self._exports = exports or Exports()
+        self._endpoint: Endpoint | None = None
+        self._exporter: Exporter | None = None
         self._board = Board(node.folder)
         self._writer = Writer()
         self._following = Following(node)
@@ -71,16 +79,35 @@ class Metrics:
         self._is_closing = asyncio.Event()
 
     async def start(self) -> None:
-        """Take samples, and answer others."""
+        """Take samples, and answer others.
+
+        Raises:
+            ConfigError: Prometheus cannot be listened for where a person wants it.
+        """
         set_desk(self._board.desk)
         self._node.answer(FOLLOW, self._asked_to_tell)
         self._node.answer(PAST, self._asked_for_past)
         self._following.start()
         self._living = asyncio.ensure_future(self._live())
+        if self._exports.prometheus:
+            from cantor.node.metrics.endpoint import Endpoint, loopback_of
+
+            address = loopback_of(self._exports.prometheus)
+            self._endpoint = Endpoint(self, self._node, address)
+            await self._endpoint.start()
+        if self._exports.otlp:
+            from cantor.node.metrics.otlp import Exporter, target_of
+
+            target = target_of(self._exports.otlp)
+            self._exporter = Exporter(self, self._node, cantor.__version__, target)
+            self._exporter.start()
 
     async def close(self) -> None:
         """End all that was begun."""
         self._is_closing.set()
+        for export in (self._endpoint, self._exporter):
+            if export is not None:
+                await export.close()
         await self._following.close()
         if self._living is not None:
             self._living.cancel()
