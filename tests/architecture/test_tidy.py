@@ -26,6 +26,8 @@ ENTRANCES = {
     "cantor.replication.core": "what keeps keys, queues and objects on several nodes drives it",
     "cantor.replication.sessions": "the machines of those apply each command once by it",
     "cantor.stores.replica_log": "their driver keeps what a member writes in it",
+    "cantor.metrics": "people's programs count with it",
+    "cantor.native": "people build native code with it",
     "cantor.resources": "people's programs advertise what they bring with it",
     "edge_devices.simulated.capture": "code written for OpenCV opens the simulated camera by it",
     "galaxy.builder": "people write pipelines in Python with it",

@@ -176,10 +176,11 @@ class Process:
         series._lock = threading.Lock()
         try:
             region = self._opened()
+            slot = region.add(series.kind, *key, series._bounds)
         except (OSError, LocalProtocolError) as error:
+            series._move(None, 0)
             self._tell(str(error))
             return
-        slot = region.add(series.kind, *key, series._bounds)
         if slot is None:
             self._tell(FULL)
             series._move(None, 0)

@@ -74,14 +74,21 @@ class Region:
         self._lock = threading.Lock()
 
     def add(self, kind: int, name: str, labels: Labels, bounds: tuple[float, ...]) -> int | None:
-        """The first slot of a new series; None, and that is counted, if there is no room."""
+        """The first slot of a new series; None, and that is counted, if there is no room.
+
+        Raises:
+            OSError: others that share the memory cannot be kept out.
+        """
         slots = slots_of(kind, bounds)
         with self._lock:
-            fcntl.lockf(self.descriptor, fcntl.LOCK_EX)
+            # Opened anew, since a lock belongs to who has opened: a fork, and native code in this
+            # process, are kept out as well.
+            door = os.open(f"/proc/self/fd/{self.descriptor}", os.O_RDWR | os.O_CLOEXEC)
             try:
+                fcntl.flock(door, fcntl.LOCK_EX)
                 return self._added(Entry(kind, name, labels, 0, slots, bounds))
             finally:
-                fcntl.lockf(self.descriptor, fcntl.LOCK_UN)
+                os.close(door)
 
     def _added(self, entry: Entry) -> int | None:
         slot, used = self._numbers[_USED_SLOTS], self._numbers[_USED_BYTES]
