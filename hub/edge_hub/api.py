@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from edge_hub.idempotency import IdempotentReplies
     from edge_hub.log_api import LogApi
     from edge_hub.mesh_api import MeshApi
+    from edge_hub.metric_api import MetricApi
     from edge_hub.policy_api import PolicyApi
     from edge_hub.preview import Previews
     from edge_hub.projects import Projects
@@ -70,6 +71,7 @@ class Services:
     mesh_api: MeshApi
     resource_api: ResourceApi
     log_api: LogApi
+    metric_api: MetricApi
     service_api: ServiceApi
     policy_api: PolicyApi
     task_api: TaskApi
@@ -120,6 +122,7 @@ class Api:
             *self._hub.deployments.routes(),
             *self._hub.mesh_api.routes(),
             *self._hub.log_api.routes(),
+            *self._hub.metric_api.routes(),
             *self._hub.resource_api.routes(),
             *self._hub.service_api.routes(),
             *self._hub.policy_api.routes(),

@@ -38,6 +38,7 @@ from edge_hub.fleet import Fleet
 from edge_hub.idempotency import IdempotentReplies
 from edge_hub.log_api import LogApi
 from edge_hub.mesh_api import MeshApi
+from edge_hub.metric_api import MetricApi
 from edge_hub.policy_api import PolicyApi
 from edge_hub.preview import Previews
 from edge_hub.problems import problems_middleware
@@ -155,6 +156,7 @@ async def start_hub(
             mesh_api=mesh,
             resource_api=resources,
             log_api=LogApi(fleet, mesh_view),
+            metric_api=MetricApi(fleet, mesh_view),
             service_api=service_api,
             policy_api=policy,
             task_api=task_api,

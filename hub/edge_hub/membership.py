@@ -11,6 +11,8 @@ from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
 from cantor.node.control import ControlServer
 from cantor.node.logs.service import TOPIC as READ
+from cantor.node.metrics.pages import PAST
+from cantor.node.metrics.pages import READ as METRICS
 from cantor.node.settings import AgentSettings, Work, logs_of, service_data_of
 from cantor.node.tenants import alive_of_tenant
 from cantor.workers.sandbox.rules import Rules, rules_with
@@ -151,6 +153,26 @@ class AgentView:
         page: Any = logs.calls()[READ]({**asked, "node": node})
         found: Mapping[str, Value] = await page
         return found
+
+    async def metrics_of(self, node: NodeId, glob: str) -> Mapping[str, Value]:
+        found = await self._metrics(METRICS, {"nodes": [node], "glob": glob})
+        (row,) = found["nodes"]
+        if row["why"]:
+            raise UnavailableError(str(row["why"]), where=str(row["name"]))
+        told: Mapping[str, Value] = row
+        return told
+
+    async def past_of(self, node: NodeId, glob: str, step: int) -> Mapping[str, Value]:
+        found: Mapping[str, Value]
+        found = await self._metrics(PAST, {"node": node, "glob": glob, "step": step})
+        return found
+
+    async def _metrics(self, call: str, args: dict[str, Value]) -> Any:  # noqa: ANN401 (as it answers)
+        metrics = self._agent.service("metrics")
+        if metrics is None:
+            raise UnavailableError("this node has no metrics", where="hub")
+        answer: Any = metrics.calls()[call](args)
+        return await answer
 
     def sharing(self) -> Sharing:
         return self._agent.grants.rights.sharing

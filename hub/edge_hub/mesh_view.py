@@ -134,6 +134,21 @@ class MeshView(Protocol):
             RemoteProtocolError: it refuses.
         """
 
+    async def metrics_of(self, node: NodeId, glob: str) -> Mapping[str, Value]:
+        """A node's row of :mod:`cantor.node.metrics.service`: its series now, by a pattern.
+
+        Raises:
+            UnavailableError: it cannot be reached, or does not answer.
+        """
+
+    async def past_of(self, node: NodeId, glob: str, step: int) -> Mapping[str, Value]:
+        """How a node's series were, every 1 or 60 seconds.
+
+        Raises:
+            UnavailableError: it cannot be reached.
+            RemoteProtocolError: it refuses.
+        """
+
     def sharing(self) -> Sharing:
         """The quantities that nodes share."""
 
@@ -153,6 +168,8 @@ class FakeMeshView:
         self.said: dict[NodeId, Mapping[str, Value]] = {}
         self.asked: list[dict[str, Value]] = []
         """Pages of logs, and how they were asked for."""
+        self.counted: dict[NodeId, Mapping[str, Value]] = {}
+        """Metrics, now and past."""
         self.granted: dict[NodeId, Shown] = {}
         self.shared = Sharing({}, {}, {})
         self.is_issuer = True
@@ -242,6 +259,18 @@ class FakeMeshView:
         if node not in self.said:
             raise UnavailableError("there is no path to it", where=node)
         return self.said[node]
+
+    async def metrics_of(self, node: NodeId, glob: str) -> Mapping[str, Value]:
+        self.asked.append({"glob": glob})
+        if node not in self.counted:
+            raise UnavailableError("there is no path to it", where=node)
+        return self.counted[node]
+
+    async def past_of(self, node: NodeId, glob: str, step: int) -> Mapping[str, Value]:
+        self.asked.append({"glob": glob, "step": step})
+        if node not in self.counted:
+            raise UnavailableError("there is no path to it", where=node)
+        return self.counted[node]
 
     def sharing(self) -> Sharing:
         return self.shared

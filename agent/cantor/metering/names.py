@@ -46,7 +46,11 @@ class Series:
 
     def matches(self, glob: str) -> bool:
         """Whether its name, or its text, is what a person asks for with ``*``, ``?`` and ``[]``."""
-        return not glob or fnmatchcase(self.name, glob) or fnmatchcase(self.text, glob)
+        return (
+            not glob
+            or fnmatchcase(self.name, glob)
+            or ("{" in glob and fnmatchcase(self.text, glob))
+        )
 
 
 def labels_text(labels: Labels) -> str:

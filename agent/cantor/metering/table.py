@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SERIES_MAX = 5000
 EXACT = 1 << 53
+GLOBS_MAX = 8
 _WHOLE, _DECIMAL, _REAL, _GONE = range(4)
 _PARTS = 10_000.0
 _REAL_FORM = struct.Struct("<d")
@@ -100,12 +101,24 @@ class Reader:
         self.number = 0
         self._series: list[Series] = []
         self._values: list[float] = []
+        self._picked: dict[str, list[int]] = {}
 
     @property
     def values(self) -> dict[Series, float]:
         """The sample that was read last."""
         pairs = zip(self._series, self._values, strict=True)
         return {series: value for series, value in pairs if value == value}
+
+    def pick(self, glob: str) -> list[tuple[Series, float]]:
+        """The series of the last sample that a person asks for; quick when it is asked again."""
+        places = self._picked.get(glob)
+        if places is None:
+            if len(self._picked) >= GLOBS_MAX:
+                self._picked.clear()
+            places = [place for place, one in enumerate(self._series) if one.matches(glob)]
+            self._picked[glob] = places
+        series, values = self._series, self._values
+        return [(series[at], values[at]) for at in places if values[at] == values[at]]
 
     def apply(self, page: bytes) -> bool:
         """Take a page; False if it builds on another sample than the last: ask for a whole one.
@@ -128,6 +141,8 @@ class Reader:
         count, at = _take(page, at)
         if len(self._series) + count > SERIES_MAX:
             raise RemoteProtocolError("too many series")
+        if count or not base:
+            self._picked.clear()
         for _ in range(count):
             series, at = _take_series(page, at)
             self._series.append(series)

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.integration
 
 EXAMPLES_FEW = 12
 EXAMPLES = int(os.environ.get("ALL_OPERATIONS", "0"))
-NEWEST = ("/session", "/tenants")
+NEWEST = ("/nodes/{node_id}/metrics",)
 ENDLESS = "/stream"  # a WebSocket, which has tests of its own
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 428]
 NODE = NodeId("b" * 32)
@@ -145,6 +145,10 @@ def served(folder: Path) -> Iterator[Browser]:
         mesh.put(LiveNode(NODE, "online", name="press", seen_at_s=clock.wall()))
         mesh.told[NODE] = [{"peer": NODE, "dialled": True, "since_s": 1.5, "carried_bytes": 7}]
         mesh.said[NODE] = {"lines": ["1.5 w agent link down"], "place": [1, 40], "is_end": False}
+        mesh.counted[NODE] = {
+            "times": [1.5],
+            "series": [["gauge", "queue", [["source", "task"]], [2.0]]],
+        }
         authority = Authority.create("plant.example", now=dt.datetime.now(dt.UTC))
         at = Address("127.0.0.1", 0)
         pipelines = FakePipelineControl(NODE, wall=clock.wall)

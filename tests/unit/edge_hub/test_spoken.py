@@ -34,6 +34,7 @@ SPEAKERS = (
     "agent/galaxy/deployments/judge.py",
     "agent/galaxy/deployments/records.py",
     "agent/cantor/node/logs",
+    "agent/cantor/node/metrics/following.py",
     "agent/cantor/node/push",
     "agent/cantor/node/tenants.py",
     "agent/cantor/scheduling/evaluation.py",

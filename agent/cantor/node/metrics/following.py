@@ -14,7 +14,6 @@ from cantor.node.tenants import check_tenant
 
 if TYPE_CHECKING:
     from cantor.base.ids import NodeId
-    from cantor.node.metrics.machine import Values
     from cantor.node.services import Message, Node
 
 LEASE_S = 30.0
@@ -62,7 +61,7 @@ class Following:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._followed.clear()
 
-    async def values_of(self, node: NodeId) -> Values:
+    async def page_of(self, node: NodeId) -> Reader:
         """The last sample of a node, at most a few seconds old.
 
         Raises:
@@ -81,7 +80,7 @@ class Following:
                     await followed.has_answered.wait()
         if not followed.has_page.is_set():
             raise UnavailableError(followed.why, where=f"node {short_name(node)}")
-        return followed.reader.values
+        return followed.reader
 
     async def _follow(self, node: NodeId, followed: _Followed) -> None:
         """Renew the lease until nobody asks any more."""

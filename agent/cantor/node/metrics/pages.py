@@ -11,7 +11,7 @@ from cantor.metering.names import KINDS, Series
 from cantor.metering.table import Reader, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cantor.metering.history import Ring
     from cantor.wire.frame import Buffer, Value
@@ -72,8 +72,6 @@ def series_from(row: Value) -> Series:
     raise RemoteProtocolError("not a series")
 
 
-def rows_of(values: Mapping[Series, float], glob: str) -> list[Value]:
-    """The series that a person asks for, each with its value."""
-    return [
-        [*series_value(series), value] for series, value in values.items() if series.matches(glob)
-    ]
+def rows_of(found: Iterable[tuple[Series, float]]) -> list[Value]:
+    """Series, each with its value."""
+    return [[*series_value(series), value] for series, value in found]

@@ -127,7 +127,7 @@ class Metrics:
             CantorError: it does not answer, or refuses.
         """
         if node != self._node.node_id:
-            return await self._following.values_of(node)
+            return (await self._following.page_of(node)).values
         self._is_read()
         await self._freshen()
         return self._board.values
@@ -225,10 +225,14 @@ class Metrics:
 
     async def _row(self, node: NodeId, name: str, glob: str) -> Value:
         try:
-            values = await self.values_of(node)
+            if node == self._node.node_id:
+                values = await self.values_of(node)
+                found = [one for one in values.items() if one[0].matches(glob)]
+            else:
+                found = (await self._following.page_of(node)).pick(glob)
         except CantorError as error:
             return {"node": node, "name": name, "why": error.what, "series": []}
-        return {"node": node, "name": name, "why": "", "series": rows_of(values, glob)}
+        return {"node": node, "name": name, "why": "", "series": rows_of(found)}
 
     async def _call_past(self, args: Headers) -> Value:
         """How the series of ``node`` were: every ``step`` seconds, 1 or 60."""

@@ -37,6 +37,9 @@ def test_who_follows_sees_every_sample_as_it_is(samples: list[dict[Series, float
     for sample in samples:
         assert reader.apply(writer.update(sample))
         assert reader.values == sample
+        for glob in ("", "a*", "*_*"):
+            wanted = {one: value for one, value in sample.items() if one.matches(glob)}
+            assert dict(reader.pick(glob)) == wanted
         late = Reader()
         assert late.apply(writer.page())
         assert late.values == sample
