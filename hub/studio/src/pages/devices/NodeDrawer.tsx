@@ -19,6 +19,7 @@ import { Ago } from "../../components/Time";
 import { tell } from "../../components/tell";
 import { filtersOn } from "../pipelines/derive";
 import { type Admission, AskNodes, fitFor } from "./AskNodes";
+import { Charts } from "./Charts";
 import { Logs } from "./Logs";
 import { NODE_WORDS } from "./texts";
 
@@ -165,6 +166,7 @@ function Body({ node, etag }: { node: Node; etag: string | null }) {
         <Facts rows={facts} />
       </Section>
       <Runs id={node.id} />
+      {isReached(node.state) && <Charts id={node.id} />}
       {isReached(node.state) && <Logs id={node.id} />}
       <Resources items={node.resources} />
       <Hardware items={node.devices} />
