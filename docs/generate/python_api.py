@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from docs.generate.markdown import fenced, page, prose
 
+import cantor.metrics
 import cantor.scheduling.needs
 import cantor.tasks.actor
 import cantor.tasks.executor
@@ -35,6 +36,7 @@ FURTHER: tuple[tuple[ModuleType, tuple[str, ...]], ...] = (
     (cantor.tasks.group, ("group", "Group", "Call")),
     (cantor.tasks.progress, ("progress", "is_cancelled")),
     (cantor.tasks.executor, ("Executor",)),
+    (cantor.metrics, ("counter", "gauge", "histogram", "Counter", "Gauge", "Histogram")),
     (cantor.tasks.actor, ("actor", "Actor", "find_actor")),
     (cantor.tasks.handle, ("Handle", "Method")),
     (galaxy.builder, ("PipelineBuilder", "FilterHandle")),
