@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cantor.tasks.local import local
     from cantor.tasks.progress import is_cancelled, progress
     from cantor.tasks.pushed import PushedTask, pushed
+    from cantor.tasks.secret import secret, secret_bytes
     from cantor.tasks.task import Task, task
 
 __version__ = "0.1.0"
@@ -40,6 +41,8 @@ __all__ = [
     "progress",
     "pushed",
     "register_joblib",
+    "secret",
+    "secret_bytes",
     "task",
     "wait",
 ]
@@ -62,6 +65,8 @@ _HOMES = {
     "progress": "cantor.tasks.progress",
     "pushed": "cantor.tasks.pushed",
     "register_joblib": "cantor.tasks.joblib",
+    "secret": "cantor.tasks.secret",
+    "secret_bytes": "cantor.tasks.secret",
     "task": "cantor.tasks.task",
     "wait": "concurrent.futures",
 }

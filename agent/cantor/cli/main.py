@@ -46,6 +46,7 @@ OWN_VERBS = {
     "logs": "cantor.cli.logs",
     "metrics": "cantor.cli.metrics",
     "top": "cantor.cli.top",
+    "secret": "cantor.cli.secret",
     "worker": "cantor.cli.worker",
     "launch": "cantor.cli.launch",
     "completion": "cantor.cli.completion",

@@ -25,6 +25,8 @@ from cantor.base.errors import (
     NotFoundError,
     NotSerialisable,
     RemoteProtocolError,
+    RemoteProtocolError,
+    SecretError,
     UnavailableError,
 )
 from cantor.base.ids import BROADCAST
@@ -168,6 +170,7 @@ _KINDS = (
     ConflictError,
     MissedError,
 )
+_KINDS = (ConfigError, UnavailableError, RemoteProtocolError, StoreError, SecretError)
 _ERRORS = {kind.__name__: kind for kind in _KINDS}
 
 

@@ -320,6 +320,7 @@ def registered_services(
     from cantor.node.logs.service import Logs
     from cantor.node.metrics.service import Metrics
     from cantor.node.push.service import Push
+    from cantor.node.secrets.service import Secrets
     from cantor.node.settings import LOGS_BYTES, Work
     from cantor.node.state.service import State
     from cantor.node.tasks.service import Tasks
@@ -331,6 +332,7 @@ def registered_services(
         "metrics": Metrics,
         "metrics": partial(Metrics, exports=exports),
         "bundles": Bundles,
+        "secrets": Secrets,
         "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),
         **{point.name: point.load() for point in parts(SERVICE_GROUP)},

@@ -13,7 +13,8 @@ health:
   within: 30s                    it must be well after so long
   every: 5s                      how often http and command are asked
   hold: 10s                      so long it must stay well until it is good
-environment: {LEVEL: info}
+environment: {LEVEL: info, KEY: secret://mail}    a secret: KEY names a file with it
+secrets: [mail]                  further secrets that it may have: cantor.secret("mail")
 ports: {http: 8080, debug: auto} told as CANTOR_PORT_HTTP; auto: the node chooses
 requirements: [msgpack>=1.1]     wheels that go with it
 ignore: ["*.log"]                files that stay here
@@ -28,6 +29,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import ConfigError
+from cantor.base.secret_names import NAMES_MAX, is_secret_name, named_in
 from cantor.scheduling.needs import parse
 
 if TYPE_CHECKING:
@@ -92,6 +94,8 @@ class Manifest:
     ignore: tuple[str, ...] = ()
     kind: Kind = "service"
     functions: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    """All that it may have: those that it lists, and those that its environment names."""
 
     @property
     def fixed_ports(self) -> frozenset[int]:
@@ -149,6 +153,7 @@ class _Reader:
             self._named(_PORT_NAME, key, ("ports", key)): self._port(value, ("ports", key))
             for key, value in self._mapping(("ports",)).items()
         }
+        environment = self._environment()
         return Manifest(
             name=check_name(self._text(told, "name", ()), self._at(("name",)))
             if "name" in told
@@ -158,12 +163,13 @@ class _Reader:
             restart=cast("Restart", self._choice(told, "restart", RESTARTS)),
             stop_s=self._seconds(told, "stop", (), base.stop_s),
             health=self._health(ports),
-            environment=self._environment(),
+            environment=environment,
             ports=ports,
             requirements=self._texts(told, "requirements"),
             ignore=self._texts(told, "ignore"),
             kind=kind,
             functions=self._functions(told, kind),
+            secrets=self._secrets(told, environment),
         )
 
     def _kind(self, told: Mapping[str, object]) -> Kind:
@@ -219,6 +225,22 @@ class _Reader:
                 raise self._error("expected a text", (at, key))
             told[self._named(_WORD, key, (at, key))] = str(value)[:TEXT_MAX]
         return told
+
+    def _secrets(
+        self, told: Mapping[str, object], environment: Mapping[str, str]
+    ) -> tuple[str, ...]:
+        at: dict[str, KeyPath] = dict.fromkeys(self._texts(told, "secrets"), ("secrets",))
+        at |= {
+            name: ("environment", key)
+            for key, text in environment.items()
+            if (name := named_in(text)) is not None
+        }
+        for name, path in at.items():
+            if not is_secret_name(name):
+                raise self._error("no secret can be called so", path)
+        if len(at) > NAMES_MAX:
+            raise self._error(f"more than {NAMES_MAX} secrets", ("secrets",))
+        return tuple(at)
 
     def _mapping(self, path: KeyPath, known: tuple[str, ...] = ()) -> dict[str, object]:
         value: object = self._yaml.content
@@ -312,8 +334,8 @@ class _Reader:
 
 _KEYS = (
     "kind", "name", "run", "needs", "restart", "functions",
-    "stop", "health", "environment", "ports", "requirements", "ignore",
+    "stop", "health", "environment", "ports", "requirements", "ignore", "secrets",
 )  # fmt: skip
 _HEALTH_KEYS = ("ready", "http", "command", "within", "every", "hold")
-_OF_A_SERVICE = ("run", "restart", "stop", "health", "environment", "ports")
+_OF_A_SERVICE = ("run", "restart", "stop", "health", "environment", "ports", "secrets")
 _OF_A_TASK = ("functions",)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
 from cantor.base.ids import NodeId, parse_node_id
+from cantor.base.secret_names import NAMES_MAX, is_secret_name
 from cantor.scheduling.needs import parse
 from cantor.services.manifest import KINDS, NAME, SERVICE
 
@@ -63,6 +64,7 @@ class Revision:
     """Code that ran, or shall run. ``at`` is UTC seconds; ``is_bad``: it was returned from.
 
     ``pushed_by`` is who pushed the code of a return; empty if whoever the stamp names did.
+    ``secrets`` are the names of those of its project that the code may have.
     """
 
     stamp: Stamp
@@ -72,6 +74,7 @@ class Revision:
     note: str = ""
     is_bad: bool = False
     pushed_by: str = ""
+    secrets: tuple[str, ...] = ()
 
     def as_value(self) -> dict[str, Value]:
         """As msgpack types."""
@@ -84,6 +87,7 @@ class Revision:
             "note": self.note,
             "is_bad": self.is_bad,
             "pushed_by": self.pushed_by,
+            "secrets": list(self.secrets),
         }
 
 
@@ -161,6 +165,7 @@ class Order:
         *,
         note: str = "",
         is_bad: bool = False,
+        secrets: tuple[str, ...] = (),
     ) -> Order:
         """The next order, with other code; ``is_bad``: the code so far is returned from."""
         number = self.number + 1
@@ -169,7 +174,7 @@ class Order:
             self.key,
             number,
             by,
-            Revision(Stamp(number, by), bundle, needs, at, note[:TEXT_MAX]),
+            Revision(Stamp(number, by), bundle, needs, at, note[:TEXT_MAX], secrets=secrets),
             project=self.project,
             past=(before, *self.past)[:PAST_MAX],
             at=at,
@@ -186,7 +191,8 @@ class Order:
     def returned(self, by: NodeId, to: Revision, at: float, why: str, proof: bytes = b"") -> Order:
         """The next order, back to a revision before; ``proof`` if nobody has asked for that."""
         note = f"return to {to.stamp.number}" + (f": {why}" if why else "")
-        order = self.pushed(by, to.bundle, to.needs, at, note=note, is_bad=bool(proof))
+        is_bad, secrets = bool(proof), to.secrets
+        order = self.pushed(by, to.bundle, to.needs, at, note=note, is_bad=is_bad, secrets=secrets)
         revision = replace(order.revision, pushed_by=pushed_by(to))
         return replace(order, revision=revision, why=why[:TEXT_MAX], proof=proof)
 
@@ -217,9 +223,10 @@ def first_order(
     project: str = "default",
     note: str = "",
     kind: Kind = "service",
+    secrets: tuple[str, ...] = (),
 ) -> Order:
     """The first order of a service; ``number`` is above those that do not count here."""
-    revision = Revision(Stamp(number, by), bundle, needs, at, note[:TEXT_MAX])
+    revision = Revision(Stamp(number, by), bundle, needs, at, note[:TEXT_MAX], secrets=secrets)
     return Order(key, number, by, revision, project=project, at=at, kind=kind)
 
 
@@ -295,7 +302,16 @@ def _revision(value: Value) -> Revision:
         told.text("note", 2 * TEXT_MAX)[:TEXT_MAX],
         value.get("is_bad") is True,
         told.node(by) if (by := value.get("pushed_by")) else "",
+        _secrets(told, value.get("secrets", [])),
     )
+
+
+def _secrets(told: _Told, names: Value) -> tuple[str, ...]:
+    if not isinstance(names, list) or len(names) > NAMES_MAX:
+        raise told.wrong("secrets")
+    if not all(is_secret_name(name) for name in names):
+        raise told.wrong("secrets")
+    return tuple(str(name) for name in names)
 
 
 class _Told:

@@ -35,7 +35,8 @@ class Plan:
     """What upkeep needs to know of a revision.
 
     ``ports`` are those that only one can have; ``takes`` are its needs if it takes units while it
-    runs, else empty: two that take units never run at once. ``level`` is how closed it runs.
+    runs, else empty: two that take units never run at once. ``level`` is how closed it runs;
+    ``secrets`` are the versions that it is given.
     """
 
     stamp: Stamp
@@ -46,6 +47,7 @@ class Plan:
     ports: frozenset[int] = frozenset()
     takes: str = ""
     level: str = "none"
+    secrets: tuple[tuple[str, int], ...] = ()
 
     def bars(self, other: Plan) -> bool:
         """Whether the two cannot run at once."""
@@ -55,8 +57,8 @@ class Plan:
 
     def is_same_as(self, other: Plan) -> bool:
         """Whether a process of the one is as good as one of the other."""
-        mine, its = (self.bundle, self.takes, self.level), (other.bundle, other.takes, other.level)
-        return mine == its
+        mine = self.bundle, self.takes, self.level, self.secrets
+        return mine == (other.bundle, other.takes, other.level, other.secrets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,12 @@ def is_return_of(order: Order, failed: Order) -> bool:
         and not order.canaries
         and order.wanted == "running"
         and previous is not None
-        and (order.revision.bundle, order.revision.needs) == (previous.bundle, previous.needs)
+        and _code_of(order.revision) == _code_of(previous)
     )
+
+
+def _code_of(revision: Revision) -> tuple[str, str, tuple[str, ...]]:
+    return revision.bundle, revision.needs, revision.secrets
 
 
 def is_forgotten(order: Order, now: float) -> bool:

@@ -17,6 +17,7 @@ from cantor.bundles import tree
 from cantor.node.logs.lines import service_source
 from cantor.node.logs.query import Query
 from cantor.node.push.functions import codes_in
+from cantor.node.push.secrets import missing_secrets
 from cantor.node.push.shelf import check_size, manifest_in
 from cantor.node.view import find_node
 from cantor.scheduling.needs import parse, together
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from cantor.node.push.service import Push
     from cantor.node.services import Call, Node
     from cantor.services.manifest import Kind
+    from cantor.services.manifest import Manifest as Told
     from cantor.services.orders import Order, Revision, Wanted
     from cantor.wire.frame import Value
 
@@ -81,9 +83,10 @@ class Calls:
         self._check_free(key, manifest.kind, str(args.get("project") or ""))
         bundle = await self._push.bundles.add({"": paths.pop(""), **paths})
         check_size(bundle)
-        order = self._next(key, bundle, needs, args, manifest.kind)
+        order = self._next(key, bundle, needs, args, manifest)
         await self._push.give(order)
-        return {**self._view(key), "warning": self._nobody(needs)}
+        warning = self._nobody(needs) or missing_secrets(self._node, order)
+        return {**self._view(key), "warning": warning}
 
     def _check_free(self, key: Key, kind: Kind, project: str) -> None:
         """A name belongs to one project and one kind of push until it is removed."""
@@ -103,7 +106,8 @@ class Calls:
                 remedy="give another --name",
             )
 
-    def _next(self, key: Key, bundle: Manifest, needs: str, args: Args, kind: Kind) -> Order:
+    def _next(self, key: Key, bundle: Manifest, needs: str, args: Args, about: Told) -> Order:
+        kind, secrets = about.kind, about.secrets
         me, now = self._node.node_id, self._node.wall()
         note = str(args.get("note") or "")
         hold_s = args.get("hold_s") or 0.0
@@ -115,11 +119,11 @@ class Calls:
             self._node.shares.check(project)
             order = first_order(
                 key, me, bundle.id, needs, now, number=number, project=project, note=note,
-                kind=kind,
+                kind=kind, secrets=secrets,
             )  # fmt: skip
         else:
             order = replace(known, number=last, kind=kind).pushed(
-                me, bundle.id, needs, now, note=note
+                me, bundle.id, needs, now, note=note, secrets=secrets
             )
         canaries = self._canaries(key, order.revision, str(args.get("canary") or ""))
         return replace(order, canaries=canaries, hold_s=float(hold_s))

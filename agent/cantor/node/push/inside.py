@@ -46,11 +46,14 @@ class Inside:
         folder: Path,
         environment: Mapping[str, str],
         health: tuple[str, ...] = (),
+        inherited: tuple[int, ...] = (),
     ) -> None:
+        """``inherited`` are descriptors that the process keeps."""
         self.sandbox = sandbox
         self.folder = folder
         self.environment = environment
         self._health = health
+        self._inherited = inherited
         self._door, self._their_door = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._checks, self._their_checks = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._checks.setblocking(False)
@@ -71,7 +74,7 @@ class Inside:
         start = launcher("-P", "-m", launch.__name__)
         words = [*start, str(os.getpid()), program.encode(), "0", *command]
         found = outside(self.sandbox, self.environment)
-        return Start(words, Path("/"), found, self.descriptors)
+        return Start(words, Path("/"), found, (*self.descriptors, *self._inherited))
 
     def started(self) -> None:
         """The launcher has what it inherits."""

@@ -14,6 +14,7 @@ from cantor.node.push.levels import level_of
 from cantor.node.push.logs import Log
 from cantor.node.push.memory import STATE_FILE, Remembered
 from cantor.node.push.running import Running
+from cantor.node.push.secrets import ServiceSecrets
 from cantor.node.push.shelf import Shelf, check_size
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from cantor.node.logs.service import Logs
     from cantor.node.push.quota import Quota
     from cantor.node.push.shelf import Prepared
+    from cantor.node.secrets.service import State
     from cantor.node.services import Node
     from cantor.services.orders import Key, Order, Pushes, Revision, Stamp
     from cantor.services.upkeep import Effect
     from cantor.workers.sandbox.levels import Level
 
-    _Asked = tuple[Revision, float, Level]
+    _Asked = tuple[Revision, float, Level, State]
 
 AGAIN_S, AGAIN_MAX_S = 1.0, 30.0
 CODES_MAX = 1024
@@ -69,6 +71,7 @@ class LocalService:
         self._changed = changed
         self.log = Log(key, logs.put)
         self._shelf = Shelf(folder)
+        self._secrets = ServiceSecrets(node, key)
         self._upkeep: Upkeep | None = None
         self._revisions: dict[Stamp, Revision] = {}
         self._prepared: dict[str, Prepared] = {}
@@ -85,13 +88,17 @@ class LocalService:
 
     def want(self, revision: Revision | None, hold_s: float) -> None:
         """Run this revision from now on; ``hold_s`` is how long it is on trial, 0 as it says."""
-        asked = None if revision is None else (revision, hold_s, self.level_of(revision))
+        asked = None
+        if revision is not None:
+            state = self._secrets.state(self._project, revision)
+            asked = revision, hold_s, self.level_of(revision), state
         if asked == self._asked or self._is_closing:
             return
         self._asked, self._why = asked, ""
         self._asked_anew.set()
         if asked is None:
             self._ready = None
+            self._secrets.release()
             if self._upkeep is not None:
                 self._follow(self._upkeep.want(None, self._now()))
         elif self._working is None:
@@ -170,6 +177,7 @@ class LocalService:
     async def remove(self) -> None:
         """End its processes, and forget it with all that it has on the disk."""
         await self.close()
+        self._secrets.release()
         await asyncio.to_thread(self._writer.kept)
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -192,7 +200,7 @@ class LocalService:
             self._working = asyncio.ensure_future(self._get_ready())
 
     async def _make_ready(self, asked: _Asked) -> None:
-        revision, hold_s, level = asked
+        revision, hold_s, level, _ = asked
         pause_s = AGAIN_S
         upkeep = await self._opened()
         plan: Plan | None = None
@@ -213,7 +221,8 @@ class LocalService:
                 self._follow(upkeep.refuse(refused, str(error), self._now()))
                 return
         if self._asked == asked and not self._is_closing:
-            self._ready = self._asked
+            state = self._secrets.state(self._project, revision)  # it may have been brought now
+            self._ready = self._asked = revision, hold_s, level, state
             self._follow(upkeep.want(plan, self._now()))
             await self._tidy()
 
@@ -244,6 +253,7 @@ class LocalService:
         self._revisions[revision.stamp] = revision
         prepared = self._prepared[revision.bundle]
         manifest, is_service = prepared.manifest, prepared.manifest.kind != TASK
+        secrets = await self._secrets.bring(self._project, revision, manifest)
         self._levels |= {code.id: level for code in prepared.codes.values()}
         for old in list(self._levels)[:-CODES_MAX]:
             del self._levels[old]
@@ -256,6 +266,7 @@ class LocalService:
             manifest.fixed_ports,
             revision.needs if is_service and parse(revision.needs).takes_units else "",
             level,
+            secrets,
         )
 
     async def _code(self, revision: Revision) -> Prepared:
@@ -348,22 +359,27 @@ class LocalService:
             now = self._now()
             self._follow(upkeep.ended(number, how, is_success=is_success, now=now))
 
-        order = self._memory.order
         self._running[number] = Running(
             self._node,
             self.key,
-            order.project if order is not None else DEFAULT_PROJECT,
+            self._project,
             plan,
             self._prepared[plan.bundle],
             self._folder,
             self.log,
             self._quota,
+            self._secrets,
             begun=lambda: upkeep.begun(number, self._now()),
             well=lambda: self._follow(upkeep.well(number, self._now())),
             ill=lambda why: self._follow(upkeep.ill(number, why)),
             ended=ended,
             waits=self._changed,
         )
+
+    @property
+    def _project(self) -> str:
+        order = self._memory.order
+        return order.project if order is not None else DEFAULT_PROJECT
 
     def _tick(self) -> None:
         self._timer = None

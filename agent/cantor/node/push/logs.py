@@ -9,6 +9,7 @@ from cantor.node.logs.lines import LINE_BYTES_MAX, service_source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cantor.base.secret_names import Cover
     from cantor.services.orders import Key
 
 
@@ -20,9 +21,10 @@ class Log:
         self._put = put
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[str]:
-        """Take what a process printed; the lines that are whole now."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+    def feed(self, data: bytes, cover: Cover | None = None) -> list[str]:
+        """Take what a process printed; the lines that are whole now, with its secrets covered."""
+        data = self._rest + data
+        *lines, self._rest = (cover.data(data) if cover else data).split(b"\n")
         while len(self._rest) > LINE_BYTES_MAX:
             lines.append(self._rest[:LINE_BYTES_MAX])
             self._rest = self._rest[LINE_BYTES_MAX:]

@@ -31,15 +31,17 @@ class Outside:
     environment: Mapping[str, str]
     health: tuple[str, ...] = ()
     memory_bytes: int = 0
+    inherited: tuple[int, ...] = ()
+    """Descriptors that it keeps, and its checks."""
 
     def start_of(self, command: Sequence[str]) -> Start:
         """How the service's command is started."""
         program = launcher("-I", "-S", launch.__file__)
         words = [*program, str(os.getpid()), launch.OPEN, str(self.memory_bytes), *command]
-        return Start(words, self.folder, self.environment)
+        return Start(words, self.folder, self.environment, self.inherited)
 
     def started(self) -> None:
-        """It inherits nothing."""
+        """The descriptors stay this process's, for the checks."""
 
     async def open(self, ports: Iterable[int]) -> None:
         """It listens on the box itself."""
@@ -65,6 +67,7 @@ class Outside:
             stderr=asyncio.subprocess.DEVNULL,
             cwd=self.folder,
             env=dict(self.environment),
+            pass_fds=self.inherited,
             start_new_session=True,
         )
         try:

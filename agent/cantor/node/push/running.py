@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError
 from cantor.metering.handing import NOTHING, hand_out
+from cantor.base.secret_names import Cover
 from cantor.node.device_nodes import device_nodes
 from cantor.node.push.checks import Checks
 from cantor.node.push.functions import check_of
 from cantor.node.push.inside import Inside
 from cantor.node.push.outside import Outside
 from cantor.node.push.process import ServiceProcess, told
+from cantor.node.secrets.handing import Handed
 from cantor.scheduling.needs import parse
 from cantor.services.manifest import AUTO, TASK
 from cantor.workers.sandbox.launch import USER_FOR_ROOT
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from cantor.node.grants.reservation import Reservation
     from cantor.node.push.logs import Log
     from cantor.node.push.quota import Quota
+    from cantor.node.push.secrets import ServiceSecrets
     from cantor.node.push.shelf import Prepared
     from cantor.node.push.way import Way
     from cantor.node.services import Node
@@ -65,6 +68,7 @@ class Running:
         folder: Path,
         log: Log,
         quota: Quota,
+        secrets: ServiceSecrets,
         *,
         begun: Callable[[], None],
         well: Callable[[], None],
@@ -83,6 +87,7 @@ class Running:
         self._data = folder / "data"
         self._log = log
         self._quota = quota
+        self._secrets = secrets
         self._begun = begun
         self._tell_end = ended
         self._waits = waits
@@ -159,18 +164,27 @@ class Running:
         await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
         metrics = self._metrics = hand_out(f"{KIND}{self._key.name}")
         way = self._way(lease, memory_bytes)
+        values = await self._secrets.values()
+        handed = Handed(values, is_closed_in=self.plan.level != "none")
         try:
-            return await self._run_by(way)
+            way = self._way(lease, memory_bytes, handed)
+            try:
+                return await self._run_by(way, Cover(values))
+            finally:
+                await way.close()
         finally:
             await way.close()
             metrics.close()
+            handed.close()
 
-    def _way(self, lease: Lease | None, memory_bytes: int) -> Way:
+    def _way(self, lease: Lease | None, memory_bytes: int, handed: Handed) -> Way:
         prepared, health = self._prepared, self._prepared.manifest.health
         if self.plan.level == "none":
             kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-            environment = self._environment(kept)
-            return Outside(prepared.folder, environment, health.command, memory_bytes)
+            environment = self._environment(kept, handed)
+            return Outside(
+                prepared.folder, environment, health.command, memory_bytes, handed.descriptors
+            )
         sandbox = self._node.sandboxes.of(
             level_named(self.plan.level),
             readable=(prepared.folder, *prepared.libraries),
@@ -179,16 +193,17 @@ class Running:
             has_loopback=bool(self.ports or health.http),
             limits=Limits(data_bytes=memory_bytes or None, file_bytes=self._quota.bytes_max),
         )
-        environment = self._environment(environment_of(sandbox))
-        return Inside(sandbox, prepared.folder, environment, health.command)
+        environment = self._environment(environment_of(sandbox), handed)
+        inherited = handed.descriptors
+        return Inside(sandbox, prepared.folder, environment, health.command, inherited)
 
-    async def _run_by(self, way: Way) -> int:
+    async def _run_by(self, way: Way, cover: Cover) -> int:
         manifest = self._prepared.manifest
         is_task = manifest.kind == TASK
         command = check_of(manifest) if is_task else manifest.run
         checks = Checks(manifest, self.ports, way, self)
         mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
-        process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data)))
+        process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data, cover)))
         closed = "" if self.plan.level == "none" else CLOSED.format(level=self.plan.level)
         self._log.note(f"revision {self.plan.stamp.number} is started{closed}")
         await way.open(self.ports.values())
@@ -211,14 +226,14 @@ class Running:
             await counting
         return code
 
-    def _environment(self, kept: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, kept: Mapping[str, str], handed: Handed) -> dict[str, str]:
         libraries = os.pathsep.join(map(str, self._prepared.libraries))
         return {
             **kept,
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
             **({"PYTHONPATH": libraries} if libraries else {}),
-            **self._prepared.manifest.environment,
+            **handed.environment(self._prepared.manifest.environment),
             "CANTOR_SERVICE": self._key.name,
             "CANTOR_REVISION": str(self.plan.stamp.number),
             "CANTOR_NODE": self._node.name,

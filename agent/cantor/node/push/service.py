@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
@@ -24,6 +25,7 @@ from cantor.node.push.named import Named
 from cantor.node.push.process import end_marked
 from cantor.node.push.quota import Quota
 from cantor.node.push.running import KIND as HOLDERS
+from cantor.node.push.secrets import why_not
 from cantor.node.push.telling import Telling
 from cantor.node.push.views import view_of
 from cantor.node.settings import SERVICE_DATA_BYTES
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from cantor.node.bundles.service import Bundles
     from cantor.node.logs.service import Logs
     from cantor.node.push.book import Entry
+    from cantor.node.secrets.service import Secrets
     from cantor.node.services import Call, Node
     from cantor.node.view import NodeView
     from cantor.services.orders import Order, Revision
@@ -88,6 +91,7 @@ class Push:
             if memory.order is not None:
                 self._book.believe(memory.order, memory.packed_order, memory.seen)
         self._unsubscribe = self._node.subscribe(self._wake.set)
+        self._follow_secrets()
         self._task = asyncio.ensure_future(self._keep())
 
     async def close(self) -> None:
@@ -325,6 +329,13 @@ class Push:
 
     def _place(self, key: Key) -> Path:
         return self._folder / f"{key.tenant}.{key.name}"
+
+    def _follow_secrets(self) -> None:
+        """Hear when another version is here, and judge for other nodes."""
+        secrets = cast("Secrets | None", self._node.service("secrets"))
+        if secrets is not None:
+            secrets.judged_by(KIND, partial(why_not, self._node))
+            secrets.on_change(self._wake.set)
 
     def _copy(self, key: Key, entry: Entry) -> None:
         """Renew this node's own copy, make one that is missing, or withdraw one that is old."""

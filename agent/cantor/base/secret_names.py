@@ -1,0 +1,80 @@
+"""Names of secrets, references to them, and texts in which their values are covered."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cantor.base.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REFERENCE = "secret://"
+"""What stands in a configuration in place of a value: this, and the name."""
+VALUE_BYTES_MAX = 64 * 1024
+NAMES_MAX = 32
+"""So many secrets may one service, pipeline or task name."""
+COVERED_BYTES_MIN = 4
+"""Shorter values are not covered in texts: they stand in half of all lines by chance."""
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+
+
+def is_secret_name(name: object) -> bool:
+    """Whether a secret can be called so."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def check_secret_name(name: str, where: str = "secret") -> str:
+    """A name that a secret can have.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not is_secret_name(name):
+        raise ConfigError(
+            "no secret can be called so",
+            where=where,
+            remedy="use up to 64 lower-case letters, digits, dots, hyphens and underlines",
+        )
+    return name
+
+
+def named_in(text: object) -> str | None:
+    """The name in a reference; None if the text is none. The name is not checked."""
+    if isinstance(text, str) and text.startswith(REFERENCE):
+        return text.removeprefix(REFERENCE)
+    return None
+
+
+class Cover:
+    """Puts references in place of values that stand in a text.
+
+    It is for what people and other nodes read of code that was given secrets: its errors, and what
+    it prints. A value that code has changed before it prints it is not found.
+    """
+
+    def __init__(self, values: Mapping[str, bytes]) -> None:
+        """``values`` by name; of one with several lines each line is covered."""
+        found: dict[bytes, bytes] = {}
+        for name, value in values.items():
+            for part in (value, *value.splitlines()):
+                if len(part) >= COVERED_BYTES_MIN:
+                    found.setdefault(part, f"{REFERENCE}{name}".encode())
+        self._found = sorted(found.items(), key=lambda pair: -len(pair[0]))
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def data(self, data: bytes) -> bytes:
+        """The bytes without the values."""
+        for value, reference in self._found:
+            data = data.replace(value, reference)
+        return data
+
+    def text(self, text: str) -> str:
+        """The text without the values."""
+        if not self._found:
+            return text
+        data = self.data(text.encode("utf-8", "surrogatepass"))
+        return data.decode("utf-8", "surrogatepass")
