@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
-from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once
+from cantor.base.secret_names import is_secret_name
+from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once, params_of
+from galaxy.secrets import references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from galaxy.pipeline import Connection, Pipeline
     from galaxy.registry import Registry
@@ -55,12 +57,26 @@ def find_problems(
             continue
         _, wrong = check_params(types[name], spec.params)
         problems += [Problem(("filters", name, "params", key), what) for key, what in wrong.items()]
+        problems += _secret_problems(name, spec.params, types[name])
         if spec.needs and parse_needs is not None:
             problems += _needs_problems(("filters", name, "needs"), spec.needs, parse_needs)
     problems += _connection_problems(pipeline, types)
     if not problems:
         problems += [*_input_problems(pipeline, types), *_shape_problems(pipeline, types)]
     return problems
+
+
+def _secret_problems(
+    name: str, params: Mapping[str, object], filter_type: type[BaseFilter]
+) -> Iterator[Problem]:
+    declared = params_of(filter_type)
+    for key, value in params.items():
+        path: Path = ("filters", name, "params", key)
+        for secret in references(value):
+            if not is_secret_name(secret):
+                yield Problem(path, "no secret can be called so")
+            elif key in declared and declared[key].file:
+                yield Problem(path, "it names a file, and a secret is none")
 
 
 def _needs_problems(path: Path, text: str, parse_needs: Callable[[str], object]) -> list[Problem]:

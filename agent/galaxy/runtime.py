@@ -11,12 +11,13 @@ from galaxy.check import find_problems
 from galaxy.context import Context
 from galaxy.edges import EdgeTransport, QueueEdge, edge_defaults
 from galaxy.figures import EdgeFigures, Snapshot
-from galaxy.filter import BaseSource, params_of
+from galaxy.filter import BaseFilter, BaseSource, params_of
 from galaxy.group import Group, Stage
 from galaxy.registry import Registry
+from galaxy.secrets import resolved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from cantor.base.clock import Clock
     from galaxy.context import Publish
@@ -51,11 +52,12 @@ class Runtime:
         frames_max: int = 0,
         is_judged: bool = False,
         addresses: Collection[str] | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         """Check the pipeline and make its filters; ``frames_max`` 0 means all frames.
 
         ``is_judged`` and ``addresses`` are for pipelines of other nodes: see
-        :class:`galaxy.context.Context`.
+        :class:`galaxy.context.Context`. ``secrets`` are the values that parameters name.
 
         Raises:
             ConfigError: the pipeline has a problem; the first is named.
@@ -75,6 +77,7 @@ class Runtime:
         self._frames_max = frames_max
         self._is_judged = is_judged
         self._addresses = addresses
+        self._secrets = secrets or {}
         self._here = frozenset(pipeline.filters if filters_here is None else filters_here)
         self._stop = threading.Event()
         self._changed = threading.Condition()
@@ -201,7 +204,15 @@ class Runtime:
             is_judged=self._is_judged,
             addresses=self._addresses,
         )
-        return Stage(name, registry.get(spec.type)(spec.params), ctx)
+        return Stage(name, self._made(registry.get(spec.type), spec.params, name), ctx)
+
+    def _made(
+        self, filter_type: type[BaseFilter], params: Mapping[str, object], name: str
+    ) -> BaseFilter:
+        try:
+            return filter_type(resolved(params, self._secrets))
+        except ValueError as error:  # of a secret: all else was checked before
+            raise ConfigError("a secret is none of the values that it takes", where=name) from error
 
     def _make_groups(self) -> list[Group]:
         return [

@@ -4,7 +4,8 @@ Its agent speaks to it over a pipe; each frame has an ``op``:
 
     run      leader, epoch, filters, pipeline, node, node_id, frames_max,  run one group
              judged: whether its files were judged for another node,
-             addresses: None, or what it may reach of this box: host:port
+             addresses: None, or what it may reach of this box: host:port,
+             secrets: the values that parameters name
     stop     leader                                                       end its run
     routes   routes: connection -> [node, epoch, node, epoch]             who sends, who receives
     edge     from, and an EdgeMessage                                     from another node
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, LocalProtocolError
+from cantor.base.secret_names import Cover
 from cantor.workers.inherited import inherited
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
@@ -32,6 +34,7 @@ from galaxy.pipe import Pipe
 from galaxy.previews import Previews
 from galaxy.registry import Registry
 from galaxy.runtime import Runtime
+from galaxy.secrets import cover_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +127,9 @@ class Worker:
         self._board = Switchboard(self._clock, self._post, pipe.room)
         self._previews = Previews(self._clock, self._answer)
         self._runs: dict[str, GroupRun] = {}
+        self._secrets: dict[str, bytes] = {}
+        self._cover = Cover({})
+        cover_logs(lambda: self._cover)
         self._operations: dict[str, Callable[[DataFrame], None]] = {
             "run": self._run,
             "stop": self._stop,
@@ -166,6 +172,9 @@ class Worker:
         leader, epoch = str(wish["leader"]), cast("int", wish["epoch"])
         filters = frozenset(cast("list[str]", wish["filters"]))
         node = str(wish["node"])
+        secrets = cast("dict[str, str]", wish.get("secrets") or {})
+        self._secrets |= {name: value.encode() for name, value in secrets.items()}
+        self._cover = Cover(self._secrets)
         document = cast("dict[str, object]", wish["pipeline"])
 
         def make() -> Runtime:
@@ -181,6 +190,7 @@ class Worker:
                 frames_max=cast("int", wish["frames_max"]),
                 is_judged=bool(wish.get("judged")),
                 addresses=cast("list[str] | None", wish.get("addresses")),
+                secrets=secrets,
             )
 
         before = self._runs.get(leader)
@@ -246,13 +256,15 @@ class Worker:
         return reports
 
     def _tell(self, leader: str, epoch: int, state: str, error: str) -> None:
+        error = self._cover.text(error)
         self._send(
             {"op": "state", "leader": leader, "epoch": epoch, "state": state, "error": error}
         )
 
     def _answer(self, number: int, result: Headers, body: tuple[Buffer, ...]) -> None:
         try:
-            self._send({"op": "answer", "id": number, "result": result}, body)
+            covered = cast("Headers", self._cover.value(result))
+            self._send({"op": "answer", "id": number, "result": covered}, body)
         except LocalProtocolError as error:  # a report may be too large for one message
             self._send({"op": "answer", "id": number, "result": {}, "refused": str(error)})
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
+from cantor.base.secret_names import named_in
 from cantor.scheduling.needs import parse
 from edge_hub.problems import ProblemError
 from edge_hub.schemas import FieldError
@@ -102,13 +103,14 @@ class Blueprints:
         return wanted
 
     def masked(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """A pipeline's document for people: each secret that it sets is masked."""
+        """A pipeline's document for people: secrets in it are masked, but not their names."""
         filters: dict[str, Any] = {}
         found = document.get("filters")
         for name, spec in found.items() if isinstance(found, dict) else ():
             params = spec.get("params") if isinstance(spec, dict) else None
             given = params if isinstance(params, dict) else {}
-            hidden = dict.fromkeys(self._secrets(spec) & given.keys(), MASK) if given else {}
+            secrets = self._secrets(spec) if given else frozenset()
+            hidden = {key: MASK for key in secrets & given.keys() if named_in(given[key]) is None}
             filters[name] = {**spec, "params": {**given, **hidden}} if hidden else spec
         return {**document, "filters": filters} if filters else dict(document)
 

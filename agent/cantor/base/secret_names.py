@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from cantor.wire.frame import Value
 
 REFERENCE = "secret://"
 """What stands in a configuration in place of a value: this, and the name."""
@@ -55,10 +57,12 @@ class Cover:
     """
 
     def __init__(self, values: Mapping[str, bytes]) -> None:
-        """``values`` by name; of one with several lines each line is covered."""
+        """``values`` by name. Each line of one is covered, and the password of one that is an
+        address.
+        """
         found: dict[bytes, bytes] = {}
         for name, value in values.items():
-            for part in (value, *value.splitlines()):
+            for part in (value, *value.splitlines(), *_passwords(value)):
                 if len(part) >= COVERED_BYTES_MIN:
                     found.setdefault(part, f"{REFERENCE}{name}".encode())
         self._found = sorted(found.items(), key=lambda pair: -len(pair[0]))
@@ -72,9 +76,31 @@ class Cover:
             data = data.replace(value, reference)
         return data
 
+    def value(self, value: Value) -> Value:
+        """A value of plain types without the values, in all its parts."""
+        if not self._found:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self.value(part) for key, part in value.items()}
+        return [self.value(part) for part in value] if isinstance(value, list) else value
+
     def text(self, text: str) -> str:
         """The text without the values."""
         if not self._found:
             return text
         data = self.data(text.encode("utf-8", "surrogatepass"))
         return data.decode("utf-8", "surrogatepass")
+
+
+def _passwords(value: bytes) -> Iterator[bytes]:
+    """The password in ``scheme://user:password@host``, also as it is without its escapes."""
+    place = value.partition(b"://")[2].partition(b"/")[0]
+    before, at, _ = place.rpartition(b"@")
+    _, colon, password = before.partition(b":")
+    if at and colon:
+        from urllib.parse import unquote_to_bytes
+
+        yield password
+        yield unquote_to_bytes(password)

@@ -19,6 +19,7 @@ from galaxy.detection.packaged import PACKAGED
 from galaxy.elsewhere import is_elsewhere
 from galaxy.filter import BaseSource, params_of
 from galaxy.registry import is_built_in
+from galaxy.secrets import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,11 +92,16 @@ class Judge:
         }
 
     def addresses_of(
-        self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]
+        self,
+        deployment: Deployment,
+        pipeline: Pipeline,
+        group: tuple[str, ...],
+        secrets: Mapping[str, str],
     ) -> list[str] | None:
         """What our own filters of a group may reach of this box; None if all that there is.
 
-        Names are resolved by the worker, at each connection.
+        Names are resolved by the worker, at each connection. ``secrets`` are the values that
+        parameters name: an address that is one is judged like others, and not told.
 
         Raises:
             ConfigError: one of them connects to what is not for other nodes.
@@ -104,13 +110,14 @@ class Judge:
             return None
         opened = [str(one).lower() for one in self._node.sandboxes.rules.addresses]
         for name, spec, filter_type in self._ours(pipeline, group):
-            address = _address(filter_type, spec)
+            params = resolved(spec.params, secrets)
+            address = _address(filter_type, params)
             if address is None or str(address).lower() in opened:
                 continue
             if address.port not in filter_type.ports or _is_here(address):
                 raise ConfigError(
                     "pipelines of other boxes may not reach this address here",
-                    where=f"{name}: {str(address)[:200]}",
+                    where=name if params != spec.params else f"{name}: {str(address)[:200]}",
                     remedy="start this box's agent with --address HOST:PORT,"
                     " or deploy from this box",
                 )
@@ -148,10 +155,10 @@ class Judge:
         )
 
 
-def _address(filter_type: type[BaseFilter], spec: FilterSpec) -> Address | None:
+def _address(filter_type: type[BaseFilter], params: Mapping[str, object]) -> Address | None:
     """Where the filter connects to; None also if its parameters are wrong: it says so itself."""
     try:
-        return filter_type(spec.params).address()
+        return filter_type(params).address()
     except ValueError:
         return None
 

@@ -12,7 +12,9 @@ from galaxy.deployments.beside import BESIDE, Ends, ends_of, may_say, routes_of
 from galaxy.deployments.closed import ClosedGroups
 from galaxy.deployments.figures import with_closed
 from galaxy.deployments.judge import with_files
+from galaxy.deployments.pauses import Pauses
 from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
+from galaxy.deployments.secrets import GroupSecrets
 from galaxy.deployments.units import Units
 from galaxy.deployments.workers import ASK_TIMEOUT_S, WorkerListener, WorkerProcess
 
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
 
 REPORT_TIMEOUT_S = 10.0
 ENDED = ("finished", "failed", "stopped")
-PAUSE_MIN_S, PAUSE_MAX_S = 1.0, 30.0
-GOOD_RUN_S = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -48,8 +48,6 @@ class LocalDeployment:
     def __init__(
         self,
         deployment: str,
-        node_id: NodeId,
-        node_name: str,
         changed: Callable[[], None],
         post: Callable[[NodeId, Headers, tuple[Buffer, ...]], None],
         judge: Judge,
@@ -63,17 +61,17 @@ class LocalDeployment:
         self._units = Units(
             node, deployment, begin=self._begin, wait=self._waits, give_up=self._gives_up
         )
+        self._secrets = GroupSecrets(
+            node, deployment, begin=self._begin, wait=self._waits, changed=self._has_new_secret
+        )
         self._last: LocalRun | None = None
         self.deployment = deployment
-        self._node_id = node_id
-        self._node_name = node_name
+        self._node = node
         self._changed = changed
         self._post = post
         self._begins_anew = False
         self._revision = 0
-        self._failures: dict[str, int] = {}
-        self._ran_since_s: dict[str, float] = {}
-        self._pauses: dict[str, asyncio.TimerHandle] = {}
+        self._pauses = Pauses(self._lose)
         self._worker: WorkerProcess | None = None
         self._told: dict[str, int] = {}
         self._routes: dict[str, list[Value]] = {}
@@ -171,15 +169,14 @@ class LocalDeployment:
 
     async def close(self) -> None:
         """End the workers."""
-        for pause in self._pauses.values():
-            pause.cancel()
-        self._pauses.clear()
+        self._pauses.close()
         worker, self._worker = self._worker, None
         self._told.clear()
         self._routes.clear()
         if worker is not None:
             await worker.close()
         await self._closed.close()
+        await self._secrets.close()
         self._levels.clear()
         self._units.give_back_all()
 
@@ -188,14 +185,16 @@ class LocalDeployment:
         self._revision = run.deployment.revision
         self._begins_anew = self._judge.is_live(run.pipeline)
         self._states = dict(run.past)
-        self._failures.clear()
+        self._pauses.forget()
 
     def _end_others(self, run: LocalRun) -> None:
         for leader in [leader for leader in self._told if leader not in run.groups]:
-            if self._units.is_waiting(leader, self._told[leader]):
+            if self._is_waiting(leader, self._told[leader]):
+                self._secrets.drop(leader)
                 self._units.give_back(leader, self._told.pop(leader))
                 self._states[leader] = self._states[leader].ended()
             elif self._stop(leader):
+                self._secrets.drop(leader)
                 del self._told[leader]
                 self._states[leader] = self._states[leader].ended()
 
@@ -217,8 +216,9 @@ class LocalDeployment:
         """Reserve what a run takes; it begins when that is held."""
         epoch = run.groups[leader]
         former = self._told.get(leader)
-        if former is not None and self._units.is_waiting(leader, former):
+        if former is not None and self._is_waiting(leader, former):
             self._units.give_back(leader, former)
+        self._secrets.drop(leader)
         self._closed.end(leader)  # it holds the units that the next run waits for
         self._told[leader] = epoch
         self._states[leader] = GroupRun(leader, epoch, "starting", "")
@@ -230,6 +230,8 @@ class LocalDeployment:
         if run is None or self._told.get(leader) != epoch or run.groups.get(leader) != epoch:
             self._units.give_back(leader, epoch)
             return
+        if not self._secrets.are_there(leader, epoch, run):
+            return
         self._states[leader] = GroupRun(leader, epoch, "starting", "")
         if not self._run(leader, epoch, run):
             del self._told[leader]  # it is fresh again at the next look
@@ -239,7 +241,9 @@ class LocalDeployment:
     def _run(self, leader: str, epoch: int, run: LocalRun) -> bool:
         try:
             of = run.deployment, run.pipeline, run.filters[leader]
-            files, addresses = self._judge.files_of(*of), self._judge.addresses_of(*of)
+            secrets = self._secrets.of(leader, epoch)
+            files = self._judge.files_of(*of)
+            addresses = self._judge.addresses_of(*of, secrets)
         except ConfigError as error:
             self._heard_state(leader, epoch, "failed", str(error))
             return True
@@ -248,11 +252,12 @@ class LocalDeployment:
             "epoch": epoch,
             "filters": list(run.filters[leader]),
             "pipeline": cast("Value", with_files(run.deployment.pipeline, files)),
-            "node": self._node_name,
-            "node_id": self._node_id,
+            "node": self._node.name,
+            "node_id": self._node.node_id,
             "frames_max": run.deployment.frames_max,
             "judged": bool(files),
             "addresses": cast("Value", addresses),
+            "secrets": dict(secrets),
         }
         if not self._is_closed(leader):
             return self._worker is not None and self._tell("run", wish)
@@ -279,11 +284,11 @@ class LocalDeployment:
         """Tell each worker its routes, if they have changed."""
         opened = [leader for leader in run.filters if not self._is_closed(leader)]
         routes = routes_of(run, self._ends, opened)
-        said = {"routes": cast("Value", routes), "node_id": self._node_id}
+        said = {"routes": cast("Value", routes), "node_id": self._node.node_id}
         if routes != self._routes and self._worker is not None and self._tell("routes", said):
             self._routes = routes
         for leader in self._closed:
-            self._closed.route(leader, routes_of(run, self._ends, (leader,)), self._node_id)
+            self._closed.route(leader, routes_of(run, self._ends, (leader,)), self._node.node_id)
 
     def _hand_on(self, headers: Headers, body: tuple[Buffer, ...]) -> None:
         """Give a message of an edge to the worker of its end here."""
@@ -296,7 +301,8 @@ class LocalDeployment:
 
     def _waits(self, leader: str, epoch: int, why: str) -> None:
         if self._told.get(leader) == epoch:
-            text = f"waits for its units: {why}"[:ERROR_LENGTH_MAX]
+            what = "units" if self._units.is_waiting(leader, epoch) else "secrets"
+            text = f"waits for its {what}: {why}"[:ERROR_LENGTH_MAX]
             self._states[leader] = GroupRun(leader, epoch, "starting", text)
             self._changed()
 
@@ -305,6 +311,17 @@ class LocalDeployment:
         if self._told.get(leader) == epoch:
             _log.info("units not granted", extra={"leader": leader, "reason": why})
             self._states[leader] = GroupRun(leader, epoch, "stopped", why[:ERROR_LENGTH_MAX])
+            self._changed()
+
+    def _is_waiting(self, leader: str, epoch: int) -> bool:
+        units, secrets = self._units, self._secrets
+        return units.is_waiting(leader, epoch) or secrets.is_waiting(leader, epoch)
+
+    def _has_new_secret(self, leader: str, epoch: int) -> None:
+        """A live run begins anew with another version; what reads files goes on to its end."""
+        is_running = self._told.get(leader) == epoch and self._states[leader].goes_on
+        if is_running and self._begins_anew and self._stop(leader):
+            self._states[leader] = GroupRun(leader, epoch, "stopped", "a secret has changed")
             self._changed()
 
     def _tell(self, op: str, headers: Headers) -> bool:
@@ -318,35 +335,21 @@ class LocalDeployment:
             return
         before = self._states[leader].state
         self._states[leader] = GroupRun(
-            leader, epoch, cast("RunState", state), error[:ERROR_LENGTH_MAX]
+            leader,
+            epoch,
+            cast("RunState", state),
+            self._secrets.cover.text(error)[:ERROR_LENGTH_MAX],
         )
         if state == "running":
-            self._ran_since_s[leader] = self._now_s()
+            self._pauses.runs(leader)
         elif state == "failed" and before == "running" and self._begins_anew:
-            self._begin_anew_later(leader, epoch)
+            self._pauses.begin(leader, epoch)
         self._changed()
 
-    def _begin_anew_later(self, leader: str, epoch: int) -> None:
-        if self._now_s() - self._ran_since_s.get(leader, 0.0) > GOOD_RUN_S:
-            self._failures[leader] = 0
-        failures = self._failures.get(leader, 0)
-        self._failures[leader] = failures + 1
-        pause_s = min(PAUSE_MAX_S, PAUSE_MIN_S * 2.0 ** min(failures, 16))
-        loop = asyncio.get_running_loop()
-        former = self._pauses.pop(leader, None)
-        if former is not None:
-            former.cancel()
-        self._pauses[leader] = loop.call_later(pause_s, self._lose, leader, epoch)
-
     def _lose(self, leader: str, epoch: int) -> None:
-        del self._pauses[leader]
         if self._told.get(leader) == epoch:
             self._states[leader] = replace(self._states[leader], state="stopped")
             self._changed()
-
-    @staticmethod
-    def _now_s() -> float:
-        return asyncio.get_running_loop().time()
 
     def _listener_of(self, leader: str, epoch: int) -> WorkerListener:
         """Hears the worker of one run of a closed group, which may speak of that alone."""
@@ -392,5 +395,6 @@ class LocalDeployment:
         epoch = self._told[leader]
         self._units.give_back(leader, epoch)
         if self._states[leader].state not in ENDED:
-            self._states[leader] = GroupRun(leader, epoch, "failed", how[:ERROR_LENGTH_MAX])
-            self._begin_anew_later(leader, epoch)
+            why = self._secrets.cover.text(how)[:ERROR_LENGTH_MAX]
+            self._states[leader] = GroupRun(leader, epoch, "failed", why)
+            self._pauses.begin(leader, epoch)

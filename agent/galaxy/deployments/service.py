@@ -21,6 +21,7 @@ from cantor.base.errors import (
 from cantor.node.services import Reply
 from cantor.node.tenants import HUB_ROLE, check_tenant
 from galaxy.deployments import keeper
+from galaxy.deployments import secrets as secrets_of_groups
 from galaxy.deployments.authors import Authors
 from galaxy.deployments.calls import Calls, text_of
 from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figures
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cantor.base.ids import NodeId
+    from cantor.node.secrets.records import SecretKey
+    from cantor.node.secrets.service import Secrets
     from cantor.node.services import Call, Message, Node
     from cantor.wire.frame import Buffer, Value
     from galaxy.deployments.views import DeploymentView
@@ -97,6 +100,7 @@ class Deployments:
         self._node.answer(_FIGURES, self._answer_figures)
         self._node.answer(_PREVIEW, self._answer_preview)
         self._node.answer(_REPORTS, self._answer_reports)
+        self._judge_secrets()
         self._unsubscribe = self._node.subscribe(self._facts_changed)
         self._task = asyncio.ensure_future(self._keep())
 
@@ -278,8 +282,6 @@ class Deployments:
         if local is None:
             local = self._local[deployment] = LocalDeployment(
                 deployment,
-                self._node.node_id,
-                self._node.name,
                 self._wake.set,
                 self._carry,
                 self._judge,
@@ -302,6 +304,18 @@ class Deployments:
         self._wake.set()
         for changed in list(self._subscribers):
             changed()
+
+    def _judge_secrets(self) -> None:
+        kept = cast("Secrets | None", self._node.service("secrets"))
+        if kept is not None:
+            kept.judged_by(secrets_of_groups.KIND, self._why_no_secret)
+
+    def _why_no_secret(self, asker: NodeId, about: str, key: SecretKey) -> str:
+        identity, _, leader = about.partition("/")
+        facts = self._facts()
+        placed = {view.id: view.nodes for view in keeper.views(facts)}.get(identity, {})
+        deployment = facts.deployments.get(identity)
+        return secrets_of_groups.why_not(self._authors, deployment, placed, asker, leader, key)
 
     def _check_tenant(self, message: Message) -> None:
         deployment = self._held(text_of(message.headers, "deployment"))

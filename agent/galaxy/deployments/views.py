@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
 from cantor.base.errors import RemoteProtocolError
+from cantor.base.secret_names import named_in
 from galaxy.filter import params_of
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def masked(
 ) -> dict[str, object]:
     """A pipeline's document for people: what its filters declare secret is masked.
 
-    Of a type that is not known here every parameter is masked: any of them may be a secret.
+    Of a type that is not known here every parameter is masked: any of them may be a secret. The
+    name of a secret is none.
     """
     filters = document.get("filters")
     if not isinstance(filters, dict):
@@ -146,7 +148,11 @@ def _masked(spec: object, known: Callable[[str], type[BaseFilter] | None]) -> ob
         return spec
     filter_type = known(str(spec.get("type")))
     declared = params_of(filter_type) if filter_type else {}
-    hidden = (name for name in params if name not in declared or declared[name].secret)
+    hidden = (
+        name
+        for name in params
+        if (name not in declared or declared[name].secret) and named_in(params[name]) is None
+    )
     return {**spec, "params": {**params, **dict.fromkeys(hidden, MASK)}}
 
 

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
+async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
+    """Agents of one mesh in this process."""
+    fleet = Fleet(tmp_path)
+    yield fleet
+    for name in list(fleet.agents):
+        await fleet.remove(name)
+
+
+@pytest.fixture
 async def fleet_with_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Fleet]:

@@ -18,7 +18,7 @@ from cantor.base.resources import Device, Resource
 from cantor.identity.authority import Authority
 from cantor.identity.store import IdentityFolder
 from cantor.node.agent import Agent
-from cantor.node.settings import AgentSettings
+from cantor.node.settings import AgentSettings, Work
 from edge_devices.cameras import CameraProvider
 from edge_devices.fake import FakeMachine
 from edge_devices.registry import Inventory
@@ -27,13 +27,15 @@ from galaxy.filters.capture import opencv
 from galaxy.pipeline import Connection, FilterSpec, Pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from cantor.node.services import ServiceFactory
     from galaxy.deployments.views import DeploymentView
 
 pytestmark = pytest.mark.integration
 WAIT_S = 30.0
+GALAXY: Mapping[str, ServiceFactory] = {"galaxy": Deployments}
 FRAMES = 60
 
 
@@ -62,7 +64,15 @@ class Fleet:
         self.agents: dict[str, Agent] = {}
         self.machines: dict[str, Machine] = {}
 
-    async def add(self, name: str, *, camera: bool = False, role: str = "") -> Agent:
+    async def add(
+        self,
+        name: str,
+        *,
+        camera: bool = False,
+        role: str = "",
+        work: Work | None = None,
+        services: Mapping[str, ServiceFactory] = GALAXY,
+    ) -> Agent:
         box = IdentityFolder(self._folder / name)
         if not box.enrolled:
             box.install(self._authority.issue(box.csr_pem(), now=datetime.now(UTC)))
@@ -74,9 +84,10 @@ class Fleet:
             labels={"role": role} if role else {},
             is_discovering=False,
             interfaces=("127.0.0.1",),
+            work=work or Work(),
         )
         machine = self.machines.setdefault(name, Machine(camera=camera))
-        agent = Agent(settings, inventory=machine, services={"galaxy": Deployments})
+        agent = Agent(settings, inventory=machine, services=services)
         self.agents[name] = agent
         await agent.start()
         self._seeds = self._seeds or agent.addresses
@@ -91,14 +102,6 @@ class Fleet:
 
 def service(agent: Agent) -> Deployments:
     return cast("Deployments", agent.service("galaxy"))
-
-
-@pytest.fixture
-async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
-    fleet = Fleet(tmp_path)
-    yield fleet
-    for name in list(fleet.agents):
-        await fleet.remove(name)
 
 
 async def until(

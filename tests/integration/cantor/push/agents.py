@@ -80,10 +80,10 @@ class Box:
             self.process.communicate(timeout=WAIT_S)
             self.process = None
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Type a command."""
+    def run(self, *words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        """Type a command; ``given`` is what it reads."""
         command = [*PROGRAM, *words, "--data", str(self.folder)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=WAIT_S)
+        return subprocess.run(command, input=given, capture_output=True, text=True, timeout=WAIT_S)
 
     def ask(self, call: str, **args: Any) -> Any:  # noqa: ANN401 (as the agent answers)
         return asyncio.run(ask(self.folder, call, args, timeout_s=WAIT_S))

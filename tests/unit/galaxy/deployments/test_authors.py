@@ -10,7 +10,7 @@ import pytest
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh, FakeNode
 from cantor.workers.sandbox.rules import Rules
-from galaxy.deployments.authors import AUTHOR, Authors, pipeline_hash
+from galaxy.deployments.authors import AUTHOR, Authors, hash_of
 from galaxy.deployments.records import Deployment
 
 if TYPE_CHECKING:
@@ -98,8 +98,18 @@ def test_what_is_removed_is_vouched_for_no_more(nodes: dict[NodeId, FakeNode]) -
     assert [fact.owner for fact in nodes[HERE].facts(AUTHOR)] == [FRIEND]
 
 
+def test_the_same_pipeline_for_another_project_is_not_vouched_for(
+    nodes: dict[NodeId, FakeNode],
+) -> None:
+    Authors(nodes[HERE]).vouch(deployed(HERE))
+
+    assert Authors(nodes[HERE]).is_proven(deployed(HERE))
+    assert not Authors(nodes[HERE]).is_proven(replace(deployed(HERE), project="vision"))
+
+
 def test_the_order_of_keys_is_not_hashed() -> None:
+    one = deployed(HERE)
     turned = {"filters": PIPELINE["filters"], "name": "one"}
 
-    assert pipeline_hash(turned) == pipeline_hash(PIPELINE)
-    assert pipeline_hash({**turned, "name": "two"}) != pipeline_hash(PIPELINE)
+    assert hash_of(replace(one, pipeline=turned)) == hash_of(one)
+    assert hash_of(replace(one, pipeline={**turned, "name": "two"})) != hash_of(one)

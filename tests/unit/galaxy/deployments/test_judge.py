@@ -58,8 +58,10 @@ class Box:
     def files(self, by: NodeId, spec: FilterSpec) -> dict[tuple[str, str], str]:
         return self.judge.files_of(*self.deployed(by, spec))
 
-    def addresses(self, by: NodeId, spec: FilterSpec) -> list[str] | None:
-        return self.judge.addresses_of(*self.deployed(by, spec))
+    def addresses(
+        self, by: NodeId, spec: FilterSpec, secrets: dict[str, str] | None = None
+    ) -> list[str] | None:
+        return self.judge.addresses_of(*self.deployed(by, spec), secrets or {})
 
 
 @pytest.fixture
@@ -148,6 +150,16 @@ def test_cameras_and_brokers_of_other_machines_are_for_all_who_may_deploy(box: B
         FilterSpec("usb_camera"), FilterSpec("conveyor"),
     ):  # fmt: skip
         assert box.addresses(STRANGER, spec) == []
+
+
+def test_an_address_that_is_a_secret_is_judged_and_not_told(box: Box) -> None:
+    spec = FilterSpec("rtsp", {"url": "secret://gate"})
+
+    assert box.addresses(STRANGER, spec, {"gate": "rtsp://u:canary@192.0.2.1/live"}) == []
+    with pytest.raises(ConfigError, match="may not reach this address") as refused:
+        box.addresses(STRANGER, spec, {"gate": "rtsp://u:canary@192.0.2.77:22/live"})
+    assert refused.value.where == "video"
+    assert "192.0.2.77" not in str(refused.value)
 
 
 def test_other_ports_and_this_box_itself_are_for_this_box_alone(box: Box) -> None:
