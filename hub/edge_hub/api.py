@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from edge_hub.preview import Previews
     from edge_hub.projects import Projects
     from edge_hub.resource_api import ResourceApi
+    from edge_hub.secret_api import SecretApi
     from edge_hub.service_api import ServiceApi
     from edge_hub.stream import Stream
     from edge_hub.task_api import TaskApi
@@ -73,6 +74,7 @@ class Services:
     log_api: LogApi
     metric_api: MetricApi
     service_api: ServiceApi
+    secret_api: SecretApi
     policy_api: PolicyApi
     task_api: TaskApi
     previews: Previews
@@ -125,6 +127,7 @@ class Api:
             *self._hub.metric_api.routes(),
             *self._hub.resource_api.routes(),
             *self._hub.service_api.routes(),
+            *self._hub.secret_api.routes(),
             *self._hub.policy_api.routes(),
             *self._hub.task_api.routes(),
             Route("GET", "/events", "List events, newest first", self.list_events,

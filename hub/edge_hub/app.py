@@ -46,6 +46,7 @@ from edge_hub.projects import Projects
 from edge_hub.resource_api import ResourceApi
 from edge_hub.routing import add_routes
 from edge_hub.schemas import Health
+from edge_hub.secret_api import SecretApi
 from edge_hub.service_api import ServiceApi
 from edge_hub.stream import Stream
 from edge_hub.task_api import TaskApi
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
     from edge_hub.problems import Handler
+    from edge_hub.secret_control import SecretControl
     from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
     from edge_hub.task_control import TaskControl
@@ -111,10 +113,12 @@ async def start_hub(
     pipelines: PipelineControl | None = None,
     pushed: ServiceControl | None = None,
     tasks: TaskControl | None = None,
+    secrets: SecretControl | None = None,
 ) -> Hub:
     """Open the database and listen.
 
-    Without ``pipelines``, ``pushed`` services or ``tasks`` the hub answers 503 about them.
+    Without ``pipelines``, ``pushed`` services, ``tasks`` or ``secrets`` the hub answers 503 about
+    them.
 
     Raises:
         UnavailableError: an address is in use.
@@ -158,6 +162,7 @@ async def start_hub(
             log_api=LogApi(fleet, mesh_view),
             metric_api=MetricApi(fleet, mesh_view),
             service_api=service_api,
+            secret_api=SecretApi(secrets, database, fleet, clock),
             policy_api=policy,
             task_api=task_api,
             previews=previews,

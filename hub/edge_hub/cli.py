@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from cantor.identity.authority import Authority
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
+    from edge_hub.secret_control import SecretControl
     from edge_hub.service_control import ServiceControl
     from edge_hub.task_control import TaskControl
 
@@ -57,6 +58,10 @@ class Membership(Protocol):
     @property
     def tasks(self) -> TaskControl | None:
         """The tasks of the mesh, if this hub's node has them."""
+
+    @property
+    def secrets(self) -> SecretControl | None:
+        """The secrets of the mesh, if this hub's node has them."""
 
     async def close(self) -> None:
         """Leave the mesh."""
@@ -195,6 +200,7 @@ async def _serve(options: argparse.Namespace, join: JoinMesh) -> int:
             pipelines=membership.pipelines,
             pushed=membership.pushed,
             tasks=membership.tasks,
+            secrets=membership.secrets,
         )
         stack.push_async_callback(hub.close)
         link = await hub.sign_in_link()

@@ -18,6 +18,7 @@ from cantor.node.tenants import alive_of_tenant
 from cantor.workers.sandbox.rules import Rules, rules_with
 from cantor.workers.settings import WorkerSettings
 from edge_hub.mesh_view import LiveNode, PolicyView
+from edge_hub.secret_control import NodeSecrets
 from edge_hub.service_control import NodeServices
 from edge_hub.task_control import NodeTasks
 from galaxy.deployments.service import Deployments
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Value
     from edge_hub.mesh_view import MeshView
     from edge_hub.pipelines import PipelineControl
+    from edge_hub.secret_control import SecretControl
     from edge_hub.service_control import ServiceControl
     from edge_hub.settings import HubSettings
     from edge_hub.task_control import TaskControl
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 PIPELINES = "galaxy"
 PUSH = "push"
 TASKS = "tasks"
+SECRETS = "secrets"
 HUB_LABEL = {"role": "hub"}
 SEEN_STEP_S = 30.0
 RENEW_BEFORE = timedelta(days=20)
@@ -200,6 +203,12 @@ class AgentMembership:
         """The services of the mesh."""
         service = self._agent.service(PUSH)
         return NodeServices(service.calls(), self._agent.tenant) if service else None
+
+    @property
+    def secrets(self) -> SecretControl | None:
+        """The secrets of the mesh."""
+        service = self._agent.service(SECRETS)
+        return NodeSecrets(service.calls(), self._agent.tenant) if service else None
 
     @property
     def tasks(self) -> TaskControl | None:

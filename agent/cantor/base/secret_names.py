@@ -19,7 +19,8 @@ NAMES_MAX = 32
 """So many secrets may one service, pipeline or task name."""
 COVERED_BYTES_MIN = 4
 """Shorter values are not covered in texts: they stand in half of all lines by chance."""
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+NAME_PATTERN = "[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_NAME = re.compile(NAME_PATTERN)
 
 
 def is_secret_name(name: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import os
+import secrets
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from cantor.scheduling.tasks.story import STATES
 from edge_hub.app import start_hub
 from edge_hub.mesh_view import FakeMeshView, LiveNode
 from edge_hub.pipelines import FakePipelineControl
+from edge_hub.secret_control import FakeSecrets
 from edge_hub.service_control import FakeServices
 from edge_hub.settings import HubSettings
 from edge_hub.task_control import FakeTasks
@@ -56,6 +58,7 @@ pytestmark = pytest.mark.integration
 EXAMPLES_FEW = 12
 EXAMPLES = int(os.environ.get("ALL_OPERATIONS", "0"))
 NEWEST = ("/nodes/{node_id}/metrics",)
+NEWEST = ("/session", "/secrets", "/tenants")
 ENDLESS = "/stream"  # a WebSocket, which has tests of its own
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 428]
 NODE = NodeId("b" * 32)
@@ -161,6 +164,7 @@ def served(folder: Path) -> Iterator[Browser]:
             pipelines=pipelines,
             pushed=FakeServices(authority.tenant),
             tasks=some_tasks(authority.tenant),
+            secrets=FakeSecrets(authority.tenant),
         )
 
     hub = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
@@ -186,8 +190,10 @@ def make_things(browser: Browser, session: requests.Session) -> dict[str, str]:
     post("/projects", {"name": "四号线"})
     token = post("/enrolment-tokens", {})
     deployment = post("/deployments", {"template": "test-pattern"})
+    name = f"mail-{secrets.token_hex(4)}"
+    post("/secrets", {"name": name, "value": "hidden"})
     place = {"tenant": "default", "project": "default"}
-    made = {"token_id": token["id"], "deployment_id": deployment["id"]}
+    made = {"token_id": token["id"], "deployment_id": deployment["id"], "secret_name": name}
     return {**place, **made, "node_id": NODE, "task_id": TASK}
 
 

@@ -21,6 +21,7 @@ from cantor.identity.authority import Authority
 from edge_hub.app import Hub, start_hub
 from edge_hub.mesh_view import FakeMeshView
 from edge_hub.pipelines import FakePipelineControl
+from edge_hub.secret_control import FakeSecrets
 from edge_hub.service_control import FakeServices
 from edge_hub.settings import HubSettings
 from edge_hub.task_control import FakeTasks
@@ -83,6 +84,7 @@ class World:
     pipelines: FakePipelineControl
     services: FakeServices
     tasks: FakeTasks
+    secrets: FakeSecrets
     browser: aiohttp.ClientSession
 
     @property
@@ -140,13 +142,15 @@ async def running(folder: Path, authority: Authority, clock: HandClock) -> Async
     )
     pipelines = FakePipelineControl(RUNNER, wall=clock.wall)
     services, tasks = FakeServices(authority.tenant), FakeTasks(authority.tenant)
+    secrets = FakeSecrets(authority.tenant)
     hub = await start_hub(
-        settings, authority, mesh, clock=clock, pipelines=pipelines, pushed=services, tasks=tasks
-    )
+        settings, authority, mesh, clock=clock, pipelines=pipelines, pushed=services, tasks=tasks,
+        secrets=secrets,
+    )  # fmt: skip
     jar = aiohttp.CookieJar(unsafe=True)
     try:
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-            yield World(hub, authority, clock, mesh, pipelines, services, tasks, browser)
+            yield World(hub, authority, clock, mesh, pipelines, services, tasks, secrets, browser)
     finally:
         await hub.close()
 

@@ -15,7 +15,9 @@ def test_the_console_has_words_for_every_kind_and_its_params(language: str) -> N
     text = (WORDS / f"{language}.ts").read_text(encoding="utf-8")
     said = dict(
         re.findall(
-            r'^\s+((?:node|token|project|policy|service|task|deployment)_\w+): "(.*)",$', text, re.M
+            r'^\s+((?:node|token|project|policy|service|secret|task|deployment)_\w+): "(.*)",$',
+            text,
+            re.M,
         )
     )
 

@@ -33,14 +33,17 @@ SPEAKERS = (
     "agent/galaxy/registry.py",
     "agent/galaxy/deployments/judge.py",
     "agent/galaxy/deployments/records.py",
+    "agent/galaxy/deployments/secrets.py",
+    "agent/galaxy/secrets.py",
     "agent/cantor/node/logs",
     "agent/cantor/node/metrics/following.py",
     "agent/cantor/node/push",
+    "agent/cantor/node/secrets",
     "agent/cantor/node/tenants.py",
     "agent/cantor/scheduling/evaluation.py",
 )
 CALLS = {"ProblemError", "FieldError", "Problem", "MediaError", "ModelError", "_bad"}
-CALLS_OF_NODES = CALLS | {"ConfigError", "UnavailableError", "BundleError"}
+CALLS_OF_NODES = CALLS | {"ConfigError", "UnavailableError", "BundleError", "SecretError"}
 """In the hub's own modules these tell who starts it, and not who uses its console."""
 BLANK = re.compile(r"\{[^{}]*\}")
 # The router's own words for addresses that no page asks for, and one text with two beginnings,
