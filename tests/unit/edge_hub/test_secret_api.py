@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -40,7 +40,7 @@ async def test_a_secret_is_set_shown_given_another_value_and_removed(world: Worl
 
     status, listed = await world.call("GET", "/secrets")
 
-    (one,) = listed["items"]  # type: ignore[misc]
+    (one,) = cast("list[Any]", listed["items"])
     assert status == 200
     assert (one["id"], one["by"], one["elsewhere"]) == ("mail", "hub", 1)
     assert [(node["name"], node["is_current"]) for node in one["nodes"]] == [("dock-1", True)]
@@ -113,7 +113,8 @@ async def test_one_project_does_not_see_the_secrets_of_another(world: World) -> 
     await world.call("POST", "/secrets", {"name": "mail", "value": CANARY})
     await world.call("POST", "/projects", {"name": "Line 4", "id": "line-4"})
     _, made = await world.call("GET", "/projects")
-    other = next(one["id"] for one in made["items"] if one["id"] != "default")  # type: ignore[attr-defined, union-attr]
+    items = cast("list[Any]", made["items"])
+    other = next(one["id"] for one in items if one["id"] != "default")
 
     path = f"/tenants/{world.authority.tenant}/projects/{other}/secrets"
 
