@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tarfile
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.cantor.push.agents import CLOSED, OPEN, Box, is_running, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from tests.integration.cantor.push.conftest import Trio
 
@@ -144,6 +147,83 @@ def test_a_service_of_another_project_does_not_get_it(trio: Trio, tmp_path: Path
     done = trio.birch.run("secret", "set", "other", given="late")
     assert done.returncode == 0, done.stderr
     reads(trio.birch, FIRST)
+
+
+CRASH = """
+import cantor, hashlib, os, pathlib
+data = pathlib.Path(os.environ["CANTOR_DATA"])
+value = cantor.secret("mail")
+(data / "proof").write_text(hashlib.sha256(value.encode()).hexdigest())
+print("ready", flush=True)
+raise SystemExit(f"cannot log in with {value}")
+"""
+
+
+def said_by(box: Box, folder: Path) -> str:
+    """All that a person can read of a node, by every verb that shows something, and its bundle."""
+    bundle = folder / f"{box.folder.name}.tar.gz"
+    verbs = (
+        "secret list", "secret list --json", "service list", "service list --json",
+        "service history mailer --json", "service logs mailer --json", "service logs crasher",
+        "logs --lines 1000", "logs --lines 1000 --json --level debug", "status --json",
+        "nodes --json", "resources --json", "pool --json", "task list --json",
+        "project list --json",
+        "mesh graph --json", "mesh status --json", "pipeline list --json", "doctor --json",
+        f"doctor --bundle {bundle}",
+    )  # fmt: skip
+    told = [box.run(*verb.split()) for verb in verbs]
+    texts = [one.stdout + one.stderr for one in told]
+    calls = ("facts", "status", "nodes", "service.list", "service.refused", "secret.list", "pool")
+    texts += [str(box.ask(call)) for call in calls]
+    with tarfile.open(bundle) as packed:
+        members = [packed.extractfile(one) for one in packed.getmembers()]
+        texts += [one.read().decode() for one in members if one is not None]
+    return "\n".join(texts)
+
+
+def processes() -> Iterator[tuple[str, bytes]]:
+    """Environment and command line of every process of this machine that can be read."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield str(folder), (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+
+
+def test_nothing_that_anybody_can_read_holds_a_value(trio: Trio, tmp_path: Path) -> None:
+    """The canary: the services have read it, and one has printed it, and one failed with it."""
+    trio.birch.stop()
+    trio.birch.start(trio.ash.address, words=CLOSED)
+    trio.ash.knows(3)
+    set_here(trio.ash, FIRST)
+    everywhere = ("--to", 'label.site in ["birch", "cedar"]')
+    assert trio.ash.run("push", code(tmp_path / "code"), *everywhere).returncode == 0
+    folder = tmp_path / "crash"
+    folder.mkdir()
+    (folder / "main.py").write_text(CRASH)
+    (folder / "service.yaml").write_text("name: crasher\nsecrets: [mail]\nhealth: {ready: ready}\n")
+    trio.ash.run("push", str(folder), "--to", 'label.site == "cedar"')
+    reads(trio.birch, FIRST)
+    reads(trio.cedar, FIRST)
+    until(
+        lambda: (
+            "cannot log in with secret://mail" in trio.ash.run("service", "logs", "crasher").stdout
+        ),
+        trio.cedar.log,
+    )
+    pid = int(data_of(trio.cedar, "pid"))
+    assert is_running(pid)
+    assert any(
+        str(pid) in name and b"PASSWORD=/proc/self/fd/" in told for name, told in processes()
+    )
+
+    assert [name for name, told in processes() if FIRST.encode() in told] == []
+    for box in (trio.ash, trio.birch, trio.cedar):
+        said = said_by(box, tmp_path)
+        assert "ready, and it prints secret://mail" in said
+        assert FIRST not in said
+        assert hashlib.sha256(FIRST.encode()).hexdigest() not in said
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files} >= {"agent.log", "default=mail", "keys", "state"}
+    assert [str(path) for path in files if FIRST.encode() in path.read_bytes()] == []
 
 
 def test_what_people_type_wrongly_is_told(trio: Trio, tmp_path: Path) -> None:
