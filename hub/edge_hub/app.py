@@ -117,8 +117,7 @@ async def start_hub(
 ) -> Hub:
     """Open the database and listen.
 
-    Without ``pipelines``, ``pushed`` services, ``tasks`` or ``secrets`` the hub answers 503 about
-    them.
+    About what is left out, such as ``pipelines`` or ``secrets``, the hub answers 503.
 
     Raises:
         UnavailableError: an address is in use.
@@ -162,7 +161,7 @@ async def start_hub(
             log_api=LogApi(fleet, mesh_view),
             metric_api=MetricApi(fleet, mesh_view),
             service_api=service_api,
-            secret_api=SecretApi(secrets, database, fleet, clock),
+            secret_api=SecretApi(secrets, database, fleet, clock, stream.changed),
             policy_api=policy,
             task_api=task_api,
             previews=previews,

@@ -12,6 +12,8 @@ from edge_hub.schemas import rfc3339
 from edge_hub.secret_schemas import NewSecret, Secret, SecretChange, SecretList, SecretNode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from cantor.base.clock import Clock
     from cantor.wire.frame import Value
     from edge_hub.database import Database
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from edge_hub.fleet import Fleet
     from edge_hub.schemas import Node
     from edge_hub.secret_control import SecretControl
+    from edge_hub.topics import Topic
 
 Row = dict[str, Any]
 Nodes = dict[str, tuple["Node", int]]
@@ -28,12 +31,18 @@ class SecretApi:
     """Without ``control`` the hub's node keeps no secrets: 503."""
 
     def __init__(
-        self, control: SecretControl | None, database: Database, fleet: Fleet, clock: Clock
+        self,
+        control: SecretControl | None,
+        database: Database,
+        fleet: Fleet,
+        clock: Clock,
+        changed: Callable[[Collection[Topic]], None],
     ) -> None:
         self._given = control
         self._database = database
         self._fleet = fleet
         self._clock = clock
+        self._tell = changed
 
     def routes(self) -> list[Route]:
         """Every operation on secrets; all may answer 503."""
@@ -81,6 +90,7 @@ class SecretApi:
         told = Happening(kind, name, {"name": name, "by": user})
         async with self._database.write() as connection:
             await record(connection, scope, told, now=self._clock.wall())
+        self._tell(("events",))
         return Reply(_secret(row, await self._fleet.all(scope)))
 
     async def _name(self, call: Call) -> str:

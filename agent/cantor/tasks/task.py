@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from cantor.base.errors import ConfigError
+from cantor.base.secret_names import check_secret_name
 from cantor.scheduling.needs import together
 from cantor.scheduling.shares.terms import check_name
 from cantor.tasks.brought import dressed, lines
@@ -196,6 +197,7 @@ def task(
     project: str = "",
     durable: bool = False,
     requirements: Sequence[str] | str | PathLike[str] = (),
+    secrets: Sequence[str] = (),
 ) -> Callable[[Callable[P, T]], Task[P, T]]:
     """As ``@cantor.task(…)``."""
 
@@ -213,6 +215,7 @@ def task(
     project: str = "",
     durable: bool = False,
     requirements: Sequence[str] | str | PathLike[str] = (),
+    secrets: Sequence[str] = (),
 ) -> Task[P, T] | Callable[[Callable[P, T]], Task[P, T]]:
     """Make a function a task.
 
@@ -229,6 +232,7 @@ def task(
     ``requirements`` is what it imports beside the modules of its project (``["numpy>=2"]``), or a
     file with one a line: they go with it as wheels for the node that runs it, found when it is
     submitted first. What a task submits itself has the wheels of that task.
+    ``secrets`` are the names of those of its project that it may have: :func:`cantor.secret`.
 
     Raises:
         ConfigError: a value is out of range, or the needs do not follow the grammar.
@@ -251,6 +255,7 @@ def task(
             mode=MODES[mode],
             project=check_name(project) if project else "",
             is_durable=durable,
+            secrets=" ".join(check_secret_name(one, name) for one in secrets),
         )
         return Task(function, needs, terms, requirements)
 

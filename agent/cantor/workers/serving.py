@@ -268,6 +268,11 @@ def say_progress(fraction: float, text: str) -> None:
         _Here.worker.said(fraction, text)
 
 
+def is_here() -> bool:
+    """Whether this process is a worker."""
+    return _Here.worker is not None
+
+
 def is_cancelled() -> bool:
     """Whether nobody waits any more for the task that runs here; False elsewhere."""
     return _Here.worker is not None and _Here.worker.is_stopped()

@@ -115,6 +115,10 @@ class Terms:
     """Where they lie unpacked on this machine, one a line; it has no meaning for another."""
     asks: str = ""
     """It is no call but a question about what nodes keep, of this kind: see ``node.state``."""
+    secrets: str = ""
+    """The names of the secrets of its project that it may have, with spaces between."""
+    asked_secret: str = ""
+    """It is no task, but asks for this secret for the task that submits it."""
 
     @property
     def is_life(self) -> bool:

@@ -9,14 +9,14 @@ from cantor.base.errors import RemoteProtocolError
 from cantor.node.secrets.records import SecretKey, key_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Message
 
 ABOUT_MAX = 128
 
-Judge: TypeAlias = "Callable[[NodeId, str, SecretKey], str]"
+Judge: TypeAlias = "Callable[[NodeId, str, SecretKey], str | Awaitable[str]]"
 """Why a node may not have a secret for the thing of that name; "" if it may."""
 
 

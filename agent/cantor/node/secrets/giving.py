@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class Giving:
         if not self._allowance.take(node.clock.monotonic()):
             raise RemoteProtocolError("too much is asked for at once", where=node.name)
         key, kind, about = asked_in(message, node.tenant)
-        if why := self.why_not(message.source, kind, about, key):
+        if why := await self.why_not(message.source, kind, about, key):
             extra = {"what": key.name, "project": key.project, "to": message.source, "reason": why}
             _log.warning("a secret is not given", extra=extra)
             raise RemoteProtocolError(why, where=f"secret {key.name}")
@@ -73,12 +74,13 @@ class Giving:
         _log.info("a secret was given", extra=extra)
         return Reply({}, (kept.packed, box))
 
-    def why_not(self, asker: NodeId, kind: str, about: str, key: SecretKey) -> str:
+    async def why_not(self, asker: NodeId, kind: str, about: str, key: SecretKey) -> str:
         """Why a node may not have a secret for that; "" if it may."""
         judge = self._judge(kind)
         if judge is None:
             return f"nothing of the kind {kind[:20]} has secrets here"
-        return judge(asker, about, key)
+        found = judge(asker, about, key)
+        return await found if inspect.isawaitable(found) else found
 
     def _sealing_key(self, message: Message) -> bytes:
         """The key that the node has signed with its certificate's."""

@@ -137,7 +137,7 @@ class Secrets:
         """The values of a claim whose secrets were brought. Raises as :meth:`bring`."""
         found: dict[str, bytes] = {}
         for key in claim.keys:
-            self._check(key, claim)
+            await self._check(key, claim)
             kept = self.kept.get(key)
             if kept is None:
                 raise _none(key)
@@ -205,7 +205,7 @@ class Secrets:
         self._wake.set()
 
     async def _bring(self, key: SecretKey, claim: Claim) -> None:
-        self._check(key, claim)
+        await self._check(key, claim)
         known, kept = self.book.known.get(key), self.kept.get(key)
         if known is None or not known.record.is_kept:
             raise _none(key)
@@ -219,8 +219,8 @@ class Secrets:
             extra = {"what": key.name, "version": kept.record.version, "reason": str(error)}
             _log.info("an earlier version of a secret is used", extra=extra)
 
-    def _check(self, key: SecretKey, claim: Claim) -> None:
-        why = self._giving.why_not(self._node.node_id, *claim.owner, key)
+    async def _check(self, key: SecretKey, claim: Claim) -> None:
+        why = await self._giving.why_not(self._node.node_id, *claim.owner, key)
         if why:
             raise SecretError(why, where=_where(key))
 

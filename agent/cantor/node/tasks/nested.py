@@ -8,15 +8,16 @@ from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import CantorError, RemoteProtocolError
+from cantor.base.errors import CantorError, RemoteProtocolError, SecretError
 from cantor.bundles.code import python_here
+from cantor.bundles.values import pack
 from cantor.node.tasks.listening import LAST, tell
-from cantor.node.tasks.wording import FAILED, parts_of, terms_from, terms_value
+from cantor.node.tasks.wording import DONE, FAILED, parts_of, terms_from, terms_value
 from cantor.workers.failures import pack_failure
 from cantor.workers.units import PLAIN, Passed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from cantor.base.ids import NodeId
     from cantor.node.tasks.intake import Intake
@@ -38,6 +39,9 @@ class Nested:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._units = count(1)
         self._open: dict[int, tuple[Listener, int]] = {}
+        self._asking: set[asyncio.Task[None]] = set()
+        self.secret: Callable[[str, str], Awaitable[bytes]] | None = None
+        """Gives a task, by its id, a secret."""
 
     def start(self) -> None:
         """Take tasks on this event loop from now on."""
@@ -81,6 +85,11 @@ class Nested:
     ) -> None:
         """It may be cloudpickled, by a worker of this node: so it goes to the same Python."""
         self._open[unit] = listener, 0
+        if terms.asked_secret:
+            asking = asyncio.ensure_future(self._give(unit, terms))
+            self._asking.add(asking)
+            asking.add_done_callback(self._asking.discard)
+            return
         try:
             number = self._intake.submit(
                 self, unit, code, terms, python_here(), parts, is_nested=True
@@ -90,6 +99,16 @@ class Nested:
             return
         if unit in self._open:
             self._open[unit] = listener, number
+
+    async def _give(self, unit: int, terms: Terms) -> None:
+        try:
+            if self.secret is None:
+                raise SecretError("nobody gives secrets here", where=terms.name)
+            value = pack(await self.secret(terms.parent, terms.asked_secret), [])
+        except CantorError as error:
+            self.told(unit, [FAILED, pack_failure(error)], ())
+        else:
+            self.told(unit, [DONE], (value,))
 
     def _number(self, unit: int) -> int:
         return self._open[unit][1] if unit in self._open else 0

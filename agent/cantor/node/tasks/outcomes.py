@@ -10,6 +10,7 @@ from cantor.scheduling.tasks.story import TRACEBACK_CHARACTERS_MAX, Failure
 from cantor.workers.units import Death, End
 
 if TYPE_CHECKING:
+    from cantor.base.secret_names import Cover
     from cantor.node.tasks.wording import Message
     from cantor.scheduling.tasks.story import State
 
@@ -25,6 +26,19 @@ _STATES: dict[object, State] = {
     End.DIED.value: "died",
     End.PREEMPTED.value: "preempted",
 }
+
+
+def covered(cover: Cover, message: Message) -> Message:
+    """What a task tells, without the values of its secrets; its result is what it returns.
+
+    An error that holds one travels as its text alone.
+    """
+    kind, *content = message
+    if kind == FAILED:
+        packed, *texts = content[0]
+        is_told = packed is not None and cover.data(packed) == packed
+        return [kind, [packed if is_told else None, *map(cover.text, texts)], *content[1:]]
+    return [kind, *(cover.value(part) for part in content)]
 
 
 def with_work(message: Message, worker: int, took_s: float) -> Message:

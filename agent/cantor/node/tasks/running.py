@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, NeedsError, RemoteProtocolError, UnavailableError
+from cantor.base.secret_names import Cover
 from cantor.bundles.code import is_id
 from cantor.node.actors.lives import Lives
 from cantor.node.tasks.listening import LAST, Telling
-from cantor.node.tasks.outcomes import with_work
+from cantor.node.tasks.outcomes import covered, with_work
 from cantor.node.tasks.reports import Reports
 from cantor.node.tasks.stages import stage_of
 from cantor.node.tasks.turns import WorkerLine
@@ -82,6 +83,13 @@ class Attempt:
     """The wheels that it imports from, if it brings any."""
     life: Living | None = None
     """What calls need that are made of it, if it is an actor."""
+    secrets: dict[str, bytes] = field(default_factory=dict)
+    """What it was given: it is covered in all that it says."""
+
+    @property
+    def task(self) -> str:
+        """The id of its task."""
+        return task_id(self.key.node, self.key.life, self.key.task)
 
 
 class Running:
@@ -127,6 +135,10 @@ class Running:
         """Tasks for each worker; actors have a process each besides."""
         tasks = len(self._attempts) - self.lives.count
         return tasks / max(1, self._work.workers)
+
+    def of_task(self, task: str) -> Attempt | None:
+        """The attempt of a task that runs here."""
+        return next((one for one in self._attempts.values() if one.task == task), None)
 
     def rows(self) -> list[Attempt]:
         """What is here now."""
@@ -345,6 +357,8 @@ class Running:
     def _reported(self, attempt: Attempt, message: Message, parts: Parts) -> None:
         if self._attempts.get(attempt.key) is not attempt:
             return
+        if attempt.secrets:
+            message = covered(Cover(attempt.secrets), message)
         if message[0] == FELL:
             message = self.lives.fallen(attempt, message)
         elif message[0] in LAST and attempt.unit is not None:

@@ -25,6 +25,7 @@ from cantor.node.tasks.lines import Lines
 from cantor.node.tasks.nested import Nested
 from cantor.node.tasks.places import FACT, hosts_of, named, targets_of
 from cantor.node.tasks.running import Running
+from cantor.node.tasks.secrets import TaskSecrets
 from cantor.node.tasks.sessions import Sessions
 from cantor.node.tasks.story_answers import StoryAnswers
 from cantor.node.tasks.story_calls import StoryCalls
@@ -86,6 +87,8 @@ class Tasks:
         intake = Intake(self._submits, self._calls, self._keeper, Asks(node, numbers))
         self._nested = Nested(node.node_id, intake)
         self._running = Running(node, self._work, self._lines, self._own, self._nested)
+        self._secrets = TaskSecrets(node, self._submits, self._running)
+        self._nested.secret = self._secrets.value
         self._answers = StoryAnswers(node, stories, self._submits, self._running, intake.cancel)
         self._asked = StoryCalls(node, self._answers)
         self._durable = Durable(node, self._submits)
@@ -121,6 +124,7 @@ class Tasks:
         """Take tasks."""
         self._lines.start()
         self._nested.start()
+        self._secrets.start()
         self._running.start()
         self._alive = self._node.alive()
         self._end = self._node.subscribe(self._changed)

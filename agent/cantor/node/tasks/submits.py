@@ -121,6 +121,10 @@ class Submits:
             node for task, node in self.rows() if node is not None and task.story.state == "waits"
         }
 
+    def node_of(self, number: int) -> NodeId | None:
+        """The node that has the task of that number, if it has not ended."""
+        return self._core.where(number)[0] if number in self._tasks else None
+
     def find(self, number: int) -> Submit | None:
         """The task of that number, if it has not ended."""
         return self._tasks.get(number)
