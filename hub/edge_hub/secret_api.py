@@ -12,7 +12,7 @@ from edge_hub.schemas import rfc3339
 from edge_hub.secret_schemas import NewSecret, Secret, SecretChange, SecretList, SecretNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Iterable
 
     from cantor.base.clock import Clock
     from cantor.wire.frame import Value
@@ -36,7 +36,7 @@ class SecretApi:
         database: Database,
         fleet: Fleet,
         clock: Clock,
-        changed: Callable[[Collection[Topic]], None],
+        changed: Callable[[Iterable[Topic]], None],
     ) -> None:
         self._given = control
         self._database = database
