@@ -165,6 +165,8 @@ class Running:
         metrics = self._metrics = hand_out(f"{KIND}{self._key.name}")
         way = self._way(lease, memory_bytes)
         values = await self._secrets.values()
+        names = tuple(name for name, _ in self.plan.secrets)
+        values = await self._secrets.values(self._project, names)
         handed = Handed(values, is_closed_in=self.plan.level != "none")
         try:
             way = self._way(lease, memory_bytes, handed)

@@ -24,14 +24,13 @@ class ServiceSecrets:
     def __init__(self, node: Node, key: Key) -> None:
         self._node = node
         self._key = key
-        self._claim: Claim | None = None
 
     def state(self, project: str, revision: Revision) -> State:
         """Changes when another version is kept here, or none any more."""
         secrets = self._secrets
         if not revision.secrets or secrets is None:
             return ()
-        return secrets.state(self._claim_of(project, revision))
+        return secrets.state(self._claim_of(project, revision.secrets))
 
     async def bring(
         self, project: str, revision: Revision, manifest: Manifest
@@ -45,36 +44,35 @@ class ServiceSecrets:
         if set(manifest.secrets) - set(revision.secrets):
             raise ConfigError("its code names secrets that its order does not", where="secrets")
         if not revision.secrets:
-            self.release()
             return ()
         secrets = self._secrets
         if secrets is None:
             raise UnavailableError("this node keeps no secrets", where=self._node.name)
-        self._claim = self._claim_of(project, revision)
-        found = await secrets.bring(self._claim)
+        found = await secrets.bring(self._claim_of(project, revision.secrets))
         return tuple((name, kept) for name, kept, _ in found)
 
-    async def values(self) -> dict[str, bytes]:
+    async def values(self, project: str, names: tuple[str, ...]) -> dict[str, bytes]:
         """The values, for a process that begins.
 
         Raises:
             UnavailableError: one is not there any more.
         """
-        secrets, claim = self._secrets, self._claim
-        return await secrets.values(claim) if secrets is not None and claim is not None else {}
+        secrets = self._secrets
+        if not names or secrets is None:
+            return {}
+        return await secrets.values(self._claim_of(project, names))
 
     def release(self) -> None:
         """Nothing of it runs here any more."""
-        if self._claim is not None and self._secrets is not None:
-            self._secrets.release(*self._claim.owner)
-        self._claim = None
+        if self._secrets is not None:
+            self._secrets.release(KIND, self._key.name)
 
     @property
     def _secrets(self) -> Secrets | None:
         return cast("Secrets | None", self._node.service("secrets"))
 
-    def _claim_of(self, project: str, revision: Revision) -> Claim:
-        return Claim(KIND, self._key.name, self._key.tenant, project, revision.secrets)
+    def _claim_of(self, project: str, names: tuple[str, ...]) -> Claim:
+        return Claim(KIND, self._key.name, self._key.tenant, project, names)
 
 
 def missing_secrets(node: Node, order: Order) -> str:

@@ -1,10 +1,11 @@
-"""A node that runs what names a secret asks those that keep it, the nearest answer counts."""
+"""A node that runs what names a secret asks those that keep it, one after the other."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from cantor.base.errors import (
     CantorError,
@@ -67,7 +68,9 @@ class Bringing:
             UnavailableError: none of them can be reached.
         """
         me, alive = self._node.node_id, self._node.alive()
-        holders = sorted((known.holders & alive) - {me})
+        holders = sorted(
+            (known.holders & alive) - {me}, key=lambda one: crc32(f"{me}{one}".encode())
+        )
         where = f"secret {key.name} of project {key.project}"
         if not holders:
             raise UnavailableError(

@@ -34,11 +34,6 @@ class Claim:
     names: tuple[str, ...]
 
     @property
-    def owner(self) -> tuple[str, str]:
-        """What there is one claim of."""
-        return self.kind, self.about
-
-    @property
     def keys(self) -> tuple[SecretKey, ...]:
         """The secrets."""
         return tuple(SecretKey(self.tenant, self.project, name) for name in self.names)

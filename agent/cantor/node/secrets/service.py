@@ -61,10 +61,11 @@ class Secrets:
         self._judges: dict[str, Judge] = {}
         self._giving = Giving(node, self._store, self.kept.get, self._judges.get)
         self._bringing = Bringing(node, self._store, self._took)
-        self._claims: dict[tuple[str, str], Claim] = {}
+        self._claims: set[Claim] = set()
         self._used_s: dict[SecretKey, float] = {}
         self._listeners: list[Callable[[], None]] = []
-        self._told: dict[tuple[str, str], State] = {}
+        self._told: dict[Claim, State] = {}
+        self._unsaid: set[SecretKey] = set()
         self._changing = asyncio.Lock()
         self._wake = asyncio.Event()
         self._renew_at_s = 0.0
@@ -118,7 +119,8 @@ class Secrets:
         return tuple(found)
 
     async def bring(self, claim: Claim) -> State:
-        """See to it that the secrets of a claim are kept here, and stay so until ``release``.
+        """See to it that the secrets of a claim are kept here, and stay so until ``release``. There
+        may be several of one kind and name, as of two revisions of a service.
 
         A version that is old is enough while nobody who has the newest can be reached.
 
@@ -126,12 +128,12 @@ class Secrets:
             SecretError: there is no such secret, or it is not for this; with which.
             UnavailableError: it is kept by nodes that cannot be reached.
         """
-        self._claims[claim.owner] = claim
+        self._claims.add(claim)
         self.book.look()
         for key in claim.keys:
             await self._bring(key, claim)
-        self._told[claim.owner] = self.state(claim)
-        return self.state(claim)
+        state = self._told[claim] = self.state(claim)
+        return state
 
     async def values(self, claim: Claim) -> dict[str, bytes]:
         """The values of a claim whose secrets were brought. Raises as :meth:`bring`."""
@@ -152,11 +154,10 @@ class Secrets:
 
     def release(self, kind: str, about: str) -> None:
         """Nothing of that name needs secrets here any more."""
-        claim = self._claims.pop((kind, about), None)
-        self._told.pop((kind, about), None)
-        if claim is not None:
-            now = self._node.clock.monotonic()
-            self._used_s.update(dict.fromkeys(claim.keys, now))
+        for claim in [one for one in self._claims if (one.kind, one.about) == (kind, about)]:
+            self._claims.discard(claim)
+            self._told.pop(claim, None)
+            self._used_s.update(dict.fromkeys(claim.keys, self._node.clock.monotonic()))
 
     async def set(self, key: SecretKey, value: bytes, who: str) -> Record:
         """Keep a new version of a secret here, and tell the mesh.
@@ -220,7 +221,8 @@ class Secrets:
             _log.info("an earlier version of a secret is used", extra=extra)
 
     async def _check(self, key: SecretKey, claim: Claim) -> None:
-        why = await self._giving.why_not(self._node.node_id, *claim.owner, key)
+        me = self._node.node_id
+        why = await self._giving.why_not(me, claim.kind, claim.about, key)
         if why:
             raise SecretError(why, where=_where(key))
 
@@ -245,12 +247,12 @@ class Secrets:
                 newest = known[key].record if key in known else kept.record
                 if not newest.is_kept and newest.rank > kept.record.rank:
                     await self._erase(key)
-                    self._publish(key, known[key].packed)
+                    self._say(key, known[key].packed)
                 elif not self._is_needed(key, kept):
                     await self._erase(key)
-                    self._publish(key, None)
+                    self._say(key, None)
                 elif key not in known or known[key].nodes.get(self._node.node_id) != kept.record:
-                    self._publish(key, kept.packed)
+                    self._say(key, kept.packed)
             self._forget_tombstones()
             await self._renew_keys()
         self._bring_newer()
@@ -259,13 +261,13 @@ class Secrets:
     def _is_needed(self, key: SecretKey, kept: Kept) -> bool:
         """Whether it was set here, or something here names it, or did a short time ago."""
         now = self._node.clock.monotonic()
-        if any(key in claim.keys for claim in self._claims.values()):
+        if any(key in claim.keys for claim in self._claims):
             self._used_s[key] = now
         return kept.record.by == self._node.node_id or now - self._used_s[key] < FORGET_S
 
     def _bring_newer(self) -> None:
         """A newer version of what is used here is brought as soon as it can be."""
-        for claim in self._claims.values():
+        for claim in self._claims:
             for key in claim.keys:
                 known, kept = self.book.known.get(key), self.kept.get(key)
                 if known is None or kept is None or not known.record.is_kept:
@@ -275,9 +277,9 @@ class Secrets:
 
     def _tell(self) -> None:
         """Tell those who run what names secrets if another version is here, or none is left."""
-        now = {owner: self.state(claim) for owner, claim in self._claims.items()}
+        now = {claim: self.state(claim) for claim in self._claims}
         before, self._told = self._told, now
-        if any(now[owner] != before.get(owner, now[owner]) for owner in now):
+        if any(state != before.get(claim, state) for claim, state in now.items()):
             for changed in list(self._listeners):
                 changed()
 
@@ -301,7 +303,18 @@ class Secrets:
         for key, known in self.book.known.items():
             own = known.nodes.get(me)
             if own is not None and not own.is_kept and wall - own.at > TOMBSTONE_S:
-                self._publish(key, None)
+                self._say(key, None)
+
+    def _say(self, key: SecretKey, packed: bytes | None) -> None:
+        """Tell what has become of one; a full node must not end the keeping of the rest."""
+        try:
+            self._publish(key, packed)
+        except UnavailableError as error:
+            if key not in self._unsaid:
+                _log.warning("not told", extra={"fact": key.fact, "reason": str(error)})
+            self._unsaid.add(key)
+        else:
+            self._unsaid.discard(key)
 
     def _publish(self, key: SecretKey, packed: bytes | None) -> None:
         try:

@@ -65,7 +65,7 @@ class TaskSecrets:
             await secrets.bring(claim)
             value = (await secrets.values(claim))[name]
         finally:
-            secrets.release(*claim.owner)
+            secrets.release(claim.kind, claim.about)
         attempt.secrets[name] = value
         return value
 

@@ -15,6 +15,7 @@ from cantor.node.logs.service import Logs
 from cantor.node.push import running
 from cantor.node.push.outside import Outside
 from cantor.node.push.service import Push
+from cantor.node.secrets.service import Secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -108,6 +109,7 @@ class Boxes:
         node.services = {
             "logs": Logs(node),
             "bundles": Bundles(node),
+            "secrets": Secrets(node),
             "push": Push(node, self.data_bytes_max),
         }
         for service in node.services.values():
@@ -119,6 +121,7 @@ class Boxes:
         """The node ends; what it said about itself for a while is withdrawn, as a node does."""
         node = self.mesh.nodes[IDS[NAMES.index(name)]]
         await self.pushes.pop(name).close()
+        await node.services["secrets"].close()
         await node.services["bundles"].close()
         await node.services["logs"].close()
         for owner, fact in list(self.mesh.held):

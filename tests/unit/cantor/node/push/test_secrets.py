@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from tests.unit.cantor.node.push.boxes import BROKEN, CALM, IDS, Boxes, FakeProcess
 
 from cantor.base.errors import ConfigError
 from cantor.base.ids import NodeId
@@ -17,10 +19,10 @@ from cantor.services.manifest import Manifest, read_manifest
 from cantor.services.orders import KIND, Key, first_order
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cantor.node.fake import FakeNode
+    from cantor.node.secrets.service import Secrets
     from cantor.services.orders import Order
+    from cantor.wire.frame import Value
 
 ASH, BIRCH, CEDAR = (NodeId(letter * 32) for letter in "abc")
 MAIL = SecretKey("default", "default", "mail")
@@ -123,7 +125,7 @@ async def test_code_that_names_more_than_its_order_is_refused(wood: Wood) -> Non
     secrets = ServiceSecrets(wood.ash, Key("default", NAME))
     with pytest.raises(ConfigError, match="names secrets that its order does not"):
         await secrets.bring("default", order().revision, Manifest(secrets=("mail", "fourth")))
-    assert await secrets.values() == {}
+    assert await secrets.values("default", ()) == {}
 
 
 def test_a_manifest_names_secrets_in_its_list_and_its_environment() -> None:
@@ -147,11 +149,46 @@ def test_orders_hold_names_of_secrets_and_nothing_else_there() -> None:
 
     content = order().content()
     assert order_from(content, ASH) == order()
-    revision = cast("dict[str, object]", content["revision"])
+    revision = cast("dict[str, Value]", content["revision"])
     for odd in ("mail", ["No"], [7], ["a"] * 40, {"mail": 1}):
         with pytest.raises(RemoteProtocolError, match="secrets"):
-            order_from(
-                {**content, "revision": cast("dict[str, str]", {**revision, "secrets": odd})}, ASH
-            )
+            order_from({**content, "revision": {**revision, "secrets": cast("Value", odd)}}, ASH)
     del revision["secrets"]  # of a version that knows none
     assert order_from(content, ASH).revision.secrets == ()
+
+
+NAMING = "name: counter\nhealth: {{hold: 50ms}}\nenvironment: {{KEY: secret://{name}}}\n"
+
+
+def read_by(process: FakeProcess) -> bytes:
+    """What a process finds at the path in its environment; it is this one, while that runs."""
+    return Path(process.environment["KEY"]).read_bytes()
+
+
+async def test_each_revision_is_given_its_own_secrets_and_again_when_it_is_returned_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = Boxes(tmp_path, monkeypatch)
+    await boxes.start("ash")
+    secrets = cast("Secrets", boxes.mesh.nodes[IDS[0]].services["secrets"])
+    keys = {name: SecretKey("default", "default", name) for name in ("one", "two")}
+    started = FakeProcess.started["ash"]
+    for name, key in keys.items():
+        await secrets.set(key, name.encode(), "me")
+
+    await boxes.push("ash", CALM, NAMING.format(name="one"))
+    await boxes.until("ash", ash=("running", 1))
+    assert read_by(started[-1]) == b"one"
+    assert "one" not in started[-1].environment["KEY"]
+
+    await secrets.set(keys["one"], b"next", "me")
+    await boxes.until_true(lambda: len(started) == 2 and not started[0].is_alive)
+    assert read_by(started[-1]) == b"next"
+
+    await boxes.push("ash", BROKEN, NAMING.format(name="two"))
+    await boxes.until("ash", ash=("returned", 1))
+    before = len(started)
+    next(one for one in started if one.is_alive).crash(1)
+    await boxes.until_true(lambda: len(started) > before and started[-1].is_alive)
+    assert read_by(started[-1]) == b"next"
+    await boxes.close()
