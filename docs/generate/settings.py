@@ -29,6 +29,8 @@ VARIABLES = {
     "CANTOR_PORT_": "Told to a pushed service, with the name of each of its ports behind it.",
     "CANTOR_REVISION": "Told to a pushed service: the number of its revision.",
     "CANTOR_RUN": "A node's mark in the processes of its services, by which it ends them.",
+    "CANTOR_SECRETS": "Told to a pushed service: the names of its secrets, each with the number of"
+    " the descriptor that it reads it from; `cantor.secret` looks there.",
     "CANTOR_SERVICE": "Told to a pushed service: its name.",
     "CANTOR_SIMULATED_CAMERA": "`1` gives this box a simulated camera; `seed=7,size=640x480,fps=30`"
     " says which scene, size and rate (any of the three).",

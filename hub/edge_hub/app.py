@@ -143,9 +143,8 @@ async def start_hub(
         )
         by_mesh, by_console = _certificates(stack, settings, authority, clock)
         enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, by_mesh)
-        replies = IdempotentReplies(clock)
+        replies, previews = IdempotentReplies(clock), Previews(board, clock)
         stack.push_async_callback(replies.close)
-        previews = Previews(board, clock)
         services = Services(
             mesh=authority.mesh,
             database=database,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 REFERENCE = "secret://"
 """What stands in a configuration in place of a value: this, and the name."""
+VARIABLE = "CANTOR_SECRETS"
+"""Tells a process which it was given: ``name=descriptor``, with spaces between."""
 VALUE_BYTES_MAX = 64 * 1024
 NAMES_MAX = 32
 """So many secrets may one service, pipeline or task name."""

@@ -6,8 +6,7 @@ import os
 import sys
 
 from cantor.base.errors import SecretError
-
-VARIABLE = "CANTOR_SECRETS"
+from cantor.base.secret_names import VARIABLE
 
 
 def secret(name: str) -> str:

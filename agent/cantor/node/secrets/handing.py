@@ -12,14 +12,12 @@ import os
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import UnavailableError, reason_of
-from cantor.base.secret_names import named_in
+from cantor.base.secret_names import VARIABLE, named_in
 from cantor.workers.sandbox.launch import USER_FOR_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VARIABLE = "CANTOR_SECRETS"
-"""Which are there: ``name=descriptor``, with spaces between."""
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 

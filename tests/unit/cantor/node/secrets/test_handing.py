@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from cantor.base.errors import SecretError
-from cantor.node.secrets.handing import VARIABLE, Handed
+from cantor.base.secret_names import VARIABLE
+from cantor.node.secrets.handing import Handed
 from cantor.tasks import secret as reading
 
 CHILD = """
