@@ -10,12 +10,11 @@
     │   └── EnrolmentError    a hub refused to make this box a node                exit 77
     ├── DeviceError           hardware is missing or does not answer               exit 74
     ├── UnavailableError      a party that must answer cannot be reached           exit 69
-    │   └── GrantError        units of a resource are not granted, or were lost    exit 69
+    │   ├── GrantError        units of a resource are not granted, or were lost    exit 69
+    │   └── SecretError       a secret is not there, or not for who asks           exit 69
     ├── NotFoundError         what is asked for is not there                       exit 1
     ├── ConflictError         somebody else has changed it meanwhile               exit 75
     ├── MissedError           more has changed than is remembered                  exit 75
-    │   ├── GrantError        units of a resource are not granted, or were lost    exit 69
-    │   └── SecretError       a secret is not there, or not for who asks           exit 69
     ├── ModelError            a model file cannot be used                          exit 65
     └── BundleError           code, or what it needs, cannot be used here          exit 65
         ├── NotShippable      a function that cannot be taken to another node      exit 65
@@ -133,6 +132,8 @@ class MissedError(CantorError):
     """More has changed since than is remembered: what was missed cannot be told."""
 
     exit_code = 75
+
+
 class SecretError(UnavailableError):
     """A secret is not there, or is not for who asks for it."""
 

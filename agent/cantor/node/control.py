@@ -25,7 +25,6 @@ from cantor.base.errors import (
     NotFoundError,
     NotSerialisable,
     RemoteProtocolError,
-    RemoteProtocolError,
     SecretError,
     UnavailableError,
 )
@@ -169,8 +168,8 @@ _KINDS = (
     NotSerialisable,
     ConflictError,
     MissedError,
+    SecretError,
 )
-_KINDS = (ConfigError, UnavailableError, RemoteProtocolError, StoreError, SecretError)
 _ERRORS = {kind.__name__: kind for kind in _KINDS}
 
 

@@ -329,7 +329,6 @@ def registered_services(
     return {
         "logs": partial(Logs, bytes_max=logs_bytes or LOGS_BYTES),
         "state": State,
-        "metrics": Metrics,
         "metrics": partial(Metrics, exports=exports),
         "bundles": Bundles,
         "secrets": Secrets,

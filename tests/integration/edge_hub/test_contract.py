@@ -57,9 +57,7 @@ pytestmark = pytest.mark.integration
 
 EXAMPLES_FEW = 12
 EXAMPLES = int(os.environ.get("ALL_OPERATIONS", "0"))
-NEWEST = ("/nodes/{node_id}/metrics",)
-NEWEST = ("/session", "/secrets", "/tenants")
-NEWEST = ("/session", "/tenants")
+NEWEST = ("/nodes/{node_id}/metrics", "/secrets")
 ENDLESS = "/stream"  # a WebSocket, which has tests of its own
 REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 421, 422, 428]
 NODE = NodeId("b" * 32)

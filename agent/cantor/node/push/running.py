@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError
-from cantor.metering.handing import NOTHING, hand_out
 from cantor.base.secret_names import Cover
+from cantor.metering.handing import NOTHING, hand_out
 from cantor.node.device_nodes import device_nodes
 from cantor.node.push.checks import Checks
 from cantor.node.push.functions import check_of
@@ -162,12 +162,10 @@ class Running:
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         await self._quota.check(self._data)  # first: what is too much is not gone through again
         await asyncio.to_thread(own_folder, self._data, is_closed=self.plan.level != "none")
-        metrics = self._metrics = hand_out(f"{KIND}{self._key.name}")
-        way = self._way(lease, memory_bytes)
-        values = await self._secrets.values()
         names = tuple(name for name, _ in self.plan.secrets)
         values = await self._secrets.values(self._project, names)
         handed = Handed(values, is_closed_in=self.plan.level != "none")
+        metrics = self._metrics = hand_out(f"{KIND}{self._key.name}")
         try:
             way = self._way(lease, memory_bytes, handed)
             try:
@@ -175,7 +173,6 @@ class Running:
             finally:
                 await way.close()
         finally:
-            await way.close()
             metrics.close()
             handed.close()
 
