@@ -12,6 +12,8 @@ from cantor.base.errors import ConfigError
 from cantor.base.secret_names import is_secret_name
 from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once, params_of
 from galaxy.secrets import references
+from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once
+from galaxy.registry import push_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -162,6 +164,13 @@ def _shape_problems(pipeline: Pipeline, types: Types) -> Iterator[Problem]:
             yield Problem(
                 ("filters", group[0], "node"),
                 f"strong connections hold {', '.join(group)} together, but they name several nodes",
+                "make one connection between them weak",
+            )
+        pushes = sorted({push_of(pipeline.filters[name].type) for name in group} - {""})
+        if len(pushes) > 1:
+            yield Problem(
+                ("filters", group[0]),
+                f"strong connections hold filters of several pushes together: {', '.join(pushes)}",
                 "make one connection between them weak",
             )
         if len(sources) > 1:

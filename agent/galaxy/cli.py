@@ -16,6 +16,7 @@ from cantor.base.errors import ConfigError
 from cantor.cli.folders import add_folder_option
 from galaxy.deployments import cli as deployments_cli
 from galaxy.filter import params_of
+from galaxy.known import known_types
 from galaxy.loader import load_pipeline, read_pipeline_file
 from galaxy.pipeline import FilterSpec, Pipeline
 from galaxy.plan import plan
@@ -36,8 +37,11 @@ def register(subparsers: Verbs) -> None:
     """Add the verbs to the command line."""
     pipeline = subparsers.add_parser("pipeline", help="check and run vision pipelines")
     verbs = pipeline.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _verb(verbs, "validate", "check a pipeline file", "file", validate)
-    _verb(verbs, "schema", "print the JSON Schema of pipeline files", "", schema)
+    for verb in (
+        _verb(verbs, "validate", "check a pipeline file", "file", validate),
+        _verb(verbs, "schema", "print the JSON Schema of pipeline files", "", schema),
+    ):
+        add_folder_option(verb, asks=True)
     plan_verb = _verb(verbs, "plan", "say on which node each filter would run", "file", plan)
     add_folder_option(plan_verb, asks=True)
     run_verb = _verb(verbs, "run", "run a pipeline on this box", "file", run)
@@ -52,10 +56,14 @@ def register(subparsers: Verbs) -> None:
     worker.add_argument("--parent", type=int, default=0)
     worker.add_argument("--sandbox", default="")
     worker.set_defaults(run=run_worker)
-    filters = subparsers.add_parser("filter", help="the filters of this installation")
+    summary = "the filters of this installation, and those pushed"
+    filters = subparsers.add_parser("filter", help=summary)
     verbs = filters.add_subparsers(title="verbs", metavar="VERB", required=True)
-    _verb(verbs, "list", "every filter type", "", list_filters)
-    _verb(verbs, "show", "pins and parameters of one type", "name", show_filter)
+    for verb in (
+        _verb(verbs, "list", "every filter type", "", list_filters),
+        _verb(verbs, "show", "pins and parameters of one type", "name", show_filter),
+    ):
+        add_folder_option(verb, asks=True)
     model = subparsers.add_parser("model", help="model files")
     verbs = model.add_subparsers(title="verbs", metavar="VERB", required=True)
     _verb(verbs, "inspect", "what a model file is and which head reads it", "file", inspect)
@@ -77,7 +85,7 @@ def validate(options: argparse.Namespace) -> int:
     from cantor.scheduling.needs import parse
 
     file = read_pipeline_file(options.file)
-    problems = file.check(Registry.default(), parse)
+    problems = file.check(known_types(options.data), parse)
     errors = [str(file.error(problem)) for problem in problems]
     if options.json:
         _print_json({"valid": not errors, "problems": [*errors]})
@@ -91,7 +99,7 @@ def validate(options: argparse.Namespace) -> int:
 
 def schema(options: argparse.Namespace) -> int:
     """Print the JSON Schema; it is JSON with and without ``--json``."""
-    _print_json(pipeline_schema(Registry.default()))
+    _print_json(pipeline_schema(known_types(options.data)))
     return 0
 
 
@@ -145,18 +153,18 @@ def run_worker(options: argparse.Namespace) -> int:
 
 def list_filters(options: argparse.Namespace) -> int:
     """Every filter type with its description."""
-    registry = Registry.default()
+    registry = known_types(options.data)
     described = [describe_filter(name, registry.get(name)) for name in registry.names()]
     if options.json:
         _print_json([*described])
     else:
-        _print("\n".join(f"{entry['type']:<16}{entry['description']}" for entry in described))
+        _print("\n".join(f"{entry['type']:<16} {entry['description']}" for entry in described))
     return 0
 
 
 def show_filter(options: argparse.Namespace) -> int:
     """One filter type with pins and parameters."""
-    filter_type = Registry.default().get(options.name)
+    filter_type = known_types(options.data).get(options.name)
     if options.json:
         _print_json(describe_filter(options.name, filter_type))
         return 0

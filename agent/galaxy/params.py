@@ -12,7 +12,7 @@ T = TypeVar("T")
 ParamValue = bool | int | float | str | tuple[str, ...]
 JsonValue = bool | int | float | str | None | list["JsonValue"] | dict[str, "JsonValue"]
 
-_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
+JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
 
 
 class Param(Generic[T]):
@@ -91,7 +91,7 @@ class Param(Generic[T]):
             return float(value)  # type: ignore[return-value] # T is float here
         elif isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return value  # type: ignore[return-value] # T is this kind
-        wanted = "list of strings" if kind is tuple else _JSON_TYPES[kind]
+        wanted = "list of strings" if kind is tuple else JSON_TYPES[kind]
         article = "an" if wanted[0] in "aeiou" else "a"
         message = f"must be {article} {wanted}, not {shown(value)}"
         raise ValueError(message)
@@ -133,7 +133,7 @@ class Param(Generic[T]):
     def schema(self) -> dict[str, JsonValue]:
         """JSON Schema of this parameter."""
         kind: type = self.kind
-        schema: dict[str, JsonValue] = {"type": _JSON_TYPES[kind]}
+        schema: dict[str, JsonValue] = {"type": JSON_TYPES[kind]}
         if kind is tuple:
             schema["items"] = {"type": "string"}
         if self.choices:

@@ -12,9 +12,9 @@ from cantor.cli.table import format_table
 from cantor.node.control import ask
 from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
+from galaxy.known import known_types
 from galaxy.loader import load_pipeline
 from galaxy.placement import placement_from_value
-from galaxy.registry import Registry
 
 if TYPE_CHECKING:
     import argparse
@@ -30,7 +30,7 @@ PLAN_CALL = "pipeline.plan"
 
 def plan(options: argparse.Namespace) -> int:
     """Place a pipeline on the nodes that this box's agent knows; 1 if a filter finds no node."""
-    pipeline = load_pipeline(options.file, Registry.default(), parse)
+    pipeline = load_pipeline(options.file, known_types(options.data), parse)
     placement, names = asyncio.run(_ask(options.data, pipeline))
     if options.json:
         placed = {name: names[node] for name, node in placement.nodes.items()}

@@ -1,4 +1,6 @@
-"""Filter types: those built in, and those of the entry-point group ``galaxy.filters``."""
+"""Filter types: those built in, those of the entry-point group ``galaxy.filters``, and those that
+were pushed: ``push/Class``, a form that no other has.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 FILTER_GROUP = "galaxy.filters"
+PUSHED = "/"
 
 BUILT_IN: Mapping[str, str] = {
     "collect": "galaxy.filters.sinks:Collect",
@@ -38,6 +41,16 @@ def is_built_in(name: str) -> bool:
     return name in BUILT_IN
 
 
+def is_pushed(name: str) -> bool:
+    """Whether a type is one that was pushed."""
+    return PUSHED in name
+
+
+def push_of(name: str) -> str:
+    """The name of the push that a type is of; empty if it was not pushed."""
+    return name.partition(PUSHED)[0] if is_pushed(name) else ""
+
+
 class Registry:
     """Filter types by name."""
 
@@ -45,12 +58,35 @@ class Registry:
         """``places`` maps a type's name to ``module:class``."""
         self._places = dict(places)
         self._types: dict[str, type[BaseFilter]] = {}
+        self._pushed: Mapping[str, type[BaseFilter]] = {}
 
     @classmethod
     def default(cls) -> Registry:
         """The built-in types and those of installed packages, which cannot take their names."""
-        added = {point.name: point.value for point in entry_points(group=FILTER_GROUP)}
+        added = {
+            point.name: point.value
+            for point in entry_points(group=FILTER_GROUP)
+            if not is_pushed(point.name)
+        }
         return cls({**added, **BUILT_IN})
+
+    def with_pushed(
+        self, types: Mapping[str, type[BaseFilter]], places: Mapping[str, str] | None = None
+    ) -> Registry:
+        """The same with these types that were pushed; ``places`` are those whose code is here."""
+        other = Registry({**self._places, **(places or {})})
+        other._types = dict(self._types)
+        other.set_pushed({name: types[name] for name in types if name not in (places or {})})
+        return other
+
+    @property
+    def pushed(self) -> Mapping[str, type[BaseFilter]]:
+        """The types that were pushed and whose code is elsewhere."""
+        return self._pushed
+
+    def set_pushed(self, types: Mapping[str, type[BaseFilter]]) -> None:
+        """These types were pushed, and no others; their code is elsewhere."""
+        self._pushed = types
 
     def add(self, name: str, filter_type: type[BaseFilter]) -> None:
         """Add a type made in this process."""
@@ -58,7 +94,7 @@ class Registry:
 
     def names(self) -> list[str]:
         """Every known type, sorted."""
-        return sorted({*self._places, *self._types})
+        return sorted({*self._places, *self._types, *self._pushed})
 
     def runnable(self) -> dict[str, str]:
         """The needs of every type whose modules are installed here, by name."""
@@ -82,11 +118,15 @@ class Registry:
         Raises:
             ConfigError: there is none, or its package is not in this build.
         """
+        if name in self._pushed:
+            return self._pushed[name]
         if name not in self._types:
             self._types[name] = self._load(name)
         return self._types[name]
 
     def _load(self, name: str) -> type[BaseFilter]:
+        if name not in self._places and is_pushed(name):
+            raise self._not_pushed(name)
         if name not in self._places:
             raise ConfigError(
                 f"unknown filter type {name!r}",
@@ -103,3 +143,16 @@ class Registry:
         if not (isinstance(loaded, type) and issubclass(loaded, BaseFilter)):
             raise ConfigError(f"filter type {name!r}: {self._places[name]} is no galaxy.BaseFilter")
         return loaded
+
+    def _not_pushed(self, name: str) -> ConfigError:
+        push = push_of(name)
+        others = [one for one in self.names() if push_of(one) == push]
+        if others:
+            return ConfigError(
+                f"the push {push[:60]} has no filter {name[:120]!r}",
+                remedy=f"it has: {', '.join(others)}",
+            )
+        return ConfigError(
+            f"no node that is known here has the filter type {name[:120]!r}",
+            remedy="push it (cantor push); cantor filter list shows those that are there",
+        )

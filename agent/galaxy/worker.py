@@ -6,6 +6,8 @@ Its agent speaks to it over a pipe; each frame has an ``op``:
              judged: whether its files were judged for another node,
              addresses: None, or what it may reach of this box: host:port,
              secrets: the values that parameters name
+             addresses: None, or what it may reach of this box: host:port
+             types: what pushes in it tell; paths and places: their code here
     stop     leader                                                       end its run
     routes   routes: connection -> [node, epoch, node, epoch]             who sends, who receives
     edge     from, and an EdgeMessage                                     from another node
@@ -20,6 +22,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +30,7 @@ from cantor.base.clock import SystemClock
 from cantor.base.errors import CantorError, LocalProtocolError
 from cantor.base.secret_names import Cover
 from cantor.workers.inherited import inherited
+from galaxy.described import pushed_types
 from galaxy.edges import QueueEdge
 from galaxy.loader import pipeline_from_document
 from galaxy.mesh_edge import EdgeMessage, Switchboard
@@ -176,11 +180,12 @@ class Worker:
         self._secrets |= {name: value.encode() for name, value in secrets.items()}
         self._cover = Cover(self._secrets)
         document = cast("dict[str, object]", wish["pipeline"])
+        registry = self._registry_for(wish)
 
         def make() -> Runtime:
             return Runtime(
                 pipeline_from_document(document, "the deployment"),
-                registry=self._registry,
+                registry=registry,
                 node=node,
                 epoch=epoch,
                 clock=self._clock,
@@ -195,6 +200,17 @@ class Worker:
 
         before = self._runs.get(leader)
         self._runs[leader] = GroupRun(leader, epoch, make, self._tell, before)
+
+    def _registry_for(self, wish: Headers) -> Registry:
+        """With the pushed types of a run; where there is code, this process runs nothing else."""
+        types, places = wish.get("types"), cast("dict[str, str]", wish.get("places") or {})
+        paths = [
+            path for path in cast("list[str]", wish.get("paths") or []) if path not in sys.path
+        ]
+        if paths:
+            sys.path[:0] = paths
+            sys.dont_write_bytecode = True
+        return self._registry.with_pushed(pushed_types(types), places) if types else self._registry
 
     def _edge_maker(
         self, filters: frozenset[str], epoch: int

@@ -1,6 +1,6 @@
 """``service.yaml``: what a pushed folder says about how it is run. Everything in it is optional.
 
-kind: service                    or task: functions that are submitted by name
+kind: service                    or task: functions that are submitted by name; or filter
 name: counter                    what the service is called (default: the folder's name)
 run: python main.py --fast       a line, or a list of words (default: python main.py)
 needs: USBCamera == 1            where it can run, beside what ``--to`` says
@@ -19,6 +19,7 @@ ports: {http: 8080, debug: auto} told as CANTOR_PORT_HTTP; auto: the node choose
 requirements: [msgpack>=1.1]     wheels that go with it
 ignore: ["*.log"]                files that stay here
 functions: ["photos:shrink"]     of a task: each as module:name
+filters: ["blur:Blur"]           of a filter: classes, each as module:Class
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from cantor.base.errors import ConfigError
 from cantor.base.secret_names import NAMES_MAX, is_secret_name, named_in
@@ -49,10 +50,13 @@ _PORT_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h)?")
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, None: 1.0}
 FUNCTIONS_MAX = 64
+FILTERS_MAX = 16
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-SERVICE, TASK = "service", "task"
-KINDS = (SERVICE, TASK)
-Kind = Literal["service", "task"]
+SERVICE: Final = "service"
+TASK: Final = "task"
+FILTER: Final = "filter"
+KINDS = (SERVICE, TASK, FILTER)
+Kind = Literal["service", "task", "filter"]
 RESTARTS = ("always", "on-failure", "never")
 Restart = Literal["always", "on-failure", "never"]
 
@@ -80,7 +84,9 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a pushed folder is, and how it is run; a task has ``functions``: ``module:name``."""
+    """What a pushed folder is, and how it is run; a task has ``functions``: ``module:name``, and a
+    filter has ``filters``: ``module:Class``.
+    """
 
     name: str = ""
     run: tuple[str, ...] = DEFAULT_RUN
@@ -96,6 +102,7 @@ class Manifest:
     functions: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     """All that it may have: those that it lists, and those that its environment names."""
+    filters: tuple[str, ...] = ()
 
     @property
     def fixed_ports(self) -> frozenset[int]:
@@ -170,28 +177,32 @@ class _Reader:
             kind=kind,
             functions=self._functions(told, kind),
             secrets=self._secrets(told, environment),
+            functions=self._named_in(told, kind, TASK),
+            filters=self._named_in(told, kind, FILTER),
         )
 
     def _kind(self, told: Mapping[str, object]) -> Kind:
         kind = cast("Kind", self._choice(told, "kind", KINDS))
         for key in told:
-            if key in (_OF_A_SERVICE if kind == TASK else _OF_A_TASK):
+            if any(key in keys for other, keys in _ONLY_OF.items() if other != kind):
                 raise self._error(f"a {kind} has no such thing", (key,))
         return kind
 
-    def _functions(self, told: Mapping[str, object], kind: Kind) -> tuple[str, ...]:
-        named = self._texts(told, "functions")
-        if kind == TASK and not 0 < len(named) <= FUNCTIONS_MAX:
+    def _named_in(self, told: Mapping[str, object], kind: Kind, of: Kind) -> tuple[str, ...]:
+        """The functions of a task, or the classes of a filter."""
+        key, example, at_most = _NAMING[of]
+        named = self._texts(told, key)
+        if kind == of and not 0 < len(named) <= at_most:
             raise self._error(
-                f"a task names 1 to {FUNCTIONS_MAX} functions, as in functions: [photos:shrink]",
-                ("functions",) if "functions" in told else ("kind",),
+                f"a {of} names 1 to {at_most} {key}, as in {key}: [{example}]",
+                (key,) if key in told else ("kind",),
             )
         names = [one.partition(":")[2] for one in named]
         for one, name in zip(named, names, strict=True):
             if not _FUNCTION.fullmatch(one):
-                raise self._error(f"expected module:name, not {one[:60]!r}", ("functions",))
+                raise self._error(f"expected module:name, not {one[:60]!r}", (key,))
             if names.count(name) > 1:
-                raise self._error(f"two functions are called {name[:60]}", ("functions",))
+                raise self._error(f"two {key} are called {name[:60]}", (key,))
         return named
 
     def _health(self, ports: Mapping[str, int]) -> Health:
@@ -339,3 +350,16 @@ _KEYS = (
 _HEALTH_KEYS = ("ready", "http", "command", "within", "every", "hold")
 _OF_A_SERVICE = ("run", "restart", "stop", "health", "environment", "ports", "secrets")
 _OF_A_TASK = ("functions",)
+    "kind", "name", "run", "needs", "restart", "functions", "filters",
+    "stop", "health", "environment", "ports", "requirements", "ignore",
+)  # fmt: skip
+_HEALTH_KEYS = ("ready", "http", "command", "within", "every", "hold")
+_ONLY_OF = {
+    SERVICE: ("run", "restart", "stop", "health", "environment", "ports"),
+    TASK: ("functions",),
+    FILTER: ("filters",),
+}
+_NAMING = {
+    TASK: ("functions", "photos:shrink", FUNCTIONS_MAX),
+    FILTER: ("filters", "blur:Blur", FILTERS_MAX),
+}

@@ -57,11 +57,16 @@ def _become(command: list[str]) -> int:
 
 
 def _run_python(words: list[str]) -> int:
-    """Run a script, or a module after ``-m``, in this process: a frozen program has no other."""
+    """Run a script, a module after ``-m``, or the text after ``-c``, in this process: a frozen
+    program has no other.
+    """
     sys.path[:0] = [os.getcwd(), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]  # noqa: PTH109
     if words[:1] == ["-m"] and len(words) > 1:
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+    elif words[:1] == ["-c"] and len(words) > 1:
+        sys.argv = ["-c", *words[2:]]
+        exec(words[1], {"__name__": "__main__"})  # noqa: S102 (as ``python -c`` does)
     elif words:
         sys.argv = words
         runpy.run_path(words[0], run_name="__main__")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import ConfigError
 from galaxy.deployments.views import masked
+from galaxy.known import CALL as FILTERS_CALL
 from galaxy.loader import pipeline_from_document
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Calls:
             "pipeline.list": lambda _: [self._shown(view) for view in here.views()],
             "pipeline.figures": lambda args: here.figures(text_of(args, "id")),
             "pipeline.reports": lambda args: here.reports(text_of(args, "id")),
+            FILTERS_CALL: lambda _: here.pushed.views(),
             "pipeline.stop": self._stop,
             "pipeline.remove": self._remove,
         }

@@ -21,14 +21,15 @@ from cantor.node.view import view_from_value
 from cantor.scheduling.needs import parse
 from galaxy.deployments.views import DeploymentView
 from galaxy.filter import params_of
+from galaxy.known import known_types
 from galaxy.loader import load_pipeline
-from galaxy.registry import Registry
 
 if TYPE_CHECKING:
     import argparse
 
     from cantor.wire.frame import Value
     from galaxy.pipeline import Pipeline
+    from galaxy.registry import Registry
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -73,7 +74,7 @@ def deploy(options: argparse.Namespace) -> int:
         ConfigError: the file or an option is wrong.
         UnavailableError: no agent runs on this box.
     """
-    registry = Registry.default()
+    registry = known_types(options.data)
     pipeline = load_pipeline(options.file, registry, parse)
     for text in options.set:
         pipeline = options.set_param(pipeline, text, registry)

@@ -1,4 +1,5 @@
-"""The groups of one deployment that are closed in on this node, each in a worker of its own.
+"""The groups of one deployment that are apart on this node, each in a worker of its own: they are
+closed in, or run pushed filters.
 
 Its devices are those whose units it holds, so a worker is started when they are held, and another
 for the next run.
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from cantor.base.errors import CantorError, UnavailableError
@@ -18,6 +18,7 @@ from galaxy.deployments.workers import WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from cantor.base.ids import NodeId
     from cantor.node.services import Node
@@ -73,17 +74,17 @@ class ClosedGroups:
         level: Level,
         lease: Lease | None,
         wish: Headers,
-        files: Iterable[str] = (),
+        files: Iterable[Path] = (),
     ) -> None:
         """Start a worker for a run, at a level, with the devices of its lease; soon.
 
-        It sees these files of the box besides.
+        It sees these files and folders of the box besides.
         """
         devices = device_nodes(self._node, lease)
         memory_bytes = int(lease.taken.get("Memory", 0)) if lease else 0
         limits = Limits(data_bytes=memory_bytes or None)
         sandbox = self._node.sandboxes.of(
-            level, readable=tuple(map(Path, files)), devices=devices, limits=limits
+            level, readable=tuple(files), devices=devices, limits=limits
         )
         listener = self._listener_of(leader, epoch)
         worker = WorkerProcess(listener, sandbox)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError
 from cantor.scheduling.needs import parse, together
+from cantor.workers.sandbox.levels import more_closed
 from galaxy.detection.packaged import PACKAGED
 from galaxy.elsewhere import is_elsewhere
 from galaxy.filter import BaseSource, params_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from cantor.scheduling.needs import Needs
     from cantor.workers.sandbox.levels import Level
     from galaxy.deployments.authors import Authors
+    from galaxy.deployments.pushed import Code, Pushed
     from galaxy.deployments.records import Deployment
     from galaxy.filter import BaseFilter
     from galaxy.pipeline import FilterSpec, Pipeline
@@ -42,9 +44,15 @@ class Judge:
     """``able`` are the needs of the types that run here, by name."""
 
     def __init__(
-        self, node: Node, registry: Registry, able: Mapping[str, str], authors: Authors
+        self,
+        node: Node,
+        registry: Registry,
+        able: Mapping[str, str],
+        authors: Authors,
+        pushed: Pushed,
     ) -> None:
         self._node = node
+        self.pushed = pushed
         self._registry = registry
         self._able = able
         self._authors = authors
@@ -70,11 +78,16 @@ class Judge:
         ]
         return together(parse(text) for text in texts if text)
 
-    def level_of(self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]) -> Level:
-        """How closed a group runs here: our own filters are open, others' at their author's."""
+    def level_of(
+        self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...], code: Code | None
+    ) -> Level:
+        """How closed a group runs here: our own filters are open, others' at their author's, or at
+        that of who pushed them if that is closer.
+        """
         if all(is_built_in(pipeline.filters[name].type) for name in group):
             return "none"
-        return self._authors.level_of(deployment)
+        level = self._authors.level_of(deployment)
+        return level if code is None else more_closed(level, code.level)
 
     def files_of(self, deployment: Deployment, pipeline: Pipeline, group: tuple[str, ...]) -> Files:
         """The files that our own filters of a group open for another node, where they really are.

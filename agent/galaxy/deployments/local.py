@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError, UnavailableError
+from cantor.base.errors import CantorError, ConfigError, RemoteProtocolError
+from galaxy.deployments.anew import Anew
+from galaxy.deployments.asking import Asking
 from galaxy.deployments.beside import BESIDE, Ends, ends_of, may_say, routes_of
 from galaxy.deployments.closed import ClosedGroups
-from galaxy.deployments.figures import with_closed
 from galaxy.deployments.judge import with_files
 from galaxy.deployments.pauses import Pauses
 from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
 from galaxy.deployments.secrets import GroupSecrets
 from galaxy.deployments.units import Units
-from galaxy.deployments.workers import ASK_TIMEOUT_S, WorkerListener, WorkerProcess
+from galaxy.deployments.workers import WorkerListener, WorkerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,22 +29,25 @@ if TYPE_CHECKING:
     from cantor.workers.sandbox.levels import Level
     from galaxy.deployments.judge import Judge
     from galaxy.deployments.keeper import LocalRun
+    from galaxy.deployments.pushed import Code
     from galaxy.deployments.records import RunState
 
     Headers = dict[str, Value]
 
-REPORT_TIMEOUT_S = 10.0
 ENDED = ("finished", "failed", "stopped")
+OVER = ("finished", "stopped")
+"""Ended as it was to, or ended already."""
 _log = logging.getLogger(__name__)
 
 
 class LocalDeployment:
     """Tells worker processes what to run, and keeps what they say: one for all groups of our own
-    filters, and one for each group that is closed in.
+    filters, and one for each group apart: that is closed in, or runs a pushed filter.
 
     ``changed`` is called after each change of state; ``post`` takes a message to another node. A
     run that was lost (its process was killed; or it failed after it had run, and its sources are
     live) is told to be *stopped* after a pause that doubles: the keeper then gives it a new epoch.
+    So is, at once, one whose code is another by now.
     """
 
     def __init__(
@@ -56,8 +61,12 @@ class LocalDeployment:
         self._judge = judge
         self._levels: dict[str, Level] = {}
         """How closed each group is, as long as its run goes on."""
+        self._codes: dict[str, Code | None] = {}
         self._ends: dict[str, Ends] = {}
         self._closed = ClosedGroups(node, self._listener_of, self._is_gone)
+        self.asking = Asking(
+            self._closed, lambda: self._worker, lambda: self._last.filters if self._last else {}
+        )
         self._units = Units(
             node, deployment, begin=self._begin, wait=self._waits, give_up=self._gives_up
         )
@@ -72,12 +81,11 @@ class LocalDeployment:
         self._begins_anew = False
         self._revision = 0
         self._pauses = Pauses(self._lose)
+        self._anew = Anew(self._lose)
         self._worker: WorkerProcess | None = None
         self._told: dict[str, int] = {}
         self._routes: dict[str, list[Value]] = {}
         self._states: dict[str, GroupRun] = {}
-        self._last_figures: Headers = {}
-        self._last_reports: Headers = {}
 
     @property
     def groups(self) -> tuple[GroupRun, ...]:
@@ -100,11 +108,10 @@ class LocalDeployment:
                 self._told[leader] = epoch  # of a former life of this agent
                 self._states[leader] = past if past.state in ENDED else past.ended()
         self._end_others(run)
+        self._leave_old_code(run)
         fresh = {name: run.groups[name] for name in run.groups if self._is_new(name, run)}
-        for leader in fresh:
-            level = self._judge.level_of(run.deployment, run.pipeline, run.filters[leader])
-            self._levels[leader] = level
-        opened = {name: fresh[name] for name in fresh if not self._is_closed(name)}
+        fresh = {name: epoch for name, epoch in fresh.items() if self._is_known(name, epoch, run)}
+        opened = {name: fresh[name] for name in fresh if not self._is_apart(name)}
         if opened and self._worker is None:
             await self._start_worker(opened)
         self._ends = ends_of(run)
@@ -115,54 +122,6 @@ class LocalDeployment:
         if not run.groups and (self._worker is not None or any(self._closed)):
             await self.close()
 
-    async def figures(self) -> Headers:
-        """The figures of the groups here; the last known ones once they have ended."""
-        if self._worker is not None:
-            try:
-                self._last_figures, _ = await self._worker.ask("figures")
-            except UnavailableError as error:
-                _log.info("no figures", extra={"reason": str(error)})
-        closed = list(self._closed)
-        said = await asyncio.gather(*map(self._closed_figures, closed))
-        of_closed = dict(zip(closed, said, strict=True))
-        own = self._last.filters if self._last else {}
-        return with_closed(self._last_figures, of_closed, own) if closed else self._last_figures
-
-    async def _closed_figures(self, leader: str) -> Headers:
-        try:
-            return (await self._closed.ask(leader, "figures", timeout_s=ASK_TIMEOUT_S))[0]
-        except UnavailableError as error:
-            _log.info("no figures", extra={"reason": str(error)})
-            return {}
-
-    async def reports(self) -> Headers:
-        """What the filters here said at their end."""
-        if self._worker is not None:
-            self._last_reports, _ = await self._worker.ask("reports", timeout_s=REPORT_TIMEOUT_S)
-        reports = dict(self._last_reports)
-        for leader in self._closed:
-            said, _ = await self._closed.ask(leader, "reports", timeout_s=REPORT_TIMEOUT_S)
-            own = self._last.filters.get(leader, ()) if self._last else ()
-            reports.update((name, told) for name, told in said.items() if name in own)
-        return reports
-
-    async def preview(
-        self, filter_name: str, after: int, timeout_s: float
-    ) -> tuple[Headers, tuple[Buffer, ...]]:
-        """The newest preview of a filter, once there is one with another number than ``after``.
-
-        Raises:
-            UnavailableError: there is none in time, or nothing runs here.
-        """
-        asked: Headers = {"filter": filter_name, "after": after}
-        filters = self._last.filters if self._last else {}
-        leader = next((one for one in self._closed if filter_name in filters.get(one, ())), None)
-        if leader is not None:
-            return await self._closed.ask(leader, "preview", asked, timeout_s=timeout_s)
-        if self._worker is None:
-            raise UnavailableError("it does not run on this node now", where=filter_name)
-        return await self._worker.ask("preview", asked, timeout_s=timeout_s)
-
     def edge_arrived(self, source: NodeId, headers: Headers, body: tuple[Buffer, ...]) -> None:
         """Hand on a message of an edge from another node."""
         self._hand_on({**headers, "from": source}, body)
@@ -170,6 +129,7 @@ class LocalDeployment:
     async def close(self) -> None:
         """End the workers."""
         self._pauses.close()
+        self._anew.close()
         worker, self._worker = self._worker, None
         self._told.clear()
         self._routes.clear()
@@ -178,6 +138,7 @@ class LocalDeployment:
         await self._closed.close()
         await self._secrets.close()
         self._levels.clear()
+        self._codes.clear()
         self._units.give_back_all()
 
     async def _begin_revision(self, run: LocalRun) -> None:
@@ -186,6 +147,7 @@ class LocalDeployment:
         self._begins_anew = self._judge.is_live(run.pipeline)
         self._states = dict(run.past)
         self._pauses.forget()
+        self._anew.forget()
 
     def _end_others(self, run: LocalRun) -> None:
         for leader in [leader for leader in self._told if leader not in run.groups]:
@@ -197,6 +159,31 @@ class LocalDeployment:
                 self._secrets.drop(leader)
                 del self._told[leader]
                 self._states[leader] = self._states[leader].ended()
+
+    def _leave_old_code(self, run: LocalRun) -> None:
+        """Runs whose pushed code is another by now begin anew, those too that failed with it."""
+        for leader, code in self._codes.items():
+            epoch, state = run.groups.get(leader), self._states.get(leader)
+            if code is None or state is None or state.epoch != epoch or state.state in OVER:
+                continue
+            with suppress(ConfigError):
+                now = self._judge.pushed.code_of(run.pipeline, run.filters[leader])
+                if now is not None and (now.bundles, now.level) != (code.bundles, code.level):
+                    self._states[leader] = replace(state, state="stopped", error="")
+
+    def _is_known(self, leader: str, epoch: int, run: LocalRun) -> bool:
+        """Whether a run can begin: what its pushed filters are is known, and their code is here."""
+        if self._judge.pushed.told(run.pipeline) is None:
+            return False  # it comes: who has deployed it knew
+        of = run.pipeline, run.filters[leader]
+        try:
+            code = self._codes[leader] = self._judge.pushed.code_of(*of)
+        except ConfigError as error:
+            self._told[leader] = epoch
+            self._gives_up(leader, epoch, str(error))
+            return False
+        self._levels[leader] = self._judge.level_of(run.deployment, *of, code)
+        return True
 
     def _is_new(self, leader: str, run: LocalRun) -> bool:
         return self._told.get(leader) != run.groups[leader]
@@ -258,11 +245,16 @@ class LocalDeployment:
             "judged": bool(files),
             "addresses": cast("Value", addresses),
             "secrets": dict(secrets),
+            "types": self._judge.pushed.told(run.pipeline),
         }
-        if not self._is_closed(leader):
+        if not self._is_apart(leader):
             return self._worker is not None and self._tell("run", wish)
+        seen = [*map(Path, files.values())]
+        if code := self._codes.get(leader):
+            wish |= {"paths": [*map(str, code.paths)], "places": dict(code.places)}
+            seen += code.paths
         level, lease = self._levels[leader], self._units.lease(leader, epoch)
-        self._closed.begin(leader, epoch, level, lease, wish, files.values())
+        self._closed.begin(leader, epoch, level, lease, wish, seen)
         self._tell_routes(run)
         return True
 
@@ -272,8 +264,9 @@ class LocalDeployment:
         self._closed.end(leader)
         return True
 
-    def _is_closed(self, leader: str) -> bool:
-        return self._levels.get(leader, "none") != "none"
+    def _is_apart(self, leader: str) -> bool:
+        is_closed = self._levels.get(leader, "none") != "none"
+        return is_closed or self._codes.get(leader) is not None
 
     def _is_gone(self, leader: str, epoch: int) -> None:
         """The process of a closed group that was to end has ended."""
@@ -282,7 +275,7 @@ class LocalDeployment:
 
     def _tell_routes(self, run: LocalRun) -> None:
         """Tell each worker its routes, if they have changed."""
-        opened = [leader for leader in run.filters if not self._is_closed(leader)]
+        opened = [leader for leader in run.filters if not self._is_apart(leader)]
         routes = routes_of(run, self._ends, opened)
         said = {"routes": cast("Value", routes), "node_id": self._node.node_id}
         if routes != self._routes and self._worker is not None and self._tell("routes", said):
@@ -346,6 +339,20 @@ class LocalDeployment:
             self._pauses.begin(leader, epoch)
         self._changed()
 
+            self._anew.runs(leader)
+        elif state == "failed":
+            is_on_trial = leader in self._closed and self._has_failed(leader, error)
+            if is_on_trial or (before == "running" and self._begins_anew):
+                self._anew.later(leader, epoch)
+        self._changed()
+
+    def _has_failed(self, leader: str, error: str) -> bool:
+        """Whether that counts against a revision on trial: then it is tried anew in any case."""
+        code = self._codes.get(leader)
+        is_on_trial = self._judge.pushed.is_on_trial(code)
+        self._judge.pushed.run_failed(code, error)
+        return is_on_trial
+
     def _lose(self, leader: str, epoch: int) -> None:
         if self._told.get(leader) == epoch:
             self._states[leader] = replace(self._states[leader], state="stopped")
@@ -382,7 +389,7 @@ class LocalDeployment:
     def _heard_end(self, how: str) -> None:
         self._worker = None
         self._routes.clear()
-        for leader in [leader for leader in self._told if not self._is_closed(leader)]:
+        for leader in [leader for leader in self._told if not self._is_apart(leader)]:
             self._is_lost(leader, how)
         self._changed()
 
@@ -398,3 +405,6 @@ class LocalDeployment:
             why = self._secrets.cover.text(how)[:ERROR_LENGTH_MAX]
             self._states[leader] = GroupRun(leader, epoch, "failed", why)
             self._pauses.begin(leader, epoch)
+            self._states[leader] = GroupRun(leader, epoch, "failed", how[:ERROR_LENGTH_MAX])
+            self._has_failed(leader, how)
+            self._anew.later(leader, epoch)

@@ -4,8 +4,9 @@
 ``placement/<id>``   where each group runs, written by the keeper
 ``run/<id>``         how the groups of one node are doing
 ``galaxy``           the filter types that a node can run, and how busy it is
+``filters/<push>``   what the classes of one revision of a pushed filter tell of themselves
 
-All of them are published as lasting facts, so that epochs never go back.
+The first three are lasting facts, so that epochs never go back.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ DEPLOYMENT = "deployment/"
 PLACEMENT = "placement/"
 RUN = "run/"
 ABLE = "galaxy"
+FILTERS = "filters/"
 
 Wanted = Literal["running", "stopped", "removed"]
 RunState = Literal["starting", "running", "finished", "failed", "stopped"]

@@ -28,6 +28,7 @@ from galaxy.deployments.figures import Preview, Rates, is_understood, merge_figu
 from galaxy.deployments.judge import Judge
 from galaxy.deployments.load import coarse_load
 from galaxy.deployments.local import LocalDeployment
+from galaxy.deployments.pushed import Opening, Pushed
 from galaxy.deployments.records import (
     ABLE,
     DEPLOYMENT,
@@ -77,7 +78,9 @@ class Deployments:
         self._registry = registry or Registry.default()
         self._authors = Authors(node)
         self._able = {} if node.labels.get("role") == HUB_ROLE else self._registry.runnable()
-        self._judge = Judge(node, self._registry, self._able, self._authors)
+        self.opener = Opening()
+        self.pushed = Pushed(node, self._registry, self._able)
+        self._judge = Judge(node, self._registry, self._able, self._authors, self.pushed)
         self._local: dict[str, LocalDeployment] = {}
         self._rates: dict[str, Rates] = {}
         self._memory = keeper.Memory()
@@ -144,7 +147,7 @@ class Deployments:
 
     def plan(self, pipeline: Pipeline) -> Placement:
         """Where the pipeline would run now."""
-        return keeper.plan(pipeline, self._facts())
+        return keeper.plan(self.pushed.checked(pipeline), self._facts())
 
     async def deploy(
         self,
@@ -155,7 +158,12 @@ class Deployments:
         project: str = "",
         frames_max: int = 0,
     ) -> DeploymentView:
-        """Hand a checked pipeline to the mesh; it runs as soon as nodes can run it."""
+        """Hand a checked pipeline to the mesh; it runs as soon as nodes can run it.
+
+        Raises:
+            ConfigError: it does not fit a filter in it that was pushed, or nodes would refuse it.
+        """
+        pipeline = self.pushed.checked(pipeline)
         deployment = Deployment(
             id=secrets.token_hex(8),
             name=name or pipeline.name,
@@ -200,7 +208,7 @@ class Deployments:
         reports: Headers = {}
         for node in _nodes(view):
             if node == self._node.node_id:
-                said = await self._local_of(deployment).reports()
+                said = await self._local_of(deployment).asking.reports()
             else:
                 answer = await self._node.request(
                     node, _REPORTS, {"deployment": deployment}, timeout_s=15.0, priority=2
@@ -220,7 +228,7 @@ class Deployments:
             raise UnavailableError("no node runs it now", where=filter_name)
         asked: Headers = {"deployment": deployment, "filter": filter_name, "after": after}
         if node == self._node.node_id:
-            headers, body = await self._local_of(deployment).preview(
+            headers, body = await self._local_of(deployment).asking.preview(
                 filter_name, after, PREVIEW_HOLD_S
             )
         else:
@@ -243,6 +251,7 @@ class Deployments:
                     await self._wake.wait()
 
     async def _reconcile(self) -> None:
+        self.pushed.look()
         if self._able:
             self._load = coarse_load(self._load)
             able = Able(self._able, self._load, self._registry.work(self._able)).as_value()
@@ -365,7 +374,7 @@ class Deployments:
 
     async def _figures_of(self, node: NodeId, deployment: str) -> Headers:
         if node == self._node.node_id:
-            return await self._local_of(deployment).figures()
+            return await self._local_of(deployment).asking.figures()
         answer = await self._node.request(node, _FIGURES, {"deployment": deployment})
         return answer.headers
 
@@ -377,11 +386,11 @@ class Deployments:
 
     async def _answer_figures(self, message: Message) -> Reply:
         self._check_tenant(message)
-        return Reply(await self._local_of(text_of(message.headers, "deployment")).figures())
+        return Reply(await self._local_of(text_of(message.headers, "deployment")).asking.figures())
 
     async def _answer_reports(self, message: Message) -> Reply:
         self._check_tenant(message)
-        return Reply(await self._local_of(text_of(message.headers, "deployment")).reports())
+        return Reply(await self._local_of(text_of(message.headers, "deployment")).asking.reports())
 
     async def _answer_preview(self, message: Message) -> Reply:
         asked = message.headers
@@ -390,7 +399,7 @@ class Deployments:
         local = self._local_of(text_of(asked, "deployment"))
         if not isinstance(after, int):
             raise RemoteProtocolError("after must be a number", where=_PREVIEW)
-        headers, body = await local.preview(text_of(asked, "filter"), after, PREVIEW_HOLD_S)
+        headers, body = await local.asking.preview(text_of(asked, "filter"), after, PREVIEW_HOLD_S)
         return Reply(headers, body)
 
 

@@ -1,4 +1,6 @@
-"""The functions of a pushed task: as code that workers take, and the check that they are there."""
+"""The functions of a pushed task: as code that workers take, and the check that they are there;
+and that the modules of a pushed filter are.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cantor.bundles.tree import File
-    from cantor.services.manifest import Manifest
+    from cantor.services.manifest import Kind, Manifest
 
 PYTHON = "3.11"
 """The oldest that runs tasks: nodes of every version have to give the same function one hash."""
@@ -27,9 +29,11 @@ for one in sys.argv[1:]:
 _INIT = "/__init__.py"
 
 
-def condition_of(name: str) -> str:
-    """The condition of the nodes that have a task; its value is the number of the revision."""
-    return f"Task.{name}"
+def condition_of(name: str, kind: Kind = TASK) -> str:
+    """The condition of the nodes that have a task or a filter; its value is the number of the
+    revision.
+    """
+    return f"{kind.capitalize()}.{name}"
 
 
 def check_of(manifest: Manifest) -> tuple[str, ...]:
@@ -38,23 +42,26 @@ def check_of(manifest: Manifest) -> tuple[str, ...]:
 
 
 def codes_in(files: Mapping[str, File], manifest: Manifest) -> dict[str, Code]:
-    """The functions of a task by name; none of a service. All nodes make the same of the same.
+    """The functions of a task by name; none of others. All nodes make the same of the same.
 
     Raises:
         ConfigError: a module that it names is not there, or one is no text, or they are too large.
     """
-    if manifest.kind != TASK:
+    named = (*manifest.functions, *manifest.filters)
+    if not named:
         return {}
     sources = dict(_source(path, file) for path, file in files.items() if _is_module(path))
-    codes = {}
-    for one in manifest.functions:
-        module, _, name = one.partition(":")
+    for one in named:
+        module = one.partition(":")[0]
         if module not in sources:
             raise ConfigError(
-                f"functions: there is no module {module}",
+                f"{manifest.kind}: there is no module {module}",
                 where=FILE_NAME,
                 remedy=f"put {module.replace('.', '/')}.py into the folder",
             )
+    codes = {}
+    for one in manifest.functions:
+        module, _, name = one.partition(":")
         code = codes[name] = Code(module, name, PYTHON, sources)
         if len(code.data) > CODE_BYTES_MAX:
             raise ConfigError("the modules of the task are too large", where=FILE_NAME)

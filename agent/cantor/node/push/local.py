@@ -13,12 +13,15 @@ from cantor.base.errors import BundleError, CantorError, ConfigError, Unavailabl
 from cantor.node.push.levels import level_of
 from cantor.node.push.logs import Log
 from cantor.node.push.memory import STATE_FILE, Remembered
+from cantor.node.push.opener import Opened, opener_of
 from cantor.node.push.running import Running
 from cantor.node.push.secrets import ServiceSecrets
 from cantor.node.push.shelf import Shelf, check_size
+from cantor.node.push.shelf import Shelf
+from cantor.node.push.supply import Supply
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
-from cantor.services.manifest import TASK
+from cantor.services.manifest import FILTER, SERVICE
 from cantor.services.reports import BAD, Report
 from cantor.services.upkeep import Keep, Plan, Start, Stop, Upkeep
 
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from cantor.bundles.fetching.manifest import Manifest
     from cantor.node.bundles.service import Bundles
     from cantor.node.late_writer import LateWriter
     from cantor.node.logs.service import Logs
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from cantor.node.push.shelf import Prepared
     from cantor.node.secrets.service import State
     from cantor.node.services import Node
+    from cantor.services.manifest import Kind
     from cantor.services.orders import Key, Order, Pushes, Revision, Stamp
     from cantor.services.upkeep import Effect
     from cantor.workers.sandbox.levels import Level
@@ -63,7 +66,6 @@ class LocalService:
     ) -> None:
         self.key = key
         self._node = node
-        self._bundles = bundles
         self._folder = folder
         self._memory = memory
         self._writer = writer
@@ -76,10 +78,12 @@ class LocalService:
         self._revisions: dict[Stamp, Revision] = {}
         self._prepared: dict[str, Prepared] = {}
         self._levels: dict[str, Level] = {}
+        self._told: dict[str, bytes] = {}
         self._stood = 0
         self._asked: _Asked | None = None
         self._ready: _Asked | None = None
         self._asked_anew = asyncio.Event()
+        self._supply = Supply(bundles, self._shelf, key.name, self._asked_anew)
         self._why = ""
         self._working: asyncio.Task[None] | None = None
         self._running: dict[int, Running] = {}
@@ -110,6 +114,12 @@ class LocalService:
             self._memory = replace(self._memory, order=order, packed_order=packed, seen=seen)
             self._write()
 
+    @property
+    def kind(self) -> Kind:
+        """What it is, by the order that is followed."""
+        order = self._memory.order
+        return order.kind if order is not None else SERVICE
+
     def level_of(self, revision: Revision) -> Level:
         """How closed a revision runs, by the order that is followed."""
         order = self._memory.order
@@ -118,30 +128,60 @@ class LocalService:
 
     @property
     def standing(self) -> int:
-        """The number of the revision that can be submitted here, of a task; 0 if none can.
+        """The number of the revision that can be submitted, or placed, here; 0 if none can.
 
-        It stays while the check of a task is made again: what is submitted meanwhile runs.
+        It stays while its check is made again: what is submitted meanwhile runs.
         """
         report = self._upkeep.report(0.0) if self._upkeep and self._asked else None
         number = report.running if report else 0
         stamped = [plan for _, plan in self._plans() if plan.stamp.number == number]
-        if any(self._prepared[plan.bundle].codes for plan in stamped):
+        if any(self._prepared[plan.bundle].manifest.kind != SERVICE for plan in stamped):
             self._stood = number
         elif report is None or report.state in BAD:
             self._stood = 0
         return self._stood
+
+    @property
+    def opened(self) -> Opened | None:
+        """The filter that stands here."""
+        mine = (one for one in self._revisions.values() if one.stamp.number == self._stood)
+        revision = next((one for one in mine if one.bundle in self._told), None)
+        if revision is None:
+            return None
+        prepared, told = self._prepared[revision.bundle], self._told[revision.bundle]
+        level, manifest = self.level_of(revision), prepared.manifest
+        return Opened(
+            *(self.key.name, self._stood, revision.bundle, revision.needs, level, manifest.filters),
+            *(prepared.folder, prepared.libraries, told),
+        )
 
     def level_of_code(self, code: str) -> Level | None:
         """How closed a function runs that was pushed here; None if it was not."""
         return self._levels.get(code)
 
     def run_failed(self, code: str, why: str) -> None:
-        """A run of a function failed: that counts against its revision while it is on trial."""
-        for number, run in list(self._running.items()):
-            plan = self._upkeep.plan_of(number) if self._upkeep else None
-            mine = {one.id for one in self._prepared[run.plan.bundle].codes.values()}
-            if self._upkeep and plan and code in mine and not self._upkeep.is_good(plan):
+        """A run of a function, or of classes of a bundle, failed: that counts against its revision
+        while it is on trial.
+        """
+        for number in self._on_trial(code):
+            if self._upkeep is not None:
                 self._follow(self._upkeep.ill(number, f"a run failed: {why}"))
+
+    def is_on_trial(self, bundle: str) -> bool:
+        """Whether classes of that bundle stand here, and are not known to be good."""
+        good = self._upkeep.good if self._upkeep else None
+        stamps = [one.stamp for one in self._revisions.values() if one.bundle == bundle]
+        return any(one.number == self._stood and (not good or good.stamp != one) for one in stamps)
+
+    def _on_trial(self, code: str) -> list[int]:
+        upkeep = self._upkeep
+        found = []
+        for number, run in self._running.items():
+            plan, bundle = upkeep.plan_of(number) if upkeep else None, run.plan.bundle
+            mine = {bundle, *(one.id for one in self._prepared[bundle].codes.values())}
+            if upkeep and plan and code in mine and not upkeep.is_good(plan):
+                found.append(number)
+        return found
 
     def report(self, wanted: Stamp, why: str) -> Report | None:
         """How it is; ``wanted`` is what the order says, ``why`` what this node waits for."""
@@ -249,11 +289,14 @@ class LocalService:
         if why := self._node.sandboxes.why_not(level):
             raise ConfigError(why)
         if revision.bundle not in self._prepared:
-            self._prepared[revision.bundle] = await self._code(revision)
+            self._prepared[revision.bundle] = await self._supply.code(revision)
         self._revisions[revision.stamp] = revision
         prepared = self._prepared[revision.bundle]
         manifest, is_service = prepared.manifest, prepared.manifest.kind != TASK
         secrets = await self._secrets.bring(self._project, revision, manifest)
+        manifest, is_service = prepared.manifest, prepared.manifest.kind == SERVICE
+        if manifest.kind == FILTER:
+            opener_of(self._node)
         self._levels |= {code.id: level for code in prepared.codes.values()}
         for old in list(self._levels)[:-CODES_MAX]:
             del self._levels[old]
@@ -269,33 +312,6 @@ class LocalService:
             secrets,
         )
 
-    async def _code(self, revision: Revision) -> Prepared:
-        if self._shelf.has(revision.bundle):
-            try:
-                prepared = await asyncio.to_thread(self._shelf.prepare, revision.bundle)
-                parts = await asyncio.to_thread(self._shelf.parts, revision.bundle)
-            except BundleError as error:
-                _log.warning("kept code is lost", extra={"reason": str(error)})
-            else:
-                await self._bundles.add(parts)  # others may have it from here
-                return prepared
-        bundle = await self._fetched(revision)
-        files = {part.name: self._bundles.file(part) for part in bundle.parts}
-        await asyncio.to_thread(self._shelf.put, bundle, files)
-        return await asyncio.to_thread(self._shelf.prepare, revision.bundle)
-
-    async def _fetched(self, revision: Revision) -> Manifest:
-        """The bundle of a revision, all of it in this node's cache; given up for another wish."""
-        holders = [revision.stamp.by]
-        getting = asyncio.ensure_future(self._bundles.get(revision.bundle, holders, check_size))
-        waiting = asyncio.ensure_future(self._asked_anew.wait())
-        await asyncio.wait((getting, waiting), return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if not getting.done():
-            getting.cancel()
-            raise UnavailableError("something else is wanted meanwhile", where=self.key.name)
-        return getting.result()
-
     async def _is_asked_anew(self, within_s: float) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -309,6 +325,7 @@ class LocalService:
             if not self._is_used(stamp):
                 del self._revisions[stamp]
         self._prepared = {one: kept for one, kept in self._prepared.items() if one in wanted}
+        self._told = {one: kept for one, kept in self._told.items() if one in wanted}
         await asyncio.to_thread(self._shelf.tidy, wanted)
 
     def _is_used(self, stamp: Stamp) -> bool:
@@ -370,7 +387,7 @@ class LocalService:
             self._quota,
             self._secrets,
             begun=lambda: upkeep.begun(number, self._now()),
-            well=lambda: self._follow(upkeep.well(number, self._now())),
+            well=lambda: self._well(number, upkeep),
             ill=lambda why: self._follow(upkeep.ill(number, why)),
             ended=ended,
             waits=self._changed,
@@ -380,6 +397,11 @@ class LocalService:
     def _project(self) -> str:
         order = self._memory.order
         return order.project if order is not None else DEFAULT_PROJECT
+    def _well(self, number: int, upkeep: Upkeep) -> None:
+        run = self._running[number]
+        if run.told:
+            self._told[run.plan.bundle] = run.told
+        self._follow(upkeep.well(number, self._now()))
 
     def _tick(self) -> None:
         self._timer = None

@@ -16,11 +16,12 @@ from cantor.node.device_nodes import device_nodes
 from cantor.node.push.checks import Checks
 from cantor.node.push.functions import check_of
 from cantor.node.push.inside import Inside
+from cantor.node.push.opener import opener_of, read_told
 from cantor.node.push.outside import Outside
 from cantor.node.push.process import ServiceProcess, told
 from cantor.node.secrets.handing import Handed
 from cantor.scheduling.needs import parse
-from cantor.services.manifest import AUTO, TASK
+from cantor.services.manifest import AUTO, FILTER, SERVICE
 from cantor.workers.sandbox.launch import USER_FOR_ROOT
 from cantor.workers.sandbox.levels import Limits, level_named
 from cantor.workers.sandbox.program import environment_of
@@ -79,12 +80,14 @@ class Running:
         self.plan = plan
         self.ports: dict[str, int] = {}
         self.waits_for = ""
+        self.told = b""
         self.well, self.ill = well, ill
         self._node = node
         self._key = key
         self._project = project
         self._prepared = prepared
         self._data = folder / "data"
+        self._told_in = self._data / f".told-{secrets.token_hex(8)}"
         self._log = log
         self._quota = quota
         self._secrets = secrets
@@ -111,8 +114,10 @@ class Running:
             held = await self._held()
             if not self._stop.is_set():
                 code = await self._run(held)
+                if self._prepared.manifest.kind == FILTER:
+                    await self._read(code)
                 how, is_success = told(code), code == 0
-                if is_success and self._prepared.manifest.kind == TASK:
+                if is_success and self._prepared.manifest.kind != SERVICE:
                     how = await self._stand()
         except CantorError as error:
             how = str(error)
@@ -122,8 +127,20 @@ class Running:
             self._tell_end(how, is_success=is_success)
             self._is_over.set()
 
+    async def _read(self, code: int) -> None:
+        """What the classes of a filter tell of themselves.
+
+        Raises:
+            ConfigError: they could not be opened.
+        """
+        if self._stop.is_set():
+            return
+        read = await asyncio.to_thread(read_told, self._told_in)
+        opener_of(self._node).read(read)
+        self.told = read if code == 0 else b""
+
     async def _stand(self) -> str:
-        """A task that can be imported here has no process: what is submitted has one each."""
+        """What can be imported here has no process: what is submitted, or placed, has its own."""
         if not self._stop.is_set():
             self.well()
             await self._stop.wait()
@@ -198,8 +215,10 @@ class Running:
 
     async def _run_by(self, way: Way, cover: Cover) -> int:
         manifest = self._prepared.manifest
-        is_task = manifest.kind == TASK
-        command = check_of(manifest) if is_task else manifest.run
+        is_service = manifest.kind == SERVICE
+        command = manifest.run if is_service else check_of(manifest)
+        if manifest.kind == FILTER:
+            command = opener_of(self._node).opening(manifest.filters, self._told_in)
         checks = Checks(manifest, self.ports, way, self)
         mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
         process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data, cover)))
@@ -208,7 +227,7 @@ class Running:
         await way.open(self.ports.values())
         await process.start(command, way, self._metrics.descriptors)
         self._begun()
-        checking = asyncio.ensure_future(self._stop.wait() if is_task else checks.run())
+        checking = asyncio.ensure_future(checks.run() if is_service else self._stop.wait())
         ending = asyncio.ensure_future(process.wait())
         stopped = asyncio.ensure_future(self._stop.wait())
         counting = asyncio.ensure_future(self._quota.watch(self._data))

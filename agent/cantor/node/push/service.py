@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from cantor.node.logs.service import Logs
     from cantor.node.push.book import Entry
     from cantor.node.secrets.service import Secrets
+    from cantor.node.push.opener import Opened
     from cantor.node.services import Call, Node
     from cantor.node.view import NodeView
     from cantor.services.orders import Order, Revision
@@ -162,9 +163,18 @@ class Push:
         return next((level for level in found if level is not None), None)
 
     def run_failed(self, code: str, why: str) -> None:
-        """A run of a function failed on this node."""
+        """A run of a function, or of the classes of a bundle, failed on this node."""
         for local in self._local.values():
             local.run_failed(code, why)
+
+    def opened(self) -> dict[str, Opened]:
+        """The filters that stand here, by name."""
+        found = {key.name: local.opened for key, local in self._local.items()}
+        return {name: one for name, one in sorted(found.items()) if one is not None}
+
+    def is_on_trial(self, bundle: str) -> bool:
+        """Whether classes of that bundle stand here, and are not known to be good."""
+        return any(local.is_on_trial(bundle) for local in self._local.values())
 
     def refused(self) -> list[str]:
         """Why words about services do not count here."""
@@ -237,12 +247,16 @@ class Push:
         self._offer()
 
     def _offer(self) -> None:
-        """Tasks that can be submitted here are conditions of this node, with their revision."""
-        numbers = {key.name: local.standing for key, local in self._local.items()}
+        """Tasks that can be submitted here, and filters that can be placed here, are conditions of
+        this node, with their revision.
+        """
+        standing = {
+            condition_of(key.name, local.kind): number
+            for key, local in self._local.items()
+            if (number := local.standing)
+        }
         offered = tuple(
-            Resource(condition_of(name), "condition", number)
-            for name, number in sorted(numbers.items())
-            if number
+            Resource(name, "condition", number) for name, number in sorted(standing.items())
         )
         if offered != self._offered:
             self._offered = offered

@@ -15,6 +15,7 @@ from cantor.node.fake import FakeMesh, FakeNode
 from cantor.workers.sandbox.rules import Rules
 from galaxy.deployments.authors import Authors
 from galaxy.deployments.judge import Judge, with_files
+from galaxy.deployments.pushed import Pushed
 from galaxy.deployments.records import Deployment
 from galaxy.filter import params_of
 from galaxy.pipeline import FilterSpec, Pipeline
@@ -44,7 +45,13 @@ class Box:
             file.write_text("x")
         self.rules(Rules(files=(self.open,)))
         registry = Registry.default()
-        self.judge = Judge(self.nodes[HERE], registry, {}, Authors(self.nodes[HERE]))
+        self.judge = Judge(
+            self.nodes[HERE],
+            registry,
+            {},
+            Authors(self.nodes[HERE]),
+            Pushed(self.nodes[HERE], registry, {}),
+        )
 
     def rules(self, rules: Rules) -> None:
         self.nodes[HERE].sandboxes.rules = rules
