@@ -127,7 +127,8 @@ async def start_hub(
         database = await _open_database(stack, settings, scope)
         access = Access(database, settings, clock, home=scope)
         fleet = Fleet(database, mesh_view, clock, home=scope)
-        blueprints, every_s = Blueprints(), settings.figures_every_s
+        blueprints = Blueprints(registry=pipelines.registry if pipelines is not None else None)
+        every_s = settings.figures_every_s
         board = Board(pipelines, mesh_view, home=scope, every_s=every_s, masked=blueprints.masked)
         stack.push_async_callback(board.close)
         mesh, resources = MeshApi(fleet, mesh_view), ResourceApi(fleet, mesh_view)

@@ -19,7 +19,7 @@ from galaxy.check import find_problems
 from galaxy.filter import params_of
 from galaxy.loader import PipelineDocument, load_pipeline
 from galaxy.placement import needs_of
-from galaxy.registry import Registry
+from galaxy.registry import Registry, is_pushed, push_of
 from galaxy.schema import describe_filter
 
 if TYPE_CHECKING:
@@ -111,12 +111,29 @@ class Blueprints:
             given = params if isinstance(params, dict) else {}
             secrets = self._secrets(spec) if given else frozenset()
             hidden = {key: MASK for key in secrets & given.keys() if named_in(given[key]) is None}
+            hidden = dict.fromkeys(self._secrets(spec, given) & given.keys(), MASK) if given else {}
             filters[name] = {**spec, "params": {**given, **hidden}} if hidden else spec
         return {**document, "filters": filters} if filters else dict(document)
 
-    def _secrets(self, spec: Mapping[str, Any]) -> frozenset[str]:
-        """The secret parameters of a filter; of a type that this hub does not know, none."""
+    async def types(self, *, with_pushed: bool) -> list[dict[str, Any]]:
+        """What every filter type of this build tells of itself, and of those pushed if wanted."""
+        return await asyncio.to_thread(lambda: list(self._types(with_pushed=with_pushed)))
+
+    def _types(self, *, with_pushed: bool) -> Iterator[dict[str, Any]]:
+        for name in self._registry.names():
+            if with_pushed or not is_pushed(name):
+                with contextlib.suppress(ConfigError):
+                    yield {**describe_filter(name, self._registry.get(name)), "push": push_of(name)}
+
+    def _secrets(self, spec: Mapping[str, Any], given: Mapping[str, Any]) -> frozenset[str]:
+        """The secret parameters of a filter; of a type that this hub does not know, none. Of one
+        that was pushed, which may be another by now, and of one that is pushed no more, all.
+        """
         filter_type = str(spec.get("type"))
+        if is_pushed(filter_type):
+            known = self._registry.pushed.get(filter_type)
+            open_ = params_of(known) if known is not None else {}
+            return frozenset(n for n in given if n not in open_ or open_[n].secret)
         if filter_type not in self._secret_params:
             found: frozenset[str] = frozenset()
             with contextlib.suppress(ConfigError):

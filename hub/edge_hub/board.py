@@ -75,6 +75,10 @@ class Board:
         """Whose deployment it is; those that name nobody belong to the hub's own scope."""
         return Scope(view.tenant or self._home.tenant, view.project or self._home.project)
 
+    def is_home(self, scope: Scope) -> bool:
+        """Whether a project is one of the tenant of the hub's own node."""
+        return scope.tenant == self._home.tenant
+
     def views(self, scope: Scope) -> list[DeploymentView]:
         """The deployments of a project, newest first."""
         if self._control is None:

@@ -42,6 +42,38 @@ class TemplateList(msgspec.Struct):
     items: list[Template]
 
 
+class FilterPin(msgspec.Struct):
+    """One input or output of a filter; no formats means any."""
+
+    type: str
+    formats: list[str]
+    optional: bool
+
+
+class FilterType(msgspec.Struct):
+    """A type of filters that pipelines may name; ``push`` is the push that it is of, if any.
+
+    ``params`` is the JSON Schema of its parameters (``x-unit``, ``x-file``, ``x-live``; a secret is
+    ``writeOnly``).
+    """
+
+    type: str
+    push: str
+    description: str
+    source: bool
+    live: bool
+    needs: str
+    inputs: dict[str, FilterPin]
+    outputs: dict[str, FilterPin]
+    params: dict[str, Any]
+
+
+class FilterTypeList(msgspec.Struct):
+    """Every type, by name."""
+
+    items: list[FilterType]
+
+
 class NewDeployment(msgspec.Struct, forbid_unknown_fields=True):
     """A wish for a deployment of a ``template``, of a ``pipeline`` document, or of the pipeline of
     another ``deployment`` of the project with its secrets; one of the three.

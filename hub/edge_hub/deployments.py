@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cantor.base.errors import CantorError, ConfigError
 from edge_hub.cursors import decode_cursor, encode_cursor
 from edge_hub.deployment_schemas import (
     Deployment,
     DeploymentBatch,
     DeploymentList,
+    FilterTypeList,
     NewDeployment,
     Template,
     TemplateList,
@@ -65,6 +68,8 @@ class DeploymentApi:
         return [
             Route("GET", "/templates", "Pipelines that come with the hub", self.list_templates,
                   reply=TemplateList, errors=(503,)),
+            Route("GET", "/filter-types", "The filter types that pipelines may name",
+                  self.list_filter_types, reply=FilterTypeList),
             Route("POST", path, "Deploy a pipeline", self.create_deployment, status=201,
                   body=NewDeployment, reply=Deployment, repeatable=True, errors=(404, 503)),
             Route("GET", path, "List deployments, newest first", self.list_deployments,
@@ -99,6 +104,12 @@ class DeploymentApi:
                 )
             )
         return Reply(TemplateList(items))
+
+    async def list_filter_types(self, call: Call) -> Reply:
+        """Names of pushes belong to the tenant of the hub's node."""
+        is_home = self._board.is_home(call.signed_in.scope)
+        types = await self._blueprints.types(with_pushed=is_home)
+        return Reply(msgspec.convert({"items": types}, FilterTypeList))
 
     async def create_deployment(self, call: Call) -> Reply:
         async def create() -> Reply:

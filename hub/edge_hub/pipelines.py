@@ -11,6 +11,7 @@ from cantor.base.errors import UnavailableError
 from galaxy.deployments.records import Deployment, check_deployment
 from galaxy.deployments.views import DeploymentView
 from galaxy.placement import Placement
+from galaxy.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +43,10 @@ class Preview(Protocol):
 
 class PipelineControl(Protocol):
     """The service ``galaxy`` of the hub's own node. Everything is used on the event loop only."""
+
+    @property
+    def registry(self) -> Registry:
+        """The filter types that it knows, those pushed among them."""
 
     def views(self) -> list[DeploymentView]:
         """Every deployment that the mesh knows."""
@@ -98,6 +103,7 @@ class FakePipelineControl:
 
     def __init__(self, node: NodeId, *, wall: Callable[[], float] = lambda: 0.0) -> None:
         self.node = node
+        self.registry = Registry.default()
         self.refusals: dict[str, str] = {}
         self.measured: dict[str, dict[str, Any]] = {}
         self.figures_asked = 0

@@ -48,7 +48,7 @@ class Service(msgspec.Struct):
 
     id: str
     name: str
-    kind: Literal["service", "task"]
+    kind: Literal["service", "task", "filter"]
     wanted: Literal["running", "stopped"]
     number: int
     at: str

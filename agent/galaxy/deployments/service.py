@@ -125,6 +125,11 @@ class Deployments:
         self._subscribers.append(changed)
         return lambda: self._subscribers.remove(changed)
 
+    @property
+    def registry(self) -> Registry:
+        """The filter types that this node knows, those pushed among them."""
+        return self._registry
+
     def views(self) -> list[DeploymentView]:
         """Every deployment that the mesh knows."""
         return keeper.views(self._facts())

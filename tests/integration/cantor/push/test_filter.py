@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.integration.cantor.push.agents import until
 
+from cantor.base.errors import ConfigError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -144,3 +146,116 @@ def test_a_new_revision_takes_over_while_frames_flow(trio: Trio, tmp_path: Path)
 
     assert trio.ash.run("service", "return", "marks").returncode == 0
     says(trio.ash, made, "one")
+
+
+def test_a_revision_that_crashes_returns_and_pipelines_with_it(trio: Trio, tmp_path: Path) -> None:
+    folder, only = tmp_path / "code", 'label.site == "birch"'
+    push(trio.ash, code(folder, source("one")), "--to", only, *HOLD)
+    made = deploy(trio.ash, pipeline(tmp_path, count=0))
+    says(trio.ash, made, "one")
+
+    broken = source("two", process="raise ArithmeticError('no light')")
+    done = trio.ash.run("push", code(folder, broken), "--to", only, "--hold", "50")
+    assert done.returncode == 1, done.stdout
+    assert "returned: a run failed: filter mark on node birch: ArithmeticError" in done.stdout
+    says(trio.ash, made, "one")
+    is_in(trio.ash, made, "running")
+
+
+def test_a_canary_runs_it_first_and_returns_all_if_it_dies(trio: Trio, tmp_path: Path) -> None:
+    folder = tmp_path / "code"
+    push(trio.ash, code(folder, source("one")), "--to", ON_TWO, *HOLD)
+    made = {name: deploy(trio.ash, pipeline(tmp_path, 0, node=name)) for name in ("birch", "cedar")}
+    for one in made.values():
+        says(trio.ash, one, "one")
+
+    dies = source("two", process="self.seen > 8 and __import__('os')._exit(7)")
+    words = ("--to", ON_TWO, "--canary", "1", "--hold", "50", "--no-wait")
+    push(trio.ash, code(folder, dies), *words)
+    seen: set[tuple[str, str]] = set()
+
+    def returned() -> bool:
+        seen.update((name, str(told(trio.ash, made[name]).get("revision"))) for name in made)
+        return trio.ash.view("marks")["number"] == 3
+
+    until(returned, lambda: (seen, trio.ash.view("marks")))
+    for one in made.values():
+        says(trio.ash, one, "one")
+    assert "the worker process ended with code 7" in trio.ash.view("marks")["why"]
+    assert len({name for name, note in seen if note == "two"}) <= 1
+
+
+def test_what_is_wrong_is_said_at_once_on_nodes_without_the_code(
+    trio: Trio, tmp_path: Path
+) -> None:
+    nowhere = refused(trio.ash, "pipeline", "deploy", pipeline(tmp_path))
+    assert "no node that is known here has the filter type 'marks/Mark'" in nowhere
+    folder = tmp_path / "code"
+    push(trio.birch, code(folder, source("one")), "--to", 'label.site == "birch"', *HOLD)
+    until(lambda: "marks/Mark" in trio.ash.run("filter", "list").stdout, trio.ash.log)
+
+    wrong = pipeline(tmp_path, params={"step": 10, "tint": 1})
+    said = refused(trio.ash, "pipeline", "deploy", wrong)
+    assert "seen.yaml:1: filters.mark.params" in said
+    text = (tmp_path / "seen.yaml").read_text()
+    (tmp_path / "seen.yaml").write_text(text.replace("mark.image", "mark.picture"))
+    assert "has no pin 'picture'" in refused(trio.cedar, "pipeline", "validate", wrong)
+    assert "lie between 1 and 9" in _answer(trio.cedar, {"step": 10})  # past the command line
+    other = pipeline(tmp_path, type="marks/Park")
+    assert "the push marks has no filter 'marks/Park'" in refused(
+        trio.ash, "pipeline", "plan", other
+    )
+
+    push(trio.birch, code(folder, source("two", more='tint = Param(str, "red")')), *HOLD)
+    until(lambda: trio.cedar.states("marks")["cedar"][0] == "running", trio.cedar.log)
+    newer = deploy(trio.ash, pipeline(tmp_path, params={"tint": "blue"}))
+    assert view(trio.ash, newer)["pipeline"]["filters"]["mark"]["needs"] == "Filter.marks >= 2"
+
+
+def _answer(box: Box, params: dict[str, object]) -> str:
+    """What the agent says to a deployment that no command line has checked."""
+    spec = {"type": "marks/Mark", "params": params}
+    ways = [{"from": "source.image", "to": "mark.image"}]
+    filters = {"source": {"type": "test_pattern"}, "mark": spec}
+    try:
+        box.ask("pipeline.deploy", pipeline={"name": "x", "filters": filters, "connections": ways})
+    except ConfigError as error:
+        return str(error)
+    return "it is deployed"
+
+
+@pytest.mark.parametrize(
+    ("text", "manifest", "why"),
+    [
+        (
+            "import no_such_module\n",
+            MANIFEST,
+            "No module named 'no_such_module' (marks.py, line 1)",
+        ),
+        ("class Mark: ...\n", MANIFEST, "marks:Mark is no BaseFilter"),
+        ("raise SystemExit\n", MANIFEST, "SystemExit"),
+        (source("x").replace("inputs", "_inputs"), MANIFEST, "it has no pins"),
+        (source("x").replace("class Mark", "class Park"), MANIFEST, "marks has no class Mark"),
+    ],
+)
+def test_a_class_that_cannot_be_opened_is_told_with_its_line(
+    trio: Trio, tmp_path: Path, text: str, manifest: str, why: str
+) -> None:
+    words = ("--to", 'label.site == "birch"')
+    done = trio.ash.run("push", code(tmp_path / "code", text, manifest), *words)
+
+    assert done.returncode == 1, done.stdout
+    assert why in trio.ash.view("marks")["nodes"][0]["why"]
+    assert "marks/Mark" not in trio.birch.run("filter", "list").stdout
+
+
+def test_two_classes_of_one_name_are_refused_before_anything_is_sent(
+    trio: Trio, tmp_path: Path
+) -> None:
+    manifest = "kind: filter\nname: marks\nfilters: [marks:Mark, others:Mark]\n"
+    assert "two filters are called Mark" in refused(
+        trio.ash, "push", code(tmp_path / "code", source("x"), manifest)
+    )
+    missing = "kind: filter\nname: marks\nfilters: [films:Mark]\n"
+    said = refused(trio.ash, "push", code(tmp_path / "code", source("x"), missing))
+    assert "filter: there is no module films" in said

@@ -12,8 +12,8 @@ import { RunMark, StateMark } from "../../components/State";
 import { tell } from "../../components/tell";
 import { Ago } from "../../components/Time";
 import { heard } from "../../i18n/heard";
-import { type ServiceAct, useAct, useLogs } from "./data";
-import { markOf, runOf } from "./format";
+import { type ServiceAct, useAct, useFilterTypes, useLogs } from "./data";
+import { markOf, pinsOf, runOf } from "./format";
 import { SERVICE_WORDS } from "./texts";
 import type { Service } from "./types";
 
@@ -50,6 +50,14 @@ function Nodes({ service }: { service: Service }) {
       )}
     </div>
   );
+}
+
+function Filters({ service }: { service: Service }) {
+  const { t } = useTranslation(SERVICE_WORDS);
+  const types = useFilterTypes(service.name, service.number).data ?? [];
+  const rows = types.map((one) => [<code key="type">{one.type}</code>, pinsOf(one.inputs), pinsOf(one.outputs), one.description]);
+  const heads = (["type", "takes", "gives", "about"] as const).map((head) => t(`filterHeads.${head}`));
+  return <PartTable title={t("parts.filters")} heads={heads} rows={rows} empty={t("parts.noNodes")} />;
 }
 
 interface ActProps {
@@ -177,6 +185,7 @@ function Body({ service, onPush, onClose }: { service: Service; onPush: () => vo
         </Alert>
       )}
       <Nodes service={service} />
+      {service.kind === "filter" && <Filters service={service} />}
       <Revisions service={service} busy={act.isPending} onAct={onAct} />
       <Logs service={service} />
       {asking && <AskRemove name={service.name} busy={act.isPending} onRemove={() => onAct({ verb: "remove" })} onClose={() => setAsking(false)} />}

@@ -3,10 +3,11 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tansta
 import { call, get, post } from "../../api/client";
 import { useLiveList } from "../../api/liveList";
 import { formOf } from "./format";
-import type { PushWish, Service, ServiceLog } from "./types";
+import type { FilterType, PushWish, Service, ServiceLog } from "./types";
 
 const KEY = ["services"] as const;
 const LOGS_EVERY_MS = 2_000;
+const TYPES_EVERY_MS = 5_000;
 export const LINES = 200;
 
 function path(name: string): string {
@@ -23,6 +24,17 @@ export function useLogs(name: string, node: string) {
     queryKey: ["service-logs", name, node],
     queryFn: ({ signal }) => get<{ items: ServiceLog[] }>(`${path(name)}/logs?${new URLSearchParams({ node, lines: String(LINES) }).toString()}`, signal),
     refetchInterval: LOGS_EVERY_MS,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The filter types of a push, as its newest revision that a node has tells them; asked for anew with each `number`. */
+export function useFilterTypes(push: string, number: number) {
+  return useQuery({
+    queryKey: ["filter-types", push, number],
+    queryFn: ({ signal }) => get<{ items: FilterType[] }>("/filter-types", signal),
+    select: (found) => found.items.filter((one) => one.push === push),
+    refetchInterval: TYPES_EVERY_MS,
     placeholderData: keepPreviousData,
   });
 }

@@ -1,6 +1,6 @@
 /** What services are as a whole, and how files are sent. Pure, so that it can be tested. */
 import { isReached, type RunState } from "../../api/types";
-import type { PushWish, Service, ServiceNode, ServiceRun } from "./types";
+import type { FilterPin, PushWish, Service, ServiceNode, ServiceRun } from "./types";
 
 const MARKS: Record<ServiceRun, RunState> = {
   waiting: "waiting",
@@ -49,4 +49,11 @@ export function formOf(wish: PushWish, files: readonly File[]): FormData {
   for (const [name, value] of Object.entries(wish)) if (value) form.append(name, String(value));
   for (const file of files) form.append("file", file, pathOf(file));
   return form;
+}
+
+/** The pins of one side of a filter, as one line: what each takes or gives. */
+export function pinsOf(pins: Record<string, FilterPin>): string {
+  return Object.entries(pins)
+    .map(([name, pin]) => `${name}: ${[pin.type, ...pin.formats].join(" ")}`)
+    .join(", ");
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formOf, markOf, pathOf, runOf, summary } from "./format";
+import { formOf, markOf, pathOf, pinsOf, runOf, summary } from "./format";
 import { serviceTexts } from "./texts";
 import { RUN_STATES, type Service, type ServiceNode } from "./types";
 
@@ -42,4 +42,9 @@ test("a form holds its fields before its files, and the files by their paths", (
   expect([...form.keys()]).toEqual(["name", "canary", "file", "file"]);
   expect(form.getAll("file").map((one) => (one as File).name)).toEqual(["counter/main.py", "a.py"]);
   expect(pathOf(new File([""], "a.py"))).toBe("a.py");
+});
+
+test("the pins of a filter are one line", () => {
+  expect(pinsOf({ image: { type: "frame/image", formats: ["BGR"] }, at: { type: "frame", formats: [] } })).toBe("image: frame/image BGR, at: frame");
+  expect(pinsOf({})).toBe("");
 });

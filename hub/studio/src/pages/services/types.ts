@@ -32,7 +32,7 @@ export interface ServiceNode {
 export interface Service {
   id: string;
   name: string;
-  kind: "service" | "task";
+  kind: "service" | "task" | "filter";
   wanted: "running" | "stopped";
   number: number;
   at: string;
@@ -42,6 +42,20 @@ export interface Service {
   past: ServiceRevision[];
   nodes: ServiceNode[];
   elsewhere: number;
+}
+
+/** A type of filters that a push has made; `inputs` and `outputs` by pin. */
+export interface FilterType {
+  type: string;
+  push: string;
+  description: string;
+  inputs: Record<string, FilterPin>;
+  outputs: Record<string, FilterPin>;
+}
+
+export interface FilterPin {
+  type: string;
+  formats: string[];
 }
 
 export interface ServiceLog {
