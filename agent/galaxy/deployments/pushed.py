@@ -24,7 +24,7 @@ from galaxy.described import Types, filters_from, listed, named, types_in
 from galaxy.registry import PUSHED, is_pushed, push_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from cantor.base.ids import NodeId
@@ -89,6 +89,7 @@ class Pushed:
         self._own: dict[str, Types] = {}
         self._read: dict[tuple[NodeId, str], tuple[tuple[int, int], int, Types]] = {}
         self._known: dict[str, dict[int, Types]] = {}
+        self._standing: dict[str, dict[NodeId, int]] = {}
         self._said: dict[str, Value] = {}
 
     def look(self) -> None:
@@ -99,6 +100,7 @@ class Pushed:
             one.bundle: self._own.get(one.bundle) or _own(one) for one in self._opened.values()
         }
         self._hear()
+        self._standing = self._standers() if self._known or self._opened else {}
         for name, one in self._opened.items():
             self._known.setdefault(name, {})[one.number] = self._own[one.bundle]
         newest = {name: self._newest(name) for name in self._known}
@@ -176,6 +178,7 @@ class Pushed:
         used = {push_of(spec.type) for spec in pipeline.filters.values()} - {""}
         if not used:
             return pipeline
+        self.look()
         problems = _problems(pipeline, self._registry)
         if problems:
             first = problems[0]
@@ -195,7 +198,7 @@ class Pushed:
         """The oldest revision that a node has, from which on all fit the pipeline."""
         known = self._known[push]
         fitting = newest = self._newest(push)
-        for number in sorted(self._standing(push), reverse=True):
+        for number in sorted(self._numbers(push), reverse=True):
             if number < newest and number in known:
                 types = {**self._registry.pushed, **named(push, known[number])}
                 if _problems(pipeline, self._registry.with_pushed(types)):
@@ -206,19 +209,20 @@ class Pushed:
     def _newest(self, push: str) -> int:
         """The newest revision that a node has, of those that are known; else the newest known."""
         known = self._known[push]
-        return max(known.keys() & self._standing(push) or known)
+        return max(known.keys() & self._numbers(push) or known)
 
-    def _standing(self, push: str) -> set[int]:
-        return {number for _, number in self._standers(push)}
+    def _numbers(self, push: str) -> set[int]:
+        return set(self._standing.get(push, {}).values())
 
-    def _standers(self, push: str) -> Iterator[tuple[NodeId, int]]:
-        """The nodes that can be reached and have it, with its revision there."""
-        condition, alive = condition_of(push, FILTER), self._node.alive()
+    def _standers(self) -> dict[str, dict[NodeId, int]]:
+        """By push, the nodes that can be reached and have it, each with its revision there."""
+        beginning, alive = condition_of("", FILTER), self._node.alive()
+        found: dict[str, dict[NodeId, int]] = {}
         for view in self._node.nodes():
-            if view.id in alive and self._is_ours(view.id):
-                for one in view.resources:
-                    if one.name == condition and type(one.value) is int:
-                        yield view.id, one.value
+            for one in view.resources if view.id in alive and self._is_ours(view.id) else ():
+                if one.name.startswith(beginning) and type(one.value) is int:
+                    found.setdefault(one.name.removeprefix(beginning), {})[view.id] = one.value
+        return found
 
     def _is_ours(self, node: NodeId) -> bool:
         """Names belong to a tenant."""
@@ -251,7 +255,8 @@ class Pushed:
     def _tell(self) -> None:
         said: dict[str, Value] = {}
         for name, one in self._opened.items():
-            first = min((node for node, n in self._standers(name) if n == one.number), default="")
+            standing = self._standing.get(name, {})
+            first = min((node for node, n in standing.items() if n == one.number), default="")
             if first == self._node.node_id and self._own[one.bundle]:
                 told = cast("Value", listed(self._own[one.bundle]))
                 said[name] = {"revision": one.number, "filters": told}

@@ -224,29 +224,29 @@ def _answer(box: Box, params: dict[str, object]) -> str:
     return "it is deployed"
 
 
-@pytest.mark.parametrize(
-    ("text", "manifest", "why"),
-    [
-        (
-            "import no_such_module\n",
-            MANIFEST,
-            "No module named 'no_such_module' (marks.py, line 1)",
-        ),
-        ("class Mark: ...\n", MANIFEST, "marks:Mark is no BaseFilter"),
-        ("raise SystemExit\n", MANIFEST, "SystemExit"),
-        (source("x").replace("inputs", "_inputs"), MANIFEST, "it has no pins"),
-        (source("x").replace("class Mark", "class Park"), MANIFEST, "marks has no class Mark"),
-    ],
-)
-def test_a_class_that_cannot_be_opened_is_told_with_its_line(
-    trio: Trio, tmp_path: Path, text: str, manifest: str, why: str
-) -> None:
-    words = ("--to", 'label.site == "birch"')
-    done = trio.ash.run("push", code(tmp_path / "code", text, manifest), *words)
+UNUSABLE = {
+    "imports": (
+        "import no_such_module\n",
+        "No module named 'no_such_module' (marks.py, line 1)",
+    ),
+    "plain": ("class Mark: ...\n", "marks:Mark is no BaseFilter"),
+    "exits": ("raise SystemExit\n", "SystemExit"),
+    "pins": (source("x").replace("inputs", "_inputs"), "it has no pins"),
+    "other": (source("x").replace("class Mark", "class Park"), "marks has no class Mark"),
+}
 
-    assert done.returncode == 1, done.stdout
-    assert why in trio.ash.view("marks")["nodes"][0]["why"]
-    assert "marks/Mark" not in trio.birch.run("filter", "list").stdout
+
+def test_a_class_that_cannot_be_opened_is_told_with_its_line(trio: Trio, tmp_path: Path) -> None:
+    words = ("--to", 'label.site == "birch"', "--no-wait")
+    for name, (text, _) in UNUSABLE.items():
+        push(trio.ash, code(tmp_path / name, text), "--name", name, *words)
+
+    for name, (_, why) in UNUSABLE.items():
+        trio.ash.until(name, birch=("failing", 0))
+        assert why in trio.ash.view(name)["nodes"][0]["why"]
+    assert "/Mark" not in trio.birch.run("filter", "list").stdout
+    lines = trio.ash.run("service", "logs", "imports").stdout
+    assert "import no_such_module" in lines
 
 
 def test_two_classes_of_one_name_are_refused_before_anything_is_sent(

@@ -93,16 +93,28 @@ def test_a_task_names_its_functions() -> None:
     assert (told.kind, told.functions) == ("task", ("photos:shrink", "films.cut:cut"))
 
 
+def test_a_filter_names_its_classes() -> None:
+    told = read_manifest("kind: filter\nfilters: ['blur:Blur', 'more.edges:Edges']\n")
+
+    assert (told.kind, told.functions) == ("filter", ())
+    assert told.filters == ("blur:Blur", "more.edges:Edges")
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("kind: widget", "kind: expected one of service, task"),
+        ("kind: widget", "kind: expected one of service, task, filter"),
         ("kind: task", "kind: a task names 1 to 64 functions"),
         ("kind: task\nfunctions: []", "functions: a task names"),
         ("kind: task\nfunctions: [photos]", "functions: expected module:name"),
         ("kind: task\nfunctions: ['a:f', 'b:f']", "functions: two functions are called f"),
         ("kind: task\nfunctions: ['a:f']\nrun: python x.py", "run: a task has no such thing"),
         ("functions: ['a:f']", "functions: a service has no such thing"),
+        ("kind: filter", "kind: a filter names 1 to 16 filters, as in filters: [blur:Blur]"),
+        ("kind: filter\nfilters: [a]", "filters: expected module:name"),
+        ("kind: filter\nfilters: ['a:F', 'b:F']", "filters: two filters are called F"),
+        ("kind: filter\nfilters: ['a:F']\nports: {web: 80}", "ports: a filter has no such thing"),
+        ("kind: task\nfunctions: ['a:f']\nfilters: ['a:F']", "filters: a task has no such thing"),
     ],
 )
 def test_what_is_wrong_with_a_kind_is_told(text: str, what: str) -> None:

@@ -54,6 +54,13 @@ def test_a_module_runs_in_a_frozen_program(tmp_path: Path) -> None:
     assert "'x'] beside wheel" in done.stdout
 
 
+def test_a_text_runs_alike_by_an_own_python_and_in_a_frozen_program(tmp_path: Path) -> None:
+    text = "import sys, beside\nprint(__name__, sys.argv, beside.WORD)"
+    for is_frozen in (False, True):
+        done = launched(tmp_path, "python", "-c", text, "x", is_frozen=is_frozen)
+        assert (done.stdout, done.stderr) == ("__main__ ['-c', 'x'] beside\n", "")
+
+
 def test_another_program_takes_its_place(tmp_path: Path) -> None:
     assert launched(tmp_path, "sh", "-c", "exit 7").returncode == 7
     done = launched(tmp_path, "no-such-program")

@@ -45,3 +45,10 @@ def test_a_module_that_is_missing_or_no_text_is_told() -> None:
 def test_the_check_imports_each_and_the_condition_follows_the_grammar() -> None:
     assert check_of(TASK)[-1] == "photos.small:shrink"
     assert str(parse(f"{condition_of('my-photos')} >= 3")) == "Task.my-photos >= 3"
+
+
+def test_the_modules_of_a_filter_are_there_and_it_has_no_functions() -> None:
+    assert codes_in(FILES, Manifest(kind="filter", filters=("photos.small:Shrink",))) == {}
+    with pytest.raises(ConfigError, match="filter: there is no module films"):
+        codes_in(FILES, Manifest(kind="filter", filters=("films:Cut",)))
+    assert str(parse(f"{condition_of('my-blur', 'filter')} >= 3")) == "Filter.my-blur >= 3"
