@@ -88,12 +88,12 @@ def types_from(value: object) -> Types:
     return types
 
 
-def listed(types: Types) -> list[JsonValue]:
+def listed(types: Mapping[str, type[BaseFilter]]) -> list[JsonValue]:
     """What these types tell; :func:`types_from` reads it back."""
     return [described(name, types[name]) for name in sorted(types)]
 
 
-def named(push: str, types: Types) -> dict[str, type[BaseFilter]]:
+def named(push: str, types: Mapping[str, type[BaseFilter]]) -> dict[str, type[BaseFilter]]:
     """The types by the names that pipelines call them by."""
     return {f"{push}{PUSHED}{name}": types[name] for name in types}
 

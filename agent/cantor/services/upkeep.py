@@ -161,10 +161,11 @@ class Upkeep:
             effects += self._lost(gone, gone.sick or how, now, is_success=is_success)
         return effects + self._step(now)
 
-    def begun(self, run: int, now: float) -> None:
+    def begun(self, run: int, now: float) -> list[Effect]:
         """A process runs: from now on it has ``within_s`` to be well."""
         if run in self._runs:
             self._runs[run].begun_at = now
+        return []
 
     def well(self, run: int, now: float) -> list[Effect]:
         """A process shows that it is well."""

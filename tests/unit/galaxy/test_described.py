@@ -124,7 +124,8 @@ def test_what_is_out_of_bounds_is_refused(changed: dict[str, Any], what: str) ->
 
 
 def test_lists_of_types_have_bounds() -> None:
-    for value in (None, [], {}, [about()] * 2, [about(type=f"A{n}") for n in range(17)]):
+    wrong: list[object] = [None, [], {}, [about()] * 2, [about(type=f"A{n}") for n in range(17)]]
+    for value in wrong:
         with pytest.raises(ConfigError):
             types_from(value)
     assert len(types_from([about(type=f"A{n}") for n in range(FILTERS_MAX)])) == FILTERS_MAX

@@ -13,7 +13,7 @@ from cantor.base.errors import BundleError, CantorError, ConfigError, Unavailabl
 from cantor.node.push.levels import level_of
 from cantor.node.push.logs import Log
 from cantor.node.push.memory import STATE_FILE, Remembered
-from cantor.node.push.opener import Opened, opener_of
+from cantor.node.push.opener import OPENING_S, Opened, opener_of
 from cantor.node.push.running import Running
 from cantor.node.push.secrets import ServiceSecrets
 from cantor.node.push.shelf import Shelf, check_size
@@ -304,7 +304,7 @@ class LocalService:
             revision.stamp,
             revision.bundle,
             manifest.restart,
-            manifest.health.within_s,
+            OPENING_S if manifest.kind == FILTER else manifest.health.within_s,
             hold_s or manifest.health.hold_s,
             manifest.fixed_ports,
             revision.needs if is_service and parse(revision.needs).takes_units else "",
@@ -387,6 +387,7 @@ class LocalService:
             self._quota,
             self._secrets,
             begun=lambda: upkeep.begun(number, self._now()),
+            begun=lambda: self._follow(upkeep.begun(number, self._now())),
             well=lambda: self._well(number, upkeep),
             ill=lambda why: self._follow(upkeep.ill(number, why)),
             ended=ended,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 OPENER = "galaxy"
 """The service that opens filters."""
+OPENING_S = 30.0
+"""So long classes may take to open."""
 TOLD_BYTES_MAX = 16 * 1024
 """Every node of the mesh gets what the classes of a push tell."""
 

@@ -176,7 +176,7 @@ def test_a_canary_runs_it_first_and_returns_all_if_it_dies(trio: Trio, tmp_path:
 
     def returned() -> bool:
         seen.update((name, str(told(trio.ash, made[name]).get("revision"))) for name in made)
-        return trio.ash.view("marks")["number"] == 3
+        return int(trio.ash.view("marks")["number"]) == 3
 
     until(returned, lambda: (seen, trio.ash.view("marks")))
     for one in made.values():

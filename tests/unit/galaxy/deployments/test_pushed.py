@@ -23,6 +23,8 @@ from galaxy.pipeline import Connection, FilterSpec, Pipeline
 from galaxy.registry import Registry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cantor.node.fake import FakeNode
     from cantor.node.services import Service
     from cantor.wire.frame import Value
@@ -107,10 +109,12 @@ def plant(tmp_path: Path) -> Plant:
     return Plant(tmp_path)
 
 
-def pipeline(needs: str = "", kind: str = "marks/Mark", **params: object) -> Pipeline:
+def pipeline(
+    params: Mapping[str, object] | None = None, needs: str = "", kind: str = "marks/Mark"
+) -> Pipeline:
     filters = {
         "source": FilterSpec("test_pattern"),
-        "mark": FilterSpec(kind, params, needs),
+        "mark": FilterSpec(kind, params or {}, needs),
         "theirs": FilterSpec("of_a_package"),
     }
     ways = ({"from": "source.image", "to": "mark.image"}, {"from": "mark.image", "to": "theirs.in"})
@@ -119,7 +123,7 @@ def pipeline(needs: str = "", kind: str = "marks/Mark", **params: object) -> Pip
 
 def asked(plant: Plant, at: int = 0, needs: str = "", **params: object) -> str:
     """What a pipeline asks of its nodes, as one of them checks it."""
-    return plant.known[at].checked(pipeline(needs, **params)).filters["mark"].needs
+    return plant.known[at].checked(pipeline(params, needs)).filters["mark"].needs
 
 
 def test_one_of_those_that_have_it_tells_all(plant: Plant) -> None:
@@ -175,7 +179,7 @@ def test_what_does_not_fit_is_refused_and_types_of_packages_are_others_matter(
     plant.stand(1, 1, Old)
 
     with pytest.raises(ConfigError, match=what):
-        plant.known[0].checked(pipeline(kind=kind, **params))
+        plant.known[0].checked(pipeline(params, kind=kind))
     unpushed = pipeline(kind="count")
     assert plant.known[0].checked(unpushed) is unpushed
 
@@ -222,7 +226,9 @@ def test_what_is_out_of_shape_is_left_out_and_read_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     plant.nodes[1].publish(f"{FILTERS}marks", value)
-    plant.nodes[1].publish(f"{FILTERS}No Name", {"revision": 1, "filters": listed({"Mark": Old})})
+    plant.nodes[1].publish(
+        f"{FILTERS}No Name", {"revision": 1, "filters": cast("Value", listed({"Mark": Old}))}
+    )
     plant.look()
     plant.look()
 

@@ -104,6 +104,14 @@ async def test_a_revision_that_crashes_returns_by_itself(boxes: Boxes) -> None:
     assert boxes.alive("birch") == ["1"]
 
 
+async def test_one_that_is_never_well_is_ended_in_its_time(boxes: Boxes) -> None:
+    await boxes.start("ash")
+    await boxes.push("ash", CALM, "health: {ready: never printed, within: 50ms}\n")
+    await boxes.until("ash", ash=("failing", 0))
+
+    assert boxes.view("ash")["nodes"][0]["why"] == "not well within 0.05 s"
+
+
 async def test_a_canary_that_fails_returns_everybody_and_says_why(boxes: Boxes) -> None:
     everywhere = dict.fromkeys(boxes.pushes, ("running", 1))
     await boxes.push("ash", CALM)
