@@ -4,9 +4,7 @@
 ``placement/<id>``   where each group runs, written by the keeper
 ``run/<id>``         how the groups of one node are doing
 ``galaxy``           the filter types that a node can run, and how busy it is
-``filters/<push>``   what the classes of one revision of a pushed filter tell of themselves
-
-The first three are lasting facts, so that epochs never go back.
+``filters/<push>``   what pushed classes tell; the others are lasting, so epochs never go back
 """
 
 from __future__ import annotations

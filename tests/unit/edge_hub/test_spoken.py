@@ -32,6 +32,7 @@ SPEAKERS = (
     "agent/galaxy/placement.py",
     "agent/galaxy/registry.py",
     "agent/galaxy/deployments/judge.py",
+    "agent/galaxy/deployments/pushed.py",
     "agent/galaxy/deployments/records.py",
     "agent/galaxy/deployments/secrets.py",
     "agent/galaxy/secrets.py",
@@ -50,7 +51,7 @@ BLANK = re.compile(r"\{[^{}]*\}")
 # each of which is translated.
 # They stand within others, which are translated.
 PARTS = {"the end", "no node has all of it at once: ", "; and {} more"}
-UNSPOKEN = {"{} {}: {}", "{} its outputs {}"}
+UNSPOKEN = {"{} {}: {}", "{} its outputs {}", "{}: {}"}
 
 
 def template(node: ast.expr) -> str | None:
@@ -156,6 +157,14 @@ def test_what_is_said_of_an_expression_is_translated(name: str) -> None:
 
     assert texts
     assert sorted(texts - spoken() - PARTS) == []
+
+
+def test_what_is_wrong_with_classes_that_are_pushed_is_translated() -> None:
+    texts = set(written(ROOT / "agent" / "galaxy" / "described.py"))
+    inner = {text for text in texts if re.fullmatch(r"(parameter|pin of|type of) .*", text)}
+
+    assert len(texts - inner) > 20
+    assert sorted(texts - inner - spoken()) == []
 
 
 def test_what_tasks_wait_for_is_translated() -> None:

@@ -105,8 +105,8 @@ async def test_a_revision_that_crashes_returns_by_itself(boxes: Boxes) -> None:
 
 
 async def test_one_that_is_never_well_is_ended_in_its_time(boxes: Boxes) -> None:
-    await boxes.start("ash")
-    await boxes.push("ash", CALM, "health: {ready: never printed, within: 50ms}\n")
+    manifest = "needs: label.site == 'ash'\nhealth: {ready: never printed, within: 50ms}\n"
+    await boxes.push("ash", CALM, manifest)
     await boxes.until("ash", ash=("failing", 0))
 
     assert boxes.view("ash")["nodes"][0]["why"] == "not well within 0.05 s"
