@@ -8,6 +8,10 @@ from tests.unit.edge_hub.conftest import RUNNER
 
 from cantor.base.ids import NodeId
 from edge_hub.mesh_view import LiveNode
+from galaxy.described import listed, named, types_from
+from galaxy.filters.resize import Resize
+from galaxy.params import Param
+from galaxy.registry import BUILT_IN
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
@@ -52,6 +56,55 @@ async def test_templates_say_what_they_are_and_whether_they_fit(world: World) ->
     assert items["camera"]["reasons"] == {"camera": "no node has a camera"}
     assert "Memory >= 256MiB" in items["camera"]["needs"]["detect"]
     assert items["camera"]["pipeline"]["filters"]["camera"]["type"] == "usb_camera"
+
+
+def _push(world: World, *names: str) -> None:
+    """A push of these classes stands somewhere on the mesh."""
+
+    class Mark(Resize):
+        description = "Marks"
+        code = Param(str, "", secret=True)
+
+    pushed = named("marks", types_from(listed(dict.fromkeys(names, Mark)))) if names else {}
+    world.pipelines.registry.set_pushed(pushed)
+
+
+async def test_the_filter_types_are_those_of_the_build_and_those_pushed(world: World) -> None:
+    _push(world, "Mark", "Park")
+
+    status, page = await world.call("GET", "/filter-types")
+
+    items: Any = {item["type"]: item for item in page["items"]}  # type: ignore[attr-defined]
+    assert status == 200
+    assert items.keys() == {*BUILT_IN, "marks/Mark", "marks/Park"}
+    assert (items["marks/Mark"]["push"], items["count"]["push"]) == ("marks", "")
+    assert items["marks/Mark"]["inputs"]["image"]["type"] == "frame/image"
+    assert items["marks/Mark"]["params"]["properties"]["code"]["writeOnly"]
+    _push(world)
+    _, page = await world.call("GET", "/filter-types")
+    assert {item["type"] for item in page["items"]} == {*BUILT_IN}  # type: ignore[attr-defined]
+
+
+async def test_a_pipeline_is_checked_against_what_is_pushed(world: World) -> None:
+    way = {"from": "pattern.image", "to": "mark.image"}
+    mark = {"type": "marks/Mark", "params": {"width": 320, "code": "secret"}}
+    filters = {"pattern": {"type": "test_pattern"}, "mark": mark}
+    pipeline = {"name": "seen", "filters": filters, "connections": [way]}
+
+    status, refused = await world.call("POST", "/deployments", {"pipeline": pipeline})
+    assert status == 422
+    assert "no node that is known here has the filter type" in str(refused["detail"])
+    _push(world, "Mark")
+    wrong = {"pipeline": pipeline, "params": {"mark.width": -1, "mark.tint": "red"}}
+    status, refused = await world.call("POST", "/deployments", wrong)
+    errors: Any = refused["errors"]
+    assert {one["pointer"] for one in errors} == {"/params/mark.width", "/params/mark.tint"}
+    shown = (await _deploy(world, pipeline=pipeline))["pipeline"]["filters"]["mark"]["params"]
+    assert shown == {"width": 320, "code": "********"}
+    _push(world)  # what it was told to be is not known any more: any of them may be a secret
+    _, page = await world.call("GET", "/deployments")
+    items: Any = page["items"]
+    assert items[0]["pipeline"]["filters"]["mark"]["params"] == dict.fromkeys(shown, "********")
 
 
 async def test_a_template_is_deployed_with_parameters_and_on_a_chosen_node(world: World) -> None:

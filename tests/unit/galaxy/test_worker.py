@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,7 @@ from galaxy.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from cantor.wire import DataFrame
     from cantor.wire.frame import Value
@@ -44,9 +46,17 @@ class Agent:
         with sock:
             Worker(Pipe(sock)).serve()
 
-    def run(self, pipeline: Pipeline, leader: str, filters: list[str], epoch: int = 1) -> None:
+    def run(
+        self,
+        pipeline: Pipeline,
+        leader: str,
+        filters: list[str],
+        epoch: int = 1,
+        **more: Value,
+    ) -> None:
         self.pipe.send(
             {
+                **more,
                 "op": "run",
                 "leader": leader,
                 "epoch": epoch,
@@ -229,3 +239,55 @@ def test_a_report_that_is_too_large_for_a_message_is_refused_at_once() -> None:
     ours.close()
     thread.join(WAIT_S)
     theirs.close()
+
+
+MARK = """
+from galaxy import IMAGE, BaseFilter, Param, Pin
+from wheel_beside import WORD
+
+
+class Mark(BaseFilter):
+    inputs = {"image": Pin(IMAGE)}
+    outputs = {"image": Pin(IMAGE)}
+    size = Param(int, 1)
+
+    def process(self, frame, ctx):
+        return frame
+
+    def report(self):
+        return {"word": WORD, "size": self.size}
+"""
+
+
+def test_pushed_code_runs_where_it_is_and_is_known_where_it_is_not(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, wheel = tmp_path / "code", tmp_path / "wheel"
+    for place, name, text in ((folder, "marks_x", MARK), (wheel, "wheel_beside", "WORD = 'ours'")):
+        place.mkdir()
+        (place / f"{name}.py").write_text(text)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    about = {
+        "type": "Mark", "description": "", "source": False, "needs": "", "work": 0.1,
+        "inputs": {"image": {"type": "frame/image", "formats": []}},
+        "outputs": {"image": {"type": "frame/image", "formats": []}},
+        "params": {"properties": {"size": {"type": "integer", "default": 1}}},
+    }  # fmt: skip
+    types = cast("Value", [{"push": "marks", "revision": 1, "filters": [about]}])
+    base = pattern("strong")
+    filters = {**base.filters, "mark": FilterSpec("marks/Mark", {"size": 3})}
+    ways = [("pattern.image", "mark.image"), ("mark.image", "count.frame")]
+    made = [Connection.from_values({"from": a, "to": b, "kind": "strong"}) for a, b in ways]
+    pipeline = Pipeline("marked", filters, tuple(made))
+
+    agent.run(pipeline, "pattern", [*filters], 1)
+    assert "filter type 'marks/Mark'" in agent.hear("state", epoch=1, state="failed")["error"]
+    agent.run(pipeline, "pattern", [*filters], 2, types=types)
+    assert "abstract" in agent.hear("state", epoch=2, state="failed")["error"]
+    paths = cast("Value", [str(folder), str(wheel)])
+    code: dict[str, Value] = {"paths": paths, "places": {"marks/Mark": "marks_x:Mark"}}
+    agent.run(pipeline, "pattern", [*filters], 3, types=types, **code)
+    agent.hear("state", epoch=3, state="finished")
+    assert agent.ask("reports")["mark"] == {"word": "ours", "size": 3}
+    assert not list(folder.glob("__pycache__"))
