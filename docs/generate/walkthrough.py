@@ -26,7 +26,7 @@ from docs.generate.blocks import Block, blocks_of
 
 from cantor.scheduling.needs import parse
 from galaxy.loader import PipelineFile
-from galaxy.registry import Registry
+from galaxy.registry import Registry, is_pushed
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK_S_MAX = 120.0
@@ -199,9 +199,12 @@ def check(block: Block) -> None:
 
 def _pipeline_problems(block: Block) -> list[str]:
     content = yaml.safe_load(block.text)
-    if not (isinstance(content, dict) and "filters" in content):
+    if not (isinstance(content, dict) and "filters" in content and "kind" not in content):
         return []
     file = PipelineFile(block.text, block.title or block.place)
+    filters = file.pipeline.filters.values() if file.pipeline else ()
+    if any(is_pushed(spec.type) for spec in filters):  # an agent knows those: the page asks it
+        return [str(file.error(problem)) for problem in file.problems]
     return [str(file.error(problem)) for problem in file.check(Registry.default(), parse)]
 
 

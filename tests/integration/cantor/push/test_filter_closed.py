@@ -38,12 +38,17 @@ def tried(what):
         return "held"
 
 def tries():
-    unix, here = socket.socket(socket.AF_UNIX), Path("{folder}")
+    here = Path("{folder}")
+
+    def control():
+        with socket.socket(socket.AF_UNIX) as unix:
+            unix.connect("{folder}/control.sock")
+
     return {{
         "key": tried(lambda: Path("{key}").read_bytes()),
         "state": tried(lambda: list(here.iterdir())),
-        "control": tried(lambda: unix.connect("{folder}/control.sock")),
-        "network": tried(lambda: socket.create_connection(("127.0.0.1", {port}), 1)),
+        "control": tried(control),
+        "network": tried(lambda: socket.create_connection(("127.0.0.1", {port}), 1).close()),
         "own": tried(lambda: Path(__file__).read_text()),
         "others": tried(lambda: Path(__file__).write_text(Path(__file__).read_text())),
     }}
