@@ -1,4 +1,5 @@
-"""``cantor push``: a folder becomes a service or a task on every node that meets the needs.
+"""``cantor push``: a folder becomes a service, a task or a filter on every node that meets the
+needs.
 
 Exit codes: 0 it is well everywhere; 1 it failed on a node, or is not well in time; 2 the folder,
 its ``service.yaml`` or an option is wrong; 69 no agent answers here; 130 interrupted, which ends
@@ -47,7 +48,7 @@ TIMEOUT_S = 120.0
 
 def register(verbs: Verbs) -> None:
     """Add the verb."""
-    summary = "make a folder a service, or a task, on every node that meets the needs"
+    summary = "make a folder a service, a task or a filter on every node that meets the needs"
     push = verbs.add_parser("push", help=summary, description=summary)
     push.add_argument("folder", type=Path, metavar="DIR")
     push.add_argument(

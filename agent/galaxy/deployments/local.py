@@ -341,17 +341,14 @@ class LocalDeployment:
 
             self._anew.runs(leader)
         elif state == "failed":
-            is_on_trial = leader in self._closed and self._has_failed(leader, error)
-            if is_on_trial or (before == "running" and self._begins_anew):
+            is_tried = leader in self._closed and self._counts(leader, error)
+            if is_tried or (before == "running" and self._begins_anew):
                 self._anew.later(leader, epoch)
         self._changed()
 
-    def _has_failed(self, leader: str, error: str) -> bool:
-        """Whether that counts against a revision on trial: then it is tried anew in any case."""
-        code = self._codes.get(leader)
-        is_on_trial = self._judge.pushed.is_on_trial(code)
-        self._judge.pushed.run_failed(code, error)
-        return is_on_trial
+    def _counts(self, leader: str, error: str) -> bool:
+        """Whether a failure counts against code on trial: then it is tried anew in any case."""
+        return self._judge.pushed.run_failed(self._codes.get(leader), error)
 
     def _lose(self, leader: str, epoch: int) -> None:
         if self._told.get(leader) == epoch:
@@ -406,5 +403,5 @@ class LocalDeployment:
             self._states[leader] = GroupRun(leader, epoch, "failed", why)
             self._pauses.begin(leader, epoch)
             self._states[leader] = GroupRun(leader, epoch, "failed", how[:ERROR_LENGTH_MAX])
-            self._has_failed(leader, how)
+            self._counts(leader, how)
             self._anew.later(leader, epoch)

@@ -19,7 +19,7 @@ from cantor.scheduling.needs import parse, together
 from cantor.services.manifest import FILTER, NAME
 from cantor.workers.sandbox.levels import more_closed
 from galaxy.check import find_problems
-from galaxy.deployments.records import FILTERS
+from galaxy.deployments.records import FILTERS, TYPES_MAX
 from galaxy.described import Types, filters_from, listed, named, types_in
 from galaxy.registry import PUSHED, is_pushed, push_of
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cantor.wire.frame import Value
     from cantor.workers.sandbox.levels import Level
     from galaxy.check import Problem
+    from galaxy.filter import BaseFilter
     from galaxy.pipeline import Pipeline
     from galaxy.registry import Registry
 
@@ -103,14 +104,18 @@ class Pushed:
         self._standing = self._standers() if self._known or self._opened else {}
         for name, one in self._opened.items():
             self._known.setdefault(name, {})[one.number] = self._own[one.bundle]
-        newest = {name: self._newest(name) for name in self._known}
-        types = [named(name, self._known[name][newest[name]]) for name in newest]
-        self._registry.set_pushed({name: one[name] for one in types for name in one})
+        types: dict[str, type[BaseFilter]] = {}
+        for name, one in self._opened.items():  # what a newer revision has no more still runs here
+            types |= named(name, self._own[one.bundle])
+        for name, known in self._known.items():
+            types |= named(name, known[self._newest(name)])
+        self._registry.set_pushed(types)
         self._tell()
         for name in [name for name in self._able if is_pushed(name)]:
             del self._able[name]
         if self._node.labels.get("role") != HUB_ROLE:
-            self._able.update(self._standing_here())
+            room = TYPES_MAX - len(self._able)
+            self._able.update(list(self._standing_here().items())[:room])
 
     def _standing_here(self) -> dict[str, str]:
         return {
@@ -121,18 +126,30 @@ class Pushed:
 
     def views(self) -> list[Value]:
         """What the classes of the newest revision of each push tell, with push and revision."""
-        return [
-            {"push": name, "revision": number, "filters": cast("Value", listed(known[number]))}
-            for name, known in sorted(self._known.items())
-            for number in (self._newest(name),)
-        ]
+        return [self._view(name, self._newest(name)) for name in sorted(self._known)]
+
+    def _view(self, name: str, number: int) -> Value:
+        told = cast("Value", listed(self._known[name][number]))
+        return {"push": name, "revision": number, "filters": told}
 
     def told(self, pipeline: Pipeline) -> Value:
-        """The same of the pushes that a pipeline uses; None if one is not known here yet."""
+        """The same of the pushes that a pipeline uses, of the newest revision that it fits; None
+        if one is not known here yet.
+        """
         used = {push_of(spec.type) for spec in pipeline.filters.values()} - {""}
         if not used <= self._known.keys():
             return None
-        return [row for row in self.views() if isinstance(row, dict) and row["push"] in used]
+        return [self._view(name, self._fitting(name, pipeline)) for name in sorted(used)]
+
+    def _fitting(self, push: str, pipeline: Pipeline) -> int:
+        """The newest revision that a pipeline fits; the newest if none: then that is said."""
+        numbers = sorted(self._known[push], reverse=True)
+        return next((n for n in numbers if not self._misfits(push, n, pipeline)), numbers[0])
+
+    def _misfits(self, push: str, number: int, pipeline: Pipeline) -> bool:
+        others = {n: one for n, one in self._registry.pushed.items() if push_of(n) != push}
+        types = {**others, **named(push, self._known[push][number])}
+        return bool(_problems(pipeline, self._registry.with_pushed(types)))
 
     def code_of(self, pipeline: Pipeline, group: tuple[str, ...]) -> Code | None:
         """What the worker of a group needs; None if the group has no pushed filter.
@@ -158,16 +175,15 @@ class Pushed:
         level = reduce(more_closed, (one.level for one in opened))
         return Code(tuple(one.bundle for one in opened), paths, places, filters, level)
 
-    def is_on_trial(self, code: Code | None) -> bool:
-        """Whether a revision in it is not known to be good."""
+    def run_failed(self, code: Code | None, error: str) -> bool:
+        """A run of a group failed: whether that counts against what is on trial in it."""
         push = cast("Push | None", self._node.service("push"))
-        return bool(push and code and any(map(push.is_on_trial, code.bundles)))
-
-    def run_failed(self, code: Code | None, error: str) -> None:
-        """A run of a group failed: that counts against what is on trial in it."""
-        push = cast("Push | None", self._node.service("push"))
-        for bundle in code.bundles if push and code and code.is_blamed(error) else ():
-            cast("Push", push).run_failed(bundle, error)
+        if push is None or code is None or not code.is_blamed(error):
+            return False
+        on_trial = [bundle for bundle in code.bundles if push.is_on_trial(bundle)]
+        for bundle in on_trial:
+            push.run_failed(bundle, error)
+        return bool(on_trial)
 
     def checked(self, pipeline: Pipeline) -> Pipeline:
         """A pipeline whose pushed filters ask for the revisions that it fits, and later ones.
@@ -200,8 +216,7 @@ class Pushed:
         fitting = newest = self._newest(push)
         for number in sorted(self._numbers(push), reverse=True):
             if number < newest and number in known:
-                types = {**self._registry.pushed, **named(push, known[number])}
-                if _problems(pipeline, self._registry.with_pushed(types)):
+                if self._misfits(push, number, pipeline):
                     break
                 fitting = number
         return fitting

@@ -83,9 +83,16 @@ class Plant:
         made = zip(self.nodes, self.registries, self.able, strict=True)
         self.known = [Pushed(*one) for one in made]
 
-    def stand(self, at: int, number: int, of: type[BaseFilter], **changed: Any) -> None:  # noqa: ANN401
+    def stand(
+        self,
+        at: int,
+        number: int,
+        of: type[BaseFilter],
+        called: str = "Mark",
+        **changed: Any,  # noqa: ANN401
+    ) -> None:
         """A revision stands on a node; 0: none does."""
-        told = json.dumps({"filters": [described("Mark", of)]}).encode()
+        told = json.dumps({"filters": [described(called, of)]}).encode()
         place = Path(f"/code/{number}")
         bundle = f"{number:064x}"
         one = Opened("marks", number, bundle, "", "none", ("m:Mark",), place, (), told)
@@ -257,19 +264,17 @@ def test_only_what_the_code_may_have_done_counts_against_it(plant: Plant) -> Non
     here, push = plant.known[1], plant.pushes[1]
     code = here.code_of(pipeline(), ("source", "mark"))
 
-    here.run_failed(code, "filter source on node x: no camera")
+    assert not here.run_failed(code, "filter mark on node x: no light")  # it is good
+    push.trial.add(cast("Code", code).bundles[0])
+    assert not here.run_failed(code, "filter source on node x: no camera")
+    assert not here.run_failed(None, "x")
     assert push.failed == []
     for why in ("filter mark on node x: no light", "the worker process ended with code 7"):
-        here.run_failed(code, why)
+        assert here.run_failed(code, why)
     assert [why for _, why in push.failed] == [
         "filter mark on node x: no light",
         "the worker process ended with code 7",
     ]
-    assert not here.is_on_trial(code)
-    push.trial.add(cast("Code", code).bundles[0])
-    assert here.is_on_trial(code)
-    assert not here.is_on_trial(None)
-    here.run_failed(None, "x")
 
 
 def test_a_node_does_not_begin_what_it_does_not_know_yet(plant: Plant) -> None:
@@ -278,6 +283,25 @@ def test_a_node_does_not_begin_what_it_does_not_know_yet(plant: Plant) -> None:
     plant.stand(1, 1, Old)
     told = cast("list[dict[str, Any]]", plant.known[0].told(pipeline()))
     assert [(one["push"], one["revision"]) for one in told] == [("marks", 1)]
+
+
+def test_while_two_revisions_stand_each_pipeline_is_told_what_it_fits(plant: Plant) -> None:
+    plant.stand(1, 1, Old)
+    plant.stand(2, 2, New, "Park", classes=("m:Park",))  # the class is gone in the newer one
+
+    told = cast("list[dict[str, Any]]", plant.known[0].told(pipeline()))
+    assert [one["revision"] for one in told] == [1]
+    assert plant.registries[1].work(plant.able[1]) == {"marks/Mark": 0.1}  # it still runs there
+    assert "marks/Mark" not in plant.registries[0].names()
+
+
+def test_a_node_tells_of_no_more_types_than_others_read(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("galaxy.deployments.pushed.TYPES_MAX", 1)
+    plant.able[1]["count"] = ""
+    plant.stand(1, 1, Old)
+    assert plant.able[1] == {"count": ""}
 
 
 def test_a_hub_knows_and_runs_none(tmp_path: Path) -> None:
