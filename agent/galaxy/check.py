@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import ConfigError
 from cantor.base.secret_names import is_secret_name
 from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once, params_of
-from galaxy.secrets import references
-from galaxy.filter import BaseFilter, BaseSource, check_params, frames_at_once
 from galaxy.registry import push_of
+from galaxy.secrets import references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

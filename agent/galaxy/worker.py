@@ -5,9 +5,8 @@ Its agent speaks to it over a pipe; each frame has an ``op``:
     run      leader, epoch, filters, pipeline, node, node_id, frames_max,  run one group
              judged: whether its files were judged for another node,
              addresses: None, or what it may reach of this box: host:port,
+             types: what pushes in it tell; paths and places: their code here,
              secrets: the values that parameters name
-             addresses: None, or what it may reach of this box: host:port
-             types: what pushes in it tell; paths and places: their code here
     stop     leader                                                       end its run
     routes   routes: connection -> [node, epoch, node, epoch]             who sends, who receives
     edge     from, and an EdgeMessage                                     from another node

@@ -109,9 +109,8 @@ class Blueprints:
         for name, spec in found.items() if isinstance(found, dict) else ():
             params = spec.get("params") if isinstance(spec, dict) else None
             given = params if isinstance(params, dict) else {}
-            secrets = self._secrets(spec) if given else frozenset()
+            secrets = self._secrets(spec, given) if given else frozenset()
             hidden = {key: MASK for key in secrets & given.keys() if named_in(given[key]) is None}
-            hidden = dict.fromkeys(self._secrets(spec, given) & given.keys(), MASK) if given else {}
             filters[name] = {**spec, "params": {**given, **hidden}} if hidden else spec
         return {**document, "filters": filters} if filters else dict(document)
 

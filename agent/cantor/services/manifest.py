@@ -100,9 +100,9 @@ class Manifest:
     ignore: tuple[str, ...] = ()
     kind: Kind = "service"
     functions: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     """All that it may have: those that it lists, and those that its environment names."""
-    filters: tuple[str, ...] = ()
 
     @property
     def fixed_ports(self) -> frozenset[int]:
@@ -175,10 +175,9 @@ class _Reader:
             requirements=self._texts(told, "requirements"),
             ignore=self._texts(told, "ignore"),
             kind=kind,
-            functions=self._functions(told, kind),
-            secrets=self._secrets(told, environment),
             functions=self._named_in(told, kind, TASK),
             filters=self._named_in(told, kind, FILTER),
+            secrets=self._secrets(told, environment),
         )
 
     def _kind(self, told: Mapping[str, object]) -> Kind:
@@ -344,18 +343,12 @@ class _Reader:
 
 
 _KEYS = (
-    "kind", "name", "run", "needs", "restart", "functions",
+    "kind", "name", "run", "needs", "restart", "functions", "filters",
     "stop", "health", "environment", "ports", "requirements", "ignore", "secrets",
 )  # fmt: skip
 _HEALTH_KEYS = ("ready", "http", "command", "within", "every", "hold")
-_OF_A_SERVICE = ("run", "restart", "stop", "health", "environment", "ports", "secrets")
-_OF_A_TASK = ("functions",)
-    "kind", "name", "run", "needs", "restart", "functions", "filters",
-    "stop", "health", "environment", "ports", "requirements", "ignore",
-)  # fmt: skip
-_HEALTH_KEYS = ("ready", "http", "command", "within", "every", "hold")
 _ONLY_OF = {
-    SERVICE: ("run", "restart", "stop", "health", "environment", "ports"),
+    SERVICE: ("run", "restart", "stop", "health", "environment", "ports", "secrets"),
     TASK: ("functions",),
     FILTER: ("filters",),
 }

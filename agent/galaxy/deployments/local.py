@@ -14,7 +14,6 @@ from galaxy.deployments.asking import Asking
 from galaxy.deployments.beside import BESIDE, Ends, ends_of, may_say, routes_of
 from galaxy.deployments.closed import ClosedGroups
 from galaxy.deployments.judge import with_files
-from galaxy.deployments.pauses import Pauses
 from galaxy.deployments.records import ERROR_LENGTH_MAX, GroupRun
 from galaxy.deployments.secrets import GroupSecrets
 from galaxy.deployments.units import Units
@@ -80,7 +79,6 @@ class LocalDeployment:
         self._post = post
         self._begins_anew = False
         self._revision = 0
-        self._pauses = Pauses(self._lose)
         self._anew = Anew(self._lose)
         self._worker: WorkerProcess | None = None
         self._told: dict[str, int] = {}
@@ -128,7 +126,6 @@ class LocalDeployment:
 
     async def close(self) -> None:
         """End the workers."""
-        self._pauses.close()
         self._anew.close()
         worker, self._worker = self._worker, None
         self._told.clear()
@@ -146,7 +143,6 @@ class LocalDeployment:
         self._revision = run.deployment.revision
         self._begins_anew = self._judge.is_live(run.pipeline)
         self._states = dict(run.past)
-        self._pauses.forget()
         self._anew.forget()
 
     def _end_others(self, run: LocalRun) -> None:
@@ -334,11 +330,6 @@ class LocalDeployment:
             self._secrets.cover.text(error)[:ERROR_LENGTH_MAX],
         )
         if state == "running":
-            self._pauses.runs(leader)
-        elif state == "failed" and before == "running" and self._begins_anew:
-            self._pauses.begin(leader, epoch)
-        self._changed()
-
             self._anew.runs(leader)
         elif state == "failed":
             is_tried = leader in self._closed and self._counts(leader, error)
@@ -401,7 +392,5 @@ class LocalDeployment:
         if self._states[leader].state not in ENDED:
             why = self._secrets.cover.text(how)[:ERROR_LENGTH_MAX]
             self._states[leader] = GroupRun(leader, epoch, "failed", why)
-            self._pauses.begin(leader, epoch)
-            self._states[leader] = GroupRun(leader, epoch, "failed", how[:ERROR_LENGTH_MAX])
             self._counts(leader, how)
             self._anew.later(leader, epoch)

@@ -16,9 +16,9 @@ from cantor.node.push.memory import STATE_FILE, Remembered
 from cantor.node.push.opener import OPENING_S, Opened, opener_of
 from cantor.node.push.running import Running
 from cantor.node.push.secrets import ServiceSecrets
-from cantor.node.push.shelf import Shelf, check_size
 from cantor.node.push.shelf import Shelf
 from cantor.node.push.supply import Supply
+from cantor.node.push.trial import stands_on_trial, tried
 from cantor.scheduling.needs import parse
 from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 from cantor.services.manifest import FILTER, SERVICE
@@ -163,25 +163,13 @@ class LocalService:
         """A run of a function, or of classes of a bundle, failed: that counts against its revision
         while it is on trial.
         """
-        for number in self._on_trial(code):
+        for number in tried(code, self._running, self._prepared, self._upkeep):
             if self._upkeep is not None:
                 self._follow(self._upkeep.ill(number, f"a run failed: {why}"))
 
     def is_on_trial(self, bundle: str) -> bool:
         """Whether classes of that bundle stand here, and are not known to be good."""
-        good = self._upkeep.good if self._upkeep else None
-        stamps = [one.stamp for one in self._revisions.values() if one.bundle == bundle]
-        return any(one.number == self._stood and (not good or good.stamp != one) for one in stamps)
-
-    def _on_trial(self, code: str) -> list[int]:
-        upkeep = self._upkeep
-        found = []
-        for number, run in self._running.items():
-            plan, bundle = upkeep.plan_of(number) if upkeep else None, run.plan.bundle
-            mine = {bundle, *(one.id for one in self._prepared[bundle].codes.values())}
-            if upkeep and plan and code in mine and not upkeep.is_good(plan):
-                found.append(number)
-        return found
+        return stands_on_trial(bundle, self._stood, self._revisions.values(), self._upkeep)
 
     def report(self, wanted: Stamp, why: str) -> Report | None:
         """How it is; ``wanted`` is what the order says, ``why`` what this node waits for."""
@@ -292,11 +280,10 @@ class LocalService:
             self._prepared[revision.bundle] = await self._supply.code(revision)
         self._revisions[revision.stamp] = revision
         prepared = self._prepared[revision.bundle]
-        manifest, is_service = prepared.manifest, prepared.manifest.kind != TASK
-        secrets = await self._secrets.bring(self._project, revision, manifest)
         manifest, is_service = prepared.manifest, prepared.manifest.kind == SERVICE
         if manifest.kind == FILTER:
             opener_of(self._node)
+        secrets = await self._secrets.bring(self._project, revision, manifest)
         self._levels |= {code.id: level for code in prepared.codes.values()}
         for old in list(self._levels)[:-CODES_MAX]:
             del self._levels[old]
@@ -386,7 +373,6 @@ class LocalService:
             self.log,
             self._quota,
             self._secrets,
-            begun=lambda: upkeep.begun(number, self._now()),
             begun=lambda: self._follow(upkeep.begun(number, self._now())),
             well=lambda: self._well(number, upkeep),
             ill=lambda why: self._follow(upkeep.ill(number, why)),
@@ -398,6 +384,7 @@ class LocalService:
     def _project(self) -> str:
         order = self._memory.order
         return order.project if order is not None else DEFAULT_PROJECT
+
     def _well(self, number: int, upkeep: Upkeep) -> None:
         run = self._running[number]
         if run.told:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import socket
 from contextlib import suppress
+from secrets import token_hex
 from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import CantorError
@@ -87,7 +87,7 @@ class Running:
         self._project = project
         self._prepared = prepared
         self._data = folder / "data"
-        self._told_in = self._data / f".told-{secrets.token_hex(8)}"
+        self._told_in = self._data / f".told-{token_hex(8)}"
         self._log = log
         self._quota = quota
         self._secrets = secrets
@@ -220,7 +220,7 @@ class Running:
         if manifest.kind == FILTER:
             command = opener_of(self._node).opening(manifest.filters, self._told_in)
         checks = Checks(manifest, self.ports, way, self)
-        mark = f"{self._node.node_id}.{secrets.token_hex(8)}"
+        mark = f"{self._node.node_id}.{token_hex(8)}"
         process = ServiceProcess(mark, lambda data: checks.printed(self._log.feed(data, cover)))
         closed = "" if self.plan.level == "none" else CLOSED.format(level=self.plan.level)
         self._log.note(f"revision {self.plan.stamp.number} is started{closed}")

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from cantor.node.bundles.service import Bundles
     from cantor.node.logs.service import Logs
     from cantor.node.push.book import Entry
-    from cantor.node.secrets.service import Secrets
     from cantor.node.push.opener import Opened
+    from cantor.node.secrets.service import Secrets
     from cantor.node.services import Call, Node
     from cantor.node.view import NodeView
     from cantor.services.orders import Order, Revision
