@@ -115,7 +115,7 @@ class World:
             UnavailableError: the node refuses.
         """
         entry = box.spreading.set(name, value, self.now, self.wall(box))
-        self.digest.update(f"{self.now} {box.id} {entry}".encode())
+        self.digest.update(f"{self.now} {box.id} {entry!r}".encode())
         if entry is not None:
             self._set_at[entry.mark] = self.now
             self.at(self.random.uniform(0.002, 0.01), partial(self._synced, box, box.life, entry))
@@ -220,7 +220,7 @@ class World:
         members = {one.id for one in self.own if one.is_alive}
         if box.id in members:
             near = neighbours(box.id, branches, members)
-            box.spreading.around(near, self.now, self.wall(box))
+            box.spreading.around(near, sorted(members), self.now, self.wall(box))
             self.follow(box)
 
     def _send(self, box: Box, message: Message) -> None:
@@ -242,7 +242,7 @@ class World:
             return
         if self._side(source.id) != self._side(target.id):
             return
-        self.digest.update(f"{self.now} {target.id} {message.headers['s']}".encode())
+        self.digest.update(f"{self.now} {target.id} {message.headers['s']!r}".encode())
         self.digest.update(b"".join(message.body))
         target.spreading.heard(
             source.id, message.headers, message.body, self.now, self.wall(target)

@@ -32,14 +32,22 @@ class Clocks:
         """This node's clock was set by so much."""
         self._ahead = {node: (s - by_s, at) for node, (s, at) in self._ahead.items()}
 
+    def apart(self, now: float) -> dict[NodeId, float]:
+        """The nodes whose clocks are too far from this one, by how many seconds they are ahead."""
+        return {
+            node: ahead_s
+            for node, (ahead_s, at) in self._ahead.items()
+            if now - at <= TOLD_S and abs(ahead_s) > HLC_DRIFT_MAX_S
+        }
+
     def offset_s(self, now: float) -> float:
         """By how much most others are ahead (behind: negative); 0 if most agree, or none is known.
 
         That is within what clocks may be apart.
         """
-        heard = [ahead_s for ahead_s, at in self._ahead.values() if now - at <= TOLD_S]
-        apart = sorted(ahead_s for ahead_s in heard if abs(ahead_s) > HLC_DRIFT_MAX_S)
-        return apart[len(apart) // 2] if 2 * len(apart) > len(heard) else 0.0
+        heard = sum(now - at <= TOLD_S for _, at in self._ahead.values())
+        apart = sorted(self.apart(now).values())
+        return apart[len(apart) // 2] if 2 * len(apart) > heard else 0.0
 
     def check(self, now: float, where: str) -> None:
         """Refuse what would be stamped with a wrong time.

@@ -145,7 +145,7 @@ def _answer_keys(replica: Replica, said: Said, wall_s: float) -> tuple[list[Sayi
         if entry.hlc <= hlc:
             want.append(entry.name)
     for name, (hlc, _) in theirs.items():
-        if name not in replica.entries and hlc >= replica.horizon:
+        if name not in replica.entries and hlc > replica.horizon:
             want.append(name)
     want = [n for n in want if seconds_ahead(theirs[n][0], wall_s) <= HLC_DRIFT_MAX_S]
     messages = put(_acceptable(newer_here, said))

@@ -2,7 +2,7 @@
 
 Deleted ones stay as tombstones for ``Limits.tombstones_s``, so that no older value comes back from
 a node that was away. Tombstones that are older are forgotten; the newest stamp among those is the
-*horizon*. What another node has from before the horizon, and this one does not know, was deleted
+*horizon*. What another node has from then or before, and this one does not know, was deleted
 meanwhile as far as can be told: it is not taken, and who has it gives it up. So a node that was
 away for longer loses what it alone has from before; nothing that was deleted comes back.
 """
@@ -115,7 +115,7 @@ class Replica:
             return Outcome.OLD
         if seconds_ahead(entry.hlc, wall_s) > HLC_DRIFT_MAX_S:
             return Outcome.AHEAD
-        if before is None and entry.hlc < self.horizon:
+        if before is None and entry.hlc <= self.horizon:
             return Outcome.FORGOTTEN
         limits, size = self.limits, self.bytes + entry.size - (before.size if before else 0)
         if (before is None and len(self.entries) >= 4 * limits.names_max) or (
@@ -135,14 +135,14 @@ class Replica:
         )
 
     def give_up(self, names: Iterable[str], horizon: int, wall_s: float) -> list[str]:
-        """Drop those of ``names`` that are from before another node's horizon; which they were.
+        """Drop those of ``names`` that are not behind another node's horizon; which they were.
 
         A horizon that this clock knows to be impossible drops nothing.
         """
         if not self.is_horizon(horizon, wall_s):
             return []
         found = [self.entries[name] for name in names if name in self.entries]
-        return self._drop(entry for entry in found if entry.hlc < horizon)
+        return self._drop(entry for entry in found if entry.hlc <= horizon)
 
     def is_horizon(self, stamp: int, wall_s: float) -> bool:
         """Whether a tombstone of that stamp can have been forgotten by now."""

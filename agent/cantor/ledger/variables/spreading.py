@@ -1,8 +1,9 @@
 """How variables spread: to the neighbours in the tree at once, and by comparing with them.
 
 A change leaves at once; those that follow within the same moment leave together, each name as it is
-then. A neighbour that is new is compared with at once, every one now and then. Messages may be
-lost: whatever is missing then comes with the next comparison.
+then. A neighbour that is new is compared with at once, every one now and then, and in turn nodes
+further off: around one that takes nothing because its clock is wrong. Messages may be lost:
+whatever is missing then comes with the next comparison.
 
 How a driver uses it: call ``around`` when the neighbours change, ``heard`` for each message of a
 node of the same tenant, ``do_due`` at ``next_due`` at the latest; after each call carry out
@@ -23,7 +24,7 @@ from cantor.ledger.variables.entry import Entry, read_entry, unpack_rows
 from cantor.ledger.variables.replica import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence, Set
 
     from cantor.base.ids import NodeId
     from cantor.ledger.variables.compare import Said, Saying
@@ -41,6 +42,7 @@ HEARD_MAX = 4096
 LARGE_BYTES = 32 * 1024
 AHEAD_MAX = 256
 HOUSEKEEPING_S = 10.0
+FAR_S = 5.0
 SETTLED_S = 60.0
 STEP_S = 1.0
 NEVER = float("inf")
@@ -70,7 +72,7 @@ class Spreading:
     """What ``replica`` says to its neighbours and takes from them.
 
     ``counters`` holds what was not taken, by reason; ``clocks_ahead`` by how many seconds the
-    newest entry of a writer was ahead that was refused for it.
+    last entry of a writer was ahead that was refused for it.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -84,6 +86,9 @@ class Spreading:
         self._changed: list[Entry] = []
         self._gone: list[str] = []
         self._house_at = 0.0
+        self._members: Sequence[NodeId] = ()
+        self._far_at = NEVER
+        self._far_round = 0
         self._wall_offset_s: float | None = None
 
     @property
@@ -95,8 +100,12 @@ class Spreading:
         """Whether every neighbour had the same a moment ago."""
         return all(now - channel.equal_at <= SETTLED_S for channel in self._channels.values())
 
-    def around(self, peers: Collection[NodeId], now: float, wall_s: float) -> None:
-        """These are the neighbours from now on."""
+    def around(
+        self, peers: Set[NodeId], members: Sequence[NodeId], now: float, wall_s: float
+    ) -> None:
+        """These are the neighbours from now on, of all ``members`` in the order of their ids."""
+        self._members = members
+        self._far_at = min(self._far_at, now + FAR_S)
         for peer in self._channels.keys() - peers:
             del self._channels[peer]
         for peer in sorted(peers - self._channels.keys()):
@@ -143,7 +152,7 @@ class Spreading:
 
     def next_due(self) -> float:
         """When something is due next."""
-        due = self._house_at if self.replica.entries else NEVER
+        due = min(self._house_at, self._far_at) if self.replica.entries else NEVER
         for channel in self._channels.values():
             due = min(due, channel.send_at, channel.compare_at)
         return due
@@ -156,10 +165,17 @@ class Spreading:
             if channel.compare_at <= now:
                 self._compared(channel, now)
                 self._say(peer, compare.root(self.replica), wall_s)
+        if self._far_at <= now and self.replica.entries:
+            self._far_at = now + FAR_S
+            self._compare_far(wall_s)
         if self._house_at <= now and self.replica.entries:
             self._house_at = now + HOUSEKEEPING_S
             if may_forget and self.is_settled(now) and not self.clocks.offset_s(now):
                 self._gone += self.replica.forget(wall_s)
+
+    def clocks_apart(self, now: float) -> dict[NodeId, float]:
+        """Whose clocks are too far off, by how many seconds they are ahead; negative if behind."""
+        return self.clocks_ahead | self.clocks.apart(now)
 
     def take_messages(self) -> list[Message]:
         """What is to be sent now."""
@@ -171,6 +187,16 @@ class Spreading:
         taken = self._changed, self._gone
         self._changed, self._gone = [], []
         return taken
+
+    def _compare_far(self, wall_s: float) -> None:
+        """Compare with the member that is 1, 2, 4 and so on places behind this one, in turn."""
+        members, own = self._members, self.replica.node
+        if len(members) < 3 or own not in members:
+            return
+        self._far_round = (self._far_round + 1) % (len(members) - 1).bit_length()
+        peer = members[(members.index(own) + (1 << self._far_round)) % len(members)]
+        if peer != own and peer not in self._channels:
+            self._say(peer, compare.root(self.replica), wall_s)
 
     def _look_at(self, now: float, wall_s: float) -> None:
         """Notice a clock that was set: what lies ahead of it now must not wait for its time."""
@@ -188,6 +214,7 @@ class Spreading:
                 outcome = self.replica.take(entry, wall_s)
                 if outcome is Outcome.TAKEN:
                     taken.append(entry)
+                    self.clocks_ahead.pop(entry.writer, None)
                 elif outcome is not Outcome.OLD:
                     self._refused(peer, entry, outcome, wall_s)
         finally:  # what was taken before a bad one is spread all the same
