@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from concurrent.futures import as_completed, wait
 
     from cantor.state.keys import Keys as kv  # noqa: N813 (people write cantor.kv())
+    from cantor.state.variables import variables
     from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.connect import connect
     from cantor.tasks.durable import find_task
@@ -44,6 +45,7 @@ __all__ = [
     "secret",
     "secret_bytes",
     "task",
+    "variables",
     "wait",
 ]
 
@@ -68,6 +70,7 @@ _HOMES = {
     "secret": "cantor.tasks.secret",
     "secret_bytes": "cantor.tasks.secret",
     "task": "cantor.tasks.task",
+    "variables": "cantor.state.variables",
     "wait": "concurrent.futures",
 }
 _CALLED = {"kv": "Keys"}

@@ -11,5 +11,6 @@ async for change in settings.watch("line/"):
 from __future__ import annotations
 
 from cantor.state.keys import AsyncKeys as kv  # noqa: N813 (people write aio.kv())
+from cantor.state.variables import async_variables as variables
 
-__all__ = ["kv"]
+__all__ = ["kv", "variables"]

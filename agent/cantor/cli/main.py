@@ -43,6 +43,7 @@ OWN_VERBS = {
     "push": "cantor.cli.push",
     "service": "cantor.cli.service",
     "kv": "cantor.cli.kv",
+    "var": "cantor.cli.var",
     "logs": "cantor.cli.logs",
     "metrics": "cantor.cli.metrics",
     "top": "cantor.cli.top",

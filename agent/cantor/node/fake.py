@@ -14,6 +14,7 @@ from cantor.base.errors import IdentityError, UnavailableError
 from cantor.base.resources import merge_resources
 from cantor.identity.words import Word
 from cantor.ledger.facts import Fact
+from cantor.mesh.graph import Graph
 from cantor.node.grants.grants import Grants
 from cantor.node.messages import Messages
 from cantor.node.sandboxes import Sandboxes
@@ -256,6 +257,14 @@ class FakeNode(Talk):
             task, attempt, wants, priority=priority, project=project, may_wait=may_wait,
             may_reclaim=may_reclaim,
         )  # fmt: skip
+
+    @property
+    def graph(self) -> Graph:
+        """All that live, in a row."""
+        graph, row = Graph(), sorted(self.alive())
+        for one, other in itertools.pairwise(row):
+            graph._set(one, other, 1.0)
+        return graph
 
     def wall(self) -> float:
         return self.clock.wall()

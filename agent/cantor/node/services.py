@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cantor.base.resources import Device, Resource
     from cantor.identity.words import Word
     from cantor.ledger.facts import Fact
+    from cantor.mesh.graph import Graph
     from cantor.node.grants.reservation import Reservation
     from cantor.node.sandboxes import Sandboxes
     from cantor.node.settings import Exports, Work
@@ -146,6 +147,10 @@ class Node(Protocol):
     @property
     def shares(self) -> Shares:
         """What projects use of the pool, as this node knows it."""
+
+    @property
+    def graph(self) -> Graph:
+        """What it knows of all links, with their spanning tree; to look at only."""
 
     @property
     def words(self) -> Words:
@@ -324,6 +329,7 @@ def registered_services(
     from cantor.node.settings import LOGS_BYTES, Work
     from cantor.node.state.service import State
     from cantor.node.tasks.service import Tasks
+    from cantor.node.variables.service import Variables
 
     work = work or Work()
     return {
@@ -334,5 +340,6 @@ def registered_services(
         "secrets": Secrets,
         "push": partial(Push, data_bytes_max=work.service_data_bytes),
         "tasks": partial(Tasks, work=work),
+        "variables": Variables,
         **{point.name: point.load() for point in parts(SERVICE_GROUP)},
     }

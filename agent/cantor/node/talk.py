@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     from cantor.base.ids import NodeId
+    from cantor.mesh.core import MeshCore
+    from cantor.mesh.graph import Graph
     from cantor.node.fake import FakeStreams
     from cantor.node.grants.grants import Grants
     from cantor.node.grants.reservation import Reservation
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
 class Talk:
     """The part of :class:`cantor.node.services.Node` that is about what travels, and grants."""
 
+    _core: MeshCore
     _messages: Messages
     _streams: Streams | FakeStreams
     grants: Grants
+
+    @property
+    def graph(self) -> Graph:
+        """What this node knows of all links."""
+        return self._core.graph
 
     @property
     def shares(self) -> Shares:

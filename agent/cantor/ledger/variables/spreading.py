@@ -49,12 +49,16 @@ NEVER = float("inf")
 
 
 class Message(NamedTuple):
-    """What is to be sent to a node. A ``large`` one must not be lost, and may take its time."""
+    """What is to be sent to a node. A large one must not be lost, and may take its time.
+
+    One that repairs answers a comparison: the next comparison makes up for it.
+    """
 
     to: NodeId
     headers: dict[str, Value]
     body: tuple[bytes, ...]
     is_large: bool
+    is_repair: bool
 
 
 @dataclass(slots=True)
@@ -245,7 +249,7 @@ class Spreading:
         messages, gone = compare.answer(replica, said, wall_s)
         self._gone += gone
         for message in messages:
-            self._say(peer, message, wall_s)
+            self._say(peer, message, wall_s, is_repair=True)
 
     def _compared(self, channel: _Channel, now: float) -> None:
         pause_s = COMPARE_S if self.replica.entries else COMPARE_EMPTY_S
@@ -286,7 +290,7 @@ class Spreading:
             for message in compare.put(waiting):
                 self._say(peer, message, wall_s)
 
-    def _say(self, peer: NodeId, saying: Saying, wall_s: float) -> None:
+    def _say(self, peer: NodeId, saying: Saying, wall_s: float, *, is_repair: bool = False) -> None:
         headers: dict[str, Value] = {
             "s": saying.step,
             "w": int(wall_s * 1000),
@@ -295,4 +299,4 @@ class Spreading:
         }
         body = () if saying.rows is None else (saying.rows,)
         is_large = saying.rows is not None and len(saying.rows) > LARGE_BYTES
-        self._messages.append(Message(peer, headers, body, is_large))
+        self._messages.append(Message(peer, headers, body, is_large, is_repair))

@@ -23,6 +23,7 @@ from cantor.node.state.wording import (
     unpack_question,
 )
 from cantor.node.tenants import check_tenant
+from cantor.node.variables.kind import VariableKind
 from cantor.node.view import find_node
 
 if TYPE_CHECKING:
@@ -54,6 +55,9 @@ class State:
         self._kinds: dict[str, Kind] = {"kv": Keys(node)}
         self._replicas: Replicas | None = None
         self._is_stale = True
+        self._kinds: dict[str, Kind] = {"kv": Keys(node), "var": VariableKind(node)}
+        self._hosting = Hosting(node, lambda: self._copies.look())  # noqa: PLW0108 (made after it)
+        self._copies = Asking(node, self._hosting)
         self._alive = frozenset[NodeId]()
         self._owners: dict[str, NodeId] = {}
         """What words mean, as long as nothing changes: a look at all nodes for each question is

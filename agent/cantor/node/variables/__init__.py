@@ -1,0 +1,1 @@
+"""The global variables of a node's tenant, on this node."""
