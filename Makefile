@@ -91,6 +91,7 @@ sim: environment ## run the mesh simulator (NODES=, SEEDS=, REPORT=, SITE=1 for 
 	$(BIN)/python -m tests.simulation.run --nodes $(NODES) --seeds $(SEEDS) --processes 2 \
 	  --grants $(SEEDS) --shares $(SEEDS) --fetches $(SEEDS) --tasks $(SEEDS) --actors $(SEEDS) \
 	  --replicas $(SEEDS) \
+	  --variables $(SEEDS) \
 	  $(if $(SITE),--site) \
 	  --json build/simulation.json $(if $(REPORT),--report $(REPORT))
 

@@ -39,6 +39,8 @@ from cantor.identity.statements import Statement, StatementReader
 from cantor.identity.tokens import EnrolmentToken
 from cantor.identity.vouching import Vouching, is_own_word
 from cantor.ledger.facts import Batch, unpack_facts
+from cantor.ledger.variables.replica import Replica
+from cantor.ledger.variables.spreading import Spreading
 from cantor.mesh.core import MeshCore
 from cantor.mesh.effects import RoutesChanged
 from cantor.mesh.events import LinkUp, Received
@@ -256,6 +258,20 @@ def values(data: bytes) -> None:
         packed_values.pack(value, [])
 
 
+def variables(data: bytes) -> None:
+    """Messages of another node of the tenant, to a copy that has some variables."""
+    replica = Replica(A, samples.some_variables())
+    spreading = Spreading(replica)
+    spreading.around({B, C}, [A, B, C], 0.0, NOW.timestamp())
+    headers, *bodies = split(data) or [b""]
+    with suppress(RemoteProtocolError):
+        told = unpack_headers(headers)
+        for now, body in enumerate(bodies or [b""]):
+            spreading.heard(B, told, (body,), float(now), NOW.timestamp() + now)
+    again = Replica(B, replica.entries.values())
+    assert (again.root, again.live, again.bytes) == (replica.root, replica.live, replica.bytes)
+
+
 DECODERS = {
     "records": Decoder(records, samples.records_seeds),
     "frames": Decoder(frames, samples.frames_seeds),
@@ -273,4 +289,5 @@ DECODERS = {
     "console": Decoder(console, samples.console_seeds),
     "payload": Decoder(payload, samples.payload_seeds),
     "values": Decoder(values, samples.values_seeds),
+    "variables": Decoder(variables, samples.variables_seeds),
 }

@@ -33,6 +33,9 @@ from cantor.identity.tokens import EnrolmentToken
 from cantor.ledger import sync
 from cantor.ledger.facts import Fact, pack_facts
 from cantor.ledger.ledger import Ledger
+from cantor.ledger.variables import compare
+from cantor.ledger.variables.entry import Entry, make_entry
+from cantor.ledger.variables.replica import Replica
 from cantor.node.large import PIECE
 from cantor.scheduling.shares.terms import Terms
 from cantor.wire import DataFrame, Hello, Kind, encode, hello_frame
@@ -283,4 +286,25 @@ def values_seeds() -> list[bytes]:
         buffers: list[bytes] = []
         packed = values.pack(value, buffers)  # type: ignore[arg-type] # these are all bytes
         seeds.append(join([packed, *buffers]))
+    return seeds
+
+
+def some_variables(count: int = 5) -> list[Entry]:
+    """Variables that were set, and one that was deleted."""
+    hlc = int(NOW.timestamp() * 1000) << 16
+    return [make_entry(f"v{n}", hlc + n, B, b"x" if n else None) for n in range(count)]
+
+
+def variables_seeds() -> list[bytes]:
+    """All that two nodes say when they compare, in both directions."""
+    ours, theirs = Replica(A, some_variables()), Replica(B, some_variables(9))
+    found = [compare.root(ours), compare.Saying("want", {}, msgpack.packb(["v1", "v2"]))]
+    at, seeds = NOW.timestamp(), []
+    for saying in found:
+        told = {"s": saying.step, "w": int(at * 1000), "h": 0, **saying.headers}
+        body = () if saying.rows is None else (saying.rows,)
+        seeds.append(join([msgpack.packb(told), *body]))
+        if len(found) < 20:
+            found += compare.answer(theirs, compare.read_message(told, body), at)[0]
+            found += compare.answer(ours, compare.read_message(told, body), at)[0]
     return seeds

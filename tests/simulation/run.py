@@ -22,6 +22,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation import actors, attempts, escrow, fetching, grants, replicas, shares
+from tests.simulation import actors, attempts, escrow, fetching, grants, shares, variables
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow
@@ -246,6 +247,24 @@ def run_ends(
     return {**figures, "failures": failures}, failures
 
 
+def run_variables(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
+    """Variables on a dozen nodes, by seed; the figures, and what failed."""
+    fired: Counter[str] = Counter()
+    kept = 0
+    failures: list[str] = []
+    for seed in seeds:
+        try:
+            world = variables.run_seed(seed)
+        except CantorError as error:
+            failures.append(f"variables, seed {seed}: {error}")
+            print(failures[-1], flush=True)
+            continue
+        fired += world.fired
+        kept += len(world.acknowledged)
+    print(f"variables: {kept} acknowledged, none lost" if not failures else "variables failed")
+    return {"kept": kept, "faults": dict(sorted(fired.items())), "failures": failures}, failures
+
+
 def run_sizes(nodes: int, *, is_all: bool) -> list[Growth]:
     """A mesh of each size, or of the one asked for, formed and changed."""
     grown = []
@@ -273,6 +292,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=0, metavar="SEEDS", help="of tasks as well")
     parser.add_argument("--actors", type=int, default=0, metavar="SEEDS", help="of actors as well")
     parser.add_argument("--replicas", type=int, default=0, metavar="SEEDS", help="of groups too")
+    parser.add_argument("--variables", type=int, default=0, metavar="SEEDS", help="of them too")
     parser.add_argument("--first", type=int, default=0, help="begin with this seed")
     parser.add_argument("--seed", type=int, help="run this one only")
     parser.add_argument("--processes", type=int, default=1)
@@ -298,6 +318,7 @@ def main() -> int:
         ("fetches", options.fetches, run_fetches),
         ("replicas", options.replicas, partial(run_replicas, processes=options.processes)),
         ("tasks", options.tasks, partial(run_ends, "tasks", "committed", attempts.simulate)),
+        ("variables", options.variables, run_variables),
         ("actors", options.actors, partial(run_ends, "actors", "answered", actors.simulate)),
     ):
         if count:

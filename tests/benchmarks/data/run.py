@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.data import keys
+from tests.benchmarks.data import keys, variables
 from tests.benchmarks.mesh.table import LackingError, keep
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RESULT = Path(__file__).resolve().parents[3] / "build" / "bench" / "data.json"
 PARTS: dict[str, Callable[[], Sequence[Row]]] = {
     "keys": keys.measure,
+    "variables": variables.measure,
 }
 
 
