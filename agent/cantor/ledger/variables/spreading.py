@@ -42,6 +42,7 @@ HEARD_MAX = 4096
 LARGE_BYTES = 32 * 1024
 AHEAD_MAX = 256
 HOUSEKEEPING_S = 10.0
+AGAIN_S = 0.5
 FAR_S = 5.0
 SETTLED_S = 60.0
 STEP_S = 1.0
@@ -153,6 +154,12 @@ class Spreading:
         elif self._may_answer(peer, now):
             self._compare(peer, said, now, wall_s)
         self._leave(now, wall_s)
+
+    def not_sent(self, peer: NodeId, now: float) -> None:
+        """A message to a neighbour was not: compare soon, for it lacks something."""
+        channel = self._channels.get(peer)
+        if channel is not None:
+            channel.compare_at = min(channel.compare_at, now + AGAIN_S)
 
     def next_due(self) -> float:
         """When something is due next."""

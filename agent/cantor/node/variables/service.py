@@ -37,6 +37,8 @@ FACT = "variables"
 VERSION = 1
 FLUSH_S = 0.2
 """What others have set is written so long after: a burst is one write, which spares flash."""
+URGENT_BYTES = 4096
+"""What is larger must not hold up what keeps links alive."""
 AGAIN_S = 2.0
 LOOK_S = 0.05
 LOOK_MAX_S = 1.0
@@ -237,9 +239,14 @@ class Variables:
 
     def _send(self, messages: list[Message]) -> None:
         for message in messages:
-            if not message.is_large:
-                priority = 1 if message.is_repair else 0
-                self._node.send(message.to, TOPIC, message.headers, message.body, priority=priority)
+            if message.is_large:
+                continue
+            is_urgent = sum(map(len, message.body)) <= URGENT_BYTES and not message.is_repair
+            priority = 0 if is_urgent else 1
+            if not self._node.send(
+                message.to, TOPIC, message.headers, message.body, priority=priority
+            ):
+                self.spreading.not_sent(message.to, self._now())
         self._transfers.add(message for message in messages if message.is_large)
 
     def _flush(self) -> None:

@@ -11,6 +11,7 @@ from cantor.base.ids import NodeId
 from cantor.ledger.variables.entry import make_entry, pack_rows, unpack_rows
 from cantor.ledger.variables.replica import Limits, Replica
 from cantor.ledger.variables.spreading import (
+    AGAIN_S,
     ANSWERS_AT_ONCE,
     COMPARE_S,
     LARGE_BYTES,
@@ -241,3 +242,15 @@ def test_who_has_the_same_takes_the_horizon_too_if_it_can_be() -> None:
 
 def test_nothing_is_due_for_a_node_that_is_alone_and_has_nothing() -> None:
     assert Node(ASH, set()).spreading.next_due() == NEVER
+
+
+def test_a_neighbour_that_something_could_not_be_sent_to_is_compared_with_soon() -> None:
+    node = Node(ASH, {BIRCH})
+    node.hear(BIRCH, "root", d=bytes(16))
+    node.said()
+    node.set("a", b"1")
+
+    node.spreading.not_sent(BIRCH, node.now)
+    node.spreading.not_sent(FIR, node.now)
+
+    assert [(m.to, m.headers["s"]) for m in node.wait(AGAIN_S)] == [(BIRCH, "root")]

@@ -117,6 +117,41 @@ async def test_what_a_node_of_another_tenant_says_is_not_taken(nodes: Nodes) -> 
     assert ash.spreading.replica.entries == {}
 
 
+async def test_the_clock_of_a_node_whose_tenant_is_not_known_counts(nodes: Nodes) -> None:
+    """Its facts may be refused because this node's own clock is behind."""
+    ash = await nodes.start("ash")
+    await nodes.start("oak")
+    nodes.nodes["oak"].tenant = ""
+
+    nodes.nodes["oak"].send(ASH, TOPIC, {"s": "time", "w": 1 << 50, "h": 0})
+    await until(lambda: ash.spreading.counters["foreign"] > 0)
+
+    with pytest.raises(UnavailableError, match="clock"):
+        await nodes.ask("ash", "set", b"1", k="a")
+
+
+async def test_what_could_not_be_sent_comes_with_the_next_comparison(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await nodes.start("ash")
+    await nodes.start("birch")
+    await nodes.ask("ash", "set", b"0", k="a")
+    await nodes.reaches("birch", "a", b"0")
+    refused = []
+
+    def refuse(*args: object, **_: object) -> bool:
+        refused.append(args)
+        monkeypatch.undo()
+        return False
+
+    monkeypatch.setattr(nodes.nodes["ash"], "send", refuse)
+
+    await nodes.ask("ash", "set", b"1", k="a")
+
+    await nodes.reaches("birch", "a", b"1")
+    assert len(refused) == 1
+
+
 async def test_what_is_malformed_is_counted(nodes: Nodes) -> None:
     ash = await nodes.start("ash")
     await nodes.start("birch")
