@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from cantor.ledger.variables.replica import Replica
     from cantor.wire.frame import Buffer, Value
 
-TOGETHER_S = 0.005
+TOGETHER_S = 0.001
+"""A stream of changes is late by as much."""
 COMPARE_S = 5.0
 COMPARE_EMPTY_S = 60.0
 """While neither side has anything it is about the clocks only."""

@@ -219,6 +219,7 @@ class Variables:
 
     def _follow(self) -> None:
         """Carry out what the core wants, and be woken when something is due."""
+        self._send(self.spreading.take_messages())
         changed, gone = self.spreading.take_changed()
         if changed:
             self.recent.changed(changed)
@@ -228,7 +229,6 @@ class Variables:
         if (changed or gone) and self._flush_timer is None and not self._is_closed:
             loop = asyncio.get_running_loop()
             self._flush_timer = loop.call_later(FLUSH_S, self._flush)
-        self._send(self.spreading.take_messages())
         due = self.spreading.next_due()
         if due < self._wakes_at and not self._is_closed:
             if self._timer is not None:
