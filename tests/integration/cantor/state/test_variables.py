@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import threading
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -251,5 +252,30 @@ def test_a_watch_ends_when_its_agent_does_and_goes_on_after_it_was_started_anew(
         boxes.start_again("desk")
         with cantor.connect(boxes["desk"].folder):
             assert next(cantor.variables.watch(with_present=True)).value == 1
+    finally:
+        boxes.close()
+
+
+def test_nodes_of_another_tenant_neither_see_variables_nor_set_them(tmp_path: Path) -> None:
+    boxes = Boxes(tmp_path)
+    ours = boxes.authority
+    try:
+        boxes.authority = ours.for_tenant("others", now=datetime.now(UTC))
+        boxes.start("stranger", "--workers", "1")
+        boxes.authority = ours
+        for name in ("desk", "wall"):
+            boxes.start(name, *FOR_OTHERS)
+        boxes.until_known("desk", "desk", "wall")
+        assert run("desk", boxes, "set", "a", "ours")[0] == 0
+        until(lambda: seen(boxes, "wall", "a") == "ours")
+        until(lambda: boxes["stranger"].ask("status")["nodes_online"] == 3)
+
+        assert run("stranger", boxes, "list") == (0, "No variables.\n")
+        assert run("stranger", boxes, "set", "a", "theirs")[0] == 0
+        assert run("desk", boxes, "set", "fence", "1")[0] == 0
+        until(lambda: seen(boxes, "wall", "fence") == 1)
+
+        assert [seen(boxes, name, "a") for name in ("desk", "wall")] == ["ours", "ours"]
+        assert seen(boxes, "stranger", "fence") is MISSING
     finally:
         boxes.close()
