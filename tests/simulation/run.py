@@ -21,8 +21,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation import actors, attempts, escrow, fetching, grants, replicas, shares
-from tests.simulation import actors, attempts, escrow, fetching, grants, shares, variables
+from tests.simulation import (
+    actors,
+    attempts,
+    escrow,
+    fetching,
+    grants,
+    replicas,
+    shares,
+    variables,
+)
 from tests.simulation.faults import FAULTS
 from tests.simulation.report import write_report
 from tests.simulation.scale import SIZES, grow

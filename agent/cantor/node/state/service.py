@@ -52,12 +52,9 @@ class State:
         self._node = node
         self._numbers = count(1)
         self._once = Once(node.clock)
-        self._kinds: dict[str, Kind] = {"kv": Keys(node)}
         self._replicas: Replicas | None = None
         self._is_stale = True
         self._kinds: dict[str, Kind] = {"kv": Keys(node), "var": VariableKind(node)}
-        self._hosting = Hosting(node, lambda: self._copies.look())  # noqa: PLW0108 (made after it)
-        self._copies = Asking(node, self._hosting)
         self._alive = frozenset[NodeId]()
         self._owners: dict[str, NodeId] = {}
         """What words mean, as long as nothing changes: a look at all nodes for each question is
