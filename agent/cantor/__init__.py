@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from cantor.state.keys import Keys as kv  # noqa: N813 (people write cantor.kv())
     from cantor.state.variables import variables
+    from cantor.state.queues import Queue as queue  # noqa: N813 (people write cantor.queue())
+    from cantor.state.queues import queues
     from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.connect import connect
     from cantor.tasks.durable import find_task
@@ -41,6 +43,8 @@ __all__ = [
     "local",
     "progress",
     "pushed",
+    "queue",
+    "queues",
     "register_joblib",
     "secret",
     "secret_bytes",
@@ -66,6 +70,8 @@ _HOMES = {
     "PushedTask": "cantor.tasks.pushed",
     "progress": "cantor.tasks.progress",
     "pushed": "cantor.tasks.pushed",
+    "queue": "cantor.state.queues",
+    "queues": "cantor.state.queues",
     "register_joblib": "cantor.tasks.joblib",
     "secret": "cantor.tasks.secret",
     "secret_bytes": "cantor.tasks.secret",
@@ -75,6 +81,7 @@ _HOMES = {
 }
 _CALLED = {"kv": "Keys"}
 _MODULES = ("metrics",)
+_CALLED = {"kv": "Keys", "queue": "Queue"}
 
 
 def __getattr__(name: str) -> object:

@@ -14,3 +14,7 @@ from cantor.state.keys import AsyncKeys as kv  # noqa: N813 (people write aio.kv
 from cantor.state.variables import async_variables as variables
 
 __all__ = ["kv", "variables"]
+from cantor.state.queues import AsyncQueue as queue  # noqa: N813 (people write aio.queue())
+from cantor.state.queues import async_queues as queues
+
+__all__ = ["kv", "queue", "queues"]

@@ -1,13 +1,10 @@
-"""The tables of durable tasks, and how a group of parts is written into them.
-
-Many rows go with one statement: each statement lets other threads run in between, and a busy one
-takes milliseconds until it lets this one go on.
-"""
+"""The tables of durable tasks, and how a group of parts is written into them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cantor.stores.statements import chunks, insert, marks
 from cantor.stores.task_records import (
     ASK,
     END,
@@ -23,7 +20,7 @@ from cantor.stores.task_records import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 SWEEP_S = 60.0
 """What was kept long enough is looked for so often."""
@@ -56,7 +53,6 @@ _LATEST = (
     "SELECT max(coalesce((SELECT max(at) FROM asked), 0),"
     " coalesce((SELECT max(max(at), coalesce(max(taken), 0)) FROM outcomes), 0))"
 )
-_ROWS_MAX = 64
 
 
 class Tables:
@@ -110,8 +106,8 @@ class Tables:
         if ended:
             self._end(database, ended, now)
         taken = [part.content for part in parts if part.kind == TAKE]
-        for some in _chunks(taken):
-            database.execute(_TAKE + _marks(len(some)), (now, *some))
+        for some in chunks(taken):
+            database.execute(_TAKE + marks(len(some)), (now, *some))
         outcomes = [
             _REST[part.kind](database, part.content) if part.kind in _REST else None
             for part in parts
@@ -140,15 +136,15 @@ class Tables:
             (one.id, one.name, one.code, one.terms, one.python, now, one.arguments)
             for one, _ in asked
         ]
-        _insert(database, _ASK, rows)
+        insert(database, _ASK, rows)
 
     def _end(self, database: sqlite3.Connection, ended: list[Outcome], now: float) -> None:
         rows = [
             (one.id, one.name, one.state, one.attempt, now, one.size, one.told) for one in ended
         ]
-        _insert(database, _END, rows)
-        for some in _chunks([one.id for one in ended]):
-            database.execute(_DONE + _marks(len(some)), some)
+        insert(database, _END, rows)
+        for some in chunks([one.id for one in ended]):
+            database.execute(_DONE + marks(len(some)), some)
 
     def _count(
         self, asked: list[tuple[Asked, bytes]], ended: list[Outcome], outcomes: list[Any]
@@ -207,25 +203,3 @@ _REST: dict[int, Callable[[sqlite3.Connection, Any], Any]] = {
     READ: _read,
     ROWS: _rows,
 }
-
-
-def _marks(count: int) -> str:
-    return f"({', '.join('?' * count)})"
-
-
-def _insert(database: sqlite3.Connection, statement: str, rows: list[tuple[Any, ...]]) -> None:
-    for some in _chunks(rows):
-        places = _marks(len(some[0]))
-        values = [value for row in some for value in row]
-        database.execute(statement + ", ".join([places] * len(some)), values)
-
-
-def _chunks(rows: list[Any]) -> Iterator[list[Any]]:
-    """Parts whose lengths are powers of two: there are few statements, which SQLite remembers."""
-    at = 0
-    while at < len(rows):
-        size = _ROWS_MAX
-        while size > len(rows) - at:
-            size //= 2
-        yield rows[at : at + size]
-        at += size

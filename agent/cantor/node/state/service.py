@@ -17,6 +17,7 @@ from cantor.node.control import refusal, refused
 from cantor.node.services import Reply
 from cantor.node.state.keys import Keys
 from cantor.node.state.once import Once
+from cantor.node.state.queues import Queues
 from cantor.node.state.wording import (
     Answer,
     Question,
@@ -60,6 +61,7 @@ class State:
         """What words mean, as long as nothing changes: a look at all nodes for each question is
         too much."""
         self._end: Callable[[], None] | None = None
+        self._kinds: dict[str, Kind] = {"kv": Keys(node), "queue": Queues(node)}
 
     async def start(self) -> None:
         """Answer other nodes."""
