@@ -139,11 +139,8 @@ class Part:
     content: Any
     tell: Callable[[Any], None] | None = None
     stays: bool = False
-
-    @property
-    def size(self) -> int:
-        """Bytes that it takes, of those that stay."""
-        return 8 * len(self.content.numbers) if self.kind == REMOVE else 0
+    size: int = 0
+    """Only what stays takes room."""
 
     def told(self, outcome: Any) -> None:  # noqa: ANN401 (its own, or a StoreError)
         """What came of it."""

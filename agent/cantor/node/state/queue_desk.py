@@ -102,6 +102,8 @@ class QueueDesk:
         before = self._given.get(ask)
         if before is not None:
             return self._read([held for held in before if self.order.is_taken(held.n, held.take)])
+        if (due_at := self.order.due_at) is not None and due_at <= self._shelf.now:
+            self._look()
         if not self._takers and (given := self._next(ask, count)):
             return given
         if not wait_s:
@@ -143,7 +145,7 @@ class QueueDesk:
         until = self._shelf.now + delay_s if delay_s else 0.0
         held = {n: self.order.give_back(n, take, until) for n, take in takes}
         self._bury([one for one in held.values() if one is not None], is_given=True)
-        self._stir()
+        self._look()
         return [n for n, one in held.items() if one is None]
 
     def extend(self, takes: Sequence[tuple[int, int]], seconds: float) -> list[int]:

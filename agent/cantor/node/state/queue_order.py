@@ -156,6 +156,7 @@ class QueueOrder:
         if held is None:
             return None
         self._untold.add(n)
+        held.take = 0
         if self._is_used_up(held):
             held.state = GOES
         elif until:
@@ -229,7 +230,7 @@ class QueueOrder:
         return 0 < self._terms.tries_max <= held.tries
 
     def _wait(self, held: Held) -> None:
-        held.state = WAITS
+        held.state, held.until = WAITS, 0.0
         heapq.heappush(self._back, held.n)
 
     def _hide(self, held: Held, state: int, until: float) -> None:

@@ -35,7 +35,7 @@ from cantor.base.errors import (
 )
 from cantor.node.state.queue_desk import QueueDesk
 from cantor.node.state.queue_shelves import MemoryShelf
-from cantor.node.state.wording import VALUE_BYTES_MAX, Answer
+from cantor.node.state.wording import VALUE_BYTES_MAX, Answer, checked_text
 from cantor.stores.errors import StoreError
 from cantor.stores.packed import pack_parts, unpack_parts
 from cantor.stores.queue_records import (
@@ -147,6 +147,7 @@ class Queues:
             raise RemoteProtocolError("a queue without terms", where=name)
         terms = terms_from(told, name)
         if terms.dead_letters:
+            checked_text(terms.dead_letters, "queue")
             plain = QueueTerms(durable=terms.durable, tries_max=0)
             letters, _ = await self._made(terms.dead_letters, plain, is_exact=False)
             if letters.terms.durable != terms.durable:
