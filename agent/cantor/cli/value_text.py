@@ -29,12 +29,15 @@ def value_from(word: str, *, is_text: bool = False) -> Any:  # noqa: ANN401 (any
             raise ConfigError(
                 "what was read is no text", where="standard input", remedy="keep files as objects"
             ) from error
-    if is_text:
-        return word
+    return word if is_text else parsed(word)
+
+
+def parsed(text: str) -> Any:  # noqa: ANN401 (any JSON)
+    """The value that a text says: JSON if it is, else the text."""
     try:
-        return json.loads(word)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return word
+        return text
 
 
 def shown(value: object, *, is_cut: bool = False) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -27,6 +28,8 @@ WAIT_S = WAIT_MAX_S / 4
 """One question waits so long: who has gone is not waited for longer."""
 AT_ONCE = 500
 """Messages of one question."""
+TOGETHER_S = 0.1
+"""What is done is acknowledged that soon, with what is done meanwhile."""
 _ROW = (int, int, int, float, str, str)
 M = TypeVar("M", bound=Taken)
 
@@ -177,6 +180,37 @@ class QueueAsks(Generic[M]):
             "the queue is full", where=self.name,
             remedy="take messages from it, or wait for room: put(..., wait_s=10)",
         )  # fmt: skip
+
+
+class Done:
+    """Messages of one loop that are done: acknowledged some at a time, while the next are worked
+    on.
+    """
+
+    def __init__(self, queue: QueueAsks[Any]) -> None:
+        self._queue = queue
+        self._messages: list[Taken] = []
+        self._told_at = time.monotonic()
+
+    def add(self, message: Taken, settled: list[Future[None]]) -> None:
+        """One is done; ``settled`` gets what is asked about it."""
+        if not message.is_settled:
+            self._messages.append(message)
+        if self._messages and time.monotonic() - self._told_at > TOGETHER_S:
+            self._tell(settled)
+
+    def tell(self, left: Iterable[Taken], settled: list[Future[None]]) -> None:
+        """The loop has ended: what is left is given back."""
+        if self._messages:
+            self._tell(settled)
+        open_ones = [message for message in left if not message.is_settled]
+        if open_ones:
+            settled.append(self._queue._settle("give", open_ones))
+
+    def _tell(self, settled: list[Future[None]]) -> None:
+        settled.append(self._queue._settle("ack", self._messages))
+        self._messages = []
+        self._told_at = time.monotonic()
 
 
 def all_stats(answer: Answer) -> list[Stats]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from cantor.base.errors import CantorError
 from cantor.state.asking import ask
 from cantor.state.messages import AsyncMessage, Message
-from cantor.state.queue_asks import WAIT_S, QueueAsks, Stats, all_stats
+from cantor.state.queue_asks import WAIT_S, Done, QueueAsks, Stats, all_stats
 from cantor.stores.queue_records import QueueTerms
 
 if TYPE_CHECKING:
@@ -136,17 +136,13 @@ class Queue(QueueAsks[Message]):
         return self._stats(wait_s).result()
 
     def _each(self, batch: list[Message], settled: list[Future[None]]) -> Iterator[Message]:
-        left = deque(batch)
+        left, done = deque(batch), Done(self)
         try:
             while left:
                 yield left[0]
-                message = left.popleft()
-                if not message.is_settled:
-                    settled.append(self._settle("ack", [message]))
+                done.add(left.popleft(), settled)
         finally:
-            open_ones = [message for message in left if not message.is_settled]
-            if open_ones:
-                settled.append(self._settle("give", open_ones))
+            done.tell(left, settled)
 
     def _put_parcel(self, bodies: list[bytes], delay_s: float, wait_s: float) -> list[str]:
         end = time.monotonic() + wait_s
@@ -214,16 +210,13 @@ class AsyncQueue(QueueAsks[AsyncMessage]):
         while True:
             left = deque(await self.take(wait_s=None, count=count))
             settled: list[Future[None]] = []
+            done = Done(self)
             try:
                 while left:
                     yield left[0]
-                    message = left.popleft()
-                    if not message.is_settled:
-                        settled.append(self._settle("ack", [message]))
+                    done.add(left.popleft(), settled)
             finally:
-                open_ones = [message for message in left if not message.is_settled]
-                if open_ones:
-                    self._settle("give", open_ones)
+                done.tell(left, settled)
             for one in settled:
                 await one
 

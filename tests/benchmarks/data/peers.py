@@ -41,24 +41,28 @@ def clients() -> Path:
 
 
 @contextmanager
-def nats(folder: Path) -> Iterator[str]:
+def nats(folder: Path, *, is_synced: bool = False) -> Iterator[str]:
     """A NATS server with JetStream; its URL. ``folder`` gets its certificates and its data.
 
-    It writes what it keeps and does not sync it (Debian's 2.9 syncs every two minutes).
+    It writes what it keeps and does not sync it (Debian's 2.9 syncs every two minutes); with
+    ``is_synced`` a newer one, beside the peers' clients, syncs before it answers.
 
     Raises:
         LackingError: it is not installed.
     """
-    if shutil.which("nats-server") is None:
-        raise LackingError("apt-get install nats-server")
+    program = str(clients().with_name("nats-server")) if is_synced else "nats-server"
+    if shutil.which(program) is None:
+        raise LackingError("apt-get install nats-server, and python3 .ci/bootstrap.py peers")
     certificates.make(folder)
     port, config = free_port(), folder / "nats.conf"
+    always = ", sync_interval: always" if is_synced else ""
     config.write_text(
-        f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder / "jetstream"}" }}\n'
+        f'listen: "127.0.0.1:{port}"\n'
+        f'jetstream {{ store_dir: "{folder / "jetstream"}"{always} }}\n'
         f'tls {{ cert_file: "{folder / "node.pem"}", key_file: "{folder / "node.key"}",'
         f' ca_file: "{folder / "ca.pem"}", verify: true }}\n'
     )
-    with _running(["nats-server", "-c", str(config)], port):
+    with _running([program, "-c", str(config)], port):
         yield f"tls://localhost:{port}"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks.data import keys, variables
+from tests.benchmarks.data import keys, queues
 from tests.benchmarks.mesh.table import LackingError, keep
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ RESULT = Path(__file__).resolve().parents[3] / "build" / "bench" / "data.json"
 PARTS: dict[str, Callable[[], Sequence[Row]]] = {
     "keys": keys.measure,
     "variables": variables.measure,
+    "queues": queues.measure,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import msgpack
@@ -23,6 +24,7 @@ from cantor.node.fake import FakeMesh
 from cantor.node.state import queues as queues_module
 from cantor.node.state.queues import Queues
 from cantor.node.state.wording import Answer, Question
+from cantor.stores import queue_store
 from cantor.stores.errors import StoreError
 from cantor.stores.packed import pack_parts, unpack_parts
 from cantor.stores.queue_records import FILE_NAME, QueueTerms
@@ -97,7 +99,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 @pytest.fixture
 def bad_disk(monkeypatch: pytest.MonkeyPatch) -> type[BadDisk]:
     BadDisk.reset()
-    monkeypatch.setitem(QueueStore.__init__.__kwdefaults__, "connect", BadDisk.open)
+    monkeypatch.setattr(queue_store, "QueueStore", partial(QueueStore, connect=BadDisk.open))
     return BadDisk
 
 
