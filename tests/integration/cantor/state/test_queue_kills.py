@@ -101,7 +101,6 @@ def test_nothing_acknowledged_is_lost_and_nothing_done_comes_again(
             for role in ("produce", "consume"):
                 play.start(role)
             for _ in range(KILLS):
-                more = chance.randrange(5, 200)
                 play.until_more(chance.randrange(5, 200))
                 victim = chance.choice(["wall", "wall", "produce", "consume"])
                 if victim == "wall":

@@ -393,16 +393,13 @@ def test_watching_a_queue_shows_what_changes(boxes: Boxes) -> None:
     with cantor.connect(boxes["desk"].folder):
         queue = cantor.queue("watched", "wall")
         queue.create(durable=False)
-        watch = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-m", "cantor.cli.main", "queue", "watch", "watched", "--json",
              "--node", "wall", "--data", str(boxes["desk"].folder)],
             stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        try:
+        ) as watch:  # fmt: skip
             assert watch.stdout is not None
             assert json.loads(watch.stdout.readline())["messages"] == 0
             queue.put(1)
             assert json.loads(watch.stdout.readline())["messages"] == 1
-        finally:
             watch.kill()
-            watch.wait(WAIT_S)
