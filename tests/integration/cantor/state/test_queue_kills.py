@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).resolve().parents[4]
 ROLES = Path(__file__).with_name("queue_roles.py")
 FIRST, SEEDS = int(os.environ.get("SEED", "1")), int(os.environ.get("SEEDS", "2"))
-KILLS = 6
+KILLS = 5
 VISIBLE_S = 1.0
 WAIT_S = 60.0
 Note = tuple[float, str, str]
@@ -55,10 +56,12 @@ class Play:
 
     def kill(self, role: str) -> None:
         self.programs[role].kill()
-        self.programs[role].wait(WAIT_S)
+        assert self.programs[role].wait(WAIT_S) == -signal.SIGKILL, "it had ended by itself"
 
     def kill_node(self) -> None:
-        self.boxes["wall"].kill()
+        wall = self.boxes["wall"]
+        wall.kill()
+        assert wall.process.returncode == -signal.SIGKILL, "it had ended by itself"
         self.boxes.start_again("wall")
 
     def notes(self) -> list[Note]:
@@ -100,9 +103,9 @@ def test_nothing_acknowledged_is_lost_and_nothing_done_comes_again(
             queue.create(visible_s=VISIBLE_S, tries_max=0)
             for role in ("produce", "consume"):
                 play.start(role)
-            for _ in range(KILLS):
+            victims = chance.choices(["wall", "wall", "produce", "consume"], k=KILLS)
+            for victim in ["wall", *victims]:
                 play.until_more(chance.randrange(5, 200))
-                victim = chance.choice(["wall", "wall", "produce", "consume"])
                 if victim == "wall":
                     play.kill_node()
                 else:
@@ -121,8 +124,6 @@ def check(notes: list[Note]) -> None:
     """No message that was acknowledged to its producer is missing, and of none that was
     acknowledged by its consumer another take was seen after that.
     """
-    counts = Counter(what for _, what, _ in notes)
-    assert counts["refused"], "no program noticed a kill"
     put = {number for _, what, number in notes if what == "put"}
     took = {number for _, what, number in notes if what == "took"}
     assert put - took == set(), "acknowledged, and never given out"
@@ -132,4 +133,4 @@ def check(notes: list[Note]) -> None:
         if what == "acked":
             assert number not in done, f"{number} was done twice"
             done.add(number)
-    assert counts["put"] > 100
+    assert len(put) > 100
