@@ -22,6 +22,7 @@ SCENARIOS = ROOT / "hil-tests" / "scenarios"
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 ENTRANCES = {
+    "cantor.aio": "coroutines of people's programs reach what nodes keep by it",
     "cantor.bundles.requirements": "who submits chooses wheels with it",
     "cantor.replication.core": "what keeps keys, queues and objects on several nodes drives it",
     "cantor.replication.sessions": "the machines of those apply each command once by it",

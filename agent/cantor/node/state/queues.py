@@ -93,9 +93,13 @@ class Queues:
         operation = self._operations.get(question.operation)
         if operation is None:
             raise RemoteProtocolError(f"nobody can {question.operation[:40]!r} a queue")
-        if self._store is None and (self._node.folder / FILE_NAME).exists():
-            self._open()
+        self._look_for_file()
         return operation(question)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a queue of that name here."""
+        self._look_for_file()
+        return name in self._desks
 
     async def close(self) -> None:
         """Write what is left."""
@@ -104,6 +108,10 @@ class Queues:
             desk.close(ends)
         if self._store is not None:
             await asyncio.to_thread(self._store.close)
+
+    def _look_for_file(self) -> None:
+        if self._store is None and (self._node.folder / FILE_NAME).exists():
+            self._open()
 
     def _open(self) -> QueueStore:
         if self._store is None:
