@@ -1,8 +1,8 @@
 """The message queues of this node, for every program of its tenant.
 
 ``create`` is how a name of any kind is begun to be kept on several nodes: queues are not, so theirs
-is ``make``. Operations, with what they bring and what comes back; ``b`` is the name of the queue, ``m`` are
-``[n, take]`` of messages that ``of`` this shelf were taken:
+is ``make``. Operations, with what they bring and what comes back; ``b`` is the name of the queue,
+``m`` are ``[n, take]`` of messages that ``of`` this shelf were taken:
 
 make    b, terms                      ``made``: whether it was not there
 delete  b                             ``was``: whether it was there
