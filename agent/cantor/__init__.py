@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from concurrent.futures import as_completed, wait
 
+    from cantor.base.object_ref import ObjectRef
     from cantor.state.keys import Keys as kv  # noqa: N813 (people write cantor.kv())
     from cantor.state.variables import variables
     from cantor.state.queues import Queue as queue  # noqa: N813 (people write cantor.queue())
     from cantor.state.queues import queues
+    from cantor.state.objects import objects
     from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.connect import connect
     from cantor.tasks.durable import find_task
@@ -30,6 +32,7 @@ __all__ = [
     "Executor",
     "Future",
     "Group",
+    "ObjectRef",
     "PushedTask",
     "Task",
     "actor",
@@ -41,6 +44,7 @@ __all__ = [
     "is_cancelled",
     "kv",
     "local",
+    "objects",
     "progress",
     "pushed",
     "queue",
@@ -67,6 +71,8 @@ _HOMES = {
     "is_cancelled": "cantor.tasks.progress",
     "kv": "cantor.state.keys",
     "local": "cantor.tasks.local",
+    "ObjectRef": "cantor.base.object_ref",
+    "objects": "cantor.state.objects",
     "PushedTask": "cantor.tasks.pushed",
     "progress": "cantor.tasks.progress",
     "pushed": "cantor.tasks.pushed",

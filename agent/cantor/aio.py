@@ -6,6 +6,7 @@ settings = aio.kv("berlin-1", "settings")
 await settings.set("line/4", {"speed": 12})
 async for change in settings.watch("line/"):
     ...
+ref = await aio.objects.put(array, node="berlin-1")
 """
 
 from __future__ import annotations
@@ -18,3 +19,7 @@ from cantor.state.queues import AsyncQueue as queue  # noqa: N813 (people write 
 from cantor.state.queues import async_queues as queues
 
 __all__ = ["kv", "queue", "queues"]
+from cantor.state.objects import AsyncObjects
+
+__all__ = ["kv", "objects"]
+objects = AsyncObjects()

@@ -1,4 +1,4 @@
-"""Types of the standard library that travel as a name and plain arguments."""
+"""Types of the standard library, and references to objects: a name and plain arguments."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PosixPath, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from cantor.base.object_ref import ObjectRef
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +86,7 @@ _TYPES: tuple[tuple[type, str, Callable[[Any], list[Any]], Callable[..., Any]], 
     (PureWindowsPath, "windows path", lambda value: [str(value)], PureWindowsPath),
     (OrderedDict, "ordered", lambda value: [list(map(list, value.items()))], OrderedDict),
     (Counter, "counter", lambda value: [list(map(list, value.items()))], _counter),
+    (ObjectRef, "object", lambda value: [value.owner, value.key], ObjectRef),
     (deque, "deque", lambda value: [list(value), value.maxlen], deque),
     (type(Ellipsis), "ellipsis", lambda _: [], lambda: ...),
     (type(NotImplemented), "not implemented", lambda _: [], lambda: NotImplemented),

@@ -16,6 +16,7 @@ from cantor.base.ids import NodeId, short_name
 from cantor.node.control import refusal, refused
 from cantor.node.services import Reply
 from cantor.node.state.keys import Keys
+from cantor.node.state.objects.kind import Objects
 from cantor.node.state.once import Once
 from cantor.node.state.queues import Queues
 from cantor.node.state.wording import (
@@ -56,6 +57,7 @@ class State:
         self._replicas: Replicas | None = None
         self._is_stale = True
         self._kinds: dict[str, Kind] = {"kv": Keys(node), "var": VariableKind(node)}
+        self._kinds: dict[str, Kind] = {"kv": Keys(node), "object": Objects(node)}
         self._alive = frozenset[NodeId]()
         self._owners: dict[str, NodeId] = {}
         """What words mean, as long as nothing changes: a look at all nodes for each question is
