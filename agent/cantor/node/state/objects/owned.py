@@ -7,7 +7,8 @@ see     k | n, c, f             ``o``, ``row`` (below), ``h``: who has copies; t
 adopt   t, k, n, v, u, once, r, z, l, wait; hashes
                                 ``k``, ``v``; or ``busy``: bytes that are here
 delete  k, v                    ``was``, ``held``: a task has it, so it goes when that has ended
-list    p, after, count         ``rows``, ``more``, ``bytes``, ``limit``
+list    p, after, count         ``o``, ``rows``, ``more``, ``bytes``, ``limit``, ``given``:
+                                chunks that this node has given since its start
 read    k, v                    somebody has read it: one that is kept until then goes
 hold    k, t, s                 keep it for so many seconds: ``t`` uses it; 0: no more
 
@@ -195,6 +196,7 @@ class Owned:
                 "more": len(entries) > count,
                 "bytes": tables.bytes,
                 "limit": tables.bytes_max,
+                "given": self._fetching.chunks_given,
             }
         )
 
@@ -310,7 +312,7 @@ def _expected(question: Question) -> int | None:
     expect = question.args.get("v")
     if expect is not None and (type(expect) is not int or not 0 <= expect < 1 << 62):
         raise ConfigError("not a version to expect", where=question.operation)
-    return expect  # type: ignore[return-value]
+    return expect
 
 
 def _layout(question: Question) -> bytes:

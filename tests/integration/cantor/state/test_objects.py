@@ -1,0 +1,450 @@
+"""Objects of real agents: from scripts, from tasks, over the mesh, over kills and damaged disks."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from tests.bed.loopback import Boxes
+from tests.bed.waiting import until
+
+import cantor
+from cantor import ObjectRef, aio, objects
+from cantor.base.errors import (
+    ConfigError,
+    ConflictError,
+    NotFoundError,
+    NotSerialisable,
+    UnavailableError,
+)
+from cantor.state.object_files import Lease, asked
+from cantor.stores.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.integration
+FOR_OTHERS = ("--workers", "1", "--code-run", "tenant")
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def boxes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Boxes]:
+    boxes = Boxes(tmp_path_factory.mktemp("boxes"))
+    try:
+        boxes.start("desk", "--workers", "1")
+        boxes.start("wall", *FOR_OTHERS, "--resource", "Wall==1")
+        boxes.start("roof", *FOR_OTHERS)
+        boxes.until_known("desk", "desk", "wall", "roof")
+        boxes.until_known("wall", "wall", "roof")
+        boxes.until_known("roof", "wall", "roof")
+        yield boxes
+    finally:
+        boxes.close()
+
+
+@pytest.fixture
+def desk(boxes: Boxes) -> Iterator[None]:
+    with cantor.connect(boxes["desk"].folder):
+        yield
+
+
+def chunks_given(node: str) -> int:
+    return int(asked("list", {}, node=node).result().headers["given"])
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.parametrize("node", ["", "wall"])
+def test_values_come_back_as_they_were(node: str) -> None:
+    picture = np.random.default_rng(1).integers(0, 255, (700, 900, 3), np.uint8)
+    values: list[Any] = [
+        None, b"", b"raw", b"x" * (3 * MIB + 7), {"speed": 12, 3: (1, {2})}, [],
+        {"one": picture, "two": picture[::2], "empty": np.zeros((0, 4))},
+    ]  # fmt: skip
+    for value in values:
+        ref = objects.put(value, node=node)
+        back = objects.get(ref)
+        if isinstance(value, dict) and "one" in value:
+            assert list(back) == list(value)
+            for name, array in value.items():
+                assert np.array_equal(back[name], array)
+                assert not back[name].flags.writeable or not array.size
+        else:
+            assert back == value
+            assert type(back) is type(value)
+        assert objects.delete(ref)
+        with pytest.raises(NotFoundError, match="no such object"):
+            objects.get(ref)
+        assert not objects.delete(ref)
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_reference_is_plain_data(boxes: Boxes) -> None:
+    ref = objects.put([1, 2, 3], node="wall")
+    assert ObjectRef.parse(str(ref)) == ref
+    assert {ref: 1}[ObjectRef(ref.owner, ref.key)] == 1
+    cantor.kv("wall").set("where", {"it": ref})
+    assert cantor.kv("wall").get("where") == {"it": ref}
+    with cantor.connect(boxes["roof"].folder):
+        assert objects.get(cantor.kv("wall").get("where")["it"]) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_version_is_changed_only_as_expected() -> None:
+    ref = objects.put({"count": 0}, node="wall")
+    assert objects.info(ref).version == 1
+    assert objects.update(ref, lambda value: {"count": value["count"] + 1}, expect=1) == 2
+    with pytest.raises(ConflictError, match="version 2"):
+        objects.update(ref, lambda value: value, expect=1)
+    with pytest.raises(ConflictError, match="version 2"):
+        objects.delete(ref, expect=1)
+
+    calls: list[int] = []
+
+    def count_up() -> None:
+        for _ in range(10):
+
+            def more(value: dict[str, int]) -> dict[str, int]:
+                calls.append(1)
+                return {"count": value["count"] + 1}
+
+            objects.update(ref, more)
+
+    threads = [threading.Thread(target=count_up) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert objects.get(ref) == {"count": 31}
+    assert objects.info(ref).version == 32
+    assert len(calls) > 30, "nobody met another, so nothing was tried"
+
+
+@pytest.mark.usefixtures("desk")
+def test_names_are_those_of_one_object() -> None:
+    first = objects.put(1, node="wall", name="models/one")
+    with pytest.raises(ConflictError, match="has that name"):
+        objects.put(2, node="wall", name="models/one")
+    assert objects.put(2, node="wall", name="models/one", replace=True) == first
+    assert objects.get(first) == 2
+    assert objects.find("models/one", "wall") == first
+    other = objects.put(3, name="models/one")
+    assert other != first, "on another node"
+    objects.put(4, node="wall", name="models/two")
+    objects.put(5, node="wall", name="other")
+    listed = list(objects.list("wall", "models/"))
+    assert [info.name for info in listed] == ["models/one", "models/two"]
+    assert listed[0].ref == first
+    assert listed[0].version == 2
+    objects.delete(first)
+    with pytest.raises(NotFoundError):
+        objects.find("models/one", "wall")
+    with pytest.raises(ConfigError):
+        objects.put(1, name="a\nb")
+
+
+@pytest.mark.usefixtures("desk")
+def test_streams_are_files(tmp_path: Path) -> None:
+    data = os.urandom(5 * MIB + 11)
+    file = tmp_path / "file"
+    file.write_bytes(data)
+    with file.open("rb") as opened:
+        ref = objects.put_stream(opened, node="wall", name="file")
+    assert objects.get(ref) == data
+    assert not objects.info(ref).is_value
+    with objects.open(ref) as back:
+        assert back.read(4) == data[:4]
+        back.seek(-3, io.SEEK_END)
+        assert back.read() == data[-3:]
+        back.seek(2 * MIB)
+        assert back.read(MIB) == data[2 * MIB : 3 * MIB]
+    pieces = objects.put_stream(data[at : at + 999] for at in range(0, 9990, 999))
+    assert objects.get(pieces) == data[:9990]
+    with pytest.raises(ConfigError, match="it is a value"):
+        objects.open(objects.put({"a": 1}))
+    with pytest.raises(NotSerialisable, match="binary"):
+        objects.put_stream(io.StringIO("text"))  # type: ignore[arg-type]
+
+    def breaks() -> Iterator[bytes]:
+        yield b"a"
+        raise KeyError("broken")
+
+    before = len(list(objects.list()))
+    with pytest.raises(KeyError):
+        objects.put_stream(breaks())
+    assert len(list(objects.list())) == before
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_copy_is_read_again_without_the_bytes_and_never_old() -> None:
+    ref = objects.put(b"a" * (3 * MIB), node="wall")
+    objects.delete(ref)
+    with cantor.connect():  # of the same agent
+        pass
+    ref = objects.put_stream([os.urandom(3 * MIB)], node="wall")
+    assert chunks_given("desk") >= 3, "the owner fetched them"
+    before = chunks_given("wall")
+    first = objects.get(ref)
+    assert chunks_given("wall") == before, "who has put it has a copy"
+    objects.update(ref, lambda _: b"new")
+    assert objects.get(ref) == b"new"
+    assert first != b"new"
+
+
+def test_many_readers_give_to_each_other(boxes: Boxes) -> None:
+    data = os.urandom(8 * MIB)
+    with cantor.connect(boxes["wall"].folder):
+        ref = objects.put(data)
+    for name in ("desk", "roof"):
+        with cantor.connect(boxes[name].folder):
+            assert objects.get(ref) == data
+            given = {node: chunks_given(node) for node in boxes.boxes}
+            again = objects.get(ref)
+            assert again == data
+            assert {node: chunks_given(node) for node in boxes.boxes} == given
+            if name == "desk":
+                from_wall, from_desk = given["wall"], given["desk"]
+            else:
+                assert given["desk"] > from_desk, "a node that has a copy gave some of it"
+                assert given["wall"] - from_wall < 8
+            assert len(objects.info(ref).holders) >= 1
+
+
+def total(ref: ObjectRef) -> tuple[int, bool]:
+    array = cantor.objects.get(ref)
+    return int(array.sum()), bool(array.flags.writeable)
+
+
+def made(size: int) -> ObjectRef:
+    return cantor.objects.put(np.ones(size, np.uint8), node="desk")
+
+
+@pytest.mark.usefixtures("desk")
+def test_tasks_read_and_make_objects_too_also_closed_ones_of_other_nodes() -> None:
+    ref = objects.put(np.ones(3_000_000, np.uint8))
+    assert cantor.task(total).submit(ref).result() == (3_000_000, False)
+    elsewhere = cantor.task(needs="Wall == 1")
+    assert elsewhere(total).submit(ref).result() == (3_000_000, False)
+    back = elsewhere(made).submit(5_000_000).result()
+    assert objects.get(back).sum() == 5_000_000
+
+
+def test_coroutines_do_the_same(boxes: Boxes) -> None:
+    async def run() -> list[str]:
+        ref = await aio.objects.put([1], node="wall", name="async")
+        assert await aio.objects.get(ref) == [1]
+        assert await aio.objects.update(ref, lambda value: [*value, 2]) == 2
+        assert (await aio.objects.info(ref)).version == 2
+        assert await aio.objects.find("async", "wall") == ref
+        names = [info.name async for info in aio.objects.list("wall", "as")]
+        assert await aio.objects.delete(ref)
+        stream = await aio.objects.put_stream([b"abc"])
+        with await aio.objects.open(stream) as file:
+            assert file.read() == b"abc"
+        return names
+
+    with cantor.connect(boxes["desk"].folder):
+        assert asyncio.run(run()) == ["async"]
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_is_kept_until_it_is_read_goes_then() -> None:
+    for node in ("", "wall"):
+        ref = objects.put([1], node=node, keep="until read")
+        assert objects.info(ref).is_until_read
+        assert objects.get(ref) == [1]
+        with pytest.raises(NotFoundError):
+            objects.get(ref)
+    ref = objects.put([2], node="wall", keep=0.2)
+    until(lambda: not exists(ref))
+    with pytest.raises(ConfigError, match="cannot be kept"):
+        objects.put(1, keep="for ever")  # type: ignore[arg-type]
+
+
+def exists(ref: ObjectRef) -> bool:
+    try:
+        objects.info(ref)
+    except NotFoundError:
+        return False
+    return True
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_is_wrong_is_told_to_who_asks() -> None:
+    with pytest.raises(NotSerialisable, match="lock"):
+        objects.put({"a": threading.Lock()})
+    with pytest.raises(ConfigError, match="no node is called"):
+        objects.put(1, node="nowhere")
+    with pytest.raises(StoreError, match="do not fit"):
+        asked("draft", {"z": 1 << 36}).result()
+    with pytest.raises(NotFoundError):
+        objects.update(ObjectRef.fresh(objects.put(1).owner), lambda value: value)
+
+
+def test_without_a_mesh_it_says_so() -> None:
+    with pytest.raises(UnavailableError, match="connect"):
+        objects.put(1)
+
+
+def shared_kb(pid: int | str, path: str) -> tuple[int, int]:
+    """What a process has of a file in memory, and how much of that is its own alone."""
+    rss = private = 0
+    is_it = False
+    for line in open(f"/proc/{pid}/smaps", encoding="utf-8"):  # noqa: SIM115, PTH123
+        if "-" in line.split()[0]:
+            is_it = path in line
+        elif is_it and line.startswith("Rss"):
+            rss += int(line.split()[1])
+        elif is_it and line.startswith("Private_Dirty"):
+            private += int(line.split()[1])
+    return rss, private
+
+
+@pytest.mark.usefixtures("desk")
+def test_readers_on_one_machine_share_the_memory() -> None:
+    ref = objects.put(np.ones(20 * MIB, np.uint8))
+    one, two = objects.get(ref), objects.get(ref)
+    assert one.sum() == two.sum() == 20 * MIB
+    assert not one.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        one[0] = 2
+    with Lease({"o": ref.owner, "k": ref.key, "stale": False}) as lease:
+        path = lease._path
+    rss, private = shared_kb("self", path)
+    assert rss >= 40 * 1024, "both are mapped, and all of their pages were touched"
+    assert private == 0
+    objects.delete(ref)
+    assert two[-1] == 1, "what is mapped stays"
+
+
+def test_an_owner_that_is_away(tmp_path: Path) -> None:
+    boxes = Boxes(tmp_path)
+    try:
+        boxes.start("desk", "--workers", "0")
+        boxes.start("wall", *FOR_OTHERS)
+        boxes.until_known("desk", "wall")
+        with cantor.connect(boxes["desk"].folder):
+            ref = objects.put(b"here" * MIB, node="wall")
+            unread = objects.put([1], node="wall")
+            assert objects.get(ref) == b"here" * MIB
+            boxes["wall"].kill()
+            until(lambda: not is_there("wall"))
+            with pytest.raises(UnavailableError):
+                objects.get(ref)
+            assert objects.get(ref, stale_ok=True) == b"here" * MIB
+            with pytest.raises(UnavailableError):
+                objects.get(unread, stale_ok=True)
+            with pytest.raises(UnavailableError):
+                objects.put(1, node="wall")
+            boxes.start_again("wall")
+            boxes.until_known("desk", "wall")
+            assert objects.get(ref) == b"here" * MIB
+            assert objects.get(unread) == [1]
+            assert objects.update(unread, lambda value: [*value, 2]) == 2
+    finally:
+        boxes.close()
+
+
+def is_there(node: str) -> bool:
+    try:
+        asked("list", {}, node=node).result()
+    except UnavailableError:
+        return False
+    return True
+
+
+def test_a_kill_of_the_owner_while_it_takes_and_while_it_gives(tmp_path: Path) -> None:
+    """Killed in the middle of a transfer: what was acknowledged is there, nothing is half there."""
+    boxes = Boxes(tmp_path)
+    try:
+        boxes.start("desk", "--workers", "0")
+        boxes.start("wall", *FOR_OTHERS)
+        boxes.until_known("desk", "wall")
+        with cantor.connect(boxes["desk"].folder):
+            kept = objects.put(os.urandom(2 * MIB), node="wall", name="kept")
+            first = objects.get(kept)
+            data = os.urandom(200 * MIB)
+            failed: list[BaseException] = []
+
+            def put() -> None:
+                try:
+                    objects.put(data, node="wall", name="large")
+                except (UnavailableError, StoreError) as error:
+                    failed.append(error)
+
+            drafts = tmp_path / "wall" / "objects" / "drafts"
+            writer = threading.Thread(target=put)
+            writer.start()
+            until(lambda: any(path.stat().st_blocks > 0 for path in drafts.iterdir()))
+            boxes["wall"].kill()
+            assert any(drafts.iterdir()), "it was killed before all was there"
+            writer.join()
+            assert failed, "the kill came too late to be one"
+            boxes.start_again("wall")
+            boxes.until_known("desk", "wall")
+            assert [info.name for info in objects.list("wall")] == ["kept"]
+            assert objects.get(kept) == first
+            assert not any(drafts.iterdir()), "what was half there is gone"
+
+        with cantor.connect(boxes["wall"].folder):
+            large = objects.put(data, name="large")
+        with cantor.connect(boxes["desk"].folder):
+            failed.clear()
+
+            def get() -> None:
+                try:
+                    objects.get(large)
+                except (UnavailableError, StoreError) as error:
+                    failed.append(error)
+
+            drafts = tmp_path / "desk" / "objects" / "drafts"
+            reader = threading.Thread(target=get)
+            reader.start()
+            until(lambda: any(path.stat().st_blocks > 0 for path in drafts.iterdir()))
+            boxes["wall"].kill()
+            reader.join()
+            assert isinstance(failed[0], UnavailableError)
+            boxes.start_again("wall")
+            boxes.until_known("desk", "wall")
+            assert objects.get(large) == data
+    finally:
+        boxes.close()
+
+
+def test_a_flipped_bit_is_found_and_mended_from_a_copy(tmp_path: Path) -> None:
+    boxes = Boxes(tmp_path)
+    try:
+        boxes.start("desk", "--workers", "0")
+        boxes.start("wall", *FOR_OTHERS)
+        boxes.until_known("desk", "wall")
+        data = os.urandom(3 * MIB)
+        with cantor.connect(boxes["wall"].folder):
+            ref, alone = objects.put(data), objects.put(os.urandom(MIB))
+        with cantor.connect(boxes["desk"].folder):
+            assert objects.get(ref) == data
+        flipped = [flip(path) for path in (tmp_path / "wall" / "objects" / "contents").iterdir()]
+        assert len(flipped) == 2
+        with cantor.connect(boxes["desk"].folder):
+            with pytest.raises(StoreError, match="damaged"):
+                objects.get(alone)
+            assert objects.get(ref) == data, "the copy is good"
+        with cantor.connect(boxes["wall"].folder):
+            with pytest.raises(StoreError, match="not what was written"):
+                objects.get(alone)
+            assert objects.get(ref) == data, "mended from the copy of the other node"
+    finally:
+        boxes.close()
+
+
+def flip(path: Path) -> Path:
+    path.chmod(0o600)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    return path
