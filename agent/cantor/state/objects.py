@@ -98,8 +98,8 @@ class Objects:
             StoreError: there is no room, or the disk does not take it.
             UnavailableError: the node cannot be reached; the error says whether it may be done.
         """
-        args = _asked_for(node, name, keep, replace=replace)
-        return _ref(self._written(value, name or "value", {**args, "k": _key()}, progress))
+        args = asked_for(node, name, keep, replace=replace)
+        return _ref(self._written(value, name or "value", {**args, "k": fresh_key()}, progress))
 
     def put_stream(
         self,
@@ -115,12 +115,12 @@ class Objects:
 
         Raises: as :meth:`put`, and whatever the source raises; then nothing is put.
         """
-        args = _asked_for(node, name, keep, replace=replace)
+        args = asked_for(node, name, keep, replace=replace)
         draft = Draft()
         try:
             for piece in _pieces(source):
                 draft.write(piece)
-            answer = draft.commit({**args, "k": _key(), "l": b""}, progress)
+            answer = draft.commit({**args, "k": fresh_key(), "l": b""}, progress)
         except BaseException:
             draft.drop()
             raise
@@ -327,7 +327,12 @@ class AsyncObjects:
 objects = Objects()
 
 
-def _asked_for(node: str, name: str, keep: Keep, *, replace: bool) -> Args:
+def asked_for(node: str, name: str, keep: Keep, *, replace: bool) -> Args:
+    """What to say of an object that is put.
+
+    Raises:
+        ConfigError: it cannot be called so, or kept so long.
+    """
     args: Args = {"o": node, "n": checked_text(name, "name of an object") if name else ""}
     if keep == "until read":
         args["once"] = True
@@ -360,7 +365,8 @@ def _pieces(source: IO[bytes] | Iterable[Buffer]) -> Iterator[Buffer]:
         yield piece
 
 
-def _key() -> str:
+def fresh_key() -> str:
+    """The key of an object that is new."""
     return ObjectRef.fresh(NodeId("0" * 32)).key
 
 
