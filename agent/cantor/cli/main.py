@@ -45,6 +45,7 @@ OWN_VERBS = {
     "kv": "cantor.cli.kv",
     "var": "cantor.cli.var",
     "queue": "cantor.cli.queue",
+    "object": "cantor.cli.object",
     "logs": "cantor.cli.logs",
     "metrics": "cantor.cli.metrics",
     "top": "cantor.cli.top",

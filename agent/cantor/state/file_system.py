@@ -44,7 +44,7 @@ class CantorFileSystem(AbstractFileSystem):  # type: ignore[misc] # it has no ty
         if not knows_mesh(backend_here()):
             connect(folder)
 
-    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:  # noqa: ANN401, FBT001, FBT002
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:  # noqa: ANN401
         """The files and folders in a folder, or the file itself."""
         path = self._strip_protocol(path)
         node, name = _parts(path)
@@ -66,10 +66,10 @@ class CantorFileSystem(AbstractFileSystem):  # type: ignore[misc] # it has no ty
                 return _folder(path)
         raise FileNotFoundError(path)
 
-    def mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:  # noqa: ANN401, FBT001, FBT002
+    def mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:  # noqa: ANN401
         """A folder is there with the first file in it."""
 
-    def makedirs(self, path: str, exist_ok: bool = False) -> None:  # noqa: FBT001, FBT002
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
         """A folder is there with the first file in it."""
 
     def rmdir(self, path: str) -> None:
@@ -110,7 +110,7 @@ class CantorFileSystem(AbstractFileSystem):  # type: ignore[misc] # it has no ty
     def rm(
         self,
         path: str | list[str],
-        recursive: bool = False,  # noqa: FBT001, FBT002 (fsspec's own)
+        recursive: bool = False,
         maxdepth: int | None = None,
     ) -> None:
         """Delete files; folders go with what is in them."""
@@ -133,7 +133,7 @@ class CantorFileSystem(AbstractFileSystem):  # type: ignore[misc] # it has no ty
         path: str,
         mode: str = "rb",
         block_size: int | None = None,
-        autocommit: bool = True,  # noqa: FBT001, FBT002 (fsspec's own)
+        autocommit: bool = True,
         cache_options: dict[str, Any] | None = None,
         **_: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401 (a file)
@@ -144,7 +144,7 @@ class CantorFileSystem(AbstractFileSystem):  # type: ignore[misc] # it has no ty
             if mode == "rb":
                 return objects.open(objects.find(name, _node(node)))
             if mode not in ("wb", "xb", "ab"):
-                raise ValueError(f"a file of objects cannot be opened as {mode!r}")  # noqa: TRY003
+                raise ValueError(f"a file of objects cannot be opened as {mode!r}")
             if mode == "xb" and self.exists(path):
                 raise FileExistsError(path)
             return Writer(node, name, mode, is_kept=autocommit)

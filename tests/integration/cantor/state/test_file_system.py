@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.tests import abstract
 from tests.bed.loopback import Boxes
 
@@ -39,12 +40,16 @@ class _Fixtures(abstract.AbstractFixtures):  # type: ignore[misc] # it has no ty
         return CantorFileSystem()
 
     @pytest.fixture
+    def local_fs(self) -> LocalFileSystem:
+        return LocalFileSystem(auto_mkdir=True)
+
+    @pytest.fixture
     def fs_join(self) -> Callable[..., str]:
         return lambda *parts: "/".join(map(str, parts))
 
     @pytest.fixture
     def fs_path(self) -> str:
-        return "wall/tried"
+        return "./tried"
 
     @pytest.fixture
     def supports_empty_directories(self) -> bool:
@@ -84,9 +89,14 @@ def test_a_url_is_enough() -> None:
     assert files.ls("cantor://wall/notes", detail=False) == ["wall/notes/one.txt"]
     assert files.isdir("wall/notes")
     assert files.modified("wall/notes/one.txt").year > 2000
-    with pytest.raises(ZeroDivisionError), files.open("wall/notes/broken", "wb") as file:
-        file.write(b"half")
-        raise ZeroDivisionError
+
+    def breaks() -> None:
+        with files.open("wall/notes/broken", "wb") as file:
+            file.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        breaks()
     assert not files.exists("wall/notes/broken")
     with files.transaction:
         with files.open("wall/notes/later", "wb") as file:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from cantor.base.clock import Clock
 
-KEPT_S = 120.0
-"""What came of it is told again for so long."""
+KEPT_S, KEPT_MAX = 120.0, 4096
+"""What came of it is told again for so long, of so many."""
 AT_ONCE_MAX = 1024
 BUSY = "busy"
 """In an answer: it is under way, and so many bytes of it are done."""
@@ -45,7 +45,7 @@ class Askers:
         self._forget()
         task = self._tasks.get(token)
         if task is None:
-            if len(self._tasks) >= AT_ONCE_MAX:
+            if len(self._tasks) - len(self._ended_at) >= AT_ONCE_MAX:
                 raise UnavailableError("it has too much to do", remedy="try again later")
             task = self._tasks[token] = asyncio.ensure_future(_awaited(work))
             task.add_done_callback(lambda _: self._ended(token))
@@ -68,7 +68,7 @@ class Askers:
     def _forget(self) -> None:
         before = self._clock.monotonic() - KEPT_S
         for token, ended_at in list(self._ended_at.items()):
-            if ended_at >= before:
+            if ended_at >= before and len(self._ended_at) <= KEPT_MAX:
                 return
             del self._ended_at[token], self._tasks[token]
 
