@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
+from cantor.base.object_ref import ObjectRef
 from cantor.bundles.loading import is_loading
 from cantor.bundles.shipping import ship
 from cantor.bundles.values import pack
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from cantor.workers.units import Shipped, Terms
 
 T = TypeVar("T")
+OBJECTS_MAX = 16
+"""So many of its arguments are looked after for a call."""
+_HOLDING = (list, tuple, dict)
 
 
 def submit_call(
@@ -60,6 +65,7 @@ def submit_code(
     buffers: list[Buffer] = []
     body = packed(args, kwargs, buffers)
     future: Future[Any] = Future()
+    terms = reading(terms, args, kwargs)
     listener = FutureListener(future, terms, echo=echo)
     unit = backend.submit(code, body, buffers, listener, terms)
     future._submitted(backend, unit)
@@ -130,6 +136,19 @@ def packed(args: tuple[Any, ...], kwargs: dict[str, Any], buffers: list[Buffer])
     if not args and not kwargs:
         return NO_ARGUMENTS
     return pack([list(args), kwargs], buffers, names=("args", "kwargs"))
+
+
+def reading(terms: Terms, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Terms:
+    """The terms of a call, with the objects that are among its arguments or right inside one."""
+    found: dict[str, None] = {}
+    for value in (*args, *kwargs.values()):
+        kind = type(value)
+        if kind is ObjectRef:
+            found[str(value)] = None
+        elif kind in _HOLDING and len(value) <= OBJECTS_MAX:
+            inside = value.values() if kind is dict else value
+            found.update((str(one), None) for one in inside if type(one) is ObjectRef)
+    return replace(terms, objects=" ".join([*found][:OBJECTS_MAX])) if found else terms
 
 
 def setup_call(

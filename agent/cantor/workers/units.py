@@ -119,6 +119,8 @@ class Terms:
     """The names of the secrets of its project that it may have, with spaces between."""
     asked_secret: str = ""
     """It is no task, but asks for this secret for the task that submits it."""
+    objects: str = ""
+    """References to the objects that it has as arguments, with spaces between."""
 
     @property
     def is_life(self) -> bool:

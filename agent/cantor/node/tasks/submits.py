@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cantor.base.errors import RemoteProtocolError
 from cantor.node.tasks.listening import LAST
+from cantor.node.tasks.object_holds import ObjectHolds, refs_of
 from cantor.node.tasks.outcomes import check_last, failure_of, outcome, without_work
 from cantor.node.tasks.places import hosts_of, named
 from cantor.node.tasks.watch import Watch
@@ -101,6 +102,7 @@ class Submits:
         self._codes = codes
         self._numbers = numbers
         self._stories = stories
+        self._objects = ObjectHolds(node)
         self._core = Dispatch()
         self._tasks: dict[int, Submit] = {}
         self._watch = Watch(node, hosts_of, self._handle, lambda: not self._tasks)
@@ -163,8 +165,10 @@ class Submits:
         deadline = math.inf if terms.deadline_s is None else now + terms.deadline_s
         job = Job(
             task.number, needs, terms.needs, python, terms.priority, terms.retries,
-            terms.at_most_once, deadline, is_nested, terms.project, is_again,
+            terms.at_most_once, deadline, is_nested, terms.project, is_again, _owners(terms),
         )  # fmt: skip
+        if terms.objects:
+            self._objects.begin(task.number, terms.objects)
         self._handle(Submitted(job))
         return task.number
 
@@ -275,6 +279,7 @@ class Submits:
 
     def _forget(self, number: int) -> Submit:
         task = self._tasks.pop(number)
+        self._objects.end(number)
         self._codes.release(task.code)
         return task
 
@@ -318,3 +323,8 @@ class Submits:
 @lru_cache(maxsize=1024)
 def _parsed(text: str) -> Needs:
     return parse(text)
+
+
+def _owners(terms: Terms) -> frozenset[NodeId]:
+    """The nodes that keep the objects which a task has as arguments."""
+    return frozenset(ref.owner for ref in refs_of(terms.objects)) if terms.objects else frozenset()

@@ -295,11 +295,13 @@ class Dispatch:
 
     def _place(self, task: _Task, kind: _Kind, now: float) -> bool:
         needs, room, fits = task.job.needs, self._room(task), self._fitting(kind, task.job)
+        near = task.job.near
         asked = [host for node, host in room.open.items() if node in fits]
         open_to = [host for host in asked if host.id not in task.refused]
         if task.refused and not open_to and (asked or task.refused.issuperset(fits)):
             # All are busy that have room: it waits at one of them. Others may have none for long.
-            host = placing.best(needs, asked or fits.values(), room.running, free_only=False)
+            open_to = asked or [*fits.values()]
+            host = placing.best(needs, open_to, room.running, free_only=False, near=near)
             if host is not None:
                 task.refused.clear()
                 self._run(task, host, now, may_wait=True)
@@ -308,9 +310,9 @@ class Dispatch:
             open_to = [host for node, host in fits.items() if node not in task.refused]
         if not open_to and self._is_shared and self._is_long(kind, fits):
             open_to = [host for host in fits.values() if room.has(host, SHARED)]
-        host = placing.best(needs, open_to, room.running, free_only=True)
+        host = placing.best(needs, open_to, room.running, free_only=True, near=near)
         if host is None:
-            host = placing.best(needs, open_to, room.running, free_only=False)
+            host = placing.best(needs, open_to, room.running, free_only=False, near=near)
         if host is not None:
             self._run(task, host, now, may_wait=False)
         return host is not None

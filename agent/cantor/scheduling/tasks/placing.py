@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cantor.scheduling.tasks.records import Host
 
 NAMED_MAX = 3
+FETCHES = 1.0
+"""What it costs a node to fetch what a task reads, in tasks for each worker."""
 
 
 def fitting(needs: Needs, python: str, hosts: Iterable[Host]) -> list[Host]:
@@ -30,20 +32,29 @@ def fitting(needs: Needs, python: str, hosts: Iterable[Host]) -> list[Host]:
 
 
 def best(
-    needs: Needs, hosts: Collection[Host], running: Mapping[NodeId, int], *, free_only: bool
+    needs: Needs,
+    hosts: Collection[Host],
+    running: Mapping[NodeId, int],
+    *,
+    free_only: bool,
+    near: Collection[NodeId] = (),
 ) -> Host | None:
     """The node of those that takes it next; ``running`` counts the tasks that each has of ours.
+    Nodes that are ``near`` have what it reads: others must fetch it first.
 
     With ``free_only`` only one whose units are free, as far as is known.
     """
     if free_only and needs.takes_units:
         hosts = [host for host in hosts if needs.satisfied_by(host.free, host.labels)]
-    return min(hosts, key=lambda host: _cost(host, running.get(host.id, 0)), default=None)
+    return min(hosts, key=lambda host: _cost(host, running.get(host.id, 0), near), default=None)
 
 
-def _cost(host: Host, running: int) -> tuple[float, str]:
+def _cost(host: Host, running: int, near: Collection[NodeId]) -> tuple[float, str]:
     waits = max(host.load, running / host.workers) if host.distance else running / host.workers
-    return (waits if waits >= 1 else 0.0) + host.distance, host.id
+    distance = host.distance
+    if near:
+        distance = 0.0 if host.id in near else distance + FETCHES
+    return (waits if waits >= 1 else 0.0) + distance, host.id
 
 
 def never(

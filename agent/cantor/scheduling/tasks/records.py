@@ -40,6 +40,8 @@ class Job:
     """Whose share of the nodes it uses."""
     is_again: bool = False
     """It was taken before this node was started again: nodes that fit may not be known yet."""
+    near: frozenset[NodeId] = frozenset()
+    """The nodes that have what it reads."""
 
     @property
     def kind(self) -> tuple[str, str, bool, str]:

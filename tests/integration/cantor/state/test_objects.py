@@ -229,6 +229,42 @@ def test_tasks_read_and_make_objects_too_also_closed_ones_of_other_nodes() -> No
     assert objects.get(back).sum() == 5_000_000
 
 
+def read_later(ref: ObjectRef) -> int:
+    until(lambda: bool(cantor.kv("desk").get("go", False)))
+    return int(cantor.objects.get(ref).sum())
+
+
+@pytest.mark.usefixtures("desk")
+def test_what_a_task_has_as_an_argument_is_not_deleted_under_it() -> None:
+    cantor.kv("desk").set("go", False)
+    ref = objects.put(np.ones(100_000, np.uint8), node="wall", name="held")
+    future = cantor.task(read_later).submit(ref)
+    until(lambda: objects.info(ref).holds == 1)
+    assert objects.delete(ref)
+    assert not [info for info in objects.list("wall") if info.ref == ref]
+    again = objects.put(1, node="wall", name="held")
+    assert again != ref, "its name is free"
+    cantor.kv("desk").set("go", True)
+    assert future.result() == 100_000
+    until(lambda: not exists(ref))
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_task_goes_where_what_it_reads_is() -> None:
+    objects.put(0, node="wall", name="mark", replace=True)
+    there = objects.put(np.ones(100_000, np.uint8), node="wall")
+    here = objects.put(np.ones(100_000, np.uint8))
+    assert cantor.task(where).submit(there).result() == "wall"
+    assert cantor.task(where).submit([there]).result() == "wall"
+    assert cantor.task(where).submit(here).result() == "desk"
+    assert cantor.task(where).submit(None).result() == "desk"
+
+
+def where(_: object) -> str:
+    is_there = cantor.objects.put(0).owner == cantor.objects.find("mark", "wall").owner
+    return "wall" if is_there else "desk"
+
+
 def test_coroutines_do_the_same(boxes: Boxes) -> None:
     async def run() -> list[str]:
         ref = await aio.objects.put([1], node="wall", name="async")

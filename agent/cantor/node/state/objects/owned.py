@@ -218,8 +218,16 @@ class Owned:
             held[token] = self._node.clock.monotonic() + float(seconds)  # type: ignore[arg-type]
         if not self._held(key):
             self._holds.pop(key, None)
+            self._let_go(key)
         self._sweep()
         return Answer({"held": len(self._held(key))})
+
+    def _let_go(self, key: str) -> None:
+        """Nobody holds an object any more: if it was deleted meanwhile, it goes now."""
+        entry = self.store.get(key)
+        if entry is not None and entry.is_gone:
+            task = asyncio.ensure_future(self._removed(key, None, is_held=False))
+            task.add_done_callback(_looked_at)
 
     def _held(self, key: str) -> list[str]:
         now = self._node.clock.monotonic()
