@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from tests.benchmarks.data import keys, variables
 from tests.benchmarks.data import keys, queues
+from tests.benchmarks.data import keys, objects
 from tests.benchmarks.mesh.table import LackingError, keep
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[], Sequence[Row]]] = {
     "keys": keys.measure,
     "variables": variables.measure,
     "queues": queues.measure,
+    "objects": objects.measure,
 }
 
 

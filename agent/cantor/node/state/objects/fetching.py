@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TOPIC = "objects.chunk"
 BULK = 2
-LANES = 6
+LANES = 8
 """Chunks under way to this node for one content."""
 CHUNK_S_MIN, CHUNK_S_MAX = 5.0, 120.0
 """A chunk that takes longer is asked for again: frames may be lost when ways change. How long it
