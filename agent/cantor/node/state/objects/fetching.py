@@ -39,7 +39,7 @@ REST_S = 0.2
 GIVE_UP_S = 30.0
 """No chunk came for so long."""
 NEAR, FAR, OWNER = 1.0, 4.0, 2.0
-ABSENT = "absent"
+ABSENT, SOON = "absent", "soon"
 
 
 @dataclass(slots=True)
@@ -174,7 +174,10 @@ class Fetching:
         if len(reply.body) != 1 or ABSENT in reply.headers:
             told = reply.headers.get("error")
             coming.reason = str(told) if told else "it has it no more"
-            coming.lacks.setdefault(node, set()).add(chunk)
+            if SOON in reply.headers:
+                coming.lacks.setdefault(node, set()).add(chunk)
+            else:
+                coming.holders.pop(node, None)
             return False
         return await self._take(coming, node, chunk, reply.body[0])
 
@@ -221,7 +224,7 @@ class Fetching:
             raise RemoteProtocolError("a question about no chunk")
         coming = self.coming.get(content_id)
         if coming is not None and chunk not in coming.have:
-            return Reply({ABSENT: True})
+            return Reply({ABSENT: True, SOON: True})
         try:
             data = await asyncio.to_thread(self._read, content_id, chunk, coming)
         except CantorError as error:
