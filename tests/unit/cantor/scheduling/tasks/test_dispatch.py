@@ -238,3 +238,13 @@ def test_cancelled_and_late_tasks_end(is_running: bool) -> None:
     assert core.handle(Tick(), 4.9) == []
     assert GiveUp(2, "expired") in core.handle(Tick(), 5.0)
     assert core.due == math.inf
+
+
+def test_a_task_goes_where_what_it_reads_is_if_that_node_has_room() -> None:
+    core = dispatch(host(HERE), host(WALL, distance=1.0), host(ROOF))
+    near = frozenset({WALL})
+    assert runs(core.handle(Submitted(job(1, near=near)), 1.0)) == [(WALL, 1, 1)]
+    assert runs(core.handle(Submitted(job(2)), 1.0)) == [(HERE, 2, 1)]
+    assert runs(core.handle(Submitted(job(3, near=near)), 1.0)) == [(ROOF, 3, 1)], "it is busy"
+    assert runs(core.handle(Ended(WALL, 1, 1), 2.0)) == []
+    assert runs(core.handle(Submitted(job(4, near=frozenset({HERE, WALL}))), 3.0)) == [(WALL, 4, 1)]

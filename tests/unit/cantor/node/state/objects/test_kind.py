@@ -98,7 +98,7 @@ class Nodes:
 
     async def get(self, on: str, at: str, key: str, **args: Any) -> bytes:  # noqa: ANN401
         answer = await self.long(on, "open", o=at, k=key, **args)
-        lease, size = answer.headers["h"], answer.headers["row"][3]  # type: ignore[index,call-overload]
+        lease, size = answer.headers["h"], answer.headers["row"][3]  # type: ignore[index]
         data = b""
         while len(data) < size:  # type: ignore[operator]
             piece = await self.do(on, "read_file", h=lease, at=len(data), count=CHUNK_BYTES)
