@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
     from cantor.base.object_ref import ObjectRef
     from cantor.state.keys import Keys as kv  # noqa: N813 (people write cantor.kv())
-    from cantor.state.variables import variables
+    from cantor.state.objects import objects
     from cantor.state.queues import Queue as queue  # noqa: N813 (people write cantor.queue())
     from cantor.state.queues import queues
-    from cantor.state.objects import objects
+    from cantor.state.variables import variables
     from cantor.tasks.actor import actor, find_actor
     from cantor.tasks.connect import connect
     from cantor.tasks.durable import find_task
@@ -85,7 +85,6 @@ _HOMES = {
     "variables": "cantor.state.variables",
     "wait": "concurrent.futures",
 }
-_CALLED = {"kv": "Keys"}
 _MODULES = ("metrics",)
 _CALLED = {"kv": "Keys", "queue": "Queue"}
 

@@ -12,14 +12,11 @@ ref = await aio.objects.put(array, node="berlin-1")
 from __future__ import annotations
 
 from cantor.state.keys import AsyncKeys as kv  # noqa: N813 (people write aio.kv())
-from cantor.state.variables import async_variables as variables
-
-__all__ = ["kv", "variables"]
+from cantor.state.objects import AsyncObjects
 from cantor.state.queues import AsyncQueue as queue  # noqa: N813 (people write aio.queue())
 from cantor.state.queues import async_queues as queues
+from cantor.state.variables import async_variables as variables
 
-__all__ = ["kv", "queue", "queues"]
-from cantor.state.objects import AsyncObjects
+__all__ = ["kv", "objects", "queue", "queues", "variables"]
 
-__all__ = ["kv", "objects"]
 objects = AsyncObjects()

@@ -40,7 +40,7 @@ class Bed:
         return (told if isinstance(told, Answer) else await told).headers
 
     async def create(self, name: str = "q", **terms: Any) -> bool:  # noqa: ANN401
-        headers = await self.ask("make", b=name, terms=QueueTerms(**terms).as_value())
+        headers = await self.ask("create", b=name, terms=QueueTerms(**terms).as_value())
         return headers["made"] is True
 
     async def put(self, *bodies: bytes, name: str = "q", delay: float = 0.0) -> Any:  # noqa: ANN401

@@ -91,7 +91,7 @@ class _Asked:
         return ask("kv", operation, self.node, given, value, read=read, timeout_s=self._timeout_s)
 
     def _create(self, replicas: int) -> Future[None]:
-        return self._ask("create", lambda _: None, copies=replicas)
+        return self._ask("replicate", lambda _: None, copies=replicas)
 
     def _get(self, key: str) -> Future[Entry | None]:
         return self._ask("get", lambda answer: self._entry(key, answer), k=key)

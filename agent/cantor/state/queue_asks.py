@@ -86,7 +86,7 @@ class QueueAsks(Generic[M]):
 
     def _create(self, terms: QueueTerms) -> Future[bool]:
         terms.check(self.name)
-        return self._ask("make", lambda answer: _is(answer, "made"), terms=terms.as_value())
+        return self._ask("create", lambda answer: _is(answer, "made"), terms=terms.as_value())
 
     def _delete(self) -> Future[bool]:
         return self._ask("delete", lambda answer: _is(answer, "was"))

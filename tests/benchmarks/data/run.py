@@ -11,9 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks.data import keys, variables
-from tests.benchmarks.data import keys, queues
-from tests.benchmarks.data import keys, objects
+from tests.benchmarks.data import keys, objects, queues, variables
 from tests.benchmarks.mesh.table import LackingError, keep
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
 """The message queues of this node, for every program of its tenant.
 
-``create`` is how a name of any kind is begun to be kept on several nodes: queues are not, so theirs
-is ``make``. Operations, with what they bring and what comes back; ``b`` is the name of the queue,
+Operations, with what they bring and what comes back; ``b`` is the name of the queue,
 ``m`` are ``[n, take]`` of messages that ``of`` this shelf were taken:
 
-make    b, terms                      ``made``: whether it was not there
+create  b, terms                      ``made``: whether it was not there
 delete  b                             ``was``: whether it was there
 put     b, delay, values              ``of``, ``n`` of the first; or ``full``: count and bytes
 room    b, count, size, wait          ``room``: whether so much can be put now
@@ -68,7 +67,7 @@ MESSAGES_AT_ONCE_MAX = 1000
 class Queues:
     """On the event loop only. The disk is not touched before a durable queue is made, or was."""
 
-    changing = frozenset({"make", "delete", "put", "ack", "give", "extend"})
+    changing = frozenset({"create", "delete", "put", "ack", "give", "extend"})
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -77,7 +76,7 @@ class Queues:
         self._desks: dict[str, QueueDesk] = {}
         self._making: dict[str, asyncio.Future[QueueDesk]] = {}
         self._operations: dict[str, Callable[[Question], Answer | Awaitable[Answer]]] = {
-            "make": self._create,
+            "create": self._create,
             "delete": self._delete,
             "put": self._put,
             "room": self._room,

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 TOPIC = "state"
 REPLICAS = "replicas"
 """Of messages and facts about what several nodes keep, and of the folder for it."""
-CREATE = "create"
-"""Of a store: to be kept on several nodes from then on."""
+REPLICATE = "replicate"
+"""Of a store of keys: to be kept on several nodes from then on."""
 AGAIN_S = 0.1
 TRY_S = 1.5
 """A question without an answer is sent again: a frame may be lost when ways change."""
@@ -56,14 +56,18 @@ class State:
         self._once = Once(node.clock)
         self._replicas: Replicas | None = None
         self._is_stale = True
-        self._kinds: dict[str, Kind] = {"kv": Keys(node), "var": VariableKind(node)}
-        self._kinds: dict[str, Kind] = {"kv": Keys(node), "object": Objects(node)}
         self._alive = frozenset[NodeId]()
         self._owners: dict[str, NodeId] = {}
         """What words mean, as long as nothing changes: a look at all nodes for each question is
         too much."""
         self._end: Callable[[], None] | None = None
-        self._kinds: dict[str, Kind] = {"kv": Keys(node), "queue": Queues(node)}
+        self._keys = Keys(node)
+        self._kinds: dict[str, Kind] = {
+            "kv": self._keys,
+            "object": Objects(node),
+            "queue": Queues(node),
+            "var": VariableKind(node),
+        }
 
     async def start(self) -> None:
         """Answer other nodes."""
@@ -103,7 +107,7 @@ class State:
         self._look()
         owner = self._owner(where) if where else self._node.node_id
         question = Question(operation, args, parts, self._node.node_id, timeout_s)
-        if self._replicas is not None and operation != CREATE:
+        if self._replicas is not None and operation != REPLICATE:
             group = self._replicas.asking.find(kind, owner, args.get("b"))
             if group is not None:
                 return self._replicas.asking.ask(group, question)
@@ -152,8 +156,8 @@ class State:
     def _answer(self, kind: str, question: Question) -> Answer | Awaitable[Answer]:
         """Answer what this node itself keeps, or begin to keep it with others."""
         known = self._kind(kind)
-        if question.operation == CREATE:
-            return self._with_others().create(kind, question, known.has)
+        if question.operation == REPLICATE and known is self._keys:
+            return self._with_others().create(kind, question, self._keys.has)
         return known.answer(question)
 
     async def _elsewhere(self, owner: NodeId, kind: str, question: Question) -> Answer:
@@ -211,7 +215,7 @@ class State:
             if "g" in message.headers:
                 return await self._with_others().answer(message, question)
             kind, number = str(message.headers.get("k")), _number(message)
-            if self._replicas is not None and question.operation != CREATE:
+            if self._replicas is not None and question.operation != REPLICATE:
                 group = self._replicas.hosted(kind, question)
                 if group is not None:
                     return Reply({"g": group})

@@ -92,9 +92,6 @@ class Kind(Protocol):
     def answer(self, question: Question) -> Answer | Awaitable[Answer]:
         """Answer what any node of this tenant asks. ``CantorError`` goes to who asked."""
 
-    def has(self, name: str) -> bool:
-        """Whether anything of that name is kept here."""
-
     async def close(self) -> None:
         """Write what is left."""
 

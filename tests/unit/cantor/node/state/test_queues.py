@@ -142,11 +142,11 @@ BAD: list[tuple[str, tuple[bytes, ...], dict[str, Any]]] = [
     ("ack", (), {"of": "x", "m": [[1, "2"]]}),
     ("ack", (), {"of": 1, "m": [[1, 2]]}),
     ("extend", (), {"of": "x", "m": [[1, 2]], "s": 1e12}),
-    ("make", (), {}),
-    ("make", (), {"terms": {"visible_s": "long"}}),
-    ("make", (), {"b": "", "terms": {}}),
-    ("make", (), {"b": "new", "terms": {"dead_letters": "a\nb"}}),
-    ("make", (), {"b": 7, "terms": {}}),
+    ("create", (), {}),
+    ("create", (), {"terms": {"visible_s": "long"}}),
+    ("create", (), {"b": "", "terms": {}}),
+    ("create", (), {"b": "new", "terms": {"dead_letters": "a\nb"}}),
+    ("create", (), {"b": 7, "terms": {}}),
     ("room", (), {"count": 1}),
 ]
 

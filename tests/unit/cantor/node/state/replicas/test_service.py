@@ -82,7 +82,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def test_every_node_asks_and_all_hear_the_same(nodes: Nodes) -> None:
-    await nodes.ask("birch", "create", copies=3)
+    await nodes.ask("birch", "replicate", copies=3)
     told, _ = await nodes.ask("oak", "set", b"1", k="a", e=0)
     for name in NAMES:
         headers, value = await nodes.ask(name, "get", k="a")
@@ -96,7 +96,7 @@ async def test_every_node_asks_and_all_hear_the_same(nodes: Nodes) -> None:
 
 
 async def test_who_watches_hears_of_changes_at_other_nodes(nodes: Nodes) -> None:
-    await nodes.ask("ash", "create", copies=2)
+    await nodes.ask("ash", "replicate", copies=2)
     since = (await nodes.ask("pine", "poll", p="", since=None))[0]["since"]
     watching = asyncio.create_task(nodes.ask("pine", "poll", p="", since=since, wait=30))
     await asyncio.sleep(0)
@@ -108,19 +108,19 @@ async def test_who_watches_hears_of_changes_at_other_nodes(nodes: Nodes) -> None
 async def test_what_was_made_alone_or_with_others_stays_so(nodes: Nodes) -> None:
     await nodes.ask("ash", "set", b"1", k="a")
     with pytest.raises(ConflictError, match="without copies"):
-        await nodes.ask("ash", "create", copies=2)
-    await nodes.ask("ash", "create", copies=2, at="birch")
+        await nodes.ask("ash", "replicate", copies=2)
+    await nodes.ask("ash", "replicate", copies=2, at="birch")
     with pytest.raises(ConflictError, match="2 copies"):
-        await nodes.ask("oak", "create", copies=3, at="birch")
+        await nodes.ask("oak", "replicate", copies=3, at="birch")
     for copies in (0, 1, 99):
         with pytest.raises(ConflictError, match="cannot be"):
-            await nodes.ask("oak", "create", copies=copies, at="oak")
+            await nodes.ask("oak", "replicate", copies=copies, at="oak")
     with pytest.raises(UnavailableError, match="4 nodes"):
-        await nodes.ask("oak", "create", copies=5, at="oak")
+        await nodes.ask("oak", "replicate", copies=5, at="oak")
 
 
 async def test_they_go_on_where_they_were_after_a_restart(nodes: Nodes) -> None:
-    await nodes.ask("ash", "create", copies=3)
+    await nodes.ask("ash", "replicate", copies=3)
     await nodes.ask("ash", "set", b"1", k="a")
     members = nodes.members()
     for name in members:
@@ -131,7 +131,7 @@ async def test_they_go_on_where_they_were_after_a_restart(nodes: Nodes) -> None:
 
 
 async def test_a_damaged_copy_is_made_anew(nodes: Nodes, tmp_path: Path) -> None:
-    await nodes.ask("ash", "create", copies=3)
+    await nodes.ask("ash", "replicate", copies=3)
     for number in range(20):
         await nodes.ask("ash", "set", b"right value", k=f"k{number}")
     (name,) = sorted(nodes.members() - {"ash"})[:1]
@@ -152,7 +152,7 @@ async def test_a_damaged_copy_is_made_anew(nodes: Nodes, tmp_path: Path) -> None
 
 
 async def test_one_that_is_declared_dead_is_replaced_and_what_it_began_stays(nodes: Nodes) -> None:
-    await nodes.ask("ash", "create", copies=2)
+    await nodes.ask("ash", "replicate", copies=2)
     await nodes.ask("birch", "set", b"1", k="a")
     nodes.mesh.kill(IDS["ash"])
     await until(lambda: IDS["ash"] not in nodes.nodes["birch"].alive())
