@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cantor.base.errors import LocalProtocolError
+from cantor.base.errors import RemoteProtocolError
 from cantor.replication.messages import Ack, Append, Install
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ class Following:
         if before > log.last:
             self._ack(log.last, is_apart=True)
             return False
-        if before > ground.committed and log.epoch_at(before) != body.previous_epoch:
+        known = log.epoch_at(before)
+        if before <= ground.committed:
+            if known is not None and known != body.previous_epoch:
+                raise _other(before)
+        elif known != body.previous_epoch:
             self._ack(max(log.first_of_epoch(before) - 1, ground.committed), is_apart=True)
             return False
         for entry in body.entries:
@@ -92,7 +96,7 @@ class Following:
             return
         if entry.index <= log.last:
             if entry.index <= ground.committed:
-                raise LocalProtocolError(f"entry {entry.index} counts, and another shall be there")
+                raise _other(entry.index)
             log.cut(entry.index)
             ground.disk.cut(entry.index)
             self._matched = min(self._matched, entry.index - 1)
@@ -111,3 +115,10 @@ class Following:
             log.reset(snapshot)
             ground.disk.replace(snapshot, ground.committed)
             self._matched, self._said = snapshot.index, snapshot.index
+
+
+def _other(index: int) -> RemoteProtocolError:
+    """The last fuse: whoever says so has lost something, or lies; this member must not follow."""
+    return RemoteProtocolError(
+        f"entry {index} counts, and another shall be there", remedy="stop this member of the group"
+    )
