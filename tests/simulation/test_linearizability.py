@@ -130,7 +130,7 @@ def random_operation(random: Random, key: str) -> Operation:
     end = start + random.random()
     if key.startswith("key"):
         name = random.choice(["read", "write", "cas"])
-        arguments = {"read": (), "write": (random.randrange(2),)}.get(
+        arguments: tuple[Any, ...] = {"read": (), "write": (random.randrange(2),)}.get(
             name, (random.randrange(2), random.randrange(2))
         )
         answer: Any = random.choice([None, 0, 1]) if name == "read" else True
@@ -138,7 +138,8 @@ def random_operation(random: Random, key: str) -> Operation:
             answer = random.random() < 0.5
     else:
         name = random.choice(["put", "take", "ack"])
-        arguments = () if name == "take" else (random.choice("ab"),)
+        item: tuple[Any, ...] = (random.choice("ab"),)
+        arguments = () if name == "take" else item
         answer = random.choice([None, "a", "b"]) if name == "take" else random.random() < 0.7
         answer = True if name == "put" else answer
     return Operation(key, name, arguments, start, end, answer)

@@ -126,8 +126,7 @@ class Replica:
         body = letter.body
         if letter.to != ground.birth:
             if isinstance(body, Append | Install | Ask):
-                stranger = Stranger(letter.to)
-                ground.effects.append(ground.send(source, letter.birth, stranger))
+                self._say_birth(source, letter)
             return
         match body:
             case Append() | Install():
@@ -141,6 +140,15 @@ class Replica:
                 self._won(has_won=self._election.voted(source, letter.birth, body))
             case _:
                 self._answered(source, letter.birth, body)
+
+    def _say_birth(self, source: NodeId, letter: Letter) -> None:
+        """A message was for another log: that one must never be heard of again, then."""
+        ground = self._ground
+        said = ground.send(source, letter.birth, Stranger(letter.to))
+        if ground.disk.is_new:
+            ground.disk.after_sync(said)
+        else:
+            ground.effects.append(said)
 
     def _answered(self, source: NodeId, birth: int, body: Body) -> None:
         match body:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cantor.replication.events import Write
+from cantor.replication.records import Kept
 
 if TYPE_CHECKING:
     from cantor.replication.events import Effect
     from cantor.replication.log import Log
-    from cantor.replication.records import Epoch, Kept, Snapshot
+    from cantor.replication.records import Epoch, Snapshot
     from cantor.replication.settings import Settings
 
 
@@ -42,6 +43,8 @@ class Disk:
         self.committed_synced = kept.committed
         self.synced = log.last
         self.is_failing = False
+        self.is_new = kept == Kept(kept.birth)
+        """The disk does not know this birth yet: before it does, nobody else may."""
         self._serial = 0
         self._open: _Open | None = None
         self._after: list[Effect] = []
@@ -68,7 +71,11 @@ class Disk:
 
     def after_sync(self, effect: Effect) -> None:
         """Let something happen when all that is promised and in the log now is synced."""
-        self._after.append(effect)
+        being = self._open
+        if being is not None and (being.promised, being.last) == (self.promised, self._log.last):
+            being.after.append(effect)
+        else:
+            self._after.append(effect)
 
     def cut(self, first: int) -> None:
         """Entries from there on are others now."""
@@ -109,7 +116,8 @@ class Disk:
         done = self._open
         if done is None or done.serial != serial:
             return [], None, 0
-        self._open, self._wrote_at, self.is_failing = None, now, False
+        self._open, self._wrote_at = None, now
+        self.is_failing = self.is_new = False
         self.promised_synced = done.promised
         self.committed_synced = max(self.committed_synced, done.committed)
         self.synced = max(self.synced, done.last)
@@ -129,9 +137,11 @@ class Disk:
 
     def _is_behind(self) -> bool:
         return (
-            self.synced < self._log.last
+            self.is_new
+            or self.synced < self._log.last
             or self.promised != self.promised_synced
             or self._snapshot is not None
+            or bool(self._after)
         )
 
     def _is_commit_due(self, committed: int, now: float) -> bool:

@@ -167,21 +167,24 @@ def _do(database: sqlite3.Connection, part: _Part) -> Any:  # noqa: ANN401 (what
         except RemoteProtocolError as error:
             return StoreError(f"the snapshot of {part.name} is damaged: {error.what}")
     if part.what == "forget":
-        for table in ("states", "entries", "snapshots"):
-            database.execute(f"DELETE FROM {table} WHERE name = ?", (part.name,))  # noqa: S608
+        _forget(database, part.name)
         return None
     _write(database, part.name, part.what)
     return None
 
 
 def _write(database: sqlite3.Connection, name: str, write: Write) -> None:
-    """All of it, or by the transaction nothing."""
+    """All of it, or by the transaction nothing; a log of another birth is gone then."""
+    birth = write.birth.to_bytes(8, "big")
+    before = database.execute(_STATE, (name,)).fetchone()
+    if before is not None and before[0] != birth:
+        _forget(database, name)
+        before = None
     taken = write.snapshot
     if taken is not None:
         row = (taken.index, encode_epoch(taken.epoch), encode_members(taken.members), taken.data)
         database.execute(_PUT_SNAPSHOT, (name, *row, _crc("snapshot", name, *row)))
     database.execute(_FORGET, (name, write.first, write.forget))
-    before = database.execute(_STATE, (name,)).fetchone()
     at = taken.index if taken is not None else before[3] if before is not None else 0
     (last,) = database.execute(_LAST, (name,)).fetchone()
     if write.entries and write.first not in ((last + 1,) if last else range(1, at + 2)):
@@ -193,9 +196,14 @@ def _write(database: sqlite3.Connection, name: str, write: Write) -> None:
     database.executemany(_PUT_ENTRY, rows)
     (first,) = database.execute(_FIRST, (name,)).fetchone()
     last = write.entries[-1].index if write.entries else last
-    birth, promised = write.birth.to_bytes(8, "big"), encode_epoch(write.promised)
+    promised = encode_epoch(write.promised)
     state = (birth, promised, write.committed, at, first or at + 1, last or at)
     database.execute(_PUT_STATE, (name, *state, _crc("state", name, *state)))
+
+
+def _forget(database: sqlite3.Connection, name: str) -> None:
+    for table in ("states", "entries", "snapshots"):
+        database.execute(f"DELETE FROM {table} WHERE name = ?", (name,))  # noqa: S608
 
 
 def _names(database: sqlite3.Connection) -> list[str]:

@@ -10,8 +10,16 @@ from tests.simulation.replica_steps import A, B, C, D, Group
 
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError
 from cantor.replication.core import Replica
-from cantor.replication.events import DeclaredDead, Received, Send, Unreachable, Wanted
-from cantor.replication.messages import Append, Letter
+from cantor.replication.events import (
+    DeclaredDead,
+    Received,
+    Send,
+    Unreachable,
+    Wanted,
+    Write,
+    Written,
+)
+from cantor.replication.messages import Append, Letter, Stranger
 from cantor.replication.records import COMMAND_BYTES_MAX, NEVER, Epoch, Kept
 
 if TYPE_CHECKING:
@@ -260,6 +268,18 @@ def test_messages_of_a_former_log_count_for_nothing() -> None:
     assert type(effect.letter.body).__name__ == "Stranger"
     spoof = Letter(1, 2, replace(append, epoch=Epoch(9, C)))
     assert core.handle(Received(A, spoof), group.now) == []
+
+
+def test_that_a_log_is_lost_is_said_when_the_disk_knows_it() -> None:
+    core = Replica(B, Kept(2), lambda: 0.5)
+    effects = [
+        *core.start(0.0),
+        *core.handle(Received(A, Letter(1, 77, Append(Epoch(1, A), 0, 0, NEVER, 0))), 0.0),
+    ]
+    (write,) = [one for one in effects if isinstance(one, Write)]
+    assert not [one for one in effects if isinstance(one, Send)]
+    (said,) = [one for one in core.handle(Written(write.serial), 0.0) if isinstance(one, Send)]
+    assert said.letter == Letter(2, 1, Stranger(77))
 
 
 def test_what_counts_is_never_overwritten() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from cantor.base.ids import NodeId
 from cantor.replication.events import Write
-from cantor.replication.records import Entry, Epoch, Kept, Kind, Members, Seat, Snapshot
+from cantor.replication.records import NEVER, Entry, Epoch, Kept, Kind, Members, Seat, Snapshot
 from cantor.stores.errors import StoreError
 from cantor.stores.replica_log import FILE_NAME, ReplicaLog
 
@@ -116,6 +116,13 @@ def test_groups_do_not_meet_and_can_be_forgotten(desk: Desk, tmp_path: Path) -> 
     store = ReplicaLog(tmp_path, lambda do: do())
     assert store.names() == ["h"]
     store.close()
+
+
+def test_nothing_is_left_of_a_log_when_another_is_begun(desk: Desk, tmp_path: Path) -> None:
+    desk.write(write(1, 5), write(6, 6, forget=2, snapshot=SNAPSHOT))
+    desk.write(Write(1, 7, NEVER, 0, 1, (), 0))
+    desk.store.close()
+    assert load(tmp_path) == Kept(7)
 
 
 @pytest.mark.parametrize("first", [2, 9])
