@@ -110,6 +110,7 @@ class Agent(Talk):
             day_begun=lambda day: self._driver.post(DaySaid(day)),
             projects_changed=lambda: self.grants.projects_changed(),  # noqa: PLW0108 (made after it)
         )
+        self.tenant_of, self.is_dead = self.lifecycle.tenant_of, self.lifecycle.is_dead
         is_denied = self.lifecycle.denials.is_denied
         self._links = Links(
             self.identity, self._driver, now=self.lifecycle.judging_s, is_denied=is_denied
@@ -187,14 +188,6 @@ class Agent(Talk):
     def alive(self) -> frozenset[NodeId]:
         """The nodes that can be reached now, this one among them."""
         return frozenset((*self._core.alive, self.node_id)) - self.lifecycle.out
-
-    def tenant_of(self, node: NodeId) -> str:
-        """Whose node another is, as its certificate says; "" if that is not known here."""
-        return self.lifecycle.tenant_of(node)
-
-    def is_dead(self, node: NodeId) -> bool:
-        """Whether a node was declared dead."""
-        return self.lifecycle.is_dead(node)
 
     @property
     def projects(self) -> Mapping[str, Terms]:

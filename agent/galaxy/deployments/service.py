@@ -58,8 +58,7 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 PREVIEW_TIMEOUT_S = 5.0
 PREVIEW_HOLD_S = 2.0
-PAUSE_MIN_S = 0.02
-PAUSE_FACTOR = 3.0
+PAUSE_MIN_S, PAUSE_FACTOR = 0.02, 3.0
 """A look is followed by a pause so many times as long: facts that keep changing cost a quarter of
 a core at most."""
 GREET_S = 1.5
@@ -155,14 +154,9 @@ class Deployments:
         return keeper.plan(self.pushed.checked(pipeline), self._facts())
 
     async def deploy(
-        self,
-        pipeline: Pipeline,
-        *,
-        name: str = "",
-        tenant: str = "",
-        project: str = "",
+        self, pipeline: Pipeline, *, name: str = "", tenant: str = "", project: str = "",
         frames_max: int = 0,
-    ) -> DeploymentView:
+    ) -> DeploymentView:  # fmt: skip
         """Hand a checked pipeline to the mesh; it runs as soon as nodes can run it.
 
         Raises:
@@ -177,11 +171,9 @@ class Deployments:
             revision=1,
             wanted="running",
             pipeline=cast("Headers", pipeline.document()),
-            frames_max=frames_max,
-            created_at=self._node.wall(),
-            created_by=self._node.node_id,
-            changed_at=self._node.wall(),
-        )
+            frames_max=frames_max, created_by=self._node.node_id,
+            created_at=self._node.wall(), changed_at=self._node.wall(),
+        )  # fmt: skip
         check_deployment(deployment)
         await self._write(deployment, is_new=True)
         return self.view(deployment.id)
@@ -295,11 +287,7 @@ class Deployments:
         local = self._local.get(deployment)
         if local is None:
             local = self._local[deployment] = LocalDeployment(
-                deployment,
-                self._wake.set,
-                self._carry,
-                self._judge,
-                self._node,
+                deployment, self._wake.set, self._carry, self._judge, self._node
             )
         await local.apply(run)
         said = keeper.pack_runs(run.deployment, local.groups)
@@ -311,8 +299,8 @@ class Deployments:
             self._told_runs[deployment] = said
 
     def _facts(self) -> keeper.Facts:
-        node = self._node
-        return keeper.Facts.read(node.facts(""), node.nodes(), node.alive(), self._memory)
+        me = self._node
+        return keeper.Facts.read(me.facts(""), me.nodes(), me.alive(), self._memory)
 
     def _facts_changed(self) -> None:
         self._wake.set()

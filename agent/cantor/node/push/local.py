@@ -364,15 +364,8 @@ class LocalService:
             self._follow(upkeep.ended(number, how, is_success=is_success, now=now))
 
         self._running[number] = Running(
-            self._node,
-            self.key,
-            self._project,
-            plan,
-            self._prepared[plan.bundle],
-            self._folder,
-            self.log,
-            self._quota,
-            self._secrets,
+            *(self._node, self.key, self._project, plan, self._prepared[plan.bundle]),
+            *(self._folder, self.log, self._quota, self._secrets),
             begun=lambda: self._follow(upkeep.begun(number, self._now())),
             well=lambda: self._well(number, upkeep),
             ill=lambda why: self._follow(upkeep.ill(number, why)),
