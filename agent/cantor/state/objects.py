@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from cantor.base.errors import (
@@ -38,6 +37,7 @@ from cantor.state.object_files import (
     pack_layout,
     parts_in,
 )
+from cantor.state.object_info import Info, info_of, owner_in, page_in, row_in
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -50,27 +50,6 @@ __all__ = ["AsyncObjects", "Info", "ObjectRef", "Objects", "objects"]
 Keep = float | Literal["forever", "until read"]
 UPDATES_MAX = 1000
 _RAW = (bytes, bytearray, memoryview)
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """What its owner says of an object.
-
-    ``size`` is in bytes on its disk, ``at`` when this version was put and ``until`` when it goes by
-    itself, in UTC seconds. ``holds`` counts the tasks that use it, ``holders`` are the nodes that
-    have been given copies. ``is_value``: it was put as a value, not as bytes.
-    """
-
-    ref: ObjectRef
-    name: str
-    version: int
-    size: int
-    at: float
-    until: float | None
-    is_until_read: bool
-    is_value: bool
-    holds: int
-    holders: tuple[NodeId, ...] = ()
 
 
 class Objects:
@@ -174,7 +153,7 @@ class Objects:
         """
         args: Args = {"n": checked_text(name, "name of an object")}
         answer: Answer = asked("see", args, node=node).result()
-        return _info(_row(answer), _owner_in(answer)).ref
+        return info_of(row_in(answer), owner_in(answer)).ref
 
     def update(
         self,
@@ -231,7 +210,7 @@ class Objects:
         more = True
         while more:
             answer: Answer = asked("list", {"p": prefix, "after": after}, node=node).result()
-            infos, more = _page(answer)
+            infos, more = page_in(answer)
             yield from infos
             after = [infos[-1].name, infos[-1].ref.key] if infos else after
 
@@ -383,34 +362,4 @@ def _ref(answer: Answer) -> ObjectRef:
 
 def _seen(args: Args, owner: NodeId) -> Info:
     answer: Answer = asked("see", args, node=owner).result()
-    return _info(_row(answer), owner, answer.headers.get("h"))
-
-
-def _row(answer: Answer) -> Value:
-    return answer.headers.get("row")
-
-
-def _owner_in(answer: Answer) -> NodeId:
-    return NodeId(str(answer.headers.get("o")))
-
-
-def _page(answer: Answer) -> tuple[list[Info], bool]:
-    rows = answer.headers.get("rows")
-    if type(rows) is not list:
-        raise RemoteProtocolError("not a page of objects")
-    return [_info(row, _owner_in(answer)) for row in rows], answer.headers.get("more") is True
-
-
-def _info(row: Value, owner: NodeId, holders: Value = None) -> Info:
-    if type(row) is not list or len(row) != 9:
-        raise RemoteProtocolError("not an object")
-    key, name, version, size, at, until, is_once, layout, holds = row
-    try:
-        ref = ObjectRef(owner, str(key))
-        nodes = tuple(NodeId(str(node)) for node in holders) if isinstance(holders, list) else ()
-        return Info(
-            ref, str(name), int(version), int(size), float(at),  # type: ignore[arg-type]
-            None if until is None else float(until), bool(is_once), bool(layout), int(holds), nodes,  # type: ignore[arg-type]
-        )  # fmt: skip
-    except (TypeError, ValueError) as error:
-        raise RemoteProtocolError(f"not an object: {error}") from error
+    return info_of(row_in(answer), owner, answer.headers.get("h"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import threading
 from pathlib import Path
@@ -23,6 +24,7 @@ from cantor.base.errors import (
     NotSerialisable,
     UnavailableError,
 )
+from cantor.cli.main import main
 from cantor.state.object_files import Lease, asked
 from cantor.stores.errors import StoreError
 
@@ -353,129 +355,36 @@ def test_readers_on_one_machine_share_the_memory() -> None:
     assert two[-1] == 1, "what is mapped stays"
 
 
-def test_an_owner_that_is_away(tmp_path: Path) -> None:
-    boxes = Boxes(tmp_path)
-    try:
-        boxes.start("desk", "--workers", "0")
-        boxes.start("wall", *FOR_OTHERS)
-        boxes.until_known("desk", "wall")
-        with cantor.connect(boxes["desk"].folder):
-            ref = objects.put(b"here" * MIB, node="wall")
-            unread = objects.put([1], node="wall")
-            assert objects.get(ref) == b"here" * MIB
-            boxes["wall"].kill()
-            until(lambda: not is_there("wall"))
-            with pytest.raises(UnavailableError):
-                objects.get(ref)
-            assert objects.get(ref, stale_ok=True) == b"here" * MIB
-            with pytest.raises(UnavailableError):
-                objects.get(unread, stale_ok=True)
-            with pytest.raises(UnavailableError):
-                objects.put(1, node="wall")
-            boxes.start_again("wall")
-            boxes.until_known("desk", "wall")
-            assert objects.get(ref) == b"here" * MIB
-            assert objects.get(unread) == [1]
-            assert objects.update(unread, lambda value: [*value, 2]) == 2
-    finally:
-        boxes.close()
+def test_the_command_line_puts_files_and_gets_them(
+    boxes: Boxes, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    data = os.urandom(2 * MIB + 5)
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(data)
 
+    def run(*words: str) -> tuple[int, bytes]:
+        code = main(["object", *words, "--data", str(boxes["desk"].folder)])
+        return code, capfdbinary.readouterr().out
 
-def is_there(node: str) -> bool:
-    try:
-        asked("list", {}, node=node).result()
-    except UnavailableError:
-        return False
-    return True
-
-
-def test_a_kill_of_the_owner_while_it_takes_and_while_it_gives(tmp_path: Path) -> None:
-    """Killed in the middle of a transfer: what was acknowledged is there, nothing is half there."""
-    boxes = Boxes(tmp_path)
-    try:
-        boxes.start("desk", "--workers", "0")
-        boxes.start("wall", *FOR_OTHERS)
-        boxes.until_known("desk", "wall")
-        with cantor.connect(boxes["desk"].folder):
-            kept = objects.put(os.urandom(2 * MIB), node="wall", name="kept")
-            first = objects.get(kept)
-            data = os.urandom(200 * MIB)
-            failed: list[BaseException] = []
-
-            def put() -> None:
-                try:
-                    objects.put(data, node="wall", name="large")
-                except (UnavailableError, StoreError) as error:
-                    failed.append(error)
-
-            drafts = tmp_path / "wall" / "objects" / "drafts"
-            writer = threading.Thread(target=put)
-            writer.start()
-            until(lambda: any(path.stat().st_blocks > 0 for path in drafts.iterdir()))
-            boxes["wall"].kill()
-            assert any(drafts.iterdir()), "it was killed before all was there"
-            writer.join()
-            assert failed, "the kill came too late to be one"
-            boxes.start_again("wall")
-            boxes.until_known("desk", "wall")
-            assert [info.name for info in objects.list("wall")] == ["kept"]
-            assert objects.get(kept) == first
-            assert not any(drafts.iterdir()), "what was half there is gone"
-
-        data = os.urandom(200 * MIB)  # other bytes: the desk has a copy of those
-        with cantor.connect(boxes["wall"].folder):
-            large = objects.put(data, name="large")
-        with cantor.connect(boxes["desk"].folder):
-            failed.clear()
-
-            def get() -> None:
-                try:
-                    objects.get(large)
-                except (UnavailableError, StoreError) as error:
-                    failed.append(error)
-
-            drafts = tmp_path / "desk" / "objects" / "drafts"
-            reader = threading.Thread(target=get)
-            reader.start()
-            until(lambda: any(path.stat().st_blocks > 0 for path in drafts.iterdir()))
-            boxes["wall"].kill()
-            reader.join()
-            assert isinstance(failed[0], UnavailableError)
-            boxes.start_again("wall")
-            boxes.until_known("desk", "wall")
-            assert objects.get(large) == data
-    finally:
-        boxes.close()
-
-
-def test_a_flipped_bit_is_found_and_mended_from_a_copy(tmp_path: Path) -> None:
-    boxes = Boxes(tmp_path)
-    try:
-        boxes.start("desk", "--workers", "0")
-        boxes.start("wall", *FOR_OTHERS)
-        boxes.until_known("desk", "wall")
-        data = os.urandom(3 * MIB)
-        with cantor.connect(boxes["wall"].folder):
-            ref, alone = objects.put(data), objects.put(os.urandom(MIB))
-        with cantor.connect(boxes["desk"].folder):
-            assert objects.get(ref) == data
-        flipped = [flip(path) for path in (tmp_path / "wall" / "objects" / "contents").iterdir()]
-        assert len(flipped) == 2
-        with cantor.connect(boxes["desk"].folder):
-            with pytest.raises(StoreError, match="damaged"):
-                objects.get(alone)
-            assert objects.get(ref) == data, "the copy is good"
-        with cantor.connect(boxes["wall"].folder):
-            with pytest.raises(StoreError, match="not what was written"):
-                objects.get(alone)
-            assert objects.get(ref) == data, "mended from the copy of the other node"
-    finally:
-        boxes.close()
-
-
-def flip(path: Path) -> Path:
-    path.chmod(0o600)
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 4
-    path.write_bytes(data)
-    return path
+    wall = ("--node", "wall")
+    code, out = run("put", str(source), "--name", "cli/file", *wall)
+    ref = ObjectRef.parse(out.decode().strip())
+    assert code == 0
+    assert run("put", str(source), "--name", "cli/file", *wall)[0] == 75
+    assert run("put", str(source), "--name", "cli/file", "--replace", *wall) == (0, out)
+    assert run("get", "cli/file", str(target), *wall) == (0, b"")
+    assert target.read_bytes() == data
+    assert run("get", str(ref)) == (0, data)
+    listed = json.loads(run("list", "cli/", "--json", *wall)[1])
+    assert (listed["name"], listed["version"], listed["bytes"]) == ("cli/file", 2, len(data))
+    assert b"cli/file" in run("list", *wall)[1]
+    told = run("info", str(ref))[1]
+    assert b"Version:       2" in told
+    assert json.loads(run("info", str(ref), "--json")[1])["object"] == str(ref)
+    assert run("rm", "cli/file", *wall)[0] == 0
+    assert run("rm", str(ref), "--json") == (1, b'{"deleted": false}\n')
+    assert run("get", "cli/file", *wall)[0] == 1
+    assert run("get", str(ref), str(tmp_path / "none"))[0] == 1
+    assert not (tmp_path / "none").exists()
+    assert run("put", str(tmp_path / "none"))[0] == 2
+    assert run("put", str(source), "--keep", "never")[0] == 2
