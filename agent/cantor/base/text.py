@@ -8,3 +8,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def width_of(text: str) -> int:
+    """How many cells of a terminal a text takes; a Chinese sign takes two."""
+    if text.isascii():
+        return len(text)
+    import unicodedata  # a table of a megabyte
+
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)

@@ -1,16 +1,19 @@
 """Types of the standard library, and references to objects: a name and plain arguments."""
+"""Types of the standard library that travel as a name and plain arguments.
+
+A type of a module that is large is known by its name: who has such a value has loaded it already,
+and an agent that passes on what it does not read need not.
+"""
 
 from __future__ import annotations
 
-import zoneinfo
+import importlib
+import sys
 from collections import Counter, OrderedDict, deque
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
-from decimal import Decimal
-from fractions import Fraction
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path, PosixPath, PurePath, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from cantor.base.object_ref import ObjectRef
 
@@ -28,7 +31,8 @@ def _zone(zone: tzinfo | None) -> list[Any]:
         offset = zone.utcoffset(None)
         return [offset.days, offset.seconds, offset.microseconds]
     key = getattr(zone, "key", None)
-    if isinstance(zone, zoneinfo.ZoneInfo) and key:
+    zones = sys.modules.get("zoneinfo")
+    if zones is not None and isinstance(zone, zones.ZoneInfo) and key:
         return [key]
     message = f"a time zone of the kind {type(zone).__qualname__}"
     raise TypeError(message)
@@ -38,7 +42,7 @@ def _zone_from(told: list[Any]) -> tzinfo | None:
     if len(told) == 3:
         return timezone(timedelta(*told))
     (key,) = told
-    return None if key is None else zoneinfo.ZoneInfo(key)
+    return None if key is None else _made("zoneinfo", "ZoneInfo", key)
 
 
 def _datetime(value: datetime) -> list[Any]:
@@ -55,6 +59,10 @@ def _time(value: time) -> list[Any]:
 
 def _time_from(text: str, fold: int, zone: list[Any]) -> time:
     return time.fromisoformat(text).replace(fold=fold, tzinfo=_zone_from(zone))
+
+
+def _made(module: str, kind: str, *told: Any, **named: Any) -> Any:  # noqa: ANN401 (of that kind)
+    return getattr(importlib.import_module(module), kind)(*told, **named)
 
 
 def _counter(pairs: list[Any]) -> Counter[Any]:
@@ -75,10 +83,6 @@ _TYPES: tuple[tuple[type, str, Callable[[Any], list[Any]], Callable[..., Any]], 
         timedelta,
     ),
     (timezone, "timezone", _zone, lambda *told: _zone_from(list(told))),
-    (zoneinfo.ZoneInfo, "zone", _zone, lambda *told: _zone_from(list(told))),
-    (Decimal, "decimal", lambda value: [str(value)], Decimal),
-    (Fraction, "fraction", lambda value: [value.numerator, value.denominator], Fraction),
-    (UUID, "uuid", lambda value: [value.bytes], lambda data: UUID(bytes=data)),
     (IPv4Address, "ipv4", lambda value: [int(value)], IPv4Address),
     (IPv6Address, "ipv6", lambda value: [str(value)], IPv6Address),
     (PosixPath, "path", lambda value: [str(value)], Path),
@@ -91,13 +95,47 @@ _TYPES: tuple[tuple[type, str, Callable[[Any], list[Any]], Callable[..., Any]], 
     (type(Ellipsis), "ellipsis", lambda _: [], lambda: ...),
     (type(NotImplemented), "not implemented", lambda _: [], lambda: NotImplemented),
 )
+_LATER: tuple[tuple[str, str, str, Callable[[Any], list[Any]], Callable[..., Any]], ...] = (
+    ("zoneinfo", "ZoneInfo", "zone", _zone, lambda *told: _zone_from(list(told))),
+    (
+        "decimal",
+        "Decimal",
+        "decimal",
+        lambda value: [str(value)],
+        lambda text: _made("decimal", "Decimal", text),
+    ),
+    (
+        "fractions",
+        "Fraction",
+        "fraction",
+        lambda value: [value.numerator, value.denominator],
+        lambda over, under: _made("fractions", "Fraction", over, under),
+    ),
+    (
+        "uuid",
+        "UUID",
+        "uuid",
+        lambda value: [value.bytes],
+        lambda data: _made("uuid", "UUID", bytes=data),
+    ),
+)
+"""As ``_TYPES``, but with the module and the name of the type."""
 _TO = {kind: (name, take) for kind, name, take, _ in _TYPES}
-_FROM = {name: make for _, name, _, make in _TYPES}
+_FROM = {name: make for _, name, _, make in _TYPES} | {one[2]: one[4] for one in _LATER}
 
 
 def is_plain(kind: type) -> bool:
     """Whether values of exactly this type travel so."""
-    return kind in _TO
+    return _known(kind) is not None
+
+
+def _known(kind: type) -> tuple[str, Callable[[Any], list[Any]]] | None:
+    if kind in _TO:
+        return _TO[kind]
+    for module, its_name, name, take, _ in _LATER:
+        if getattr(sys.modules.get(module), its_name, None) is kind:
+            return name, take
+    return None
 
 
 def take_apart(value: object) -> Taken | None:
@@ -106,7 +144,7 @@ def take_apart(value: object) -> Taken | None:
     Raises:
         TypeError: its time zone is not one of the standard library.
     """
-    known = _TO.get(type(value))
+    known = _known(type(value))
     if known is None:
         return None
     name, take = known

@@ -18,7 +18,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from packaging import tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from cantor.base.errors import BundleError, WrongPlatform
 from cantor.bundles.zip_directory import entries_in
@@ -161,6 +160,8 @@ def tags_of(file_name: str) -> frozenset[tags.Tag]:
     Raises:
         BundleError: that is not the name of a wheel.
     """
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
     try:
         return frozenset(parse_wheel_filename(file_name)[3])
     except InvalidWheelFilename as error:

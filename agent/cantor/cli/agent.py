@@ -19,6 +19,7 @@ from cantor.base.address import Address
 from cantor.base.errors import ConfigError
 from cantor.base.ids import short_name
 from cantor.base.log_format import start_logging
+from cantor.base.memory import give_back_memory
 from cantor.base.units import format_size
 from cantor.cli.exporting import add_export_options, exports_of
 from cantor.cli.folders import add_folder_option
@@ -191,6 +192,7 @@ async def _run_agent(options: argparse.Namespace) -> int:
     try:
         await agent.start()
         print(_start_line(agent, as_json=options.json), flush=True)
+        give_back_memory()
         await stop.wait()
     finally:
         await agent.close()

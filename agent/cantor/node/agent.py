@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
 import random
+import socket
 from typing import TYPE_CHECKING
 
 import cantor
@@ -90,7 +90,7 @@ class Agent(Talk):
         self.tenant = self.identity.tenant
         self._time = TrustedClock(self._folder, self.clock)
         self._memory = NodeMemory(settings.folder)
-        self.name = settings.name or self._memory.name() or platform.node()
+        self.name = settings.name or self._memory.name() or socket.gethostname()
         signer = FactSigner(self._folder)
         verifier = FactVerifier(self.identity.mesh, self.identity.root_pem)
         self._core = self._make_core(signer, verifier)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from cantor.base.errors import ExpressionError
+from cantor.base.text import width_of
 from cantor.scheduling.expression import NAME
 
 TEXT_CHARACTERS_MAX = 4096
@@ -50,7 +50,7 @@ def error_at(source: str, column: int, what: str, remedy: str) -> ExpressionErro
     end = source.find("\n", column)
     end = min(len(source) if end < 0 else end, column + EXCERPT_CHARACTERS)
     excerpt = "".join(c if c.isprintable() else " " for c in source[start:end])
-    pad = "".join("\u3000" if _is_wide(c) else " " for c in excerpt[: column - start])
+    pad = "".join("\u3000" if width_of(c) == 2 else " " for c in excerpt[: column - start])
     shown = f"    {excerpt}\n    {pad}^"
     return ExpressionError(what, column=column + 1, advice=remedy, shown=shown)
 
@@ -111,7 +111,3 @@ def _unknown(source: str, column: int) -> ExpressionError:
     what = "the string does not end" if character in "\"'" else f"unexpected {character!r}"
     remedy = _REMEDIES.get(character, "write conditions such as USBCamera == 1 and GPU = 1")
     return error_at(source, column, what, remedy)
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"

@@ -23,7 +23,7 @@ from cantor.identity.renewal import respond as respond_to_renewal
 from cantor.identity.server_certificate import ServerCertificate
 from cantor.identity.statements import make_statement
 from cantor.node.lifecycle.presence import Presence
-from cantor.node.lifecycle.renewing import TOPIC
+from cantor.node.lifecycle.renewing import REPLACES, TOPIC
 from cantor.node.services import Message, Reply
 from cantor.transport.addresses import local_addresses
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from cantor.node.lifecycle.denials import Denials
     from cantor.node.services import Node
 
-REPLACES = "replaces"
 ENROL_FILE = "enrol"
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 (recognised, not listened on)
 _log = logging.getLogger(__name__)

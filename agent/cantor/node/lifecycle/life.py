@@ -22,10 +22,9 @@ from cantor.identity.statements import StatementReader
 from cantor.node.lifecycle.days import DAY, Days
 from cantor.node.lifecycle.declared import Declared
 from cantor.node.lifecycle.denials import Denials
-from cantor.node.lifecycle.issuer import REPLACES, Issuer
 from cantor.node.lifecycle.leases import Leases
 from cantor.node.lifecycle.policies import Policies
-from cantor.node.lifecycle.renewing import Renewing
+from cantor.node.lifecycle.renewing import REPLACES, Renewing
 from cantor.node.lifecycle.succession import Roots
 from cantor.node.memory import NodeMemory
 from cantor.node.view import find_node
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from cantor.identity.store import Identity, IdentityFolder, TrustedClock
     from cantor.ledger.facts import Fact
     from cantor.ledger.ledger import Ledger
+    from cantor.node.lifecycle.issuer import Issuer
     from cantor.node.services import Call, Node
     from cantor.node.signing import FactVerifier
     from cantor.transport.links import Links
@@ -97,11 +97,11 @@ class Lifecycle:
             authority=self.authority,
             changed=self._denials_changed,
         )
-        self.issuer = (
-            Issuer(node, self.authority, self.denials, self._authority_folder)
-            if self.authority is not None
-            else None
-        )
+        self.issuer: Issuer | None = None
+        if self.authority is not None:
+            from cantor.node.lifecycle.issuer import Issuer  # few nodes are one
+
+            self.issuer = Issuer(node, self.authority, self.denials, self._authority_folder)
         self.policies = Policies(
             node, folder, reader, authority=self.authority, changed=self._expire
         )

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Issue = Callable[[bytes], Awaitable[tuple[int, Mapping[str, object]]]]
 
 TOPIC = "identity.renew"
+REPLACES = "replaces"
+"""The kind of an issuer's statement, and the fact, that a node takes the place of another."""
 LOOK_EVERY_S = 5.0
 REQUEST_TIMEOUT_S = 10.0
 _NONCE_BYTES = 16
