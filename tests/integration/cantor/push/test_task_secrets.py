@@ -46,7 +46,7 @@ def test_a_task_on_another_node_reads_what_it_names_and_nothing_it_says_holds_it
             other.submit("other").result(60)
     assert CANARY not in str(told.value) + str(told.value.__cause__)
     rows = trio.ash.ask("tasks.list")
-    listed = json.loads(trio.ash.run("task", "list", "--json").stdout)
+    listed = json.loads(trio.ash.run("task", "list", "--json").stdout)["rows"]
     stories = [trio.ash.run("task", "show", row["id"], "--json").stdout for row in listed]
     printed = capfd.readouterr()
     said = "\n".join((str(rows), str(listed), *stories, printed.out, printed.err))
