@@ -1,7 +1,8 @@
 """What a metric costs: one addition in native code and in Python, and reading many nodes.
 
-Real agents on the loopback interface, each with 200 series, of which a hundred change every second;
-one of them reads all. Processor time is that of its process, over what it takes when nobody reads.
+A real agent reads all others, which run in one process, on the loopback interface. Each of them has 200
+series, of which a hundred change every second. Processor time is that of a process, over what it
+takes when nobody reads.
 
     make bench NAME=metrics
     NODES=10 SECONDS=20 make bench NAME=metrics
@@ -9,30 +10,31 @@ one of them reads all. Processor time is that of its process, over what it takes
 
 from __future__ import annotations
 
-import asyncio
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.bed.loopback import Boxes
 from tests.benchmarks.mesh.table import Row, keep
 
+from cantor.identity.store import IdentityFolder
 from cantor.metering.process import VARIABLE, Counter, Gauge, Histogram, Process
 from cantor.native import folder as native_folder
-from cantor.node.control import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.bed.loopback import Box
 
 ROOT = Path(__file__).resolve().parents[3]
 RESULT = ROOT / "build" / "bench" / "metrics.json"
+CROWD = Path(__file__).with_name("crowd.py")
 COUNTING = ROOT / "tests" / "unit" / "cantor" / "native" / "counting.c"
 NODES = int(os.environ.get("NODES", "30"))
 SECONDS = int(os.environ.get("SECONDS", "30"))
@@ -47,8 +49,9 @@ def native_ns(folder: Path) -> list[float]:
     """A counter, an amount, a gauge and a histogram, in the shared memory of an agent."""
     program = folder / "counting"
     sources = (COUNTING, native_folder() / "cantor.c")
-    command = ["gcc", "-O2", "-std=c11", "-I", native_folder(), *sources, "-o", program]
-    subprocess.run(command, check=True)
+    subprocess.run(
+        ["gcc", "-O2", "-std=c11", "-I", native_folder(), *sources, "-o", program], check=True
+    )
     rounds = []
     for _ in range(3):
         memory: list[int] = []
@@ -71,7 +74,8 @@ def python_ns() -> list[float]:
     put = process.get(Gauge, "b", None).set
     observe = process.get(Histogram, "c", None, BOUNDS).observe
     found = []
-    for call in (add, lambda: put(1.5), lambda: observe(0.07)):
+    calls: list[Callable[[], None]] = [add, lambda: put(1.5), lambda: observe(0.07)]
+    for call in calls:
         rounds = []
         for _ in range(5):
             began = time.process_time_ns()  # others use this machine as well
@@ -85,70 +89,52 @@ def python_ns() -> list[float]:
     return found
 
 
-class Counting:
-    """Series of every box, from this process, a hundred of which change every second."""
+class Crowd:
+    """All nodes but the reader, in one process."""
 
-    def __init__(self, boxes: list[Box]) -> None:
-        self._gauges: list[list[Gauge]] = []
-        self._counters: list[list[Counter]] = []
-        self._chance = random.Random(1)  # noqa: S311 (a measurement)
-        self._is_over = threading.Event()
-        for box in boxes:
-            os.environ.pop(VARIABLE, None)
-            memory: list[int] = []
-            process = Process(memory.append)
-            self._counters.append(
-                [process.get(Counter, f"work_{n}", {"line": "A"}) for n in range(SERIES // 2)]
-            )
-            gauges = [process.get(Gauge, f"level_{n}", {"line": "A"}) for n in range(SERIES // 2)]
-            for gauge in gauges:
-                gauge.set(50)
-            self._gauges.append(gauges)
-            args: dict[str, Any] = {"descriptor": memory[0]}
-            joining = ask(box.folder, "metrics.join", args, timeout_s=3600)
-            threading.Thread(target=asyncio.run, args=(joining,), daemon=True).start()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._is_over.wait(1.0):
-            for counters, gauges in zip(self._counters, self._gauges, strict=True):
-                for counter in counters[: CHANGING // 2]:
-                    counter.add(self._chance.randrange(1000))
-                for gauge in gauges[: CHANGING // 2]:
-                    gauge.set(round(self._chance.gauss(50, 10), 2))
+    def __init__(self, boxes: Boxes, folder: Path, seed: str, count: int) -> None:
+        folders = [folder / f"crowd-{number}" for number in range(count)]
+        for one in folders:
+            home = IdentityFolder(one)
+            home.install(boxes.authority.issue(home.csr_pem(), now=datetime.now(UTC)))
+        words = [seed, SERIES, CHANGING, *folders]
+        self.process = subprocess.Popen(
+            [sys.executable, str(CROWD), *map(str, words)], stdout=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "ready\n"
 
     def close(self) -> None:
-        """Count no more."""
-        self._is_over.set()
-        self._thread.join()
+        """End it."""
+        self.process.kill()
+        self.process.communicate()
 
 
-def cpu_s(box: Box) -> float:
-    """Processor seconds of a box's process."""
-    words = Path(f"/proc/{box.process.pid}/stat").read_text().rpartition(")")[2].split()
+def cpu_s(pid: int) -> float:
+    """Processor seconds of a process."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / TICK
 
 
-def carried(boxes: list[Box]) -> float:
-    """Bytes that all links have carried; each is known to both of its ends."""
-    links = (link for box in boxes for link in box.ask("status")["links"])
-    return sum(float(link["carried_bytes"]) for link in links) / 2
+def carried(box: Box) -> float:
+    """Bytes that the links of a box have carried."""
+    return sum(float(link["carried_bytes"]) for link in box.ask("status")["links"])
 
 
-def paid(boxes: list[Box], reader: Box, *, is_read: bool) -> tuple[float, float, float]:
+def paid(reader: Box, crowd: Crowd, *, is_read: bool) -> tuple[float, float, float]:
     """Shares of a core of the reader and of a node that is read, and bytes a second of a node."""
-    bytes_before, before = carried(boxes), [cpu_s(box) for box in boxes]
+    pids = reader.process.pid, crowd.process.pid
+    size, before = carried(reader), [cpu_s(pid) for pid in pids]
     began = time.monotonic()
     while (passed := time.monotonic() - began) < SECONDS:
         if is_read:
             rows = reader.ask("metrics.read", glob="cantor_load1")["nodes"]
-            assert len(rows) == len(boxes)
+            assert len(rows) == NODES
         time.sleep(1.0)
-    after = [cpu_s(box) for box in boxes]
-    shares = [(end - begin) / passed for begin, end in zip(before, after, strict=True)]
-    size = (carried(boxes) - bytes_before) / passed / len(boxes)
-    return shares[0], statistics.mean(shares[1:]), size
+    of_reader, of_crowd = (
+        (cpu_s(pid) - begin) / passed for pid, begin in zip(pids, before, strict=True)
+    )
+    return of_reader, of_crowd / (NODES - 1), (carried(reader) - size) / passed / (NODES - 1)
 
 
 def main() -> int:
@@ -157,23 +143,23 @@ def main() -> int:
         folder = Path(made)
         counter, amount, gauge, spread = native_ns(folder)
         in_python = python_ns()
-        boxes = Boxes(folder)
-        counting = None
+        boxes, crowd = Boxes(folder), None
         try:
-            all_boxes = [boxes.start(f"box-{number}", "--workers", "0") for number in range(NODES)]
-            reader = all_boxes[0]
+            # All links end at the reader, so that it sees every byte.
+            reader = boxes.start("reader", "--workers", "0", "--links-max", str(NODES))
+            crowd = Crowd(boxes, folder, reader.address, NODES - 1)
             while reader.ask("status")["nodes_online"] < NODES:
                 time.sleep(0.1)
-            counting = Counting(all_boxes)
-            idle = paid(all_boxes, reader, is_read=False)
-            (row, *_) = reader.ask("metrics.read", nodes=["box-1"])["nodes"]
+            time.sleep(10.0)  # what a mesh says when it forms is said
+            idle = paid(reader, crowd, is_read=False)
+            (row, *_) = reader.ask("metrics.read", nodes=["crowd-1"])["nodes"]
             for _ in range(5):
                 reader.ask("metrics.read", glob="cantor_load1")
                 time.sleep(1.0)
-            read = paid(all_boxes, reader, is_read=True)
+            read = paid(reader, crowd, is_read=True)
         finally:
-            if counting is not None:
-                counting.close()
+            if crowd is not None:
+                crowd.close()
             boxes.close()
     series = len(row["series"])
     about = f"{NODES} nodes with {series} series at 1 s"
