@@ -105,16 +105,10 @@ class Hub:
 
 
 async def start_hub(
-    settings: HubSettings,
-    authority: Authority,
-    mesh_view: MeshView,
-    *,
-    clock: Clock,
-    pipelines: PipelineControl | None = None,
-    pushed: ServiceControl | None = None,
-    tasks: TaskControl | None = None,
-    secrets: SecretControl | None = None,
-) -> Hub:
+    settings: HubSettings, authority: Authority, mesh_view: MeshView, *, clock: Clock,
+    pipelines: PipelineControl | None = None, pushed: ServiceControl | None = None,
+    tasks: TaskControl | None = None, secrets: SecretControl | None = None,
+) -> Hub:  # fmt: skip
     """Open the database and listen.
 
     About what is left out, such as ``pipelines`` or ``secrets``, the hub answers 503.
@@ -128,24 +122,26 @@ async def start_hub(
         access = Access(database, settings, clock, home=scope)
         fleet = Fleet(database, mesh_view, clock, home=scope)
         blueprints = Blueprints(registry=pipelines.registry if pipelines is not None else None)
-        every_s = settings.figures_every_s
-        board = Board(pipelines, mesh_view, home=scope, every_s=every_s, masked=blueprints.masked)
+        every_s, masked = settings.figures_every_s, blueprints.masked
+        board = Board(pipelines, mesh_view, home=scope, every_s=every_s, masked=masked)
         stack.push_async_callback(board.close)
         mesh, resources = MeshApi(fleet, mesh_view), ResourceApi(fleet, mesh_view)
         service_api = ServiceApi(pushed, database, fleet, clock)
         policy = PolicyApi(fleet, mesh_view, database, clock, home=scope)
         task_api, task_watch = TaskApi(tasks, database, fleet, clock), TaskWatch(tasks, fleet)
-        sources = _sources(mesh, resources, service_api, policy)
-        topics = Topics(database, fleet, board, task_watch, sources)
+        found = _sources(mesh, resources, service_api, policy)
+        topics = Topics(database, fleet, board, task_watch, found)
         stream = _stream(stack, settings, topics, clock)
         _wake(stream, board, service_api, policy, task_api, task_watch)
-        enroller = Enroller(
-            database, authority, clock, mesh_view, seeds=settings.seeds, changed=stream.changed
-        )
+        seeds, changed = settings.seeds, stream.changed
+        enroller = Enroller(database, authority, clock, mesh_view, seeds=seeds, changed=changed)
         by_mesh, by_console = _certificates(stack, settings, authority, clock)
         enrol = await _listen(stack, _enrol_app(settings, enroller), settings.enrol, by_mesh)
         replies, previews = IdempotentReplies(clock), Previews(board, clock)
         stack.push_async_callback(replies.close)
+        deployments = DeploymentApi(
+            board, blueprints, fleet, mesh_view, previews, replies, changed=changed
+        )
         services = Services(
             mesh=authority.mesh,
             database=database,
@@ -153,15 +149,13 @@ async def start_hub(
             fleet=fleet,
             tokens=Tokens(database, clock, _announced(settings, authority, enrol)),
             projects=Projects(database, clock),
-            deployments=DeploymentApi(
-                board, blueprints, fleet, mesh_view, previews, replies, changed=stream.changed
-            ),
+            deployments=deployments,
             mesh_api=mesh,
             resource_api=resources,
             log_api=LogApi(fleet, mesh_view),
             metric_api=MetricApi(fleet, mesh_view),
             service_api=service_api,
-            secret_api=SecretApi(secrets, database, fleet, clock, stream.changed),
+            secret_api=SecretApi(secrets, database, fleet, clock, changed),
             policy_api=policy,
             task_api=task_api,
             previews=previews,
@@ -173,9 +167,11 @@ async def start_hub(
         if pipelines is not None:
             _watch_deployments(stack, board, clock, mesh_view, services)
         console = await _open_console(stack, settings, services, by_console)
-        shown = by_console.fingerprint if by_console else ""
         origin, tokens = console_origin(settings, console), services.tokens
-        return Hub(settings, console, enrol, origin, shown, tokens, scope, access, stack.pop_all())
+        return Hub(
+            settings, console, enrol, origin, by_console.fingerprint if by_console else "",
+            tokens, scope, access, stack.pop_all(),
+        )  # fmt: skip
 
 
 async def _open_database(stack: AsyncExitStack, settings: HubSettings, scope: Scope) -> Database:

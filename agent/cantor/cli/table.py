@@ -26,7 +26,7 @@ def fitted(text: str, width: int) -> str:
     """The text in exactly that many cells: cut, or with spaces after it."""
     cells = 0
     for place, sign in enumerate(text):
-        size = _width(sign)
+        size = width_of(sign)
         if cells + size > width:
             return text[:place] + " " * (width - cells)
         cells += size

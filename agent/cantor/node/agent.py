@@ -116,8 +116,8 @@ class Agent(Talk):
             self.identity, self._driver, now=self.lifecycle.judging_s, is_denied=is_denied
         )
         self.words = SignedWords(self.identity, signer, verifier, is_denied, settings.work.code_run)
-        epoch, is_dead = self._core.ledger.epoch, self.lifecycle.is_dead
-        self.grants = Grants(self, epoch=epoch, shared=settings.shared, is_dead=is_dead)
+        epoch = self.life = self._core.ledger.epoch
+        self.grants = Grants(self, epoch=epoch, shared=settings.shared, is_dead=self.is_dead)
         found = inventory or load_inventory()
         self._hardware = Hardware(found, self.publish, self.grants.offer)
         self._hardware.offer("configuration", (), settings.resources)
@@ -126,7 +126,6 @@ class Agent(Talk):
         self._messages = Messages(self.node_id, epoch, self._driver.send)
         if services is None:
             services = registered_services(settings.work, settings.logs_bytes, settings.exports)
-        self.life = epoch
         self._services: dict[str, Service] = {name: make(self) for name, make in services.items()}
         self._started: list[Service] = []
         self._changes = Changes(lambda: digest(self._core.ledger))

@@ -31,8 +31,9 @@ class Election:
     def begin(self) -> None:
         """This member has just started."""
         ground = self._ground
-        self.wait()
-        self.due = ground.now if self._decides_alone() else self._soon()
+        self.due = ground.now if self._decides_alone() else math.inf
+        if math.isinf(self.due):
+            self.wait()
 
     def wait(self) -> None:
         """Let others go first for a while; members at the head of the list wait less."""
@@ -57,7 +58,6 @@ class Election:
         if ground.now < self.due:
             return False
         self.wait()
-        self.due = self._soon()  # nobody is heard of, and a trial disturbs nobody
         ground.owner = None
         if ground.my_seat is None or ground.is_fenced or ground.disk.is_failing:
             return False
@@ -135,9 +135,6 @@ class Election:
             return self._ask(is_trial=False)
         self._epoch = None
         return True
-
-    def _soon(self) -> float:
-        return self._ground.now + self._ground.settings.trial_s * (1 + self._ground.random())
 
     def _decides_alone(self) -> bool:
         return self._ground.is_sole or self._ground.may_go_alone()

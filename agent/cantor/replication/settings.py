@@ -16,9 +16,6 @@ class Settings:
     heartbeat_s: float = 2.0
     election_s: float = 8.0
     """Who has not been heard for so long is taken for unreachable."""
-    trial_s: float = 1.0
-    """Who has just started, or asked in vain, asks again so long after, unless it hears an owner.
-    """
     hasty_s: float = 0.2
     """The same when the mesh says that the owner cannot be reached."""
     resend_s: float = 1.0

@@ -1,7 +1,7 @@
 """What a metric costs: one addition in native code and in Python, and reading many nodes.
 
-A real agent reads all others, which run in one process, on the loopback interface. Each of them has 200
-series, of which a hundred change every second. Processor time is that of a process, over what it
+A real agent reads all others, which run in one process, on the loopback interface. Each of them has
+200 series, of which a hundred change every second. Processor time is that of a process, over what it
 takes when nobody reads.
 
     make bench NAME=metrics

@@ -33,6 +33,7 @@ from cantor.replication.events import (
 from cantor.replication.messages import Install, Letter
 from cantor.replication.records import Snapshot
 from cantor.replication.sessions import Sessions
+from cantor.replication.settings import Settings
 from cantor.replication.wording import encode_letter
 from cantor.stores.errors import StoreError
 
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 
 TOPIC = "replicas"
 BULK = 2
+SETTINGS = Settings(heartbeat_s=1.0, election_s=3.0)
+"""After a power cut of a whole site, somebody owns a group again after some seconds."""
 SNAPSHOT_S = 60.0
 """A snapshot that was not taken in this time is sent anew when it is asked for."""
 _log = logging.getLogger(__name__)
@@ -85,7 +88,7 @@ class Group:
         self._node = node
         self._headers: dict[str, Value] = {"g": about.as_value()}
         self._log = log
-        self._core = Replica(node.node_id, kept, random)
+        self._core = Replica(node.node_id, kept, random, SETTINGS)
         self._sessions = Sessions(machine)
         self._changed = changed
         self._stands = stands

@@ -46,7 +46,7 @@ class Nodes:
         **args: Any,  # noqa: ANN401 (as the node takes them)
     ) -> Any:  # noqa: ANN401
         """Of the store ``s``; the headers of the answer, and its value."""
-        body = pack_question(operation, at, {"b": "s", **args}, 10.0)
+        body = pack_question(operation, at, {"b": "s", **args}, 30.0)
         told = self.states[on].ask("kv", body, value)
         answer = told if isinstance(told, Answer) else await told
         return answer.headers, b"".join(answer.parts)
