@@ -103,7 +103,8 @@ class Pushed:
         self._hear()
         self._standing = self._standers() if self._known or self._opened else {}
         for name, one in self._opened.items():
-            self._known.setdefault(name, {})[one.number] = self._own[one.bundle]
+            if own := self._own[one.bundle]:
+                self._known.setdefault(name, {})[one.number] = own
         types: dict[str, type[BaseFilter]] = {}
         for name, one in self._opened.items():  # what a newer revision has no more still runs here
             types |= named(name, self._own[one.bundle])
