@@ -148,6 +148,26 @@ def test_a_new_revision_takes_over_while_frames_flow(trio: Trio, tmp_path: Path)
     says(trio.ash, made, "one")
 
 
+def test_no_frame_into_a_filter_is_lost_as_it_changes(trio: Trio, tmp_path: Path) -> None:
+    folder, only, count = tmp_path / "code", 'label.site == "birch"', 300
+    slow = "__import__('time').sleep(0.03)"
+    push(trio.ash, code(folder, source("one", process=slow)), "--to", only, *HOLD)
+    made = deploy(trio.ash, pipeline(tmp_path, count=count))
+    until(lambda: told(trio.ash, made).get("seen", 0) > 20, lambda: view(trio.ash, made))
+
+    push(trio.ash, code(folder, source("two", process=slow)), "--to", only, *HOLD)
+    is_in(trio.ash, made, "finished")
+
+    reports = trio.ash.ask("pipeline.reports", id=made)
+    assert reports["mark"]["revision"] == "two"
+    assert reports["mark"]["seen"] < 2 * count - 20  # the first ones were seen by the other
+    edges = trio.ash.ask("pipeline.figures", id=made)["edges"]
+    into = edges["source.image -> mark.image"]
+    assert (into["sent"], into["dropped"], into["expired"], into["discarded"]) == (count, 0, 0, 0)
+    made_and_lost = count - reports["sink"]["frames"]
+    assert -1 <= made_and_lost <= 8, (reports, edges)  # what the old one held at its output
+
+
 def test_a_revision_that_crashes_returns_and_pipelines_with_it(trio: Trio, tmp_path: Path) -> None:
     folder, only = tmp_path / "code", 'label.site == "birch"'
     push(trio.ash, code(folder, source("one")), "--to", only, *HOLD)
