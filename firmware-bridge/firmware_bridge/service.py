@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from cantor.base.errors import CantorError, ConfigError
+from cantor.base.errors import CantorError, ConfigError, SecretError
+from cantor.base.secret_names import check_secret_name, named_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cantor.node.secrets.service import Secrets
     from cantor.node.services import Call, Node
     from cantor.wire.frame import Value
     from firmware_bridge.bridge import Bridge
@@ -48,7 +51,7 @@ class BridgeService:
         if self._path is None:
             return
         try:
-            self._bridge = _make_bridge(self._node, self._path)
+            self._bridge = await _make_bridge(self._node, self._path)
         except CantorError as error:
             self._error = str(error)
             _log.error("the bridge does not run", extra={"reason": self._error})
@@ -79,10 +82,14 @@ class BridgeService:
         return about if self._bridge is None else about | self._bridge.as_value()
 
 
-def _make_bridge(node: Node, path: Path) -> Bridge:
+async def _make_bridge(node: Node, path: Path) -> Bridge:
     from firmware_bridge.settings import load_settings
 
     settings = load_settings(path)
+    named = named_in(settings.broker.password)
+    if named is not None:
+        password = await _secret(node, named)
+        settings = replace(settings, broker=replace(settings.broker, password=password))
     try:
         from firmware_bridge.bridge import Bridge
     except ModuleNotFoundError as error:
@@ -92,3 +99,14 @@ def _make_bridge(node: Node, path: Path) -> Bridge:
             remedy="pip install 'cantor-edge[bridge]'",
         ) from error
     return Bridge(node, settings)
+
+
+async def _secret(node: Node, name: str) -> str:
+    """A password that the owner of this box has set as a secret."""
+    secrets = cast("Secrets | None", node.service("secrets"))
+    if secrets is None:
+        raise SecretError("this node keeps no secrets", where=node.name)
+    try:
+        return (await secrets.own(check_secret_name(name, "broker.password"))).decode()
+    except UnicodeDecodeError as error:
+        raise SecretError("is no text", where=f"secret {name}") from error

@@ -29,7 +29,10 @@ _BROKER = Table(
         "host": Text(pattern=r"[A-Za-z0-9_.:%-]+", says="a host name or an IP address"),
         "port": Number(default=1883, whole=True, minimum=1, maximum=65535),
         "user": Text(default="", description="User name; empty for none."),
-        "password": Text(default="", description="Better in a file: password_file."),
+        "password": Text(
+            default="",
+            description="Better a secret of this node: secret://NAME, or in a file: password_file.",
+        ),
         "password_file": Text(default="", length_max=4096, description="A file that holds it."),
         "client_id": Text(
             default="",

@@ -10,6 +10,8 @@ import pytest
 
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh
+from cantor.node.secrets.records import SecretKey
+from cantor.node.secrets.service import Secrets
 from firmware_bridge.service import make_service
 
 if TYPE_CHECKING:
@@ -17,6 +19,20 @@ if TYPE_CHECKING:
 
     from cantor.node.fake import FakeNode
     from cantor.wire.frame import Value
+    from firmware_bridge.settings import BridgeSettings
+
+
+THING = """id: thermometer
+kind: thermometer
+name: Thermometer {device}
+provides: [TemperatureSensor == 1]
+liveness_s: 5
+mqtt:
+  readings:
+    - topic: cantor/{device}/readings
+      values:
+        temperature: {unit: °C}
+"""
 
 
 @pytest.fixture
@@ -44,6 +60,42 @@ async def test_a_mistake_is_said_with_its_line(node: FakeNode) -> None:
 
     assert said["state"] == "failed"
     assert "bridge.yaml:2: devises: unknown key" in str(said["reason"])
+
+
+async def test_a_password_may_be_a_secret_that_was_set_here(
+    node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[str] = []
+
+    class Bridge:
+        """Takes settings, and does nothing."""
+
+        def __init__(self, _: object, settings: BridgeSettings) -> None:
+            given.append(settings.broker.password)
+
+        def start(self) -> None:
+            """Nothing is listened to."""
+
+        async def close(self) -> None:
+            """Nothing is open."""
+
+        def as_value(self) -> dict[str, Value]:
+            return {"state": "running"}
+
+    monkeypatch.setattr("firmware_bridge.bridge.Bridge", Bridge)
+    (node.folder / "thing.yaml").write_text(THING)
+    broker = "broker: {host: a, user: edge, password: 'secret://mqtt'}\ndevices: [thing.yaml]\n"
+    (node.folder / "bridge.yaml").write_text(broker)
+    assert "keeps no secrets" in str((await about(node))["reason"])
+    secrets = Secrets(node)
+    node.services = {"secrets": secrets}
+    said = await about(node)
+    assert "secret mqtt of project default: it was not set at this node" in str(said["reason"])
+
+    await secrets.set(SecretKey("default", "default", "mqtt"), b"canary", "me")
+
+    assert (await about(node))["state"] == "running"
+    assert given == ["canary"]
 
 
 async def test_the_variable_names_another_file(

@@ -24,14 +24,15 @@ from cantor.node.secrets.book import SecretBook
 from cantor.node.secrets.bringing import Bringing
 from cantor.node.secrets.calls import Calls
 from cantor.node.secrets.giving import TOPIC, Giving
-from cantor.node.secrets.records import KIND, Record
+from cantor.node.secrets.records import KIND, Record, SecretKey
 from cantor.node.secrets.store import Kept, SealedStore
+from cantor.scheduling.shares.terms import DEFAULT_PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from cantor.node.secrets.claims import Claim, Judge
-    from cantor.node.secrets.records import SecretKey, Wanted
+    from cantor.node.secrets.records import Wanted
     from cantor.node.services import Call, Node
 
 FOLDER = "secrets"
@@ -143,14 +144,32 @@ class Secrets:
             kept = self.kept.get(key)
             if kept is None:
                 raise _none(key)
-            try:
-                found[key.name] = await asyncio.to_thread(self._store.value, kept)
-            except CantorError as error:
-                _log.warning("a kept secret is of no use", extra={"reason": str(error)})
-                raise SecretError(
-                    "what is kept of it here is damaged", where=_where(key)
-                ) from error
+            found[key.name] = await self._value(kept)
         return found
+
+    async def _value(self, kept: Kept) -> bytes:
+        try:
+            return await asyncio.to_thread(self._store.value, kept)
+        except CantorError as error:
+            _log.warning("a kept secret is of no use", extra={"reason": str(error)})
+            where = _where(kept.record.key)
+            raise SecretError("what is kept of it here is damaged", where=where) from error
+
+    async def own(self, name: str) -> bytes:
+        """The value of a secret of the default project that was set at this node, for what its own
+        owner has written: its configuration.
+
+        Raises:
+            SecretError: there is none, or another node has set it since.
+        """
+        key = SecretKey(self._node.tenant, DEFAULT_PROJECT, name)
+        kept = self.kept.get(key)
+        if kept is None or kept.record.by != self._node.node_id:
+            raise SecretError(
+                "it was not set at this node", where=_where(key),
+                remedy=f"here: cantor secret set {name}; or rotate, if it is there already",
+            )  # fmt: skip
+        return await self._value(kept)
 
     def release(self, kind: str, about: str) -> None:
         """Nothing of that name needs secrets here any more."""
