@@ -379,6 +379,9 @@ export const heardZh: Record<string, string> = {
   "what is kept of it here is damaged": "此处保存的内容已损坏",
   "no node that keeps it can be reached: {names}": "无法访问保存它的节点：{names}",
   "start one of them, or set it anew": "请启动其中一个节点，或重新设置",
+  "it was not set at this node": "它不是在此节点上设置的",
+  "here: cantor secret set {name}; or rotate, if it is there already":
+    "请在此节点运行 cantor secret set {name}；如已存在则用 rotate",
   "this node keeps no secrets": "此节点不保存机密",
   "one of its secrets is no text": "它的一个机密不是文本",
   "its code names secrets that its order does not": "其代码使用了指令中没有列出的机密",
