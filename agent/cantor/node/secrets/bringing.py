@@ -20,13 +20,12 @@ from cantor.node.secrets.store import Kept
 from cantor.node.secrets.values import KEY_KIND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from cantor.base.ids import NodeId
     from cantor.node.secrets.book import Known
     from cantor.node.secrets.claims import Claim
     from cantor.node.secrets.records import SecretKey
-    from cantor.node.secrets.store import SealedStore
     from cantor.node.services import Node
 
 ASK_S = 5.0
@@ -35,12 +34,19 @@ _log = logging.getLogger(__name__)
 
 
 class Bringing:
-    """On the event loop only. ``took`` hears of each version that is kept here now."""
+    """On the event loop only. ``take`` keeps what was given, ``public_key`` is what it is sealed
+    with.
+    """
 
-    def __init__(self, node: Node, store: SealedStore, took: Callable[[Kept], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        take: Callable[[Kept, bytes], Awaitable[None]],
+        public_key: Callable[[], bytes],
+    ) -> None:
         self._node = node
-        self._store = store
-        self._took = took
+        self._take = take
+        self._public_key = public_key
         self._under_way: dict[SecretKey, asyncio.Task[None]] = {}
         self._pauses: dict[SecretKey, tuple[float, float]] = {}
 
@@ -100,7 +106,7 @@ class Bringing:
             _log.info("a newer secret is not here yet", extra=extra)
 
     async def _ask(self, holder: NodeId, key: SecretKey, known: Known, claim: Claim) -> None:
-        public = await asyncio.to_thread(self._store.public_key)
+        public = await asyncio.to_thread(self._public_key)
         word = self._node.words.say(KEY_KIND, {"key": public})
         asked = {"project": key.project, "name": key.name}
         answer = await self._node.request(
@@ -117,8 +123,7 @@ class Bringing:
         if not record.is_kept or record.rank < known.record.rank:
             raise RemoteProtocolError("an answer with an older version", where=key.name)
         kept = Kept(record, packed)
-        await asyncio.to_thread(self._store.take, kept, box)
-        self._took(kept)
+        await self._take(kept, box)
 
     def _named(self, nodes: set[NodeId]) -> str:
         names = {view.id: view.name for view in self._node.nodes()}

@@ -61,13 +61,13 @@ class Secrets:
         self.kept: dict[SecretKey, Kept] = {}
         self._judges: dict[str, Judge] = {}
         self._giving = Giving(node, self._store, self.kept.get, self._judges.get)
-        self._bringing = Bringing(node, self._store, self._took)
         self._claims: set[Claim] = set()
         self._used_s: dict[SecretKey, float] = {}
         self._listeners: list[Callable[[], None]] = []
         self._told: dict[Claim, State] = {}
         self._unsaid: set[SecretKey] = set()
         self._changing = asyncio.Lock()
+        self._bringing = Bringing(node, self._take, self._store.public_key)
         self._wake = asyncio.Event()
         self._renew_at_s = 0.0
         self._is_closing = False
@@ -196,8 +196,8 @@ class Secrets:
         """Let every node erase a secret. Raises as :meth:`set`."""
         async with self._changing:
             said = self._said(key, "removed", who)
+            self._publish(key, said.packed)  # first: what is erased must not be said to be kept
             await self._erase(key)
-            self._publish(key, said.packed)
             self._wake.set()
         await self._node.kept()
         return said.record
@@ -216,6 +216,16 @@ class Secrets:
         me = self._node.node_id
         record = Record(key, version, wanted, self._node.wall(), who, me)
         return Kept(record, self._node.words.say(KIND, record.content()))
+
+    async def _take(self, kept: Kept, box: bytes) -> None:
+        """Keep what another node has given, unless there is a later one by now. Raises as
+        :meth:`SealedStore.take`.
+        """
+        async with self._changing:
+            before = self.kept.get(kept.record.key)
+            if before is None or before.record.rank < kept.record.rank:
+                await asyncio.to_thread(self._store.take, kept, box)
+                self._took(kept)
 
     def _took(self, kept: Kept) -> None:
         """A version is kept here now."""
@@ -272,7 +282,7 @@ class Secrets:
                     self._say(key, None)
                 elif key not in known or known[key].nodes.get(self._node.node_id) != kept.record:
                     self._say(key, kept.packed)
-            self._forget_tombstones()
+            self._say_no_more()
             await self._renew_keys()
         self._bring_newer()
         self._tell()
@@ -317,11 +327,14 @@ class Secrets:
         except CantorError as error:
             _log.warning("the sealing key is kept for now", extra={"reason": str(error)})
 
-    def _forget_tombstones(self) -> None:
+    def _say_no_more(self) -> None:
+        """Of what was removed long ago, and of what a former life kept and the disk has lost."""
         wall, me = self._node.wall(), self._node.node_id
-        for key, known in self.book.known.items():
+        for key, known in self.book.look().items():
             own = known.nodes.get(me)
-            if own is not None and not own.is_kept and wall - own.at > TOMBSTONE_S:
+            if own is None or (own.is_kept and key in self.kept):
+                continue
+            if own.is_kept or wall - own.at > TOMBSTONE_S:
                 self._say(key, None)
 
     def _say(self, key: SecretKey, packed: bytes | None) -> None:

@@ -23,6 +23,7 @@ from cantor.node.secrets.giving import TOPIC
 from cantor.node.secrets.records import KIND, Record, SecretKey
 from cantor.node.secrets.service import Secrets
 from cantor.node.secrets.values import KEY_KIND
+from cantor.node.services import Message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -74,6 +75,18 @@ class Wood:
         async with asyncio.timeout(20):
             while not holds():  # noqa: ASYNC110 (files change as well)
                 await asyncio.sleep(0.01)
+
+    async def looked(self, node: NodeId) -> None:
+        """Wait until a node has looked at everything once more."""
+        done = asyncio.Event()
+        look = self.secrets[node]._tell
+
+        def told() -> None:
+            look()
+            done.set()
+
+        self.secrets[node]._tell = told  # type: ignore[method-assign]
+        await done.wait()
 
     async def ask(self, asker: NodeId, of: NodeId, **changes: Any) -> Any:  # noqa: ANN401
         """What a node may send that does not keep to the rules."""
@@ -154,6 +167,11 @@ async def test_a_removed_one_is_erased_also_by_a_node_that_was_away(wood: Wood) 
 
     assert {row["name"] for row in shown["nodes"] if not row["is_alive"]} == {"bbbbbbbb"}
     await wood.until(lambda: not wood.secrets[ASH].kept)
+    ash = wood.secrets[ASH]
+    await wood.until(lambda: not ash.book.look()[MAIL].nodes[ASH].is_kept)
+    wood.mesh.tell()
+    await wood.looked(ASH)
+    assert ash.book.look()[MAIL].nodes.keys() >= {ASH, CEDAR}, "it outlives who removed it"
     assert await wood.call(ASH, "list") == []
     assert file.exists()
     birch = await wood.start(BIRCH)
@@ -345,6 +363,33 @@ async def test_a_node_says_so_much_of_secrets_and_no_more(
 
     await wood.call(ASH, "rotate", name="two", value=SECOND)
     await wood.call(BIRCH, "set", name="three", value=FIRST)
+
+
+async def test_what_the_disk_has_lost_is_no_more_said_to_be_kept(wood: Wood) -> None:
+    await wood.call(ASH, "set", name="mail", value=FIRST)
+    await wood.stop(ASH)
+    (wood.folder / "aaaa" / "secrets" / "default=mail").unlink()
+    assert set(wood.secrets[BIRCH].book.look()[MAIL].nodes) == {ASH}
+
+    await wood.start(ASH)
+
+    await wood.until(lambda: MAIL not in wood.secrets[BIRCH].book.look())
+
+
+async def test_what_was_given_does_not_take_the_place_of_what_was_set_meanwhile(wood: Wood) -> None:
+    await wood.call(ASH, "set", name="mail", value=FIRST)
+    ash, birch = wood.secrets[ASH], wood.secrets[BIRCH]
+    given = await ash._giving.answer(
+        Message(BIRCH, {"project": "default", "name": "mail", "kind": "thing", "about": "x"},
+                (FakeWords(BIRCH).say(KEY_KIND, {"key": birch._store.public_key()}),))
+    )  # fmt: skip
+    await wood.call(BIRCH, "rotate", name="mail", value=SECOND)
+
+    await birch._take(ash.kept[MAIL], bytes(given.body[1]))
+
+    assert birch.kept[MAIL].record.version == 2
+    await birch.bring(claim())
+    assert await birch.values(claim()) == {"mail": SECOND}
 
 
 async def test_that_one_was_removed_is_told_for_a_year_and_then_forgotten(
