@@ -23,6 +23,8 @@ VARIABLES = {
     "CANTOR_HOME": "The node's folder: its key, certificate and what it remembers. Default:"
     " `/var/lib/cantor` for root, else `~/.local/share/cantor`. A hub keeps its own data in `hub`"
     " below it. `--data` overrides it.",
+    "CANTOR_METRICS": "Told to services, tasks and filters: the descriptor of the memory in which"
+    " they count, which what they start may inherit.",
     "CANTOR_NODE": "Told to a pushed service: what its node is called.",
     "CANTOR_PASSPHRASE": "What seals the root's key, for `cantor mesh export-root` and"
     " `import-root`, which else ask.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
@@ -34,6 +34,13 @@ class Series:
     name: str
     labels: Labels = ()
     kind: Kind = "gauge"
+    _hash: int = field(default=0, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.name, self.labels, self.kind)))
+
+    def __hash__(self) -> int:
+        return self._hash  # a sample looks it up several times for each series
 
     @property
     def text(self) -> str:
