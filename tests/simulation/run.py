@@ -262,7 +262,7 @@ def run_variables(seeds: Iterable[int]) -> tuple[dict[str, Any], list[str]]:
     failures: list[str] = []
     for seed in seeds:
         try:
-            world = variables.run_seed(seed)
+            world = variables.run_seed(seed, is_forgetful=seed % 2 == 1)
         except CantorError as error:
             failures.append(f"variables, seed {seed}: {error}")
             print(failures[-1], flush=True)

@@ -36,6 +36,8 @@ LEARN_S = 0.3
 LOST = 0.02
 TROUBLE_S = 60.0
 QUIET_S = 15.0
+FORGETFUL = Limits(tombstones_s=45.0)
+"""Longer than a node is away at most."""
 DOUBLED = 0.02
 FAULTS = ("parted", "killed", "lost", "doubled", "late", "lost for ever", "written on both sides")
 
@@ -336,20 +338,20 @@ class Trouble:
         world.learn()
 
 
-def run_seed(seed: int, nodes: int = 12) -> World:
-    """One seed to its end.
+def run_seed(seed: int, nodes: int = 12, *, is_forgetful: bool = False) -> World:
+    """One seed to its end. ``is_forgetful``: what was deleted is remembered for a moment only.
 
     Raises:
         CantorError: a promise was broken.
     """
-    world = World(seed, nodes)
+    world = World(seed, nodes, limits=FORGETFUL if is_forgetful else None)
     Trouble(world)
     world.run(TROUBLE_S)
     world.is_quiet = True
     world.heal()
     for box in world.own:
         world.revive(box)
-    world.run(TROUBLE_S + QUIET_S)
+    world.run(TROUBLE_S + QUIET_S + (2 * FORGETFUL.tombstones_s if is_forgetful else 0.0))
     world.check()
     return world
 
