@@ -16,9 +16,9 @@ from cantor.base.ids import NodeId, short_name
 from cantor.node.control import refusal, refused
 from cantor.node.services import Reply
 from cantor.node.state.keys import Keys
+from cantor.node.state.later import Later
 from cantor.node.state.objects.kind import Objects
 from cantor.node.state.once import Once
-from cantor.node.state.queues import Queues
 from cantor.node.state.wording import (
     Answer,
     Question,
@@ -65,7 +65,7 @@ class State:
         self._kinds: dict[str, Kind] = {
             "kv": self._keys,
             "object": Objects(node),
-            "queue": Queues(node),
+            "queue": Later(node, "cantor.node.state.queues", "Queues"),
             "var": VariableKind(node),
         }
 

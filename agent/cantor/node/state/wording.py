@@ -86,8 +86,9 @@ class Answer:
 class Kind(Protocol):
     """One kind of what a node keeps."""
 
-    changing: frozenset[str]
-    """The operations that must not be done twice."""
+    @property
+    def changing(self) -> frozenset[str]:
+        """The operations that must not be done twice."""
 
     def answer(self, question: Question) -> Answer | Awaitable[Answer]:
         """Answer what any node of this tenant asks. ``CantorError`` goes to who asked."""
