@@ -29,10 +29,6 @@ class Later:
         """Answer what any node of this tenant asks."""
         return self._kind().answer(question)
 
-    def has(self, name: str) -> bool:
-        """Whether anything of that name is kept here."""
-        return self._kind().has(name)
-
     async def close(self) -> None:
         """Write what is left."""
         if self._made is not None:
