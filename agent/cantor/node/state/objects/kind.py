@@ -10,16 +10,15 @@ import shutil
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError
-from cantor.node.state.objects.desk import Desk
-from cantor.node.state.objects.fetching import Fetching
-from cantor.node.state.objects.owned import Owned
-from cantor.node.state.objects.shelf import COPIES_BYTES_MAX, COPIES_SHARE, Shelf
 from cantor.stores.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from cantor.node.services import Node
+    from cantor.node.state.objects.desk import Desk
+    from cantor.node.state.objects.fetching import Fetching
+    from cantor.node.state.objects.owned import Owned
     from cantor.node.state.wording import Answer, Question
     from cantor.stores.contents import Disk
 
@@ -57,6 +56,12 @@ class Objects:
             raise RemoteProtocolError("only programs of its machine ask a node that")
         return desk.answer(question)
 
+    def has(self, name: str) -> bool:
+        """Whether an object of this node has that name."""
+        if self._open is None and not (self._node.folder / FOLDER).exists():
+            return False
+        return self._opened()[0].store.named(name) is not None
+
     async def close(self) -> None:
         """Write what is left."""
         if self._open is not None:
@@ -72,6 +77,11 @@ class Objects:
 
     def _opened(self) -> tuple[Owned, Desk, Fetching]:
         if self._open is None:
+            from cantor.node.state.objects.desk import Desk  # an idle agent has none
+            from cantor.node.state.objects.fetching import Fetching
+            from cantor.node.state.objects.owned import Owned
+            from cantor.node.state.objects.shelf import COPIES_BYTES_MAX, COPIES_SHARE, Shelf
+
             folder = self._node.folder / FOLDER
             try:
                 folder.mkdir(mode=0o700, exist_ok=True)

@@ -129,6 +129,14 @@ async def test_bytes_go_where_they_are_kept_and_come_back(nodes: Nodes) -> None:
     assert await nodes.get("oak", "birch", str(told["k"])) == data
 
 
+async def test_a_node_knows_the_names_of_its_objects(nodes: Nodes, tmp_path: Path) -> None:
+    assert not nodes.objects("birch").has("one")
+    assert not (tmp_path / "birch" / "objects").exists(), "who only looks makes no folder"
+    await nodes.put("ash", "birch", b"x", n="one")
+    assert nodes.objects("birch").has("one")
+    assert not nodes.objects("birch").has("two")
+
+
 async def test_a_liar_is_left_for_another_and_an_owner_that_lies_is_told(
     nodes: Nodes, tmp_path: Path
 ) -> None:
