@@ -359,8 +359,8 @@ def simulate(
         world.run(world.now + 5.0)
         if is_over(world):
             break
-    check_end(world)
     operations = check(world.history, MODELS)
+    check_end(world)
     return Outcome(world.fired, operations, len(world.owners), world.snapshots, digest_of(world))
 
 
