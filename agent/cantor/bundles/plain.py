@@ -1,6 +1,4 @@
 """Types of the standard library, and references to objects: a name and plain arguments.
-"""Types of the standard library, and references to objects, that travel as a name and arguments.
-"""Types of the standard library that travel as a name and plain arguments; references to objects.
 
 A type of a module that is large is known by its name: who has such a value has loaded it already,
 and an agent that passes on what it does not read need not.

@@ -1,8 +1,6 @@
 """What a metric costs: one addition in native code and in Python, and reading many nodes.
 
 A real agent reads all others, which run in one process, on the loopback interface. Each of them has
-200 series, of which a hundred change every second. Processor time is that of a process, over what it
-takes when nobody reads.
 200 series, of which a hundred change every second. Processor time is that of a process, and bytes
 are those of the reader's links, both over what they are when nobody reads.
 
