@@ -87,6 +87,14 @@ def test_the_bootstrap_makes_the_parts_that_were_asked_for_in_their_order(
     assert [what == "console" for what in locks] == [name == "console" for name in made]
 
 
+def test_every_kind_of_test_is_in_a_line() -> None:
+    tests, run = CI.parent / "tests", (CI / "run").read_text()
+    kinds = {path.relative_to(tests).parts[0] for path in tests.rglob("test_*.py")}
+
+    # Binaries are tried where they are built.
+    assert [kind for kind in kinds - {"packaging"} if f'\n  "{kind} ' not in run] == []
+
+
 def test_a_change_of_content_changes_the_digest() -> None:
     digest_of, lock_file = load("steps").digest_of, load("environments").LOCK
 
