@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.units import format_size
-from cantor.cli.folders import add_folder_option
+from cantor.cli.state_verbs import add_verb
 from cantor.cli.table import format_table
 from cantor.cli.value_text import as_json, shown, value_from
 
@@ -61,25 +61,12 @@ def register(verbs: Verbs) -> None:
 def _verb(
     verbs: Verbs, name: str, summary: str, run: Callable[[Options], int]
 ) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=summary)
-    parser.add_argument(
-        "--node", default="", metavar="NODE", help="where it is kept (default: the node here)"
-    )
+    parser = add_verb(verbs, name, summary, run, node="where it is kept")
     if name != "stores":
         parser.add_argument(
             "--store", default="default", metavar="NAME", help="which of its stores"
         )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_folder_option(parser, asks=True)
-    parser.set_defaults(run=lambda options: _connected(options, run))
     return parser
-
-
-def _connected(options: Options, run: Callable[[Options], int]) -> int:
-    from cantor.tasks.connect import connect
-
-    with connect(options.data):
-        return run(options)
 
 
 def _keys(options: Options) -> Keys:

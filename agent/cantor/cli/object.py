@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
 from cantor.base.units import format_size
-from cantor.cli.folders import add_folder_option
+from cantor.cli.state_verbs import add_verb
 from cantor.cli.table import format_table
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Options = argparse.Namespace
 
 _BAR_CHARS = 30
+WHOSE = "whose it is"
 _PIECE_BYTES = 4 << 20
 
 
@@ -39,9 +40,9 @@ def register(verbs: Verbs) -> None:
     summary = "large values and files that nodes keep for the programs of the mesh"
     parser = verbs.add_parser("object", help=summary, description=summary)
     inner = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
-    listed = _verb(inner, "list", "the objects of a node", _list)
+    listed = add_verb(inner, "list", "the objects of a node", _list, node=WHOSE)
     listed.add_argument("prefix", metavar="PREFIX", nargs="?", default="", help="of their names")
-    put = _verb(inner, "put", "make an object of a file", _put)
+    put = add_verb(inner, "put", "make an object of a file", _put, node=WHOSE)
     put.add_argument("file", metavar="FILE", help="- reads what is piped in")
     put.add_argument("--name", default="", help="what it is called on its node")
     put.add_argument(
@@ -51,37 +52,17 @@ def register(verbs: Verbs) -> None:
         "--keep", default="forever", metavar="SECONDS",
         help='so many seconds, "until read", or "forever" (default)',
     )  # fmt: skip
-    get = _verb(inner, "get", "write the bytes of an object to a file", _get)
+    get = add_verb(inner, "get", "write the bytes of an object to a file", _get, node=WHOSE)
     get.add_argument("object", metavar="OBJECT", help="its name or its reference")
     get.add_argument("file", metavar="FILE", nargs="?", default="-", help="default: print them")
     get.add_argument(
         "--stale-ok", action="store_true",
         help="a copy that is here will do while its owner cannot be reached",
     )  # fmt: skip
-    gone = _verb(inner, "rm", "delete an object", _delete)
+    gone = add_verb(inner, "rm", "delete an object", _delete, node=WHOSE)
     gone.add_argument("object", metavar="OBJECT", help="its name or its reference")
-    told = _verb(inner, "info", "what its owner says of an object", _info)
+    told = add_verb(inner, "info", "what its owner says of an object", _info, node=WHOSE)
     told.add_argument("object", metavar="OBJECT", help="its name or its reference")
-
-
-def _verb(
-    verbs: Verbs, name: str, summary: str, run: Callable[[Options], int]
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=summary)
-    parser.add_argument(
-        "--node", default="", metavar="NODE", help="whose it is (default: the node here)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_folder_option(parser, asks=True)
-    parser.set_defaults(run=lambda options: _connected(options, run))
-    return parser
-
-
-def _connected(options: Options, run: Callable[[Options], int]) -> int:
-    from cantor.tasks.connect import connect
-
-    with connect(options.data):
-        return run(options)
 
 
 def _list(options: Options) -> int:

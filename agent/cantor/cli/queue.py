@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
 from cantor.base.units import format_size, parse_size
-from cantor.cli.folders import add_folder_option
+from cantor.cli.state_verbs import add_verb
 from cantor.cli.table import format_table
 from cantor.cli.value_text import STANDARD_INPUT, as_json, parsed, shown, value_from
 from cantor.stores.queue_records import QueueTerms
@@ -100,23 +100,10 @@ def _register_create(verbs: Verbs) -> None:
 def _verb(
     verbs: Verbs, name: str, summary: str, run: Callable[[Options], int]
 ) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=summary)
+    parser = add_verb(verbs, name, summary, run, node="where it is kept")
     if name != "list":
         parser.add_argument("queue", metavar="QUEUE")
-    parser.add_argument(
-        "--node", default="", metavar="NODE", help="where it is kept (default: the node here)"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_folder_option(parser, asks=True)
-    parser.set_defaults(run=lambda options: _connected(options, run))
     return parser
-
-
-def _connected(options: Options, run: Callable[[Options], int]) -> int:
-    from cantor.tasks.connect import connect
-
-    with connect(options.data):
-        return run(options)
 
 
 def _queue(options: Options) -> Queue:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from cantor.base.ids import NodeId, short_name
 from cantor.base.units import format_size
-from cantor.cli.folders import add_folder_option
+from cantor.cli.state_verbs import add_verb
 from cantor.cli.table import format_table
 from cantor.cli.value_text import as_json, shown, value_from
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from cantor.state.variables import Variable, VariableChange
 
@@ -32,38 +31,23 @@ def register(verbs: Verbs) -> None:
     summary = "names and values that every node has"
     var = verbs.add_parser("var", help=summary, description=summary)
     inner = var.add_subparsers(title="verbs", metavar="VERB", required=True)
-    get = _verb(inner, "get", "print the value of a variable", _get)
-    put = _verb(inner, "set", "set a variable on all nodes", _set)
-    delete = _verb(inner, "delete", "delete a variable on all nodes", _delete)
+    get = add_verb(inner, "get", "print the value of a variable", _get)
+    put = add_verb(inner, "set", "set a variable on all nodes", _set)
+    delete = add_verb(inner, "delete", "delete a variable on all nodes", _delete)
     for parser in (get, put, delete):
         parser.add_argument("name", metavar="NAME")
     put.add_argument("value", metavar="VALUE", help="JSON, else a text; - reads it")
     put.add_argument(
         "--text", action="store_true", help="take the value as text, also if it is JSON"
     )
-    listed = _verb(inner, "list", "the variables that begin so, with their values", _list)
-    watch = _verb(inner, "watch", "what becomes of variables that begin so, until Ctrl+C", _watch)
+    listed = add_verb(inner, "list", "the variables that begin so, with their values", _list)
+    watch = add_verb(
+        inner, "watch", "what becomes of variables that begin so, until Ctrl+C", _watch
+    )
     watch.add_argument("--present", action="store_true", help="first all that is there")
     for parser in (listed, watch):
         parser.add_argument("prefix", metavar="PREFIX", nargs="?", default="")
-    _verb(inner, "status", "how many there are, and whose clocks are wrong", _status)
-
-
-def _verb(
-    verbs: Verbs, name: str, summary: str, run: Callable[[Options], int]
-) -> argparse.ArgumentParser:
-    parser = verbs.add_parser(name, help=summary, description=summary)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    add_folder_option(parser, asks=True)
-    parser.set_defaults(run=lambda options: _connected(options, run))
-    return parser
-
-
-def _connected(options: Options, run: Callable[[Options], int]) -> int:
-    from cantor.tasks.connect import connect
-
-    with connect(options.data):
-        return run(options)
+    add_verb(inner, "status", "how many there are, and whose clocks are wrong", _status)
 
 
 def _get(options: Options) -> int:

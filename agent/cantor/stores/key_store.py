@@ -5,17 +5,16 @@ Readers see what was written; a change that is not synced yet nobody sees.
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cantor.stores import groups
-from cantor.stores.errors import StoreError
 from cantor.stores.groups import Groups
 from cantor.stores.key_queries import KeyQueries
 from cantor.stores.key_tables import KeyTables
+from cantor.stores.reader import Reader
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any
@@ -47,7 +46,7 @@ class KeyStore(KeyQueries):
         self._path = folder / FILE_NAME
         self._soon = soon
         self.tables = tables or KeyTables()
-        self._reader: sqlite3.Connection | None = None
+        self._reader = Reader(self._path)
         self._groups = Groups(self._path, self.tables, self._told, connect=connect)
 
     def change(self, change: Change) -> None:
@@ -61,24 +60,10 @@ class KeyStore(KeyQueries):
     def close(self) -> None:
         """Write what is left; it blocks."""
         self._groups.close()
-        self._let_go()
+        self._reader.close()
 
     def _query(self, query: str, values: Sequence[Any]) -> list[Any]:
-        try:
-            if self._reader is None:
-                self._reader = sqlite3.connect(
-                    f"file:{self._path}?mode=ro", uri=True, isolation_level=None
-                )
-            return self._reader.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            self._let_go()
-            raise StoreError(f"cannot be read: {error}", where=str(self._path)) from error
-
-    def _let_go(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            with suppress(sqlite3.Error):
-                reader.close()
+        return self._reader.query(query, values)
 
     def _told(self, told: list[tuple[Change, Any]]) -> None:
         def tell() -> None:

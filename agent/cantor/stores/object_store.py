@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cantor.stores import groups
-from cantor.stores.errors import StoreError
 from cantor.stores.groups import Groups
 from cantor.stores.object_tables import COLUMNS, Delete, Entry, ObjectTables, Put, entry_of
+from cantor.stores.reader import Reader
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -40,7 +39,7 @@ class ObjectStore:
         self._path = folder / FILE_NAME
         self._soon = soon
         self.tables = tables
-        self._reader: sqlite3.Connection | None = None
+        self._reader = Reader(self._path)
         self._groups = Groups(self._path, tables, self._told, connect=connect)
 
     def change(self, change: Put | Delete) -> None:
@@ -80,7 +79,7 @@ class ObjectStore:
     def has_passing(self) -> bool:
         """Whether any object goes by itself. Raises as :meth:`uses`."""
         query = "SELECT 1 FROM objects WHERE until IS NOT NULL OR is_gone = 1 LIMIT 1"
-        return bool(self._query(query, ()))
+        return bool(self._reader.query(query, ()))
 
     def uses(self, content_id: str) -> bool:
         """Whether any object has that content.
@@ -89,16 +88,16 @@ class ObjectStore:
             StoreError: it cannot be read.
         """
         query = "SELECT 1 FROM objects WHERE content = ? LIMIT 1"
-        return bool(self._query(query, (content_id,)))
+        return bool(self._reader.query(query, (content_id,)))
 
     def contents(self) -> set[str]:
         """What contents objects have. Raises as :meth:`uses`."""
-        return {row[0] for row in self._query("SELECT DISTINCT content FROM objects", ())}
+        return {row[0] for row in self._reader.query("SELECT DISTINCT content FROM objects", ())}
 
     def close(self) -> None:
         """Write what is left; it blocks."""
         self._groups.close()
-        self._let_go()
+        self._reader.close()
 
     def _one(self, where: str, value: str) -> Entry | None:
         found = self._read(where, (value,))
@@ -106,24 +105,7 @@ class ObjectStore:
 
     def _read(self, where: str, values: tuple[Any, ...]) -> list[Entry]:
         query = f"SELECT {COLUMNS} FROM objects WHERE {where}"  # noqa: S608 (ours)
-        return [entry_of(row) for row in self._query(query, values)]
-
-    def _query(self, query: str, values: tuple[Any, ...]) -> list[Any]:
-        try:
-            if self._reader is None:
-                self._reader = sqlite3.connect(
-                    f"file:{self._path}?mode=ro", uri=True, isolation_level=None
-                )
-            return self._reader.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            self._let_go()
-            raise StoreError(f"cannot be read: {error}", where=str(self._path)) from error
-
-    def _let_go(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            with suppress(sqlite3.Error):
-                reader.close()
+        return [entry_of(row) for row in self._reader.query(query, values)]
 
     def _told(self, told: list[tuple[Any, Any]]) -> None:
         def tell() -> None:

@@ -7,20 +7,19 @@ again, no more.
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cantor.stores import groups
-from cantor.stores.errors import StoreError
 from cantor.stores.groups import Groups
 from cantor.stores.queue_records import FILE_NAME, Kept, Part, Stored, sum_of
 from cantor.stores.queue_tables import ROWS_MAX, QueueTables
+from cantor.stores.reader import Reader
 from cantor.stores.statements import chunks, marks
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
@@ -52,7 +51,7 @@ class QueueStore:
         self._path = folder / FILE_NAME
         self._soon = soon
         self._tables = QueueTables(monotonic)
-        self._reader: sqlite3.Connection | None = None
+        self._reader = Reader(self._path)
         self._groups = Groups(self._path, self._tables, self._told, connect=connect)
         self._numbers = self._tables.life << _NUMBER_BITS
 
@@ -93,7 +92,7 @@ class QueueStore:
         Raises:
             StoreError: they cannot be read.
         """
-        return self._query(_AFTER, (queue, after, last, count))
+        return self._reader.query(_AFTER, (queue, after, last, count))
 
     def messages(self, queue: int, numbers: Sequence[int]) -> dict[int, Stored]:
         """These messages; what is not there is left out, what is damaged says so.
@@ -103,7 +102,7 @@ class QueueStore:
         """
         found = {}
         for some in chunks(numbers, ROWS_MAX):
-            for *row, told in self._query(_BODIES + marks(len(some)), (queue, *some)):
+            for *row, told in self._reader.query(_BODIES + marks(len(some)), (queue, *some)):
                 one = Stored(*row)
                 is_damaged = sum_of(queue, one) != told
                 found[one.n] = replace(one, is_damaged=True) if is_damaged else one
@@ -112,24 +111,7 @@ class QueueStore:
     def close(self) -> None:
         """Write what is left; it blocks."""
         self._groups.close()
-        self._let_go()
-
-    def _query(self, query: str, values: tuple[Any, ...]) -> list[Any]:
-        try:
-            if self._reader is None:
-                self._reader = sqlite3.connect(
-                    f"file:{self._path}?mode=ro", uri=True, isolation_level=None
-                )
-            return self._reader.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            self._let_go()
-            raise StoreError(f"cannot be read: {error}", where=str(self._path)) from error
-
-    def _let_go(self) -> None:
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            with suppress(sqlite3.Error):
-                reader.close()
+        self._reader.close()
 
     def _told(self, told: list[tuple[Part, Any]]) -> None:
         def tell() -> None:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgpack
 import pytest
 
-from cantor.base.errors import (
-    ConfigError,
-    RemoteProtocolError,
-    SecretError,
-    UnavailableError,
-)
+from cantor.base.errors import ConfigError, RemoteProtocolError, SecretError, UnavailableError
 from cantor.base.ids import NodeId
 from cantor.node.fake import FakeMesh, FakeWords
 from cantor.node.secrets import service
