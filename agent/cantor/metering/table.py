@@ -157,22 +157,28 @@ class Reader:
         if count > len(values):
             raise RemoteProtocolError("more values than series")
         for _ in range(count):
-            told, at = _take(page, at)
+            told = page[at]  # most numbers are one byte: no call for these
+            at += 1
+            if told > 127:
+                told, at = _take(page, at - 1)
             place += told >> 2
             how = told & 3
-            old = values[place]
-            if how == _REAL:
-                (values[place],) = _REAL_FORM.unpack_from(page, at)
-                at += 8
-            elif how == _GONE:
-                values[place] = NAN
-            else:
-                change, at = _take(page, at)
+            if how < _REAL:
+                change = page[at]
+                at += 1
+                if change > 127:
+                    change, at = _take(page, at - 1)
                 change = (change >> 1) ^ -(change & 1)
+                old = values[place]
                 if how == _WHOLE:
                     values[place] = float(_whole(old) + change)
                 else:
                     values[place] = (_parts(old) + change) / _PARTS
+            elif how == _REAL:
+                (values[place],) = _REAL_FORM.unpack_from(page, at)
+                at += 8
+            else:
+                values[place] = NAN
         if at != len(page):
             raise RemoteProtocolError("a page of metrics with something after it")
 

@@ -18,6 +18,7 @@ from cantor.node.agent import Agent
 from cantor.node.loop import run_loop
 from cantor.node.metrics.service import Metrics
 from cantor.node.settings import AgentSettings
+from cantor.wire import DataFrame, encode
 
 
 class Counting:
@@ -41,9 +42,21 @@ class Counting:
             gauge.set(round(chance.gauss(50, 10), 2))
 
 
+def watch(agent: Agent, sent: list[int]) -> None:
+    """Add up the frames of metrics that an agent sends, as they are before they are sealed."""
+    post = agent._messages._post
+
+    def counted(frame: DataFrame) -> str:
+        if str(frame.headers.get("t")).startswith("metrics."):
+            sent[0] += sum(map(len, encode(frame)))
+        return post(frame)
+
+    agent._messages._post = counted
+
+
 async def main(seed: str, series: int, changing: int, folders: list[Path]) -> None:
     """Run all of them until this process is ended."""
-    counting = []
+    counting, sent = [], [0]
     for folder in folders:
         settings = AgentSettings(
             folder, name=folder.name, listen=("127.0.0.1:0",), seeds=(seed,), is_discovering=False
@@ -53,12 +66,14 @@ async def main(seed: str, series: int, changing: int, folders: list[Path]) -> No
         metrics = agent.service("metrics")
         assert isinstance(metrics, Metrics)
         counting.append(Counting(metrics, series))
+        watch(agent, sent)
     print("ready", flush=True)
     chance = random.Random(1)  # noqa: S311 (a measurement)
     while True:
         await asyncio.sleep(1.0)
         for one in counting:
             one.change(changing, chance)
+        (folders[0] / "sent").write_text(str(sent[0]))
 
 
 if __name__ == "__main__":

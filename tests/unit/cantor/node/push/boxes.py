@@ -49,7 +49,10 @@ class FakeProcess:
         self.main = ""
         self.level = ""
 
-    async def start(self, command: Sequence[str], way: Inside | Outside) -> None:
+    async def start(
+        self, command: Sequence[str], way: Inside | Outside, inherits: tuple[int, ...]
+    ) -> None:
+        assert inherits == (), "no agent reads metrics here"
         assert tuple(command) == ("python", "main.py")
         self.level, self.memory_bytes = "none", 0
         if isinstance(way, Outside):
