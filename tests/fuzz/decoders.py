@@ -48,6 +48,9 @@ from cantor.mesh.graph import read_links
 from cantor.mesh.sealed_plane import SealedPlane
 from cantor.mesh.stream_receiver import StreamReceiver
 from cantor.node.large import PIECE, Assembler
+from cantor.replication import events as replication
+from cantor.replication.core import Replica
+from cantor.replication.wording import decode_letter
 from cantor.scheduling.needs import parse
 from cantor.wire import DataFrame, FrameReader, Hello, Kind, agree, encode, parse_hello
 from cantor.wire.frame import ROUTED_KIND_MIN
@@ -270,6 +273,16 @@ def variables(data: bytes) -> None:
             spreading.heard(B, told, (body,), float(now), NOW.timestamp() + now)
     again = Replica(B, replica.entries.values())
     assert (again.root, again.live, again.bytes) == (replica.root, replica.live, replica.bytes)
+def replicas(data: bytes) -> None:
+    """A member of a replica group hears another one, or somebody who says to be one."""
+    with suppress(RemoteProtocolError):
+        letter = decode_letter(data)
+        member = Replica(A, samples.REPLICA, lambda: 0.5)
+        member.start(0.0)
+        member.handle(replication.Received(B, letter), 1.0)
+        member.handle(replication.Written(1), 2.0)
+        member.handle(replication.Received(B, letter), 3.0)
+        member.handle(replication.Tick(), 20.0)
 
 
 DECODERS = {
@@ -288,6 +301,7 @@ DECODERS = {
     "token": Decoder(token, samples.token_seeds),
     "console": Decoder(console, samples.console_seeds),
     "payload": Decoder(payload, samples.payload_seeds),
+    "replicas": Decoder(replicas, samples.replicas_seeds),
     "values": Decoder(values, samples.values_seeds),
     "variables": Decoder(variables, samples.variables_seeds),
 }

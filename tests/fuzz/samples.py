@@ -37,6 +37,9 @@ from cantor.ledger.variables import compare
 from cantor.ledger.variables.entry import Entry, make_entry
 from cantor.ledger.variables.replica import Replica
 from cantor.node.large import PIECE
+from cantor.replication import messages as said
+from cantor.replication import records as kept
+from cantor.replication.wording import encode_letter
 from cantor.scheduling.shares.terms import Terms
 from cantor.wire import DataFrame, Hello, Kind, encode, hello_frame
 from cantor.wire.records import pack
@@ -308,3 +311,31 @@ def variables_seeds() -> list[bytes]:
             found += compare.answer(theirs, compare.read_message(told, body), at)[0]
             found += compare.answer(ours, compare.read_message(told, body), at)[0]
     return seeds
+_EPOCH = kept.Epoch(2, A)
+_SEATS = kept.Members((kept.Seat(A, 1), kept.Seat(B, 2), kept.Seat(C, 3)), (A, B, C))
+REPLICA = kept.Kept(
+    1, _EPOCH, 2, kept.Snapshot(1, _EPOCH, _SEATS, b""),
+    (
+        kept.Entry(2, _EPOCH, kept.Kind.OPEN),
+        kept.Entry(3, _EPOCH, kept.Kind.COMMAND, b"do", kept.Client(2, 1, 1)),
+    ),
+)  # fmt: skip
+"""What a member of a replica group has on its disk."""
+
+
+def replicas_seeds() -> list[bytes]:
+    """What members say."""
+    epoch = kept.Epoch(3, B)
+    named = kept.Entry(5, epoch, kept.Kind.MEMBERS, members=_SEATS)
+    entries = (kept.Entry(4, epoch, kept.Kind.BLANK), named)
+    bodies = (
+        said.Append(epoch, 1, 3, _EPOCH, 3, entries),
+        said.Append(epoch, 1, 2, _EPOCH, 2, (kept.Entry(3, epoch, kept.Kind.BLANK),)),
+        said.Install(epoch, 1, kept.Snapshot(9, epoch, _SEATS, b"state")),
+        said.Ack(_EPOCH, 1, 3),
+        said.Outdated(epoch),
+        said.Ask(epoch, 3, _EPOCH, is_trial=False),
+        said.Vote(epoch, is_trial=True),
+        said.Stranger(2),
+    )
+    return [encode_letter(said.Letter(2, 1, body)) for body in bodies]
