@@ -273,6 +273,8 @@ def variables(data: bytes) -> None:
             spreading.heard(B, told, (body,), float(now), NOW.timestamp() + now)
     again = Replica(B, replica.entries.values())
     assert (again.root, again.live, again.bytes) == (replica.root, replica.live, replica.bytes)
+
+
 def replicas(data: bytes) -> None:
     """A member of a replica group hears another one, or somebody who says to be one."""
     with suppress(RemoteProtocolError):

@@ -311,6 +311,8 @@ def variables_seeds() -> list[bytes]:
             found += compare.answer(theirs, compare.read_message(told, body), at)[0]
             found += compare.answer(ours, compare.read_message(told, body), at)[0]
     return seeds
+
+
 _EPOCH = kept.Epoch(2, A)
 _SEATS = kept.Members((kept.Seat(A, 1), kept.Seat(B, 2), kept.Seat(C, 3)), (A, B, C))
 REPLICA = kept.Kept(

@@ -56,14 +56,13 @@ class Once:
     def _forget(self) -> None:
         """The oldest go first, when their time is over or there is no room."""
         before = self._clock.monotonic() - KEPT_S
-        while self._known:
-            at, future = next(iter(self._known.values()))
-            if not future.done():
-                return
+        for key, (at, future) in list(self._known.items()):
             is_full = len(self._known) >= KEPT_MAX or self._bytes > KEPT_BYTES_MAX
             if at >= before and not is_full:
                 return
-            self._known.popitem(last=False)
+            if not future.done():
+                continue  # what was asked after it may be forgotten all the same
+            del self._known[key]
             if not future.cancelled() and future.exception() is None:
                 self._bytes -= _size(future.result())
 

@@ -118,7 +118,9 @@ def test_what_code_counts_anywhere_is_read_from_another_node(pair: Pair, tmp_pat
     (program / "main.py").write_text(SERVICE)
     (program / "service.yaml").write_text("health: {ready: ready, hold: 50ms}\n")
     (tmp_path / "native.c").write_text(NATIVE)
-    command = ["gcc", "-I", folder(), tmp_path / "native.c", folder() / "cantor.c"]
+    command: list[str | Path] = [
+        "gcc", "-I", folder(), tmp_path / "native.c", folder() / "cantor.c",
+    ]  # fmt: skip
     subprocess.run([*command, "-static", "-o", program / "native"], check=True)
     pushed = pair.ash.run("push", str(program), "--to", 'label.site == "birch"')
     assert pushed.returncode == 0, pushed.stderr + pair.ash.run("service", "logs", "camera").stdout

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cantor.base.text import width_of
 from cantor.cli.metric_text import bar, graph, value_text
-from cantor.cli.table import _width
 from cantor.cli.top import keys_in
 from cantor.cli.top_view import Figures, Top, figures, node_line, plain_table
 from cantor.metering.names import Series
@@ -105,7 +105,7 @@ def test_any_size_is_filled_and_never_exceeded(top: Top, width: int, height: int
     if height > 3 and width > 60:
         assert any("节点-" in line for line in shown)
     for line in shown[1:-1]:
-        assert _width(line) <= max(width, 17), line
+        assert width_of(line) <= max(width, 17), line
 
 
 def test_without_a_terminal_it_is_a_table(top: Top) -> None:

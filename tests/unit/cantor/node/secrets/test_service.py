@@ -19,9 +19,6 @@ from tests.unit.cantor.node.secrets.wood import (
     claim,
 )
 
-from cantor.base.errors import ConfigError, RemoteProtocolError, SecretError, UnavailableError
-from cantor.base.ids import NodeId
-from cantor.node.fake import FakeMesh, FakeWords
 from cantor.base.errors import (
     ConfigError,
     RemoteProtocolError,

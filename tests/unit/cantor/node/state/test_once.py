@@ -91,3 +91,26 @@ async def test_it_forgets_in_time_and_when_it_is_full(monkeypatch: pytest.Monkey
         await hanging.do((9,), wait)
     never.set()
     await asyncio.gather(*tasks)
+
+
+async def test_a_slow_one_does_not_keep_those_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(once_module, "KEPT_BYTES_MAX", 100)
+    done: list[int] = []
+    go = asyncio.Event()
+
+    async def slow() -> Answer:
+        await go.wait()
+        return Answer()
+
+    def work() -> Answer:
+        done.append(1)
+        return Answer(parts=(b"x" * 60,))
+
+    once = Once(Clock())
+    first = asyncio.create_task(once.do((0,), slow))
+    await asyncio.sleep(0)
+    for number in (1, 2, 3, 1):
+        await once.do((number,), work)
+    assert len(done) == 4, "the first answer was forgotten when there was no room"
+    go.set()
+    await first

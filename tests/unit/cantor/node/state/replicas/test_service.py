@@ -53,8 +53,8 @@ class Nodes:
 
     def members(self) -> set[str]:
         """Who says that they are."""
-        facts = self.nodes["ash"].facts(f"{REPLICAS}/")
-        return {name for name in NAMES for fact in facts if IDS[name] in fact.value["members"]}  # type: ignore[index,call-overload]
+        told: list[Any] = [fact.value for fact in self.nodes["ash"].facts(f"{REPLICAS}/")]
+        return {name for name in NAMES for value in told if IDS[name] in value["members"]}
 
     async def again(self, name: str) -> None:
         """The agent of a node ends and begins again."""
@@ -180,12 +180,16 @@ async def test_no_message_about_groups_does_harm(
 ) -> None:
     monkeypatch.setattr(hosting_module, "GROUPS_MAX", 1)
     ash = nodes.nodes["ash"]
-    about = ["kv", IDS["ash"], "s", 2]
-    for headers in ({}, {"g": 1}, {"g": about}, {"g": ["kv", "nobody", "s", 2]}):
+    about: Any = ["kv", IDS["ash"], "s", 2]
+    odd: list[dict[str, Any]] = [
+        {}, {"g": 1}, {"g": about}, {"g": ["kv", "nobody", "s", 2]},
+    ]  # fmt: skip
+    for headers in odd:
         ash.send(IDS["birch"], REPLICAS, headers, (b"\xc1",))
     ash.send(IDS["birch"], REPLICAS, {"g": about})
-    for more in ({}, {"c": 1}, {"c": [1, 2]}, {"c": [1, 2, -1]}):
-        reply = await ash.request(IDS["birch"], TOPIC, {"g": "x", "o": "get", "a": {}, **more})  # type: ignore[arg-type]
+    sessions: list[dict[str, Any]] = [{}, {"c": 1}, {"c": [1, 2]}, {"c": [1, 2, -1]}]
+    for more in sessions:
+        reply = await ash.request(IDS["birch"], TOPIC, {"g": "x", "o": "get", "a": {}, **more})
         assert reply.headers["kind"] == RemoteProtocolError.__name__
     reply = await ash.request(IDS["birch"], TOPIC, {"g": "x", "o": "get", "a": {}, "c": [0, 0, 0]})
     assert reply.headers["why"] == "elsewhere"
