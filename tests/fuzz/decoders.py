@@ -49,7 +49,7 @@ from cantor.mesh.sealed_plane import SealedPlane
 from cantor.mesh.stream_receiver import StreamReceiver
 from cantor.node.large import PIECE, Assembler
 from cantor.replication import events as replication
-from cantor.replication.core import Replica
+from cantor.replication.core import Replica as Member
 from cantor.replication.wording import decode_letter
 from cantor.scheduling.needs import parse
 from cantor.wire import DataFrame, FrameReader, Hello, Kind, agree, encode, parse_hello
@@ -279,7 +279,7 @@ def replicas(data: bytes) -> None:
     """A member of a replica group hears another one, or somebody who says to be one."""
     with suppress(RemoteProtocolError):
         letter = decode_letter(data)
-        member = Replica(A, samples.REPLICA, lambda: 0.5)
+        member = Member(A, samples.REPLICA, lambda: 0.5)
         member.start(0.0)
         member.handle(replication.Received(B, letter), 1.0)
         member.handle(replication.Written(1), 2.0)
