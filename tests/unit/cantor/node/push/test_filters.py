@@ -46,7 +46,9 @@ class Galaxy:
 class Opens(FakeProcess):
     """Writes what stands in ``marks.py`` into the file that it is given, and ends well."""
 
-    async def start(self, command: Sequence[str], way: Inside | Outside) -> None:
+    async def start(
+        self, command: Sequence[str], way: Inside | Outside, inherits: tuple[int, ...] = ()
+    ) -> None:
         assert (command[0], *command[2:]) == ("open", "marks:Mark")
         self.level = "none" if not hasattr(way, "sandbox") else way.sandbox.level
         self.environment = way.environment
