@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from cantor.wire.frame import Value
 
 REFERENCE = "secret://"
 """What stands in a configuration in place of a value: this, and the name."""
@@ -79,7 +77,7 @@ class Cover:
             data = data.replace(value, reference)
         return data
 
-    def value(self, value: Value) -> Value:
+    def value(self, value: Any) -> Any:  # noqa: ANN401 (what msgpack and JSON can say)
         """A value of plain types without the values, in all its parts."""
         if not self._found:
             return value
