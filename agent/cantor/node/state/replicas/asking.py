@@ -10,7 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import RemoteProtocolError, UnavailableError
-from cantor.base.ids import NodeId, short_name
+from cantor.base.ids import NodeId
 from cantor.node.control import refused
 from cantor.node.services import Reply
 from cantor.node.state.replicas.about import FACT, group_id, seen_in
@@ -33,24 +33,27 @@ TOPIC = "state"
 
 
 class _Session:
-    """The numbers of this node's changes at one group."""
+    """The numbers of this node's changes at one group, from the opening of a session to its end."""
 
-    def __init__(self) -> None:
-        self.number = 0
-        self.last = 0
-        self.open: set[int] = set()
-        self.room = asyncio.Semaphore(OPEN_MAX // 2)
-        self.opening = asyncio.Lock()
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._last = 0
+        self._open: set[int] = set()
+        self._left = asyncio.Event()
 
-    def next(self) -> Client:
-        """The number of one more change."""
-        self.last += 1
-        self.open.add(self.last)
-        return self.client(self.last)
+    async def begin(self) -> Client:
+        """The number of one more change, as soon as the group takes so many at once."""
+        while self._open and self._last + 1 - min(self._open) >= OPEN_MAX:
+            self._left.clear()
+            await self._left.wait()
+        self._last += 1
+        self._open.add(self._last)
+        return Client(self._number, self._last, min(self._open))
 
-    def client(self, number: int) -> Client:
-        """That change as it is sent now: all below the lowest open one are answered."""
-        return Client(self.number, number, min(self.open, default=number))
+    def end(self, client: Client) -> None:
+        """That change is answered, or nobody waits for it."""
+        self._open.discard(client.number)
+        self._left.set()
 
 
 class Asking:
@@ -62,6 +65,7 @@ class Asking:
         self._seen: dict[str, list[Seen]] = {}
         self._owners: dict[str, NodeId] = {}
         self._sessions: dict[str, _Session] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
         self._turn = 0
 
     def look(self) -> None:
@@ -91,35 +95,30 @@ class Asking:
             self._owners.setdefault(group, first)
         if question.operation not in CHANGING:
             return await self._ask(group, question, NOBODY)
-        session = self._sessions.setdefault(group, _Session())
-        async with session.room:
-            while True:
-                await self._open(group, session, question.timeout_s)
-                number = session.number
-                client = session.next()
-                try:
-                    answer = await self._ask(group, question, client)
-                finally:
-                    session.open.discard(client.number)
-                if "over" not in answer.headers:
-                    return answer
-                if session.number == number:
-                    session.number = 0
-                if "doubt" in answer.headers:
-                    raise _unknown(group, "its session was over")
+        while True:
+            session = await self._session(group, question.timeout_s)
+            client = await session.begin()
+            try:
+                answer = await self._ask(group, question, client)
+            finally:
+                session.end(client)
+            if "over" not in answer.headers:
+                return answer
+            if self._sessions.get(group) is session:
+                del self._sessions[group]
+            if "doubt" in answer.headers:
+                raise _unknown(group, "its session was over")
 
-    async def _open(self, group: str, session: _Session, timeout_s: float) -> None:
-        async with session.opening:
-            if session.number:
-                return
-            question = Question(SESSION, {}, (), self._node.node_id, timeout_s)
-            number = (await self._ask(group, question, NOBODY)).headers.get("s")
-            if type(number) is not int:
-                raise RemoteProtocolError(
-                    "a group without a session", where=short_name(NodeId(group))
-                )
-            session.number, session.last = number, 0
-            session.open.clear()
+    async def _session(self, group: str, timeout_s: float) -> _Session:
+        async with self._opening.setdefault(group, asyncio.Lock()):
+            session = self._sessions.get(group)
+            if session is None:
+                question = Question(SESSION, {}, (), self._node.node_id, timeout_s)
+                number = (await self._ask(group, question, NOBODY)).headers.get("s")
+                if type(number) is not int:
+                    raise RemoteProtocolError("a group without a session", where=group[:8])
+                session = self._sessions[group] = _Session(number)
+            return session
 
     async def _ask(self, group: str, question: Question, client: Client) -> Answer:
         """Ask one member after the other, until one answers as owner."""

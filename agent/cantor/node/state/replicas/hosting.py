@@ -212,17 +212,20 @@ class Hosting:
         self._changed()
 
     def _look_for_dead(self, hosted: Hosted) -> None:
-        """A member that was declared dead is told of once, and another takes its place."""
+        """A member that was declared dead is told of once, and another takes its place as soon as
+        there is one.
+        """
         for node in hosted.nodes - hosted.dead:
             if self._node.is_dead(node):
                 hosted.dead.add(node)
                 hosted.group.post(DeclaredDead(node))
         standing, about = hosted.group.standing, hosted.group.about
-        if standing is None or not standing.is_owner or not hosted.dead & hosted.nodes:
+        if standing is None or not standing.is_owner:
             return
-        living = [one for one in standing.members.nodes if one not in hosted.dead]
-        more = about.copies - len(living)
-        wanted = (*living, *self._others(about, more, but=hosted.nodes))
+        living = [one for one in standing.members.wanted if one not in hosted.dead]
+        if len(living) >= about.copies:
+            return
+        wanted = (*living, *self._others(about, about.copies - len(living), but=hosted.nodes))
         if set(wanted) != set(standing.members.wanted):
             extra = {"group": short_name(about.id), "members": len(wanted)}  # type: ignore[arg-type]
             _log.info("another node takes the place of a dead one", extra=extra)

@@ -199,3 +199,27 @@ async def test_no_message_about_groups_does_harm(
     replicas = nodes.states["birch"]._replicas
     assert replicas is not None
     assert not replicas.hosting._groups
+
+
+async def test_a_place_that_nobody_could_take_is_taken_by_who_comes_later(nodes: Nodes) -> None:
+    for name in ("oak", "pine"):
+        nodes.mesh.kill(IDS[name])
+    await nodes.ask("ash", "replicate", copies=2)
+    nodes.mesh.kill(IDS["birch"])
+    nodes.mesh.banned.add(IDS["birch"])
+    nodes.mesh.tell()
+    await nodes.ask("ash", "set", b"1", k="a")
+    nodes.mesh.revive(IDS["oak"])
+    await until(lambda: "oak" in nodes.members())
+    nodes.mesh.kill(IDS["ash"])
+    assert (await nodes.ask("oak", "get", k="a", at=IDS["ash"]))[1] == b"1"
+
+
+async def test_many_changes_at_once_keep_to_what_a_session_may_have_open(nodes: Nodes) -> None:
+    await nodes.ask("ash", "replicate", copies=2)
+    await asyncio.gather(*(nodes.ask("pine", "set", b"1", k=f"k{n}") for n in range(300)))
+    rows, _ = await nodes.ask("birch", "list", p="")
+    assert len(rows["rows"]) == 300
+    replicas = nodes.states["pine"]._replicas
+    assert replicas is not None
+    assert [session._last for session in replicas.asking._sessions.values()] == [300]
