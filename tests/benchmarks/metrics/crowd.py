@@ -63,6 +63,7 @@ async def main(seed: str, series: int, changing: int, folders: list[Path]) -> No
         )
         agent = Agent(settings, services={"metrics": Metrics})
         await agent.start()
+        seed = agent.addresses[0]  # each dials the one before: the reader keeps a few links, as any
         metrics = agent.service("metrics")
         assert isinstance(metrics, Metrics)
         counting.append(Counting(metrics, series))
