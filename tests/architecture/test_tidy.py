@@ -24,9 +24,6 @@ FUNCTION_LINES_MAX = 70
 ENTRANCES = {
     "cantor.aio": "coroutines of people's programs reach what nodes keep by it",
     "cantor.bundles.requirements": "who submits chooses wheels with it",
-    "cantor.replication.core": "what keeps keys, queues and objects on several nodes drives it",
-    "cantor.replication.sessions": "the machines of those apply each command once by it",
-    "cantor.stores.replica_log": "their driver keeps what a member writes in it",
     "cantor.metrics": "people's programs count with it",
     "cantor.native": "people build native code with it",
     "cantor.resources": "people's programs advertise what they bring with it",

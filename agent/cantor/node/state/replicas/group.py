@@ -146,6 +146,8 @@ class Group:
     async def _wait(self, event: Callable[[int], Event]) -> Outcome:
         ticket = next(self._tickets)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        if self._is_closed:
+            raise RefusedError("elsewhere", None)
         self._open[ticket] = future
         self.post(event(ticket))
         try:
@@ -162,9 +164,26 @@ class Group:
             while self._events:
                 event = self._events.popleft()
                 self._do(self._core.handle(event, self._node.clock.monotonic()))
+        except CantorError as error:
+            self._give_up(error)
+            return
         finally:
             self._is_working = False
         self._set_timer()
+
+    def _give_up(self, error: CantorError) -> None:
+        """It was told what cannot be, so nothing that it says can be trusted from now on: the
+        others go on without it.
+        """
+        extra = {"group": short_name(NodeId(self.about.id)), "reason": str(error)}
+        _log.error("a copy has stopped until this agent is started again", extra=extra)
+        self._is_closed = True
+        self._events.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for future in self._open.values():
+            if not future.done():
+                future.set_exception(RefusedError("doubt", None))
 
     def _set_timer(self) -> None:
         if self._timer is not None:

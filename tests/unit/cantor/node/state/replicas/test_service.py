@@ -223,3 +223,25 @@ async def test_many_changes_at_once_keep_to_what_a_session_may_have_open(nodes: 
     replicas = nodes.states["pine"]._replicas
     assert replicas is not None
     assert [session._last for session in replicas.asking._sessions.values()] == [300]
+
+
+async def test_a_member_that_is_told_what_cannot_be_stops_and_the_others_go_on(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await nodes.ask("ash", "replicate", copies=3)
+    await nodes.ask("ash", "set", b"1", k="first")  # now all know that they are three
+    (name,) = sorted(nodes.members() - {"ash"})[:1]
+    replicas = nodes.states[name]._replicas
+    assert replicas is not None
+    (hosted,) = replicas.hosting._groups.values()
+    told: list[object] = []
+
+    def handle(event: object, now: float) -> None:
+        told.append((event, now))
+        raise RemoteProtocolError("what cannot be")
+
+    monkeypatch.setattr(hosted.group._core, "handle", handle)
+    for number in range(5):
+        await nodes.ask("ash", "set", b"1", k=f"k{number}")
+    assert len(told) == 1, "it has heard no more after that"
+    assert (await nodes.ask(name, "get", k="k4"))[1] == b"1"
