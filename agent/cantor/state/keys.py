@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 STORE_DEFAULT = "default"
 WAIT_S = WAIT_MAX_S / 2
 _MISSING: Any = object()
-_BEGIN: list[Value] = ["", 0]
+_BEGIN: list[Value] = ["", 0, 0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,20 +72,28 @@ class KeyReading:
         name, prefix, wait_s = store_of(question), question.get("p", str, ""), question.wait_s
         place = _since(question)
         if place is None:
-            return Answer({"rows": [], "since": [self._tables.id, self._revision]})
-        seen_id, revision = place
+            return Answer({"rows": [], "since": [self._tables.id, self._revision, 0]})
+        seen_id, revision, begun = place
         if seen_id or revision:
             self._check_missed(seen_id, revision, f"{name}/{prefix}")
+        else:
+            begun = self._revision
         try:
             async with asyncio.timeout(wait_s):
-                while not (rows := self._queries.since(name, prefix, revision, PAGE_KEYS_MAX)):
+                while True:
+                    rows = self._queries.since(name, prefix, revision, PAGE_KEYS_MAX)
+                    told = [one for one in rows if one.value is not None or one.revision > begun]
+                    if told:
+                        return self._changes(told, begun)
+                    if rows:
+                        revision = rows[-1].revision
+                        continue
                     revision = max(revision, self._revision)
                     await self._change()
         except TimeoutError:
-            return Answer({"rows": [], "since": [self._tables.id, revision]})
-        return self._changes(rows)
+            return Answer({"rows": [], "since": [self._tables.id, revision, begun]})
 
-    def _changes(self, entries: list[Entry]) -> Answer:
+    def _changes(self, entries: list[Entry], begun: int) -> Answer:
         rows: list[Value] = []
         parts: list[bytes] = []
         size, last = 0, 0
@@ -97,7 +105,7 @@ class KeyReading:
                 size += len(entry.value)
                 if size >= PAGE_BYTES_MAX:
                     break
-        return Answer({"rows": rows, "since": [self._tables.id, last]}, tuple(parts))
+        return Answer({"rows": rows, "since": [self._tables.id, last, begun]}, tuple(parts))
 
     def _check_missed(self, seen_id: str, revision: int, where: str) -> None:
         tables = self._tables
@@ -150,10 +158,10 @@ def changed(entry: Entry | None) -> Answer:
     return Answer({"was": entry is not None, "r": 0 if entry is None else entry.revision})
 
 
-def _since(question: Question) -> tuple[str, int] | None:
+def _since(question: Question) -> tuple[str, int, int] | None:
     told = question.args.get("since")
     if told is None:
         return None
-    if type(told) is not list or [type(one) for one in told] != [str, int]:
+    if type(told) is not list or [type(one) for one in told] != [str, int, int]:
         raise RemoteProtocolError("not a place to watch from", where=question.operation)
-    return told[0], told[1]  # type: ignore[return-value]
+    return told[0], told[1], told[2]  # type: ignore[return-value]

@@ -10,8 +10,8 @@ poll    b, p, since, wait        ``rows``: [key, revision, at, is deleted], ``si
 stores                           ``rows``: [name, keys, bytes]
 
 ``e`` is the revision that it must have (0: it must not be there), ``p`` a prefix of keys. A place
-``since`` is ``[id of the database, revision]``, or nil for now; ``["", 0]`` is before all that is
-there.
+``since`` is ``[id of the database, revision, begun]``, or nil for now; ``["", 0, 0]`` is before all
+that is there. What was deleted up to ``begun`` is not told.
 """
 
 from __future__ import annotations

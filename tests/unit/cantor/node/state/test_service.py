@@ -103,7 +103,7 @@ async def test_a_lost_answer_is_asked_for_again_and_nothing_is_done_twice(
 
 
 async def test_a_node_that_goes_meanwhile_leaves_it_open_and_says_so(nodes: Nodes) -> None:
-    asking = asyncio.create_task(nodes.ask("ash", "birch", "poll", p="", since=["", 0], wait=30))
+    asking = asyncio.create_task(nodes.ask("ash", "birch", "poll", p="", since=["", 0, 0], wait=30))
     await asyncio.sleep(0.05)
     nodes.mesh.kill(BIRCH)
     with pytest.raises(UnavailableError, match="not known"):
@@ -142,7 +142,7 @@ async def test_a_node_that_is_not_known_yet_is_asked_to_come_again(nodes: Nodes)
         ("set", {"k": "a", "e": -1}, ConfigError),
         ("set", {"k": "a", "e": True}, ConfigError),
         ("poll", {"p": "", "since": [1, 2]}, RemoteProtocolError),
-        ("poll", {"p": "", "since": ["", 0], "wait": -1}, RemoteProtocolError),
+        ("poll", {"p": "", "since": ["", 0, 0], "wait": -1}, RemoteProtocolError),
         ("list", {"p": 1}, RemoteProtocolError),
         ("burn", {}, RemoteProtocolError),
     ],
@@ -165,8 +165,24 @@ async def test_no_message_of_another_node_does_harm(nodes: Nodes) -> None:
 
 
 async def test_who_waits_hears_that_the_node_ends(nodes: Nodes) -> None:
-    asking = asyncio.create_task(nodes.ask("birch", "", "poll", p="", since=["", 0], wait=30))
+    asking = asyncio.create_task(nodes.ask("birch", "", "poll", p="", since=["", 0, 0], wait=30))
     await asyncio.sleep(0)
     await nodes.states["birch"].close()
     with pytest.raises(CantorError, match="ends"):
         await asking
+
+
+async def test_who_begins_with_what_is_there_hears_of_nothing_that_is_gone(nodes: Nodes) -> None:
+    for key in ("a", "b", "c"):
+        await nodes.ask("birch", "", "set", b"1", k=key)
+    for key in ("a", "c"):
+        await nodes.ask("birch", "", "delete", k=key)
+    told = await nodes.ask("ash", "birch", "poll", p="", since=["", 0, 0], wait=5)
+    assert [row[0] for row in told.headers["rows"]] == ["b"]  # type: ignore[union-attr,index]
+    asking = asyncio.create_task(
+        nodes.ask("ash", "birch", "poll", p="", since=told.headers["since"], wait=30)
+    )
+    await asyncio.sleep(0)
+    await nodes.ask("birch", "", "delete", k="b")
+    rows = (await asking).headers["rows"]
+    assert [(row[0], row[3]) for row in rows] == [("b", True)]  # type: ignore[union-attr,index]

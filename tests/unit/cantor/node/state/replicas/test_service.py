@@ -81,6 +81,18 @@ async def until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def until_set(nodes: Nodes, on: str, value: bytes) -> None:
+    """Set the key ``a`` as soon as that can be."""
+    async with asyncio.timeout(WAIT_S):
+        while True:
+            try:
+                await nodes.ask(on, "set", value, k="a", at=IDS["ash"])
+            except CantorError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
 async def test_every_node_asks_and_all_hear_the_same(nodes: Nodes) -> None:
     await nodes.ask("birch", "replicate", copies=3)
     told, _ = await nodes.ask("oak", "set", b"1", k="a", e=0)
@@ -161,17 +173,7 @@ async def test_one_that_is_declared_dead_is_replaced_and_what_it_began_stays(nod
     assert (await nodes.ask("birch", "get", k="a", at=IDS["ash"]))[1] == b"1"
     nodes.mesh.banned.add(IDS["ash"])
     nodes.mesh.tell()
-
-    async def changed() -> bool:
-        try:
-            await nodes.ask("birch", "set", b"3", k="a", at=IDS["ash"])
-        except CantorError:
-            return False
-        return True
-
-    async with asyncio.timeout(WAIT_S):
-        while not await changed():  # noqa: ASYNC110 (nobody tells)
-            await asyncio.sleep(0.05)
+    await until_set(nodes, "birch", b"3")
     assert (await nodes.ask("pine", "get", k="a", at=IDS["ash"]))[1] == b"3"
 
 
@@ -208,7 +210,7 @@ async def test_a_place_that_nobody_could_take_is_taken_by_who_comes_later(nodes:
     nodes.mesh.kill(IDS["birch"])
     nodes.mesh.banned.add(IDS["birch"])
     nodes.mesh.tell()
-    await nodes.ask("ash", "set", b"1", k="a")
+    await until_set(nodes, "ash", b"1")
     nodes.mesh.revive(IDS["oak"])
     await until(lambda: "oak" in nodes.members())
     nodes.mesh.kill(IDS["ash"])
