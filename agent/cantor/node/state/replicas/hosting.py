@@ -143,7 +143,7 @@ class Hosting:
             wanted = (self._node.node_id, *self._others(about, about.copies - 1))
             if len(wanted) < about.copies:
                 raise UnavailableError(
-                    f"{len(wanted)} nodes can have a copy now, and {about.copies} are wanted",
+                    f"{len(wanted)} of {about.copies} nodes that are wanted can have a copy now",
                     where=about.name, remedy="look at cantor nodes, and try again",
                 )  # fmt: skip
             hosted = self._begin(about)

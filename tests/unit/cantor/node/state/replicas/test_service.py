@@ -127,7 +127,7 @@ async def test_what_was_made_alone_or_with_others_stays_so(nodes: Nodes) -> None
     for copies in (0, 1, 99):
         with pytest.raises(ConflictError, match="cannot be"):
             await nodes.ask("oak", "replicate", copies=copies, at="oak")
-    with pytest.raises(UnavailableError, match="4 nodes"):
+    with pytest.raises(UnavailableError, match="4 of 5 nodes"):
         await nodes.ask("oak", "replicate", copies=5, at="oak")
 
 
