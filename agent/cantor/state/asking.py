@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cantor.node.state.wording import ASK_S, pack_question, unpack_answer
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NO_CODE = Passed("", b"")
+
+
+@lru_cache(maxsize=64)
+def _terms(kind: str, operation: str) -> Terms:
+    """The same object each time: terms are remembered as they travel."""
+    return Terms(name=f"{kind} {operation}", asks=kind)
 
 
 class _Listener(FutureListener):
@@ -51,7 +58,7 @@ def ask(
         UnavailableError: this program is connected to no node.
         ConfigError: the question is too long.
     """
-    terms = Terms(name=f"{kind} {operation}", asks=kind)
+    terms = _terms(kind, operation)
     backend = backend_here()
     if backend is None or isinstance(backend, Pools):
         raise no_mesh(terms.name)

@@ -4,7 +4,7 @@ import type { Texts } from "../../i18n/en";
 
 const en = {
   title: "Pushed code",
-  subtitle: "Services and tasks that people pushed, kept on every node that meets their needs",
+  subtitle: "Services, tasks and filters that people pushed, kept on every node that meets their needs",
   list: "Pushed code",
   push: "Push code",
   pushAgain: "Push a new revision",
@@ -64,7 +64,7 @@ const en = {
 
 const zh: Texts<typeof en> = {
   title: "推送的代码",
-  subtitle: "推送的服务和任务，保留在每个满足其需求的节点上",
+  subtitle: "推送的服务、任务和过滤器，保留在每个满足其需求的节点上",
   list: "推送的代码",
   push: "推送代码",
   pushAgain: "推送新修订版",
