@@ -66,6 +66,7 @@ FOREIGN = (
     "charset_normalizer",
     "cv2",
     "flatbuffers",
+    "fsspec",
     "google.protobuf",
     "matplotlib",
     "msgspec",
