@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -309,13 +310,14 @@ def exists(ref: ObjectRef) -> bool:
 
 
 @pytest.mark.usefixtures("desk")
-def test_what_is_wrong_is_told_to_who_asks() -> None:
+def test_what_is_wrong_is_told_to_who_asks(boxes: Boxes) -> None:
     with pytest.raises(NotSerialisable, match="lock"):
         objects.put({"a": threading.Lock()})
     with pytest.raises(ConfigError, match="no node is called"):
         objects.put(1, node="nowhere")
-    with pytest.raises(StoreError, match="do not fit"):
-        asked("draft", {"z": 1 << 36}).result()
+    if shutil.disk_usage(boxes["desk"].folder).free < 1 << 36:  # else the largest there can be fits
+        with pytest.raises(StoreError, match="do not fit"):
+            asked("draft", {"z": 1 << 36}).result()
     with pytest.raises(NotFoundError):
         objects.update(ObjectRef.fresh(objects.put(1).owner), lambda value: value)
 
