@@ -72,13 +72,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 class Groups:
-    """``tell`` gets the parts of a group with what came of each, in the thread of the groups."""
+    """``soon`` takes what shall be told of a group, in the thread of the groups, and calls it where
+    that belongs.
+    """
 
     def __init__(
         self,
         path: Path,
         plan: Plan,
-        tell: Callable[[list[tuple[Any, Any]]], None],
+        soon: Callable[[Callable[[], None]], None],
         *,
         connect: Callable[[Path], sqlite3.Connection] = connect,
         again_s: float = AGAIN_S,
@@ -90,7 +92,7 @@ class Groups:
         """
         self._path = path
         self._plan = plan
-        self._tell = tell
+        self._soon = soon
         self._connect = connect
         self._again_s = again_s
         self._changed = threading.Condition()
@@ -179,6 +181,13 @@ class Groups:
                     self._write([part])
         else:
             self._tell(list(zip(parts, outcomes, strict=True)))
+
+    def _tell(self, outcomes: list[tuple[Any, Any]]) -> None:
+        def tell() -> None:
+            for part, outcome in outcomes:
+                part.told(outcome)
+
+        self._soon(tell)
 
     def _commit(self, parts: list[Any]) -> list[Any]:
         database = self._database or self._open()

@@ -44,10 +44,9 @@ class KeyStore(KeyQueries):
         """
         super().__init__(FILE_NAME)
         self._path = folder / FILE_NAME
-        self._soon = soon
         self.tables = tables or KeyTables()
         self._reader = Reader(self._path)
-        self._groups = Groups(self._path, self.tables, self._told, connect=connect)
+        self._groups = Groups(self._path, self.tables, soon, connect=connect)
 
     def change(self, change: Change) -> None:
         """Write it with the next group.
@@ -64,10 +63,3 @@ class KeyStore(KeyQueries):
 
     def _query(self, query: str, values: Sequence[Any]) -> list[Any]:
         return self._reader.query(query, values)
-
-    def _told(self, told: list[tuple[Change, Any]]) -> None:
-        def tell() -> None:
-            for change, outcome in told:
-                change.told(outcome)
-
-        self._soon(tell)

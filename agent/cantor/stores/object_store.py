@@ -37,10 +37,9 @@ class ObjectStore:
             StoreError: it cannot be read or written.
         """
         self._path = folder / FILE_NAME
-        self._soon = soon
         self.tables = tables
         self._reader = Reader(self._path)
-        self._groups = Groups(self._path, tables, self._told, connect=connect)
+        self._groups = Groups(self._path, tables, soon, connect=connect)
 
     def change(self, change: Put | Delete) -> None:
         """Write it with the next group.
@@ -106,10 +105,3 @@ class ObjectStore:
     def _read(self, where: str, values: tuple[Any, ...]) -> list[Entry]:
         query = f"SELECT {COLUMNS} FROM objects WHERE {where}"  # noqa: S608 (ours)
         return [entry_of(row) for row in self._reader.query(query, values)]
-
-    def _told(self, told: list[tuple[Any, Any]]) -> None:
-        def tell() -> None:
-            for change, outcome in told:
-                change.told(outcome)
-
-        self._soon(tell)

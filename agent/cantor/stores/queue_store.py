@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from cantor.stores import groups
 from cantor.stores.groups import Groups
@@ -49,10 +49,9 @@ class QueueStore:
             StoreError: it cannot be read or written.
         """
         self._path = folder / FILE_NAME
-        self._soon = soon
         self._tables = QueueTables(monotonic)
         self._reader = Reader(self._path)
-        self._groups = Groups(self._path, self._tables, self._told, connect=connect)
+        self._groups = Groups(self._path, self._tables, soon, connect=connect)
         self._numbers = self._tables.life << _NUMBER_BITS
 
     @property
@@ -112,10 +111,3 @@ class QueueStore:
         """Write what is left; it blocks."""
         self._groups.close()
         self._reader.close()
-
-    def _told(self, told: list[tuple[Part, Any]]) -> None:
-        def tell() -> None:
-            for part, outcome in told:
-                part.told(outcome)
-
-        self._soon(tell)

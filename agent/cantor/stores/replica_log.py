@@ -96,12 +96,11 @@ class ReplicaLog:
             StoreError: it cannot be read or written.
         """
         self._path = folder / FILE_NAME
-        self._soon = soon
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError("its folder cannot be made", where=str(folder)) from error
-        self._groups = Groups(self._path, _Plan(), self._told, connect=connect)
+        self._groups = Groups(self._path, _Plan(), soon, connect=connect)
 
     def names(self) -> list[str]:
         """The groups that are kept here; call it before anything is written.
@@ -143,13 +142,6 @@ class ReplicaLog:
     def close(self) -> None:
         """Write what is left; it blocks."""
         self._groups.close()
-
-    def _told(self, outcomes: list[tuple[_Part, Any]]) -> None:
-        def tell() -> None:
-            for part, outcome in outcomes:
-                part.told(outcome)
-
-        self._soon(tell)
 
 
 class _Plan:

@@ -62,11 +62,10 @@ class TaskStore:
         """
         self.limits = limits or Limits()
         self._path = folder / FILE_NAME
-        self._soon = soon
         self._lock: int | None = _locked(folder)
         self._tables = Tables(self.limits, monotonic)
         try:
-            self._groups = Groups(self._path, self._tables, self._told, connect=connect)
+            self._groups = Groups(self._path, self._tables, soon, connect=connect)
         except StoreError:
             self._let_go()
             raise
@@ -154,13 +153,6 @@ class TaskStore:
         lock, self._lock = self._lock, None
         if lock is not None:  # a second time it would be another file's number
             os.close(lock)
-
-    def _told(self, outcomes: list[tuple[Part, Any]]) -> None:
-        def tell() -> None:
-            for part, outcome in outcomes:
-                part.told(outcome)
-
-        self._soon(tell)
 
 
 def _locked(folder: Path) -> int:

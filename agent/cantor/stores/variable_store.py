@@ -64,8 +64,7 @@ class VariableStore:
         Raises:
             StoreError: it cannot be read or written.
         """
-        self._soon = soon
-        self._groups = Groups(folder / FILE_NAME, _Tables(), self._told, connect=connect)
+        self._groups = Groups(folder / FILE_NAME, _Tables(), soon, connect=connect)
 
     def load(self) -> tuple[list[Entry], int]:
         """All that is kept, and the horizon; only before anything is saved.
@@ -88,13 +87,6 @@ class VariableStore:
     def close(self) -> None:
         """Write what is left; it blocks."""
         self._groups.close()
-
-    def _told(self, outcomes: list[tuple[Save, Outcome]]) -> None:
-        def tell() -> None:
-            for part, outcome in outcomes:
-                part.told(outcome)
-
-        self._soon(tell)
 
 
 class _Tables:

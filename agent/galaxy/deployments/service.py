@@ -7,7 +7,6 @@ keepers' work, runs the groups placed here in worker processes, and carries fram
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from typing import TYPE_CHECKING, cast
@@ -18,6 +17,7 @@ from cantor.base.errors import (
     RemoteProtocolError,
     UnavailableError,
 )
+from cantor.node.looking import keep_looking
 from cantor.node.services import Reply
 from cantor.node.tenants import HUB_ROLE, check_tenant
 from galaxy.deployments import keeper
@@ -58,9 +58,7 @@ if TYPE_CHECKING:
 TICK_S = 1.0
 PREVIEW_TIMEOUT_S = 5.0
 PREVIEW_HOLD_S = 2.0
-PAUSE_MIN_S, PAUSE_FACTOR = 0.02, 3.0
-"""A look is followed by a pause so many times as long: facts that keep changing cost a quarter of
-a core at most."""
+PAUSE_MIN_S = 0.02
 GREET_S = 1.5
 """How long a node that has just started only follows: it does not know the mesh yet."""
 _EDGE, _FIGURES, _PREVIEW, _REPORTS = (
@@ -234,18 +232,11 @@ class Deployments:
         return Preview.unpack(headers, body)
 
     async def _keep(self) -> None:
-        while not self._closing:
-            self._wake.clear()
-            began_s = self._node.clock.monotonic()
-            try:
-                await self._reconcile()
-            except Exception:  # noqa: BLE001 (one odd fact must not end the keeping of all others)
-                _log.exception("deployments could not be kept")
-            took_s = self._node.clock.monotonic() - began_s
-            await asyncio.sleep(min(TICK_S, max(PAUSE_MIN_S, PAUSE_FACTOR * took_s)))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
+        await keep_looking(
+            self._reconcile, self._wake, self._node.clock, is_over=lambda: self._closing,
+            failed=lambda: _log.exception("deployments could not be kept"),
+            tick_s=TICK_S, pause_min_s=PAUSE_MIN_S,
+        )  # fmt: skip
 
     async def _reconcile(self) -> None:
         self.pushed.look()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConfigError, RemoteProtocolError
@@ -14,6 +13,7 @@ from cantor.node.logs.journal import Journal
 from cantor.node.logs.lines import line_of
 from cantor.node.logs.query import query_from
 from cantor.node.logs.reading import PAGE_LINES_MAX, Page, Place, backward, forward, newest
+from cantor.node.loop import soon_on
 from cantor.node.services import Reply
 from cantor.node.settings import LOGS_BYTES
 from cantor.node.tenants import check_tenant
@@ -56,8 +56,8 @@ class Logs:
 
     async def start(self) -> None:
         """Keep what is said from now on, and answer others."""
-        loop = asyncio.get_running_loop()
-        self._feed = Feed(self._journal, lambda: _soon(loop, self._wrote), self._node.wall)
+        soon = soon_on(asyncio.get_running_loop())
+        self._feed = Feed(self._journal, lambda: soon(self._wrote), self._node.wall)
         self._handler = FeedHandler(self._feed)
         logging.getLogger().addHandler(self._handler)
         self._node.answer(TOPIC, self._asked)
@@ -183,8 +183,3 @@ def _place_in(asked: Headers) -> Place | None:
     if len(numbers) != 2:
         raise ConfigError("not a place", where="place")
     return Place(*numbers)
-
-
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    with suppress(RuntimeError):  # it was closed meanwhile
-        loop.call_soon_threadsafe(call)

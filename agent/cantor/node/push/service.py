@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from cantor.base.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
 from cantor.base.resources import Resource
 from cantor.node.late_writer import LateWriter
+from cantor.node.looking import keep_looking
 from cantor.node.push.book import Book
 from cantor.node.push.calls import Calls
 from cantor.node.push.functions import condition_of
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
 FOLDER = "services"
 TICK_S = 2.0
 PAUSE_MIN_S = 0.01
-PAUSE_FACTOR = 3.0
-"""A look is followed by a pause so many times as long, so that it costs a quarter of a core."""
 GREET_S = 1.5
 """How long a node that has just started publishes no copies: it does not know the mesh yet."""
 Reports = dict[Key, "dict[NodeId, Report]"]
@@ -217,18 +216,11 @@ class Push:
             ) from error
 
     async def _keep(self) -> None:
-        while not self._is_closing:
-            self._wake.clear()
-            began_s = self._node.clock.monotonic()
-            try:
-                await self._look()
-            except Exception:  # noqa: BLE001 (what is odd must not end the keeping of the rest)
-                _log.exception("services could not be kept")
-            took_s = self._node.clock.monotonic() - began_s
-            await asyncio.sleep(min(TICK_S, max(PAUSE_MIN_S, PAUSE_FACTOR * took_s)))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
+        await keep_looking(
+            self._look, self._wake, self._node.clock, is_over=lambda: self._is_closing,
+            failed=lambda: _log.exception("services could not be kept"),
+            tick_s=TICK_S, pause_min_s=PAUSE_MIN_S,
+        )  # fmt: skip
 
     async def _look(self) -> None:
         nodes = {view.id: view for view in self._node.nodes()}

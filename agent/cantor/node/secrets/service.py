@@ -10,7 +10,6 @@ node that is away when it hears of that.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from cantor.base.errors import (
     SecretError,
     UnavailableError,
 )
+from cantor.node.looking import keep_looking
 from cantor.node.secrets.book import SecretBook
 from cantor.node.secrets.bringing import Bringing
 from cantor.node.secrets.calls import Calls
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 FOLDER = "secrets"
 TICK_S = 5.0
-PAUSE_MIN_S, PAUSE_FACTOR = 0.01, 3.0
+PAUSE_MIN_S = 0.01
 FORGET_S = 3600.0
 """A copy that nothing here names any more is erased after so long."""
 TOMBSTONE_S = 400 * 24 * 3600.0
@@ -256,18 +256,11 @@ class Secrets:
             raise SecretError(why, where=_where(key))
 
     async def _keep(self) -> None:
-        while not self._is_closing:
-            self._wake.clear()
-            began_s = self._node.clock.monotonic()
-            try:
-                await self._look()
-            except Exception:  # noqa: BLE001 (what is odd must not end the keeping of the rest)
-                _log.exception("secrets could not be kept")
-            took_s = self._node.clock.monotonic() - began_s
-            await asyncio.sleep(min(TICK_S, max(PAUSE_MIN_S, PAUSE_FACTOR * took_s)))
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
+        await keep_looking(
+            self._look, self._wake, self._node.clock, is_over=lambda: self._is_closing,
+            failed=lambda: _log.exception("secrets could not be kept"),
+            tick_s=TICK_S, pause_min_s=PAUSE_MIN_S,
+        )  # fmt: skip
 
     async def _look(self) -> None:
         async with self._changing:

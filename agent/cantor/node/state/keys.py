@@ -17,11 +17,11 @@ that is there. What was deleted up to ``begun`` is not told.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import RemoteProtocolError
+from cantor.node.loop import settle, soon_on
 from cantor.node.state.key_reading import KeyReading, change_of, changed, place_of, store_of
 from cantor.node.state.wording import Answer
 from cantor.stores.key_store import FILE_NAME, KeyStore
@@ -83,7 +83,7 @@ class Keys:
 
     def _open(self) -> tuple[KeyStore, KeyReading]:
         if self._store is None or self._reading is None:
-            self._store = KeyStore(self._node.folder, _soon(asyncio.get_running_loop()))
+            self._store = KeyStore(self._node.folder, soon_on(asyncio.get_running_loop()))
             self._reading = KeyReading(self._store, self._store.tables, self._node.name)
         return self._store, self._reading
 
@@ -124,17 +124,4 @@ def _told(reading: KeyReading, told: asyncio.Future[Entry | None], outcome: Any)
     """What came of a change."""
     if isinstance(outcome, Entry):
         reading.wrote(outcome.revision)
-    if told.done():
-        return
-    if isinstance(outcome, Exception):
-        told.set_exception(outcome)
-    else:
-        told.set_result(outcome)
-
-
-def _soon(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], None]:
-    def soon(tell: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the agent ends
-            loop.call_soon_threadsafe(tell)
-
-    return soon
+    settle(told, outcome)

@@ -33,6 +33,7 @@ from cantor.base.errors import (
     RemoteProtocolError,
     UnavailableError,
 )
+from cantor.node.loop import soon_on
 from cantor.node.state.queue_desk import QueueDesk
 from cantor.node.state.queue_shelves import MemoryShelf
 from cantor.node.state.wording import VALUE_BYTES_MAX, Answer, checked_text
@@ -118,7 +119,7 @@ class Queues:
             from cantor.stores.queue_store import QueueStore  # SQLite, which few nodes need
 
             self._store = QueueStore(
-                self._node.folder, _soon(asyncio.get_running_loop()),
+                self._node.folder, soon_on(asyncio.get_running_loop()),
                 monotonic=self._node.clock.monotonic,
             )  # fmt: skip
             for kept in self._store.kept():
@@ -374,11 +375,3 @@ def _difference(there: QueueTerms, wanted: QueueTerms) -> str:
         for name, value in before.items()
         if value != after[name]
     )
-
-
-def _soon(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], None]:
-    def soon(tell: Callable[[], None]) -> None:
-        with suppress(RuntimeError):  # the agent ends
-            loop.call_soon_threadsafe(tell)
-
-    return soon

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import CantorError, ConfigError, UnavailableError
+from cantor.node.loop import soon_on
 from cantor.stores.task_records import FILE_NAME, is_task_id
 
 if TYPE_CHECKING:
@@ -44,13 +44,11 @@ class Durable:
     def __init__(self, node: Node, submits: Submits) -> None:
         self._node = node
         self._submits = submits
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._keeping: Keeping | None = None
         self._is_closed = False
 
     def start(self) -> None:
         """Run again what has no result; a store that is of no use keeps no agent from starting."""
-        self._loop = asyncio.get_running_loop()
         if not (self._node.folder / FILE_NAME).exists():
             return
         try:
@@ -77,7 +75,8 @@ class Durable:
             from cantor.node.tasks.keeping import Keeping
             from cantor.stores.task_store import TaskStore
 
-            store = TaskStore(self._node.folder, self._soon, monotonic=self._node.clock.monotonic)
+            soon = soon_on(asyncio.get_running_loop())
+            store = TaskStore(self._node.folder, soon, monotonic=self._node.clock.monotonic)
             keeping = self._keeping = Keeping(store, self._run, self._end)
             try:
                 again = keeping.resume()
@@ -106,11 +105,6 @@ class Durable:
 
     def _end(self, kept: Kept) -> None:
         self._submits.cancel(kept.place.number)
-
-    def _soon(self, do: Callable[[], None]) -> None:
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the agent has ended
-                self._loop.call_soon_threadsafe(do)
 
     async def _call_kept(self, _args: dict[str, Value]) -> Value:
         store = self.keeping().store

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cantor.base.errors import CantorError, RemoteProtocolError, UnavailableError
@@ -19,6 +19,7 @@ from cantor.ledger.variables.branches import neighbours
 from cantor.ledger.variables.replica import Limits, Replica
 from cantor.ledger.variables.spreading import Message, Spreading
 from cantor.mesh.pace import NEVER, Pace
+from cantor.node.loop import settle, soon_on
 from cantor.node.tenants import alive_of_tenant
 from cantor.node.variables.recent import Recent
 from cantor.node.variables.transfers import Transfers
@@ -132,18 +133,9 @@ class Variables:
         if entry is None:
             return None
         told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def tell(outcome: CantorError | None) -> None:
-            if told.done():
-                return
-            if outcome is None:
-                told.set_result(None)
-            else:
-                told.set_exception(outcome)
-
         self._follow()
         self._unsaved.pop(name, None)
-        store.save([entry], (), self.spreading.replica.horizon, tell)
+        store.save([entry], (), self.spreading.replica.horizon, partial(settle, told))
         await asyncio.shield(told)
         return entry
 
@@ -152,12 +144,7 @@ class Variables:
         if self._store is None:
             from cantor.stores.variable_store import VariableStore
 
-            loop = asyncio.get_running_loop()
-
-            def soon(tell: Callable[[], None]) -> None:
-                with suppress(RuntimeError):  # the agent ends
-                    loop.call_soon_threadsafe(tell)
-
+            soon = soon_on(asyncio.get_running_loop())
             self._store = VariableStore(self._node.folder, soon)
         return self._store
 

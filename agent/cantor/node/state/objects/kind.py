@@ -56,12 +56,6 @@ class Objects:
             raise RemoteProtocolError("only programs of its machine ask a node that")
         return desk.answer(question)
 
-    def has(self, name: str) -> bool:
-        """Whether an object of this node has that name."""
-        if self._open is None and not (self._node.folder / FOLDER).exists():
-            return False
-        return self._opened()[0].store.named(name) is not None
-
     async def close(self) -> None:
         """Write what is left."""
         if self._open is not None:

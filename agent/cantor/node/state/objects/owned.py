@@ -19,11 +19,11 @@ to expect, or nil; ``t`` names one attempt to put, which counts once however oft
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cantor.base.errors import ConfigError, NotFoundError, RemoteProtocolError
+from cantor.node.loop import settle, soon_on
 from cantor.node.state.objects.askers import Askers
 from cantor.node.state.wording import Answer, checked_text
 from cantor.stores.contents import Content
@@ -72,7 +72,7 @@ class Owned:
         loop = asyncio.get_running_loop()
         self._node = node
         self._begun_at = begun_at
-        self.store = ObjectStore(folder, soon or partial(_soon, loop), ObjectTables(bytes_max))
+        self.store = ObjectStore(folder, soon or soon_on(loop), ObjectTables(bytes_max))
         self._adopting = Askers(node.clock)
         self._holds: dict[str, dict[str, float]] = {}
         self._holders: dict[str, dict[NodeId, None]] = {}
@@ -265,7 +265,7 @@ class Owned:
 
     async def _changed(self, change: Put | Delete) -> Any:  # noqa: ANN401 (as it is told)
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        change.tell = partial(_tell, told)
+        change.tell = partial(settle, told)
         self.store.change(change)
         return await asyncio.shield(told)
 
@@ -336,20 +336,6 @@ def _version(entry: Entry) -> Answer:
 
 def _nobody(_: Any) -> None:  # noqa: ANN401 (replaced before it is called)
     """Nobody is told."""
-
-
-def _tell(told: asyncio.Future[Any], outcome: Any) -> None:  # noqa: ANN401
-    if told.done():
-        return
-    if isinstance(outcome, Exception):
-        told.set_exception(outcome)
-    else:
-        told.set_result(outcome)
-
-
-def _soon(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
-    with suppress(RuntimeError):  # the agent ends
-        loop.call_soon_threadsafe(tell)
 
 
 def _looked_at(task: asyncio.Future[Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from cantor.base.errors import ConflictError, RemoteProtocolError, UnavailableError
 from cantor.base.ids import short_name
+from cantor.node.loop import soon_on
 from cantor.node.state.replicas.about import COPIES_MIN, FACT, About, about_from, told
 from cantor.node.state.replicas.group import Group
 from cantor.node.state.replicas.keys import KeyCopies
@@ -95,7 +96,7 @@ class Hosting:
         if self._log is None:
             from cantor.stores.replica_log import ReplicaLog
 
-            self._log = ReplicaLog(self._folder, partial(_soon, asyncio.get_running_loop()))
+            self._log = ReplicaLog(self._folder, soon_on(asyncio.get_running_loop()))
         return self._log
 
     def _loaded(self, log: ReplicaLog) -> list[tuple[About, Kept | None]]:
@@ -274,10 +275,3 @@ def _write(path: Path, text: str) -> None:
         fresh.replace(path)
     except OSError as error:
         raise StoreError(f"cannot be written: {error}", where=str(path)) from error
-
-
-def _soon(loop: asyncio.AbstractEventLoop, tell: Callable[[], None]) -> None:
-    try:
-        loop.call_soon_threadsafe(tell)
-    except RuntimeError:
-        return  # the agent ends

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cantor.base.ids import NodeId
+    from cantor.node.push.book import Entry
     from cantor.wire.frame import Value
 
 KEY = Key("default", "counter")
@@ -98,15 +99,15 @@ async def test_a_look_that_fails_is_not_the_last_one(
 ) -> None:
     failures: list[str] = []
     push = boxes.pushes["birch"]
-    look = push._look
+    look = push._book.look
 
-    async def failing() -> None:
+    def failing() -> dict[Key, Entry]:
         if not failures:
             failures.append("x")
             raise ValueError("odd")
-        await look()
+        return look()
 
-    monkeypatch.setattr(push, "_look", failing)
+    monkeypatch.setattr(push._book, "look", failing)
 
     await boxes.push("ash", CALM, needs='label.site == "birch"')
 

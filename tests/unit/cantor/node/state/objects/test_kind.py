@@ -130,11 +130,14 @@ async def test_bytes_go_where_they_are_kept_and_come_back(nodes: Nodes) -> None:
 
 
 async def test_a_node_knows_the_names_of_its_objects(nodes: Nodes, tmp_path: Path) -> None:
-    assert not nodes.objects("birch").has("one")
-    assert not (tmp_path / "birch" / "objects").exists(), "who only looks makes no folder"
-    await nodes.put("ash", "birch", b"x", n="one")
-    assert nodes.objects("birch").has("one")
-    assert not nodes.objects("birch").has("two")
+    assert not (tmp_path / "birch" / "objects").exists(), "nobody has asked yet"
+    with pytest.raises(NotFoundError):
+        await nodes.ask("oak", "birch", "see", n="one")
+    told = (await nodes.put("ash", "birch", b"x", n="one")).headers
+    seen = (await nodes.ask("oak", "birch", "see", n="one")).headers["row"]
+    assert seen[0] == told["k"]  # type: ignore[index]
+    with pytest.raises(NotFoundError):
+        await nodes.ask("oak", "birch", "see", n="two")
 
 
 async def test_a_liar_is_left_for_another_and_an_owner_that_lies_is_told(
